@@ -1,0 +1,27 @@
+/*
+ * code.h - bytes as text and back, and checksums
+ */
+#ifndef BASE_CODE_H
+#define BASE_CODE_H
+
+#include "base/buf.h"
+
+/* Append to out; 0, or -1 when out is at its maximum.  base64 without line breaks. */
+int	base64_encode(struct str bytes, struct buf *out);
+int	hex_encode(struct str bytes, struct buf *out);			/* lower case */
+
+/* 0, or -1 for a malformed text or a full buffer.  Strict: padding needed, no blanks. */
+int	base64_decode(struct str text, struct buf *out);
+int	hex_decode(struct str text, struct buf *out);
+
+/* Castagnoli's CRC, chained: start with 0.  Uses the processor's instruction where there is one. */
+uint32_t	crc32c(uint32_t crc, const void *bytes, size_t n_bytes);
+
+/*
+ * Shows bytes of others safely on one line: printable ASCII stays, a backslash is
+ * doubled, all else is \xHH; well-formed UTF-8 stays too if keep_utf8.  Stops with "..."
+ * before more than max_bytes are appended.  -1 when out is at its maximum.
+ */
+int	escape_append(struct str bytes, bool keep_utf8, size_t max_bytes, struct buf *out);
+
+#endif

@@ -1,0 +1,1 @@
+# conf/files.mk - what is built from this folder

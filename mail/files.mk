@@ -1,0 +1,1 @@
+# mail/files.mk - what is built from this folder

@@ -1,0 +1,1 @@
+# policy/files.mk - what is built from this folder

@@ -1,0 +1,1 @@
+# smtpfwd/control/files.mk - what is built from this folder

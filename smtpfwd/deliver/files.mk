@@ -1,0 +1,1 @@
+# smtpfwd/deliver/files.mk - what is built from this folder

@@ -1,0 +1,1 @@
+# smtpfwd/files.mk - what is built from this folder

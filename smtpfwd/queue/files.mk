@@ -1,0 +1,1 @@
+# smtpfwd/queue/files.mk - what is built from this folder

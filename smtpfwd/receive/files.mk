@@ -1,0 +1,1 @@
+# smtpfwd/receive/files.mk - what is built from this folder

@@ -1,0 +1,1 @@
+# smtpfwd/report/files.mk - what is built from this folder

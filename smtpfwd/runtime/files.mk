@@ -1,0 +1,1 @@
+# smtpfwd/runtime/files.mk - what is built from this folder

@@ -1,0 +1,1 @@
+# smtpfwd/smtp/files.mk - what is built from this folder

@@ -1,0 +1,1 @@
+# tests/control/files.mk
