@@ -1,0 +1,72 @@
+/*
+ * fiber.h - sequential code that waits without holding up its thread
+ *
+ * A loop runs the fibers of one thread; loops share nothing, and a fiber never leaves
+ * its loop.  No deadline, no suspension: a function can suspend only if it takes a
+ * `deadline`.
+ */
+#ifndef RUNTIME_FIBER_H
+#define RUNTIME_FIBER_H
+
+#include "base/fault.h"
+#include "base/heap.h"
+#include "base/instant.h"
+#include "smtpfwd/runtime/os.h"
+
+struct loop;
+struct fiber;
+
+enum wake {
+	WAKE_READY,			/* fiber_wake */
+	WAKE_TIMED_OUT,
+	WAKE_CANCELLED,			/* fiber_cancel: wind up; every later park says so at once */
+};
+
+/* --- loop --- */
+struct loop		*loop_new(int max_fibers, struct fault *fault_out);
+void			 loop_free(struct loop *loop);		/* no fiber may be left */
+struct os_poller	*loop_poller(struct loop *loop);
+
+/* Runs until loop_stop, or until no fiber is left. */
+void			 loop_run(struct loop *loop);
+void			 loop_stop(struct loop *loop);
+int			 loop_n_fibers(const struct loop *loop);
+struct instant		 loop_now(const struct loop *loop);	/* read once a round: cheap */
+
+/* What the loop calls, on its own stack, when an event with this tag comes or jobs of a crew are done. */
+struct watch {
+	void	(*notice)(struct watch *watch, unsigned what);
+};
+int	 loop_watch(struct loop *loop, int fd, struct watch *watch);	/* 0 or -errno */
+void	 loop_unwatch(struct loop *loop, int fd, struct watch *watch);
+
+/* A call on the loop's own stack at a time; re-arm with timer_set, drop with timer_clear. */
+struct timer {
+	struct heap_item	 room;
+	void	(*ring)(struct timer *timer);
+};
+void	 timer_set(struct loop *loop, struct timer *timer, struct instant at);
+void	 timer_clear(struct loop *loop, struct timer *timer);
+
+/* --- fibers --- */
+
+/* Starts a fiber; it first runs in the loop's next round.  NULL when the loop has max_fibers. */
+struct fiber	*fiber_start(struct loop *loop, const char *name, void (*run)(void *arg), void *arg);
+
+struct fiber	*fiber_self(void);	/* NULL on a loop's own stack */
+struct loop	*fiber_loop(void);	/* of the running fiber */
+
+/* Suspends until woken, cancelled or the deadline.  Wakes are remembered (one), so none is lost. */
+enum wake	 fiber_park(struct instant deadline);
+void		 fiber_wake(struct fiber *fiber);	/* of the same loop */
+void		 fiber_cancel(struct fiber *fiber);
+bool		 fiber_is_cancelled(void);		/* the running one */
+
+/* Lets the others run once; for long work without I/O. */
+void		 fiber_yield(void);
+enum wake	 fiber_sleep(struct instant until);	/* WAKE_TIMED_OUT is the good end */
+
+/* Runs a job on a crew's thread and waits for its end, however long: what it uses stays valid. */
+void		 fiber_run_on_crew(struct os_crew *crew, struct os_job *job);
+
+#endif

@@ -1,0 +1,107 @@
+/*
+ * os.h - the only door to time, randomness, sockets, files and threads
+ *
+ * A seam, chosen by the linker: os_linux.c in the daemon, tests/sim/os_sim.c in tests,
+ * where the same relay runs in fake time on a fake network and disk.  Nothing above
+ * makes such system calls itself.  Calls return -errno on failure and never block,
+ * but for those on files (marked "blocks"), which only a crew's thread may make
+ * while the loop runs.  EINTR is handled below.
+ */
+#ifndef RUNTIME_OS_H
+#define RUNTIME_OS_H
+
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include "base/endpoint.h"
+#include "base/instant.h"
+
+/* --- time and randomness --- */
+struct instant		os_now(void);
+struct timestamp	os_wall_clock(void);
+void			os_random(void *bytes, size_t n_bytes);
+
+/* --- sockets: non-blocking, close-on-exec --- */
+
+/* Binds and listens (SO_REUSEADDR, IPV6_V6ONLY); the socket or -errno. */
+int	os_listen(const struct endpoint *at, int backlog);
+int	os_listen_unix(const char *path, mode_t mode);	/* removes a socket left over that nobody serves; -EADDRINUSE if somebody does */
+
+/* The next connection, -EAGAIN when none waits.  TCP_NODELAY is set. */
+int	os_accept(int listener, struct endpoint *peer_out, struct endpoint *local_out);
+
+/* Starts to connect, from a local address if from is not NULL (port 0: any); done when writable: os_connect_result. */
+int	os_connect(const struct endpoint *to, const struct endpoint *from);
+int	os_connect_result(int socket);		/* 0, -EINPROGRESS, or what went wrong */
+
+/* Bytes moved, 0 at the end of input (os_recv), -EAGAIN, or -errno.  No SIGPIPE. */
+ssize_t	os_recv(int socket, void *room, size_t n_bytes);
+ssize_t	os_sendv(int socket, const struct iovec *pieces, int n_pieces);
+int	os_shutdown_send(int socket);
+int	os_local_endpoint(int socket, struct endpoint *local_out);
+int	os_peer_uid(int socket, uid_t *uid_out);	/* unix sockets */
+void	os_close(int fd);			/* sockets and files */
+
+/* --- waiting: edge-triggered, one per loop --- */
+struct os_poller;
+
+enum { OS_READABLE = 1, OS_WRITABLE = 2, OS_BROKEN = 4 };	/* OS_BROKEN: error or hang-up; read or write tells */
+
+struct os_event {
+	void		*tag;
+	unsigned	 what;
+};
+
+struct os_poller	*os_poller_new(void);
+void			 os_poller_free(struct os_poller *poller);
+int			 os_poller_add(struct os_poller *poller, int fd, void *tag);
+void			 os_poller_remove(struct os_poller *poller, int fd);
+
+/* Waits for events until the deadline or a wake; how many there are, 0 to max. */
+int			 os_poller_wait(struct os_poller *poller, struct instant until,
+			    struct os_event *events_out, int max_events);
+void			 os_poller_wake(struct os_poller *poller);	/* from any thread */
+
+/* Signals come as values: 0 or the number of a signal that came in (of those asked for at start). */
+int	os_signals_catch(struct os_poller *poller, const int *signals, int n_signals);
+int	os_signal_take(void);
+
+/* --- threads that block on a loop's behalf --- */
+struct os_crew;
+
+struct os_job {				/* owned by who submits, until it is taken back */
+	void		(*run)(struct os_job *job);	/* on a crew's thread: may block, must not touch a fiber */
+	struct os_job	*next;		/* the crew's, while it has the job */
+};
+
+/* Jobs of a crew of one thread run in the order submitted.  Done jobs wake the poller. */
+struct os_crew	*os_crew_new(struct os_poller *poller, int n_threads);
+void		 os_crew_free(struct os_crew *crew);		/* waits for running jobs */
+void		 os_crew_submit(struct os_crew *crew, struct os_job *job);
+struct os_job	*os_crew_take_done(struct os_crew *crew);	/* a list by next, oldest first; NULL: none */
+
+/* --- files --- */
+enum os_open_how {
+	OS_OPEN_READ,			/* must exist */
+	OS_OPEN_WRITE,			/* read and write, must exist */
+	OS_OPEN_CREATE,			/* read and write, must not exist; mode 0600 */
+	OS_OPEN_CREATE_OR_WRITE,
+};
+
+int	os_open(const char *path, enum os_open_how how);		/* blocks */
+ssize_t	os_pread(int fd, void *room, size_t n_bytes, int64_t offset);	/* blocks */
+ssize_t	os_pread_cached(int fd, void *room, size_t n_bytes, int64_t offset);	/* only what is in memory; else -EAGAIN */
+ssize_t	os_pwritev(int fd, const struct iovec *pieces, int n_pieces, int64_t offset);	/* blocks; may be short */
+int	os_sync_data(int fd);						/* blocks: fdatasync */
+int	os_sync_dir(const char *path);					/* blocks: makes names durable */
+int	os_allocate(int fd, int64_t n_bytes);				/* blocks: fallocate from 0, size grows */
+int	os_truncate(int fd, int64_t n_bytes);				/* blocks */
+int64_t	os_file_bytes(int fd);
+int	os_rename(const char *from, const char *to);			/* blocks */
+int	os_unlink(const char *path);					/* blocks */
+int	os_make_dir(const char *path);					/* blocks; 0700; 0 if it is there already */
+int	os_list_dir(const char *path, void (*each)(void *context, const char *name), void *context);	/* blocks */
+int	os_lock(int fd);			/* exclusive, never waits: -EWOULDBLOCK */
+int64_t	os_free_bytes(const char *path);	/* on its disk, for us */
+
+#endif
