@@ -1,0 +1,47 @@
+/*
+ * policy.h - the rules that judge mail: immutable once made, shared by relay and milter
+ *
+ * Knows whose a domain is and where its mail goes by name; turning names into hosts is
+ * deliver's.
+ */
+#ifndef POLICY_POLICY_H
+#define POLICY_POLICY_H
+
+#include "base/arena.h"
+#include "mail/address.h"
+#include "mail/envelope.h"
+
+struct policy;
+
+struct relay_rule {			/* a relay section */
+	const char		*name;
+	const char *const	*domains;	/* "example.org", or ".example.org" for its subdomains */
+	int			 n_domains;
+};
+
+struct policy_settings {
+	const char			*hostname;
+	const struct relay_rule		*relays;
+	int				 n_relays;
+	const char			*outbound;	/* a route's name, or NULL: nothing is relayed outward */
+};
+
+/* Copies what it keeps.  Domains are canonical already; one that two relays name is an insist (the configuration refuses it). */
+struct policy	*policy_new(const struct policy_settings *settings, const uint64_t seed[2]);
+void		 policy_free(struct policy *policy);
+
+const char	*policy_hostname(const struct policy *policy);
+
+/*
+ * The name of the relay that takes mail for a domain (exact name first, then the closest parent that
+ * was given with a leading dot), or NULL.  Any case; A- or U-labels; a bare <Postmaster> (empty domain) is the first relay's.
+ */
+const char	*policy_relay_of(const struct policy *policy, struct str domain);
+
+/*
+ * Where mail for an address goes: "relay:NAME", "route:NAME" (outbound), or "none" when nobody takes it.
+ * The text is constant or the policy's.
+ */
+struct str	 policy_destination_of(const struct policy *policy, const struct address *address);
+
+#endif

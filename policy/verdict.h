@@ -1,0 +1,21 @@
+/*
+ * verdict.h - front door of judgement: what is to be done, with its reason
+ */
+#ifndef POLICY_VERDICT_H
+#define POLICY_VERDICT_H
+
+#include "mail/reply.h"
+
+enum action {
+	ACTION_ACCEPT,
+	ACTION_REJECT,			/* for good: 5xx */
+	ACTION_DEFER,			/* 4xx */
+};
+
+struct verdict {
+	enum action	 action;
+	struct reply	 reply;		/* for REJECT and DEFER; the text is constant or in the arena given */
+	const char	*reason;	/* a constant word for the log: "relay-denied", "loop", ... */
+};
+
+#endif

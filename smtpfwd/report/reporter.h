@@ -1,0 +1,17 @@
+/*
+ * reporter.h - pays the reports that are owed: each becomes a new mail in the queue
+ */
+#ifndef REPORT_REPORTER_H
+#define REPORT_REPORTER_H
+
+#include "base/log.h"
+#include "policy/policy.h"
+#include "smtpfwd/queue/queue.h"
+
+struct reporter;
+
+struct reporter	*reporter_new(struct loop *loop, struct queue *queue, const struct policy *policy, struct log *log);
+void		 reporter_stop(struct reporter *reporter, struct instant deadline);	/* suspends */
+void		 reporter_free(struct reporter *reporter);
+
+#endif
