@@ -72,6 +72,9 @@ bool	str_is_ascii(struct str s);
 /* True for well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms). */
 bool	str_is_utf8(struct str s);
 
+/* The bytes of the well-formed UTF-8 character at the front of s; 0 if there is none. */
+size_t	str_utf8_len(struct str s);
+
 /* Compares secrets in time that depends on the lengths only. */
 bool	str_eq_secret(struct str a, struct str b);
 

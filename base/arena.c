@@ -1,0 +1,131 @@
+/*
+ * arena.c - memory that dies together: blocks of growing size, cut from the front
+ */
+#include <stdarg.h>
+#include <stdalign.h>
+#include <stdio.h>
+
+#include "base/arena.h"
+#include "base/mem.h"
+
+enum {
+	BLOCK_FIRST_BYTES = 1000,	/* an idle session's arena stays small */
+	BLOCK_MAX_BYTES = 64000,	/* later blocks double up to this; beyond, waste outgrows the gain */
+};
+
+struct arena_block {
+	struct arena_block	*older;
+	size_t			 used;		/* bytes of room in use */
+	size_t			 cap;
+	alignas(max_align_t) char room[];
+};
+
+void
+arena_init(struct arena *a, size_t max_bytes)
+{
+	*a = (struct arena){ .max_bytes = max_bytes };
+}
+
+void
+arena_fini(struct arena *a)
+{
+	struct arena_block *block = a->blocks;
+
+	while (block != NULL) {
+		struct arena_block *older = block->older;
+
+		mem_free(block);
+		block = older;
+	}
+	arena_init(a, a->max_bytes);
+}
+
+/* A new block with room for n bytes at least; what is left in the one before is given up. */
+static struct arena_block *
+add_block(struct arena *a, size_t n_bytes)
+{
+	struct arena_block *block;
+	size_t cap = a->blocks != NULL ? a->blocks->cap * 2 : BLOCK_FIRST_BYTES;
+
+	if (cap > BLOCK_MAX_BYTES)
+		cap = BLOCK_MAX_BYTES;
+	if (cap < n_bytes)
+		cap = n_bytes;
+	block = mem_new(sizeof(*block) + cap);
+	block->cap = cap;
+	block->older = a->blocks;
+	a->blocks = block;
+	return block;
+}
+
+void *
+arena_alloc(struct arena *a, size_t n_bytes)
+{
+	const size_t align = alignof(max_align_t);
+	struct arena_block *block = a->blocks;
+	size_t n_rounded;
+	void *memory;
+
+	if (n_bytes == 0)
+		n_bytes = 1;
+	if (n_bytes > a->max_bytes - a->used_bytes)
+		return NULL;
+	n_rounded = (n_bytes + align - 1) / align * align;
+	if (n_rounded < n_bytes)
+		return NULL;
+	if (block == NULL || block->cap - block->used < n_rounded)
+		block = add_block(a, n_rounded);
+	memory = block->room + block->used;
+	block->used += n_rounded;
+	/* The limit is reached at the limit, not a rounding before it. */
+	a->used_bytes += n_rounded > a->max_bytes - a->used_bytes ? n_bytes : n_rounded;
+	return memory;
+}
+
+void *
+arena_array(struct arena *a, size_t n, size_t item_bytes)
+{
+	size_t n_bytes;
+
+	if (__builtin_mul_overflow(n, item_bytes, &n_bytes))
+		return NULL;
+	return arena_alloc(a, n_bytes);
+}
+
+bool
+arena_copy(struct arena *a, struct str s, struct str *copy_out)
+{
+	char *room;
+
+	if (s.len == SIZE_MAX)
+		return false;
+	room = arena_alloc(a, s.len + 1);
+	if (room == NULL)
+		return false;
+	if (s.len != 0)
+		memcpy(room, s.at, s.len);
+	*copy_out = str_n(room, s.len);		/* the NUL is there: an arena's memory is zeroed */
+	return true;
+}
+
+bool
+arena_printf(struct arena *a, struct str *text_out, const char *format, ...)
+{
+	va_list args;
+	char *room;
+	int printed;
+
+	va_start(args, format);
+	printed = vsnprintf(NULL, 0, format, args);
+	va_end(args);
+	if (printed < 0)
+		return false;
+	room = arena_alloc(a, (size_t)printed + 1);
+	if (room == NULL)
+		return false;
+	va_start(args, format);
+	vsnprintf(room, (size_t)printed + 1, format, args);
+	va_end(args);
+	*text_out = str_n(room, (size_t)printed);
+	return true;
+}
