@@ -1,1 +1,2 @@
-# conf/files.mk - what is built from this folder
+# conf/files.mk - what is installed beside the programs, and the two commands' pieces
+EXTRA_DIST += %D%/packages
