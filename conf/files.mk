@@ -1,2 +1,2 @@
-# conf/files.mk - what is installed beside the programs, and the two commands' pieces
-EXTRA_DIST += %D%/packages
+# conf/files.mk - what is installed beside the programs, and the first command's pieces
+EXTRA_DIST += %D%/packages %D%/quickstart %D%/new-server
