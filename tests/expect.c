@@ -55,6 +55,19 @@ test_end(void)
 	return run.n_failed != 0 || run.n_cases == 0;
 }
 
+struct test_counts
+test_counts(void)
+{
+	return (struct test_counts){ .n_held = run.n_held, .n_missed = run.n_missed };
+}
+
+void
+test_add_counts(struct test_counts counts)
+{
+	run.n_held += counts.n_held;
+	run.n_missed += counts.n_missed;
+}
+
 static bool
 count(bool held, const char *file, int line)
 {

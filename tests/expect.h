@@ -15,6 +15,11 @@ void	test_case(const char *name, ...) __attribute__((format(printf, 1, 2)));
 /* Ends the last case, prints the plan; the exit status of main: 0 only if all held and at least one case asserted. */
 int	test_end(void);
 
+/* What the open case has counted; a child process's counts are added by its parent. */
+struct test_counts { int n_held, n_missed; };
+struct test_counts	test_counts(void);
+void			test_add_counts(struct test_counts counts);
+
 #define expect(condition)		expect_true((condition), #condition, __FILE__, __LINE__)
 #define expect_int(got, want)		expect_int_at((got), (want), #got, __FILE__, __LINE__)
 #define expect_str(got, want)		expect_str_at((got), (want), #got, __FILE__, __LINE__)
