@@ -1,0 +1,48 @@
+/*
+ * reply.c - what an SMTP server says to a command (RFC 5321 4.2)
+ */
+#include "base/code.h"
+#include "mail/reply.h"
+
+bool
+reply_copy(struct arena *arena, const struct reply *reply, struct reply *copy_out)
+{
+	struct str text;
+
+	if (!arena_copy(arena, reply->text, &text))
+		return false;
+	*copy_out = *reply;
+	copy_out->text = text;
+	return true;
+}
+
+int
+reply_append_line(const struct reply *reply, size_t max_bytes, struct buf *out)
+{
+	size_t len_before = out->len;
+	char room[STATUS_TEXT_MAX];
+	struct str rest = reply->text, line;
+
+	if (buf_printf(out, "%03d", reply->code) != 0)
+		return -1;
+	if (reply->status.class != 0) {
+		struct str status = status_text(reply->status, room);
+
+		if (buf_printf(out, " %.*s", STR_ARG(status)) != 0)
+			goto full;
+	}
+	while (str_take_until(&rest, '\n', &line)) {
+		size_t n = out->len - len_before + 1;
+
+		line = str_trim(line);
+		if (line.len == 0 || n >= max_bytes)
+			continue;
+		if (buf_append_char(out, ' ') != 0 ||
+		    escape_append(line, false, max_bytes - n, out) != 0)
+			goto full;
+	}
+	return 0;
+full:
+	out->len = len_before;
+	return -1;
+}
