@@ -52,7 +52,11 @@ int		 stream_write(struct stream *stream, struct str bytes, struct instant deadl
 int		 stream_write_from(struct stream *stream, struct str bytes, struct instant deadline, struct fault *fault_out);
 int		 stream_flush(struct stream *stream, struct instant deadline, struct fault *fault_out);
 
-/* TLS (tls.h).  Input that was buffered before the handshake is dropped: it was plaintext. */
+/*
+ * TLS (tls.h).  A client's input that was buffered before the handshake is dropped: it was plaintext.  A
+ * server's is the handshake's start (a PROXY header may have brought it along): who answered STARTTLS
+ * takes it off first, with stream_take, for there it was plaintext.
+ */
 int		 stream_tls_accept(struct stream *stream, const struct tls_server *tls, struct instant deadline, struct fault *fault_out);
 struct tls_expect;
 int		 stream_tls_connect(struct stream *stream, const struct tls_client *tls, const struct tls_expect *expect,
