@@ -1,1 +1,4 @@
-# policy/files.mk - what is built from this folder
+# policy/files.mk - judgement: no fibers, threads, sockets, queue or clock
+noinst_LIBRARIES += policy/libpolicy.a
+policy_libpolicy_a_SOURCES = \
+	%D%/inspect.c %D%/inspect.h %D%/policy.c %D%/policy.h %D%/verdict.h

@@ -16,7 +16,10 @@
 void	inspect_recipient(const struct policy *policy, const struct peer *peer, const struct envelope *envelope,
 	    const struct address *recipient, struct verdict *verdict_out);
 
-/* The header section of a mail that came in: loops by Received count and own name (RFC 5321 6.3). */
+/*
+ * The header section of a mail that came in: more than received_max hops, or several through here,
+ * is a loop (RFC 5321 6.3).
+ */
 void	inspect_header(const struct policy *policy, const struct header_section *header, int received_max,
 	    struct verdict *verdict_out);
 

@@ -231,7 +231,8 @@ biff = no
             if service in ("tlsmgr", "verify", "anvil", "scache"):
                 limit = "1"
             private = "n" if service in ("cleanup", "showq", "flush") else "-"
-            rows.append("%s unix %s - n - %s %s" % (service, private, limit, command))
+            unprivileged = "n" if service == "virtual" else "-"
+            rows.append("%s unix %s %s n - %s %s" % (service, private, unprivileged, limit, command))
         rows.append("postlog unix-dgram n - n - 1 postlogd")
         with open(etc + "/master.cf", "w") as out:
             out.write("\n".join(rows) + "\n")

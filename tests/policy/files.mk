@@ -1,1 +1,5 @@
 # tests/policy/files.mk
+check_PROGRAMS += tests/policy/test_policy
+tests_policy_test_policy_SOURCES = %D%/test_policy.c
+tests_policy_test_policy_LDADD = tests/libexpect.a policy/libpolicy.a mail/libmail.a base/libbase.a $(IDN2_LIBS)
+TESTS += tests/policy/test_policy

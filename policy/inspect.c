@@ -1,0 +1,90 @@
+/*
+ * inspect.c - may it be relayed, and does it go round in a circle
+ *
+ * Verification and classification of mail join here later; nothing of them is decided yet.
+ */
+#include "policy/inspect.h"
+
+enum { OWN_PASSES_MAX = 3 };
+
+static void
+accept(struct verdict *verdict)
+{
+	*verdict = (struct verdict){ .action = ACTION_ACCEPT };
+}
+
+static void
+reject(struct verdict *verdict, const char *reason, struct reply reply)
+{
+	*verdict = (struct verdict){ .action = ACTION_REJECT, .reply = reply, .reason = reason };
+}
+
+void
+inspect_recipient(const struct policy *policy, const struct peer *peer,
+    const struct envelope *envelope, const struct address *recipient, struct verdict *verdict_out)
+{
+	struct str destination;
+
+	if (policy_relay_of(policy, recipient->domain) != NULL) {
+		accept(verdict_out);
+		return;
+	}
+	if (!peer->is_trusted) {
+		reject(verdict_out, "relay-denied", REPLY(550, 5, 7, 1, "we do not relay for this domain"));
+		return;
+	}
+	destination = policy_destination_of(policy, recipient);
+	if (str_eq(destination, STR("none"))) {
+		reject(verdict_out, "no-route", REPLY(550, 5, 4, 4, "no relay has this domain and there is no outbound route"));
+		return;
+	}
+	accept(verdict_out);
+}
+
+/*
+ * A Received field that says "by US" is one that we made, or a forgery that only hurts its
+ * sender.  The words before "by" are the client's; a HELO name has no blanks, so the first "by"
+ * that stands alone is the field's own (RFC 5321 4.4).
+ */
+static bool
+received_is_ours(struct str value, struct str hostname)
+{
+	struct str word;
+	bool is_behind_by = false;
+
+	while (str_take_word(&value, &word)) {
+		word = str_trim(word);
+		if (is_behind_by)
+			return str_eq_nocase(word, hostname);
+		is_behind_by = str_eq_nocase(word, STR("by"));
+	}
+	return false;
+}
+
+void
+inspect_header(const struct policy *policy, const struct header_section *header, int received_max,
+    struct verdict *verdict_out)
+{
+	struct str hostname = str_of(policy_hostname(policy));
+	int n_received = 0, n_ours = 0;
+
+	for (int at = header_find(header, STR("Received"), 0); at >= 0;
+	    at = header_find(header, STR("Received"), at + 1)) {
+		n_received++;
+		if (received_is_ours(header->fields[at].value, hostname))
+			n_ours++;
+	}
+	if (n_received > received_max) {
+		reject(verdict_out, "too-many-hops", REPLY(554, 5, 4, 6, "too many hops, this mail may be looping"));
+		return;
+	}
+	/*
+	 * Once may be honest: a mailbox behind the new server that forwards back to an address of ours.
+	 * What came through here OWN_PASSES_MAX times goes in a circle.
+	 */
+	if (n_ours >= OWN_PASSES_MAX) {
+		reject(verdict_out, "loop", REPLY(554, 5, 4, 6, "this mail came through here before, it is looping"));
+		return;
+	}
+	accept(verdict_out);
+}
