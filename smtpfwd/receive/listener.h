@@ -1,5 +1,8 @@
 /*
  * listener.h - accepts connections and gives each a session
+ *
+ * Front door of receiving.  Networks, xclient_from and the limits judge the address that a
+ * PROXY header gave, where one is due; proxy_from judges the TCP connection.
  */
 #ifndef RECEIVE_LISTENER_H
 #define RECEIVE_LISTENER_H
@@ -10,10 +13,19 @@
 #include "smtpfwd/queue/queue.h"
 #include "smtpfwd/runtime/tls.h"
 
-enum listen_tls { LISTEN_TLS_OFF, LISTEN_TLS_OFFERED, LISTEN_TLS_REQUIRED, LISTEN_TLS_IMPLICIT };
-enum bare_line_end { BARE_LINE_END_REFUSE, BARE_LINE_END_REPAIR };
+enum listen_tls {
+	LISTEN_TLS_OFF,
+	LISTEN_TLS_OFFERED,
+	LISTEN_TLS_REQUIRED,		/* 530 to all that comes before STARTTLS (RFC 3207 4) */
+	LISTEN_TLS_IMPLICIT,		/* from the first byte (RFC 8314 3.3); behind a PROXY header if one is due */
+};
 
-struct listener_settings {
+enum bare_line_end {
+	BARE_LINE_END_REFUSE,
+	BARE_LINE_END_REPAIR,		/* for old devices: in mail data it becomes CRLF, a command may end in LF; the end of data is as strict as ever */
+};
+
+struct listener_settings {		/* a listen section */
 	const char		*name;
 	const struct endpoint	*addresses;
 	int			 n_addresses;
@@ -22,40 +34,58 @@ struct listener_settings {
 	enum bare_line_end	 bare_line_end;
 	const struct network	*networks;	/* who may relay; none by default */
 	int			 n_networks;
-	const struct network	*xclient_from;
+	const struct network	*xclient_from;	/* who may say XCLIENT */
 	int			 n_xclient_from;
 	const struct network	*proxy_from;	/* who must open with a PROXY header */
 	int			 n_proxy_from;
 	int64_t			 message_max_bytes;
-	int			 recipients_max;
-	int			 connections_max;
-	int			 connections_per_address_max;
-	int			 errors_max;	/* then 421 */
-	int			 received_max;	/* hops (RFC 5321 6.3) */
+	int			 recipients_max;	/* of one mail */
+	int			 text_line_max_bytes;	/* of mail data, with CRLF; 0: any, the next hop will say */
+	int			 connections_max;	/* of this listener; 0: no limit, here and below */
+	int			 connections_per_address_max;	/* an IPv6 /64 is one; networks and xclient_from are exempt */
+	int			 errors_max;		/* of the client in one session; then 421 */
+	int			 received_max;		/* hops (RFC 5321 6.3) */
 	struct span		 greeting_delay;	/* wait for early talkers; 0: only look */
-	struct span		 command_timeout, data_timeout;
-	struct span		 session_max;	/* a session's whole length */
+	struct span		 command_timeout;	/* for a whole command line, and for a reply to be taken */
+	struct span		 data_timeout;		/* between two pieces of mail data */
+	struct span		 session_max;		/* a session's whole length */
 };
 
 struct listeners;
 
 struct receive_world {			/* what sessions use; outlives them */
 	struct queue		*queue;
-	struct policy		*policy;
-	struct resolver		*resolver;	/* for the client's name (Received) */
-	const struct tls_server	*tls;		/* NULL: none is offered */
+	const struct policy	*policy;	/* gives our name too */
+	struct resolver		*resolver;	/* for the client's name in Received; NULL: it stays unknown */
+	const struct tls_server	*tls;		/* NULL only if every listener's tls is off */
 	struct log		*log;
 };
 
-/* Takes over bound sockets (sockets[i] is of addresses[i] over all listeners, in order; see main.c: bound as root before the drop). */
+/*
+ * Starts to serve on bound sockets: sockets[i] is of addresses[i], counted over all listeners in order
+ * (bound as root before the drop, see main.c).  Takes them over, also on failure.  The settings are
+ * copied, but what they point to outlives the listeners.  NULL when a socket cannot be watched.
+ */
 struct listeners *listeners_new(struct loop *loop, const struct listener_settings *settings, int n_settings,
 		    const int *sockets, const struct receive_world *world, struct fault *fault_out);
 
-/* Closes the doors; sessions get 421 at their next command; returns when all ended or, at the deadline, were cut.  Suspends. */
+/*
+ * Closes the doors.  Who waits between two mails gets 421 at once, the others behind the mail they are
+ * at; returns when all have ended or, at the deadline, were cut.  Suspends.
+ */
 void		 listeners_stop(struct listeners *listeners, struct instant deadline);
+
+/* After listeners_stop. */
 void		 listeners_free(struct listeners *listeners);
 
-struct listener_view { struct str name; int n_sessions; int64_t n_accepted, n_refused, n_mails; };
-void		 listeners_each(const struct listeners *listeners, void (*visit)(void *context, const struct listener_view *view), void *context);
+struct listener_view {			/* for status */
+	struct str	 name;
+	int		 n_sessions;
+	int64_t		 n_accepted, n_refused;		/* connections */
+	int64_t		 n_mails;			/* that got a 250 */
+};
+
+void		 listeners_each(const struct listeners *listeners,
+		    void (*visit)(void *context, const struct listener_view *view), void *context);
 
 #endif
