@@ -96,6 +96,9 @@ int				 conf_n_sections(const struct conf *conf, const char *kind);
 const struct conf_section	*conf_section_at(const struct conf *conf, const char *kind, int i);
 const struct conf_section	*conf_section_titled(const struct conf *conf, const char *kind, const char *title);
 
+/* A section of a titled kind as if nothing were set in it: title NULL, never NULL itself. */
+const struct conf_section	*conf_section_default(const struct conf *conf, const char *kind);
+
 /*
  * A setting's value, or its default; without both NULL, false, 0, -1 for a choice, or no items.
  * Name and type must be the table's.  What is pointed to lives as long as the conf.

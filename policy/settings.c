@@ -1,0 +1,149 @@
+/*
+ * settings.c - the tables; smtpfwd.conf(5) says the same to people, and a test compares the two
+ */
+#include "policy/settings.h"
+
+#define COUNT(table)	((int)(sizeof(table) / sizeof((table)[0])))
+
+static const struct setting top[] = {
+	{ .name = "hostname", .type = SETTING_STRING, .is_needed = true, .most = "253",
+	  .sentence = "our name in the greeting, EHLO, Received and reports" },
+	{ .name = "spool", .type = SETTING_STRING, .otherwise = "/var/spool/smtpfwd",
+	  .sentence = "where the queue is kept" },
+	{ .name = "spool-reserve", .type = SETTING_SIZE, .otherwise = "256M", .least = "0",
+	  .sentence = "new mail is refused for a while (452) when the disk has less room than this" },
+	{ .name = "control", .type = SETTING_STRING, .otherwise = "/run/smtpfwd/control", .most = "100",
+	  .sentence = "the socket at which smtpfwdctl finds the daemon" },
+	{ .name = "user", .type = SETTING_STRING, .otherwise = "smtpfwd",
+	  .sentence = "whom the daemon becomes when it was started as root" },
+	{ .name = "outbound", .type = SETTING_STRING,
+	  .sentence = "the route of mail for no relay domain: reports, and what trusted clients send" },
+	{ .name = "stop-within", .type = SETTING_SPAN, .otherwise = "30s", .least = "0s", .most = "1h",
+	  .sentence = "how long sessions and deliveries may go on after SIGTERM" },
+};
+
+static const struct setting log_settings[] = {
+	{ .name = "to", .type = SETTING_STRING, .otherwise = "stderr",
+	  .sentence = "stderr, syslog, or the path of a file" },
+	{ .name = "level", .type = SETTING_CHOICE, .choices = "error warning info debug", .otherwise = "info",
+	  .sentence = "how much is said" },
+};
+
+static const struct setting resolver_settings[] = {
+	{ .name = "servers", .type = SETTING_LIST,
+	  .sentence = "address:port of each DNS server; none: those of /etc/resolv.conf" },
+	{ .name = "timeout", .type = SETTING_SPAN, .otherwise = "2s", .least = "100ms", .most = "1m",
+	  .sentence = "of one try" },
+	{ .name = "tries", .type = SETTING_INTEGER, .otherwise = "3", .least = "1", .most = "20",
+	  .sentence = "timeout times tries bounds a question" },
+	{ .name = "dnssec", .type = SETTING_BOOL, .otherwise = "no",
+	  .sentence = "validate; a bogus answer is a temporary failure" },
+	{ .name = "trust-anchor", .type = SETTING_STRING,
+	  .sentence = "a file with the keys to trust, for dnssec" },
+};
+
+static const struct setting retry_settings[] = {
+	{ .name = "first", .type = SETTING_SPAN, .otherwise = "1m", .least = "1s", .most = "1d",
+	  .sentence = "the wait before the second try" },
+	{ .name = "factor", .type = SETTING_DECIMAL, .otherwise = "1.5", .least = "1", .most = "10",
+	  .sentence = "each wait is so many times the one before, give or take some chance" },
+	{ .name = "max", .type = SETTING_SPAN, .otherwise = "1h", .least = "1s", .most = "2d",
+	  .sentence = "the longest wait" },
+	{ .name = "expire", .type = SETTING_SPAN, .otherwise = "5d", .least = "1m", .most = "60d",
+	  .sentence = "mail older than this is given up and reported" },
+	{ .name = "warn", .type = SETTING_SPAN, .otherwise = "4h", .least = "0s", .most = "30d",
+	  .sentence = "a delay is reported after this; 0s: never" },
+};
+
+static const struct setting tls_settings[] = {
+	{ .name = "certificate", .type = SETTING_STRING, .is_needed = true,
+	  .sentence = "a PEM file, the chain behind the certificate" },
+	{ .name = "key", .type = SETTING_STRING, .is_needed = true,
+	  .sentence = "a PEM file" },
+};
+
+static const struct setting listen_settings[] = {
+	{ .name = "address", .type = SETTING_LIST, .least = "1", .is_needed = true,
+	  .sentence = "address:port, IPv6 in brackets; 0.0.0.0 and [::] are all of a family" },
+	{ .name = "class", .type = SETTING_CHOICE, .choices = "incoming local application list", .otherwise = "incoming",
+	  .sentence = "what kind of mail comes in here; it never grants anything" },
+	{ .name = "tls", .type = SETTING_CHOICE, .choices = "off offered required implicit", .otherwise = "offered",
+	  .sentence = "STARTTLS not offered, offered or demanded, or TLS from the first byte" },
+	{ .name = "networks", .type = SETTING_LIST,
+	  .sentence = "clients that may relay to anywhere; none by default, loopback neither" },
+	{ .name = "xclient-from", .type = SETTING_LIST,
+	  .sentence = "clients that may say XCLIENT" },
+	{ .name = "proxy-from", .type = SETTING_LIST,
+	  .sentence = "clients that must open with a PROXY header" },
+	{ .name = "bare-line-end", .type = SETTING_CHOICE, .choices = "refuse repair", .otherwise = "refuse",
+	  .sentence = "what is done with a CR or LF alone; repair is for old devices" },
+	{ .name = "max-message", .type = SETTING_SIZE, .otherwise = "50M", .least = "64K", .most = "2G",
+	  .sentence = "the largest mail, told as SIZE" },
+	{ .name = "max-recipients", .type = SETTING_INTEGER, .otherwise = "1000", .least = "100", .most = "50000",
+	  .sentence = "recipients of one mail, told as LIMITS RCPTMAX" },
+	{ .name = "max-connections", .type = SETTING_INTEGER, .otherwise = "9000", .least = "1", .most = "30000",
+	  .sentence = "open connections in all; more get 421" },
+	{ .name = "max-connections-per-address", .type = SETTING_INTEGER, .otherwise = "50", .least = "1", .most = "30000",
+	  .sentence = "open connections of one client address; networks are not counted" },
+	{ .name = "max-errors", .type = SETTING_INTEGER, .otherwise = "20", .least = "1", .most = "1000",
+	  .sentence = "refused commands of a session, then 421" },
+	{ .name = "max-hops", .type = SETTING_INTEGER, .otherwise = "50", .least = "5", .most = "200",
+	  .sentence = "Received fields of a mail; more is taken for a loop" },
+	{ .name = "greeting-delay", .type = SETTING_SPAN, .otherwise = "0s", .most = "1m",
+	  .sentence = "how long a client is watched for talking before the greeting" },
+	{ .name = "command-timeout", .type = SETTING_SPAN, .otherwise = "5m", .least = "1s", .most = "1h",
+	  .sentence = "how long we wait for a command" },
+	{ .name = "data-timeout", .type = SETTING_SPAN, .otherwise = "3m", .least = "1s", .most = "1h",
+	  .sentence = "how long we wait for a piece of a mail" },
+	{ .name = "max-session", .type = SETTING_SPAN, .otherwise = "4h", .least = "1m", .most = "7d",
+	  .sentence = "how long a session may go on in all" },
+};
+
+/* What relay and route sections have in common: how mail gets to the next hop. */
+#define NEXT_HOP_SETTINGS \
+	{ .name = "next-hop", .type = SETTING_LIST, .least = "1", .most = "100", .is_needed = true, \
+	  .sentence = "host:port or [address]:port, in order of preference" }, \
+	{ .name = "balance", .type = SETTING_CHOICE, .choices = "failover round-robin least-connections", \
+	  .otherwise = "failover", .sentence = "how several next hops share" }, \
+	{ .name = "tls", .type = SETTING_CHOICE, .choices = "off opportunistic required verify", \
+	  .otherwise = "opportunistic", .sentence = "verify proves the next hop's name" }, \
+	{ .name = "ca-file", .type = SETTING_STRING, \
+	  .sentence = "authorities that verify trusts; without it the system's" }, \
+	{ .name = "tls-name", .type = SETTING_STRING, .most = "253", \
+	  .sentence = "the name that verify wants; without it the next hop as written" }, \
+	{ .name = "connections", .type = SETTING_INTEGER, .otherwise = "20", .least = "1", .most = "1000", \
+	  .sentence = "at most so many connections to one next hop" }, \
+	{ .name = "check-interval", .type = SETTING_SPAN, .otherwise = "30s", .least = "1s", .most = "1h", \
+	  .sentence = "how often a next hop that is down is tried" }, \
+	{ .name = "source", .type = SETTING_LIST, .most = "2", \
+	  .sentence = "local addresses to send from, one of a family" }
+
+static const struct setting relay_settings[] = {
+	{ .name = "domains", .type = SETTING_LIST,
+	  .sentence = "whose mail it is, a leading dot for subdomains; without it the title" },
+	NEXT_HOP_SETTINGS,
+};
+
+static const struct setting route_settings[] = {
+	NEXT_HOP_SETTINGS,
+};
+
+const struct section_kind settings_kinds[] = {
+	{ .name = "", .settings = top, .n_settings = COUNT(top),
+	  .sentence = "outside of all sections" },
+	{ .name = "log", .settings = log_settings, .n_settings = COUNT(log_settings),
+	  .sentence = "one line per event" },
+	{ .name = "resolver", .settings = resolver_settings, .n_settings = COUNT(resolver_settings),
+	  .sentence = "how the DNS is asked" },
+	{ .name = "retry", .settings = retry_settings, .n_settings = COUNT(retry_settings),
+	  .sentence = "when mail that waits is tried again" },
+	{ .name = "tls", .has_title = true, .settings = tls_settings, .n_settings = COUNT(tls_settings),
+	  .sentence = "a certificate; the name a client asks for chooses among several" },
+	{ .name = "listen", .has_title = true, .settings = listen_settings, .n_settings = COUNT(listen_settings),
+	  .sentence = "where mail comes in" },
+	{ .name = "relay", .has_title = true, .settings = relay_settings, .n_settings = COUNT(relay_settings),
+	  .sentence = "domains that moved, and where to" },
+	{ .name = "route", .has_title = true, .settings = route_settings, .n_settings = COUNT(route_settings),
+	  .sentence = "a way for mail that is for no relay domain" },
+};
+const int settings_n_kinds = COUNT(settings_kinds);

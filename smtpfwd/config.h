@@ -1,0 +1,52 @@
+/*
+ * config.h - the configuration file turned into what each part of the daemon wants
+ *
+ * Checks what the tables of policy/settings cannot: that an address parses, that a name
+ * leads somewhere, that no domain belongs to two relays.  Opens no file but the
+ * configuration; what only the daemon's user can tell is main's to try.
+ */
+#ifndef SMTPFWD_CONFIG_H
+#define SMTPFWD_CONFIG_H
+
+#include "base/arena.h"
+#include "base/conf.h"
+#include "policy/policy.h"
+#include "smtpfwd/deliver/route.h"
+#include "smtpfwd/queue/queue.h"
+#include "smtpfwd/receive/listener.h"
+#include "smtpfwd/runtime/resolver.h"
+#include "smtpfwd/runtime/tls.h"
+
+struct config {
+	struct conf			*conf;		/* owned; errors are in it */
+	struct arena			 arena;		/* of all below */
+
+	const char			*hostname, *spool, *control, *user;
+	bool				 is_user_given;
+	struct span			 stop_within;
+	const char			*log_to;
+	enum log_level			 log_level;
+	struct policy_settings		 policy;
+	struct queue_settings		 queue;
+	struct resolver_settings	 resolver;
+	struct tls_certificate		*certificates;
+	int				 n_certificates;
+	struct listener_settings	*listeners;
+	int				 n_listeners;
+	bool				 is_listener_default;	/* no listen section: 0.0.0.0:25 and [::]:25 */
+	struct route_settings		*routes;	/* of relay sections, then of route sections */
+	int				 n_routes;
+};
+
+/* Never NULL.  It may be used only if conf_n_errors(config->conf) is 0.  Blocks. */
+struct config	*config_load(const char *path);
+void		 config_free(struct config *config);
+
+/* For config_*.c: memory that lives as long as the config; a configuration that passes the limit aborts. */
+void		*config_alloc(struct config *config, size_t n, size_t item_bytes);
+const char	*config_copy(struct config *config, struct str text);
+
+void		 config_read_listeners(struct config *config);
+void		 config_read_routes(struct config *config);	/* relays, routes, outbound */
+
+#endif

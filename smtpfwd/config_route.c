@@ -1,0 +1,182 @@
+/*
+ * config_route.c - the relay and route sections, and which route is outbound
+ */
+#include "base/map.h"
+#include "mail/domain.h"
+#include "smtpfwd/config.h"
+
+enum { SMTP_PORT = 25 };
+
+/* "host:port", "host", "[address]:port" or "[address]". */
+static bool
+parse_next_hop(struct config *config, const char *written, struct next_hop_settings *hop)
+{
+	struct str text = str_of(written), host = text, port = STR_EMPTY;
+	ptrdiff_t end = str_rfind(text, ']'), colon = str_rfind(text, ':');
+	uint64_t number = SMTP_PORT;
+
+	if (colon > end) {
+		host = str_sub(text, 0, (size_t)colon);
+		port = str_from(text, (size_t)colon + 1);
+		if (!str_to_u64(port, &number) || number < 1 || number > 65535)
+			return false;
+	}
+	hop->written = written;
+	hop->port = (uint16_t)number;
+	if (str_starts(host, STR("["))) {
+		if (!str_ends_nocase(host, STR("]")))
+			return false;
+		return ip_parse(str_sub(host, 1, host.len - 2), &hop->ip);
+	}
+	if (ip_parse(host, &hop->ip))
+		return hop->ip.family == IP_V4;		/* an IPv6 address and its port cannot be told apart without brackets */
+	hop->host = config_copy(config, host);
+	return domain_is_valid(host, false);
+}
+
+static void
+read_next_hops(struct config *config, const struct conf_section *section, struct route_settings *route)
+{
+	const char *const *texts = conf_list(section, "next-hop", &route->n_next_hops);
+	struct next_hop_settings *hops = config_alloc(config, (size_t)route->n_next_hops, sizeof(*hops));
+
+	for (int i = 0; i < route->n_next_hops; i++)
+		if (!parse_next_hop(config, texts[i], &hops[i]))
+			conf_error(config->conf, section, "next-hop", "\"%s\" is neither host:port nor [address]:port", texts[i]);
+	route->next_hops = hops;
+}
+
+static void
+read_sources(struct config *config, const struct conf_section *section, struct route_settings *route)
+{
+	const char *const *texts = conf_list(section, "source", &route->n_sources);
+	struct ip *sources = config_alloc(config, (size_t)route->n_sources, sizeof(*sources));
+
+	for (int i = 0; i < route->n_sources; i++)
+		if (!ip_parse(str_of(texts[i]), &sources[i]))
+			conf_error(config->conf, section, "source", "\"%s\" is no address", texts[i]);
+	if (route->n_sources == 2 && sources[0].family == sources[1].family)
+		conf_error(config->conf, section, "source", "has two addresses of one family");
+	route->sources = sources;
+}
+
+static void
+read_route(struct config *config, const struct conf_section *section, const char *destination, struct route_settings *route)
+{
+	static const enum balance balances[] = { BALANCE_FAILOVER, BALANCE_ROUND_ROBIN, BALANCE_LEAST_CONNECTIONS };
+	static const enum tls_mode modes[] = { TLS_OFF, TLS_OPPORTUNISTIC, TLS_REQUIRED, TLS_VERIFY };
+
+	route->destination = destination;
+	read_next_hops(config, section, route);
+	read_sources(config, section, route);
+	route->balance = balances[conf_choice(section, "balance")];
+	route->tls = modes[conf_choice(section, "tls")];
+	route->tls_name = conf_string(section, "tls-name");
+	route->ca_file = conf_string(section, "ca-file");
+	route->connections_max = (int)conf_integer(section, "connections");
+	route->check_interval = conf_span(section, "check-interval");
+	if (route->tls != TLS_VERIFY && route->tls_name != NULL)
+		conf_error(config->conf, section, "tls-name", "is of use with tls = verify only");
+	if (route->tls != TLS_VERIFY && route->ca_file != NULL)
+		conf_error(config->conf, section, "ca-file", "is of use with tls = verify only");
+}
+
+/* Into the one form that look-ups use, the leading dot kept. */
+static const char *
+canonical_domain(struct config *config, const char *written)
+{
+	struct str text = str_of(written), canonical, dotted;
+	bool is_below = str_starts(text, STR("."));
+
+	if (is_below)
+		text = str_from(text, 1);
+	if (!domain_is_valid(text, true) || !domain_canonical(text, &config->arena, &canonical))
+		return NULL;
+	if (!arena_printf(&config->arena, &dotted, "%s%.*s", is_below ? "." : "", STR_ARG(canonical)))
+		return NULL;
+	return dotted.at;
+}
+
+static void
+read_domains(struct config *config, const struct conf_section *section, struct map *owners, struct relay_rule *rule)
+{
+	const char *const title[] = { section->title };
+	const char *const *texts = conf_list(section, "domains", &rule->n_domains);
+	const char *setting = "domains";
+	const char **domains;
+	int n = 0;
+
+	if (rule->n_domains == 0) {
+		texts = title;
+		rule->n_domains = 1;
+		setting = NULL;
+	}
+	domains = config_alloc(config, (size_t)rule->n_domains, sizeof(*domains));
+	for (int i = 0; i < rule->n_domains; i++) {
+		const char *domain = canonical_domain(config, texts[i]);
+		const char *owner = domain != NULL ? map_get(owners, str_of(domain)) : NULL;
+
+		if (domain == NULL) {
+			conf_error(config->conf, section, setting, "\"%s\" is no domain%s", texts[i],
+			    setting == NULL ? "; a relay whose title is none needs domains" : "");
+		} else if (owner != NULL) {
+			conf_error(config->conf, section, setting, "\"%s\" stands in relay \"%s\" already", texts[i], owner);
+		} else {
+			map_set(owners, str_of(domain), (void *)(uintptr_t)section->title);
+			domains[n++] = domain;
+		}
+	}
+	rule->name = section->title;
+	rule->domains = domains;
+	rule->n_domains = n;
+}
+
+static const char *
+destination_name(struct config *config, const char *kind, const char *title)
+{
+	struct str name;
+
+	return arena_printf(&config->arena, &name, "%s:%s", kind, title) ? name.at : NULL;
+}
+
+static void
+read_outbound(struct config *config)
+{
+	const struct conf_section *top = conf_section(config->conf, "");
+
+	config->policy.outbound = conf_string(top, "outbound");
+	if (config->policy.outbound != NULL &&
+	    conf_section_titled(config->conf, "route", config->policy.outbound) == NULL)
+		conf_error(config->conf, top, "outbound", "there is no route \"%s\"", config->policy.outbound);
+}
+
+void
+config_read_routes(struct config *config)
+{
+	static const uint64_t seed[2] = { 0, 0 };	/* the keys are the administrator's own */
+	int n_relays = conf_n_sections(config->conf, "relay"), n_routes = conf_n_sections(config->conf, "route");
+	struct relay_rule *relays = config_alloc(config, (size_t)n_relays, sizeof(*relays));
+	struct map owners;
+
+	config->routes = config_alloc(config, (size_t)(n_relays + n_routes), sizeof(*config->routes));
+	config->n_routes = n_relays + n_routes;
+	map_init(&owners, seed);
+	for (int i = 0; i < n_relays; i++) {
+		const struct conf_section *section = conf_section_at(config->conf, "relay", i);
+
+		read_domains(config, section, &owners, &relays[i]);
+		read_route(config, section, destination_name(config, "relay", section->title), &config->routes[i]);
+	}
+	map_fini(&owners);
+	for (int i = 0; i < n_routes; i++) {
+		const struct conf_section *section = conf_section_at(config->conf, "route", i);
+
+		read_route(config, section, destination_name(config, "route", section->title), &config->routes[n_relays + i]);
+	}
+	config->policy.hostname = config->hostname;
+	config->policy.relays = relays;
+	config->policy.n_relays = n_relays;
+	read_outbound(config);
+	if (n_relays == 0 && n_routes == 0)
+		conf_error(config->conf, conf_section(config->conf, ""), NULL, "there is neither a relay nor a route: no mail could go anywhere");
+}
