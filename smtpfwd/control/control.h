@@ -1,8 +1,9 @@
 /*
  * control.h - the operator's socket: takes commands from smtpfwdctl, answers in JSON
  *
- * One request a connection: a line of JSON {"command": "...", ...}; the answer is lines of JSON objects, the last
- * with "done": true and, on failure, "error".  Only root and the daemon's own user are served (SO_PEERCRED).
+ * One request a connection: a line {"command": "queue-list", ...}.  The answer is lines of
+ * one JSON object each; the last has "done": true, and "error" if it did not work.  Only
+ * root and the daemon's own user are served (SO_PEERCRED).
  */
 #ifndef CONTROL_CONTROL_H
 #define CONTROL_CONTROL_H
@@ -13,20 +14,26 @@
 #include "smtpfwd/queue/queue.h"
 
 struct control;
-
-/* Writes one object of the answer; takes over the reference.  -1 when the operator has gone.  Suspends. */
 struct answer;
-int	answer_write(struct answer *answer, json_t *object, struct instant deadline);
 
-struct control_command {		/* others hand in their commands as functions, joined in main.c */
-	const char	*name;		/* "status" */
+/* Writes one object of the answer and drops the reference.  -1 when the operator has gone.  Suspends. */
+int	answer_write(struct answer *answer, json_t *object, struct instant deadline);
+/* Says what was wrong; the answer's last object gets it.  Escapes bytes of others. */
+void	answer_error(struct answer *answer, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+struct control_command {		/* parts hand in their commands as functions, joined in main.c */
+	const char	*name;
 	void	       (*run)(void *context, const json_t *request, struct answer *answer, struct instant deadline);
 	void		*context;
 };
 
-/* Serves on an already listening unix socket.  The queue's own commands (queue-list, queue-show, queue-hold, ...) are built in. */
-struct control	*control_new(struct loop *loop, int listener, struct queue *queue, const struct control_command *commands,
+/* A str as a JSON string; bytes that are no UTF-8 are escaped as \xHH. */
+json_t	*control_json_str(struct str text);
+
+/* Serves on a listening unix socket that it takes over.  The commands array outlives it. */
+struct control	*control_new(struct loop *loop, int listener, uid_t daemon_uid, const struct control_command *commands,
 		    int n_commands, struct log *log, struct fault *fault_out);
+/* Takes no more requests; running ones are cut off.  Suspends until they ended. */
 void		 control_stop(struct control *control);
 void		 control_free(struct control *control);
 

@@ -1,1 +1,4 @@
-# smtpfwd/control/files.mk - what is built from this folder
+# smtpfwd/control/files.mk - the operator's socket
+noinst_LIBRARIES += smtpfwd/control/libcontrol.a
+smtpfwd_control_libcontrol_a_SOURCES = \
+	%D%/control.c %D%/control.h %D%/queue_commands.c %D%/queue_commands.h

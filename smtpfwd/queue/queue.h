@@ -195,6 +195,9 @@ ssize_t		 queue_read_owed(struct queue *queue, const struct owed *owed, int64_t 
 int		 queue_pay(struct queue *queue, struct owed *owed, struct draft *draft, const struct envelope *envelope,
 		    const struct mail_facts *facts, struct str prefix, struct instant deadline, struct fault *fault_out);
 
+/* Undoes a take of a report that could not be made: the debt stays and comes again later.  Frees owed. */
+void		 queue_give_back_owed(struct queue *queue, struct owed *owed);
+
 /* --- for the operator --- */
 
 struct queue_filter {			/* empty fields match everything */
@@ -222,7 +225,9 @@ struct queue_mail_view {
 	int				 n_recipients;
 };
 
-/* Visits mails, oldest first, until visit returns false.  Survives changes meanwhile.  Suspends (reads records). */
+/*
+ * Visits mails, oldest first, until visit returns false.  visit may suspend; the queue may
+ * change meanwhile.  Suspends (reads records). */
 void	 queue_list(struct queue *queue, const struct queue_filter *filter,
 	    bool (*visit)(void *context, const struct queue_mail_view *mail), void *context, struct instant deadline);
 
