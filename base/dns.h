@@ -68,7 +68,8 @@ dns_ask(struct resolver *resolver, const struct dns_question *questions, int n_q
  * Reads the answer to a question out of a wire packet (RFC 1035 4): follows CNAMEs
  * inside the packet, takes the least TTL (of the SOA for a negative answer, RFC 2308).
  * A packet that is malformed, truncated or does not answer gives DNS_UNSETTLED.
- * At most 256 records are taken.
+ * At most 256 records are taken.  Bytes of a name other than letters, digits, "-" and "_"
+ * are \DDD in the text (RFC 1035 5.1), in a question's too.
  */
 void	dns_read_packet(struct str packet, const struct dns_question *question,
 	    struct arena *arena, struct dns_answer *answer_out);

@@ -48,6 +48,16 @@ family_bits(const struct ip *ip)
 	return ip->family == IP_V6 ? 128 : ip->family == IP_V4 ? 32 : 0;
 }
 
+struct ip
+ip_of_bytes(enum ip_family family, const uint8_t *bytes)
+{
+	struct ip ip = { .family = family };
+
+	memcpy(ip.bytes, bytes, (size_t)family_bits(&ip) / 8);
+	unmap(&ip);
+	return ip;
+}
+
 bool
 ip_parse(struct str text, struct ip *ip_out)
 {

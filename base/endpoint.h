@@ -28,6 +28,9 @@ struct network {
 
 enum { IP_TEXT_MAX = 46, ENDPOINT_TEXT_MAX = 56 };	/* bytes, with the NUL */
 
+/* Of 4 or 16 bytes in network order. */
+struct ip	ip_of_bytes(enum ip_family family, const uint8_t *bytes);
+
 bool	ip_parse(struct str text, struct ip *ip_out);			/* no brackets, no zone */
 bool	ip_eq(const struct ip *a, const struct ip *b);
 bool	ip_is_loopback(const struct ip *ip);

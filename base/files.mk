@@ -2,7 +2,7 @@
 noinst_LIBRARIES += base/libbase.a
 base_libbase_a_SOURCES = \
 	%D%/arena.c %D%/arena.h %D%/buf.c %D%/buf.h %D%/code.c %D%/code.h %D%/conf.h %D%/crc32c.c \
-	%D%/dns.h %D%/endpoint.c %D%/endpoint.h %D%/fault.c %D%/fault.h \
+	%D%/dns.c %D%/dns.h %D%/dns_wire.c %D%/dns_wire.h %D%/endpoint.c %D%/endpoint.h %D%/fault.c %D%/fault.h \
 	%D%/heap.c %D%/heap.h %D%/insist.c %D%/insist.h %D%/instant.h %D%/list.h \
 	%D%/log.c %D%/log.h %D%/map.c %D%/map.h %D%/mem.c %D%/mem.h \
 	%D%/siphash.c %D%/str.c %D%/str.h
