@@ -33,14 +33,27 @@ void			 loop_stop(struct loop *loop);
 int			 loop_n_fibers(const struct loop *loop);
 struct instant		 loop_now(const struct loop *loop);	/* read once a round: cheap */
 
-/* What the loop calls, on its own stack, when an event with this tag comes or jobs of a crew are done. */
+/*
+ * What the loop calls, on its own stack, when an event comes: OS_READABLE and so on.  An
+ * event tells of a change, once, so read or write until -EAGAIN.  The first comes at once
+ * if the fd is ready already.  One watch an fd.
+ */
 struct watch {
 	void	(*notice)(struct watch *watch, unsigned what);
 };
 int	 loop_watch(struct loop *loop, int fd, struct watch *watch);	/* 0 or -errno */
 void	 loop_unwatch(struct loop *loop, int fd, struct watch *watch);
 
-/* A call on the loop's own stack at a time; re-arm with timer_set, drop with timer_clear. */
+/*
+ * Signals of the process, told on the loop's own stack.  One loop of the process does
+ * this, once.  0 or -errno.
+ */
+struct signal_watch {
+	void	(*notice)(struct signal_watch *watch, int signal);
+};
+int	 loop_watch_signals(struct loop *loop, const int *signals, int n_signals, struct signal_watch *watch);
+
+/* A call on the loop's own stack at a time, not before the next round; zeroed at first; re-arm with timer_set, drop with timer_clear. */
 struct timer {
 	struct heap_item	 room;
 	void	(*ring)(struct timer *timer);
@@ -50,13 +63,20 @@ void	 timer_clear(struct loop *loop, struct timer *timer);
 
 /* --- fibers --- */
 
-/* Starts a fiber; it first runs in the loop's next round.  NULL when the loop has max_fibers. */
+/*
+ * Starts a fiber; it first runs in the loop's next round.  NULL when the loop has max_fibers
+ * or there is no memory for a stack.  The name is not copied.  A fiber ends when run returns;
+ * its pointer must not be used after that, so whoever keeps one is told of the end by it.
+ */
 struct fiber	*fiber_start(struct loop *loop, const char *name, void (*run)(void *arg), void *arg);
 
 struct fiber	*fiber_self(void);	/* NULL on a loop's own stack */
 struct loop	*fiber_loop(void);	/* of the running fiber */
 
-/* Suspends until woken, cancelled or the deadline.  Wakes are remembered (one), so none is lost. */
+/*
+ * Suspends until woken, cancelled or the deadline.  Wakes are remembered (one), so none is
+ * lost; the other way round, a wake may come that was meant for an earlier wait: look again.
+ */
 enum wake	 fiber_park(struct instant deadline);
 void		 fiber_wake(struct fiber *fiber);	/* of the same loop */
 void		 fiber_cancel(struct fiber *fiber);
@@ -64,9 +84,13 @@ bool		 fiber_is_cancelled(void);		/* the running one */
 
 /* Lets the others run once; for long work without I/O. */
 void		 fiber_yield(void);
-enum wake	 fiber_sleep(struct instant until);	/* WAKE_TIMED_OUT is the good end */
+enum wake	 fiber_sleep(struct instant until);	/* WAKE_TIMED_OUT is the good end; a wake does not end it, but is remembered */
 
-/* Runs a job on a crew's thread and waits for its end, however long: what it uses stays valid. */
+/*
+ * Runs a job on a crew's thread and waits for its end, however long and even if cancelled:
+ * what it uses stays valid.  The loop takes back all that the crew has done, so such a
+ * crew gets jobs in no other way.
+ */
 void		 fiber_run_on_crew(struct os_crew *crew, struct os_job *job);
 
 #endif

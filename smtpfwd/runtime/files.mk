@@ -1,1 +1,14 @@
-# smtpfwd/runtime/files.mk - what is built from this folder
+# smtpfwd/runtime/files.mk - fibers, streams and the OS seam; libos.a is what the simulation replaces
+noinst_LIBRARIES += smtpfwd/runtime/libruntime.a smtpfwd/runtime/libos.a
+smtpfwd_runtime_libruntime_a_SOURCES = \
+	%D%/fiber.c %D%/fiber.h %D%/fiber_sanitize.h %D%/fiber_stack.c %D%/fiber_stack.h %D%/fiber_switch.h \
+	%D%/loop.c %D%/loop_inside.h %D%/os.h %D%/resolver.h %D%/stream.c %D%/stream.h %D%/stream_inside.h \
+	%D%/sync.c %D%/sync.h %D%/tls.h
+if FIBER_UCONTEXT
+smtpfwd_runtime_libruntime_a_SOURCES += %D%/fiber_switch_ucontext.c
+else
+smtpfwd_runtime_libruntime_a_SOURCES += \
+	%D%/fiber_switch_assembly.c %D%/fiber_switch_aarch64.S %D%/fiber_switch_x86_64.S
+endif
+smtpfwd_runtime_libos_a_SOURCES = \
+	%D%/os_linux.c %D%/os_linux_crew.c %D%/os_linux_file.c %D%/os_linux_socket.c

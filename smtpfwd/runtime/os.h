@@ -45,7 +45,13 @@ void	os_close(int fd);			/* sockets and files */
 /* --- waiting: edge-triggered, one per loop --- */
 struct os_poller;
 
-enum { OS_READABLE = 1, OS_WRITABLE = 2, OS_BROKEN = 4 };	/* OS_BROKEN: error or hang-up; read or write tells */
+/*
+ * An event tells of a change: bytes came, room came, or the end.  OS_BROKEN: an error, a
+ * hang-up, or the peer's end of input has come (also behind bytes not yet read): read or
+ * write tells.  A reader that got fewer bytes than it asked for, and no OS_BROKEN, may
+ * rely on an event for whatever comes next.  What is so when the fd is added is told too.
+ */
+enum { OS_READABLE = 1, OS_WRITABLE = 2, OS_BROKEN = 4 };
 
 struct os_event {
 	void		*tag;
@@ -57,12 +63,16 @@ void			 os_poller_free(struct os_poller *poller);
 int			 os_poller_add(struct os_poller *poller, int fd, void *tag);
 void			 os_poller_remove(struct os_poller *poller, int fd);
 
-/* Waits for events until the deadline or a wake; how many there are, 0 to max. */
+/* Waits for events until the deadline (in the past: only looks) or a wake; how many there are, 0 to max. */
 int			 os_poller_wait(struct os_poller *poller, struct instant until,
 			    struct os_event *events_out, int max_events);
 void			 os_poller_wake(struct os_poller *poller);	/* from any thread */
 
-/* Signals come as values: 0 or the number of a signal that came in (of those asked for at start). */
+/*
+ * Signals come as values: os_poller_wait returns, then os_signal_take gives their numbers
+ * one by one, 0 when there is none.  They belong to the process, so one poller catches
+ * them, once.  SIGPIPE is ignored from then on.  0 or -errno.
+ */
 int	os_signals_catch(struct os_poller *poller, const int *signals, int n_signals);
 int	os_signal_take(void);
 
@@ -74,9 +84,12 @@ struct os_job {				/* owned by who submits, until it is taken back */
 	struct os_job	*next;		/* the crew's, while it has the job */
 };
 
-/* Jobs of a crew of one thread run in the order submitted.  Done jobs wake the poller. */
+/*
+ * Jobs of a crew of one thread run in the order submitted.  Done jobs wake the poller, if
+ * there is one.  NULL when the threads cannot be had.
+ */
 struct os_crew	*os_crew_new(struct os_poller *poller, int n_threads);
-void		 os_crew_free(struct os_crew *crew);		/* waits for running jobs */
+void		 os_crew_free(struct os_crew *crew);		/* waits until all jobs submitted are done */
 void		 os_crew_submit(struct os_crew *crew, struct os_job *job);
 struct os_job	*os_crew_take_done(struct os_crew *crew);	/* a list by next, oldest first; NULL: none */
 

@@ -1,1 +1,13 @@
-# tests/runtime/files.mk
+# tests/runtime/files.mk - fibers, streams, TLS and the system, over real sockets and files
+runtime_test_libs = tests/libexpect.a smtpfwd/runtime/libruntime.a smtpfwd/runtime/libos.a base/libbase.a \
+	$(OPENSSL_LIBS) -lm
+
+check_PROGRAMS += tests/runtime/test_fiber tests/runtime/test_fiber_ucontext tests/runtime/test_stream
+tests_runtime_test_fiber_SOURCES = %D%/test_fiber.c
+tests_runtime_test_fiber_LDADD = $(runtime_test_libs)
+# The same fibers on the other switch: what is listed here is taken before the library's.
+tests_runtime_test_fiber_ucontext_SOURCES = %D%/test_fiber.c smtpfwd/runtime/fiber_switch_ucontext.c
+tests_runtime_test_fiber_ucontext_LDADD = $(runtime_test_libs)
+tests_runtime_test_stream_SOURCES = %D%/test_stream.c
+tests_runtime_test_stream_LDADD = $(runtime_test_libs)
+TESTS += tests/runtime/test_fiber tests/runtime/test_fiber_ucontext tests/runtime/test_stream
