@@ -1,1 +1,21 @@
-# tests/base/files.mk
+# tests/base/files.mk - the tests of the floor
+check_PROGRAMS += tests/base/test_str
+tests_base_test_str_SOURCES = %D%/test_str.c
+tests_base_test_str_LDADD = tests/libexpect.a base/libbase.a
+TESTS += tests/base/test_str
+check_PROGRAMS += tests/base/test_memory
+tests_base_test_memory_SOURCES = %D%/test_memory.c
+tests_base_test_memory_LDADD = tests/libexpect.a base/libbase.a
+TESTS += tests/base/test_memory
+check_PROGRAMS += tests/base/test_code
+tests_base_test_code_SOURCES = %D%/test_code.c
+tests_base_test_code_LDADD = tests/libexpect.a base/libbase.a
+TESTS += tests/base/test_code
+check_PROGRAMS += tests/base/test_log
+tests_base_test_log_SOURCES = %D%/test_log.c
+tests_base_test_log_LDADD = tests/libexpect.a base/libbase.a
+TESTS += tests/base/test_log
+check_PROGRAMS += tests/base/test_endpoint
+tests_base_test_endpoint_SOURCES = %D%/test_endpoint.c
+tests_base_test_endpoint_LDADD = tests/libexpect.a base/libbase.a
+TESTS += tests/base/test_endpoint
