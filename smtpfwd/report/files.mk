@@ -1,1 +1,3 @@
-# smtpfwd/report/files.mk - what is built from this folder
+# smtpfwd/report/files.mk - reports to senders
+noinst_LIBRARIES += smtpfwd/report/libreport.a
+smtpfwd_report_libreport_a_SOURCES = %D%/dsn.c %D%/dsn.h %D%/reporter.c %D%/reporter.h

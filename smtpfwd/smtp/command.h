@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/endpoint.h"
 #include "mail/envelope.h"
+#include "mail/xtext.h"
 #include "mail/reply.h"
 #include "smtpfwd/smtp/ehlo.h"
 
@@ -90,9 +91,5 @@ int	command_write_mail(const struct envelope *envelope, const struct address *re
 int	command_write_rcpt(const struct recipient *recipient, const struct ehlo *offered, struct buf *out);
 int	command_write_bdat(uint64_t n_bytes, bool is_last, struct buf *out);
 
-/* xtext (RFC 3461 4): +HH for what is not printable ASCII, "+" or "=".  0, or -1 malformed or full. */
-int	xtext_encode(struct str bytes, struct buf *out);
-int	xtext_decode(struct str text, struct buf *out);
-bool	xtext_is_valid(struct str text);
 
 #endif

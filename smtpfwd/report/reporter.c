@@ -1,0 +1,274 @@
+/*
+ * reporter.c - decides which recipients are reported on, makes the report, pays the debt
+ *
+ * Never a report about a mail with a null reverse-path, so no report about a report
+ * (RFC 5321 6.1), and only what NOTIFY asks for (RFC 3461 4.1).
+ */
+#include "base/insist.h"
+#include "base/mem.h"
+#include "mail/history.h"
+#include "smtpfwd/report/dsn.h"
+#include "smtpfwd/report/reporter.h"
+#include "smtpfwd/runtime/sync.h"
+
+enum {
+	PIECE_BYTES = 16 * 1024,
+	/* Without RET a mail up to this size is returned whole, a larger one by its header section. */
+	RETURN_FULL_MAX_BYTES = 64 * 1024,
+	HEADER_RETURNED_MAX_BYTES = 256 * 1024,
+	/* A recipient makes some 4 KB of a report at most; a report has no more than REPORTED_MAX of them. */
+	REPORTED_MAX = 1000,
+	OPENING_MAX_BYTES = 16 * 1024 * 1024,
+	PAY_WITHIN_S = 300,
+	REST_S = 10,			/* after a failure of our own (a full disk) */
+};
+
+struct reporter {
+	struct loop		*loop;
+	struct queue		*queue;
+	const struct policy	*policy;
+	struct log		*log;
+	struct fiber		*fiber;		/* NULL: ended */
+	struct signal_list	 ended;
+};
+
+static const char *
+kind_word(enum report_kind kind)
+{
+	switch (kind) {
+	case REPORT_FAILED:
+		return "failure";
+	case REPORT_DELAYED:
+		return "delay";
+	case REPORT_RELAYED:
+		return "success";
+	}
+	return "failure";
+}
+
+/* RFC 3461 4.1, and 6.1 for what holds when no NOTIFY was given. */
+static bool
+wants(unsigned notify, enum report_kind kind)
+{
+	switch (kind) {
+	case REPORT_FAILED:
+		return notify == NOTIFY_UNSET || (notify & NOTIFY_FAILURE) != 0;
+	case REPORT_DELAYED:
+		return notify == NOTIFY_UNSET || (notify & NOTIFY_DELAY) != 0;
+	case REPORT_RELAYED:
+		return (notify & NOTIFY_SUCCESS) != 0;
+	}
+	return false;
+}
+
+static int
+choose_recipients(const struct owed *owed, bool *is_included)
+{
+	int n = 0;
+
+	for (int i = 0; i < owed->n_recipients; i++) {
+		is_included[i] = n < REPORTED_MAX && wants(owed->recipients[i].recipient.notify, owed->kind);
+		n += is_included[i];
+	}
+	return n;
+}
+
+/* Why no report is sent; NULL: one is. */
+static const char *
+why_not(const struct reporter *reporter, const struct owed *owed, int n_included)
+{
+	if (address_is_null(&owed->envelope->reverse_path))
+		return "its reverse-path is null";
+	if (n_included == 0)
+		return "NOTIFY asks for none";
+	if (str_eq(policy_destination_of(reporter->policy, &owed->envelope->reverse_path), STR("none")))
+		return "no outbound route is configured";
+	return NULL;
+}
+
+static bool
+returns_full(const struct owed *owed)
+{
+	if (owed->kind != REPORT_FAILED)
+		return false;		/* RFC 3461 5.2.7 e */
+	switch (owed->envelope->ret) {
+	case RET_FULL:
+		return true;
+	case RET_HDRS:
+		return false;
+	case RET_UNSET:
+		return owed->content_bytes <= RETURN_FULL_MAX_BYTES;
+	}
+	return false;
+}
+
+/* Where the header section ends in what was read so far: behind its last line; -1: not yet. */
+static ptrdiff_t
+header_end(struct str read)
+{
+	ptrdiff_t at = str_find_str(read, STR("\r\n\r\n"));
+
+	if (str_starts(read, STR("\r\n")))
+		return 0;
+	return at >= 0 ? at + 2 : -1;
+}
+
+static int
+copy_all(struct reporter *reporter, const struct owed *owed, struct draft *draft, struct instant deadline,
+    struct fault *fault_out)
+{
+	char *piece = mem_new(PIECE_BYTES);
+	int64_t offset = 0;
+	ssize_t n;
+
+	while ((n = queue_read_owed(reporter->queue, owed, offset, piece, PIECE_BYTES, deadline, fault_out)) > 0) {
+		if (draft_append(draft, str_n(piece, (size_t)n), deadline, fault_out) != 0) {
+			n = -1;
+			break;
+		}
+		offset += n;
+	}
+	mem_free(piece);
+	return n < 0 ? -1 : 0;
+}
+
+static int
+copy_header(struct reporter *reporter, const struct owed *owed, struct draft *draft, struct instant deadline,
+    struct fault *fault_out)
+{
+	struct buf header;
+	ptrdiff_t end = -1;
+	ssize_t n = 0;
+	char *room;
+
+	buf_init(&header, HEADER_RETURNED_MAX_BYTES);
+	while (end < 0 && (room = buf_room(&header, PIECE_BYTES)) != NULL) {
+		n = queue_read_owed(reporter->queue, owed, (int64_t)header.len, room, PIECE_BYTES, deadline, fault_out);
+		if (n <= 0)
+			break;
+		buf_added(&header, (size_t)n);
+		end = header_end(buf_str(&header));
+	}
+	if (n >= 0)
+		n = draft_append(draft, str_sub(buf_str(&header), 0, end >= 0 ? (size_t)end : header.len), deadline, fault_out);
+	buf_fini(&header);
+	return n < 0 ? -1 : 0;
+}
+
+static int
+fill(struct reporter *reporter, const struct dsn *dsn, struct draft *draft, struct instant deadline, struct fault *fault_out)
+{
+	struct buf text;
+	int status = -1;
+
+	buf_init(&text, OPENING_MAX_BYTES);
+	if (dsn_append_opening(dsn, &text) != 0)
+		fault_temporary(fault_out, "the report is too large");
+	else if (draft_append(draft, buf_str(&text), deadline, fault_out) == 0 &&
+	    (dsn->is_full ? copy_all : copy_header)(reporter, dsn->owed, draft, deadline, fault_out) == 0) {
+		buf_clear(&text);
+		insist(dsn_append_closing(dsn, &text) == 0);
+		status = draft_append(draft, buf_str(&text), deadline, fault_out);
+	}
+	buf_fini(&text);
+	return status;
+}
+
+static int
+pay_with_report(struct reporter *reporter, struct owed *owed, const bool *is_included, int n_included, struct fault *fault_out)
+{
+	struct instant deadline = instant_after(loop_now(reporter->loop), span_s(PAY_WITHIN_S));
+	struct recipient sender = { .address = owed->envelope->reverse_path, .notify = NOTIFY_NEVER };
+	struct envelope envelope = { .recipients = &sender, .n_recipients = 1, .cap_recipients = 1,
+	    .is_8bit = owed->envelope->is_8bit, .is_smtputf8 = owed->envelope->is_smtputf8 };
+	struct dsn dsn = { .owed = owed, .is_included = is_included, .hostname = str_of(policy_hostname(reporter->policy)),
+	    .now = os_wall_clock(), .is_full = returns_full(owed) };
+	struct mail_facts facts = { .arrived = dsn.now, .class_name = STR("report"), .client = STR(""),
+	    .listener = STR(""), .is_from_trusted = true, .is_report = true };
+	struct draft *draft = draft_new(reporter->queue);
+	struct mail_id mail = owed->mail;
+	struct address to;
+	struct arena kept;
+	int status;
+
+	/* What the log line says must outlive owed, which queue_pay frees. */
+	arena_init(&kept, 4 * ADDRESS_MAX_BYTES);
+	insist(address_copy(&kept, &owed->envelope->reverse_path, &to));
+	dsn.id = draft_id(draft);
+	enum report_kind kind = owed->kind;
+	status = fill(reporter, &dsn, draft, deadline, fault_out);
+	if (status == 0)
+		status = queue_pay(reporter->queue, owed, draft, &envelope, &facts, STR_EMPTY, deadline, fault_out);
+	else
+		queue_give_back_owed(reporter->queue, owed);
+	if (status == 0)
+		history_reported(reporter->log, &mail, kind_word(kind), &dsn.id, &to, n_included);
+	else
+		draft_discard(draft);
+	arena_fini(&kept);
+	return status;
+}
+
+static int
+pay(struct reporter *reporter, struct owed *owed, struct fault *fault_out)
+{
+	bool *is_included = mem_new_array((size_t)owed->n_recipients, sizeof(bool));
+	int n_included = choose_recipients(owed, is_included), status;
+	const char *why = why_not(reporter, owed, n_included);
+
+	if (why == NULL) {
+		status = pay_with_report(reporter, owed, is_included, n_included, fault_out);
+	} else {
+		history_unreported(reporter->log, &owed->mail, kind_word(owed->kind), why);
+		status = queue_pay(reporter->queue, owed, NULL, NULL, NULL, STR_EMPTY,
+		    instant_after(loop_now(reporter->loop), span_s(PAY_WITHIN_S)), fault_out);
+	}
+	mem_free(is_included);
+	return status;
+}
+
+static void
+run(void *arg)
+{
+	struct reporter *reporter = arg;
+	struct fault fault;
+	struct owed *owed;
+
+	while (!fiber_is_cancelled()) {
+		owed = queue_take_owed(reporter->queue, INSTANT_NEVER);
+		if (owed == NULL || pay(reporter, owed, &fault) == 0)
+			continue;
+		log_say(reporter->log, LOG_LEVEL_WARNING, "report-waits", "%s", fault.text);
+		fiber_sleep(instant_after(loop_now(reporter->loop), span_s(REST_S)));
+	}
+	reporter->fiber = NULL;
+	signal_all(&reporter->ended);
+}
+
+struct reporter *
+reporter_new(struct loop *loop, struct queue *queue, const struct policy *policy, struct log *log)
+{
+	struct reporter *reporter = mem_new(sizeof(*reporter));
+
+	*reporter = (struct reporter){ .loop = loop, .queue = queue, .policy = policy, .log = log };
+	signal_init(&reporter->ended);
+	reporter->fiber = fiber_start(loop, "reporter", run, reporter);
+	insist(reporter->fiber != NULL);
+	return reporter;
+}
+
+void
+reporter_stop(struct reporter *reporter, struct instant deadline)
+{
+	if (reporter->fiber != NULL)
+		fiber_cancel(reporter->fiber);
+	while (reporter->fiber != NULL && signal_wait(&reporter->ended, deadline) == WAKE_READY)
+		;
+}
+
+void
+reporter_free(struct reporter *reporter)
+{
+	insist(reporter->fiber == NULL);
+	mem_free(reporter);
+}
