@@ -1,0 +1,220 @@
+/*
+ * dial.c - from a next hop to an open session: its addresses, connect, greeting, EHLO, TLS
+ */
+#include <stdio.h>
+
+#include "smtpfwd/deliver/dial.h"
+
+struct dialling {
+	const struct dialer	*dialer;
+	struct next_hop		*next_hop;
+	struct endpoint		 to;
+	struct instant		 deadline;
+	struct trouble		*trouble;
+};
+
+enum went {
+	WENT_WELL,
+	WENT_WRONG,			/* trouble is set */
+	WENT_TLS_WRONG,			/* the same, and in the clear it might do */
+};
+
+/* --- troubles, with the address in front --- */
+
+static void
+name_address(const struct dialling *d, const char *step, char *room, size_t n_bytes)
+{
+	char address[ENDPOINT_TEXT_MAX];
+
+	snprintf(room, n_bytes, "%s %.*s", step, STR_ARG(endpoint_text(&d->to, address)));
+}
+
+static enum went
+wrong_by_fault(const struct dialling *d, const struct fault *fault, struct status status, const char *step)
+{
+	char context[100];
+
+	name_address(d, step, context, sizeof(context));
+	trouble_of_fault(fault, status, context, d->trouble);
+	return WENT_WRONG;
+}
+
+static enum went
+wrong_by_reply(const struct dialling *d, const struct reply *reply, const char *step)
+{
+	char context[100];
+
+	name_address(d, step, context, sizeof(context));
+	trouble_of_reply(reply, context, d->trouble);
+	return WENT_WRONG;
+}
+
+static enum went
+wrong_by_text(const struct dialling *d, struct status status, const char *step, const char *why)
+{
+	char context[100], text[240];
+
+	name_address(d, step, context, sizeof(context));
+	snprintf(text, sizeof(text), "%s: %s", context, why);
+	trouble_of_text(status, text, d->trouble);
+	return WENT_WRONG;
+}
+
+static void
+log_dialling(const struct dialling *d, enum log_level level, const char *event)
+{
+	char room[ENDPOINT_TEXT_MAX];
+	struct log_line line;
+
+	log_begin(&line, d->dialer->log, level, event);
+	log_str(&line, "nexthop", d->next_hop->written);
+	log_str(&line, "remote", endpoint_text(&d->to, room));
+	log_text(&line, "why", d->trouble->text);
+	log_end(&line);
+}
+
+/* --- the session's steps --- */
+
+/*
+ * A next hop with our own name is a loop: ourselves, or a server that was given our name when the
+ * mail moved.  Mail waits until somebody mends it.
+ */
+static enum went
+refuse_ourselves(const struct dialling *d, const struct client *client)
+{
+	if (!str_eq_nocase(str_of(client->ehlo.domain), str_of(d->dialer->settings->hostname)))
+		return WENT_WELL;
+	wrong_by_text(d, STATUS(4, 4, 6), "EHLO", "it answers with our own name, so mail would loop;"
+	    " set hostname, or the next hop, to something else");
+	log_dialling(d, LOG_LEVEL_ERROR, "nexthop-is-ourselves");
+	return WENT_WRONG;
+}
+
+static enum went
+say_hello(const struct dialling *d, struct client *client)
+{
+	struct reply reply;
+	struct fault fault;
+
+	if (client_ehlo(client, d->deadline, &reply, &fault) != 0)
+		return wrong_by_fault(d, &fault, STATUS(4, 4, 2), "EHLO");
+	if (!reply_is_positive(&reply))
+		return wrong_by_reply(d, &reply, "EHLO");
+	return refuse_ourselves(d, client);
+}
+
+static enum went
+start_tls(const struct dialling *d, struct client *client)
+{
+	const struct tls_policy *policy = &d->next_hop->route->tls;
+	struct tls_expect expect = tls_policy_expect(policy, d->next_hop->host);
+	bool is_handshake;
+	struct reply reply;
+	struct fault fault;
+
+	if (client_starttls(client, policy->client, &expect, d->deadline, &reply, &is_handshake, &fault) != 0) {
+		wrong_by_fault(d, &fault, is_handshake ? STATUS(4, 7, 5) : STATUS(4, 4, 2),
+		    is_handshake ? "TLS handshake" : "STARTTLS");
+		return WENT_TLS_WRONG;
+	}
+	if (!reply_is_positive(&reply)) {
+		wrong_by_reply(d, &reply, "STARTTLS");
+		return WENT_TLS_WRONG;
+	}
+	return say_hello(d, client);
+}
+
+static enum went
+secure(const struct dialling *d, struct client *client)
+{
+	const struct tls_policy *policy = &d->next_hop->route->tls;
+	enum went went;
+
+	switch (tls_policy_step(policy, &client->ehlo)) {
+	case TLS_STEP_CLEAR:
+		return WENT_WELL;
+	case TLS_STEP_REFUSE:
+		return wrong_by_text(d, STATUS(4, 7, 4), "EHLO", "TLS is required, but STARTTLS is not offered");
+	case TLS_STEP_START:
+		break;
+	}
+	went = start_tls(d, client);
+	if (went != WENT_TLS_WRONG || d->trouble->is_cancelled)
+		return went;
+	if (!tls_policy_may_fall_back(policy)) {
+		log_dialling(d, LOG_LEVEL_WARNING, "tls-failed");
+		return WENT_WRONG;
+	}
+	log_dialling(d, LOG_LEVEL_WARNING, "tls-fallback");
+	/* Refused with a reply the session goes on in the clear (RFC 3207 4); else only a new one can. */
+	return client_is_reusable(client) ? WENT_WELL : WENT_TLS_WRONG;
+}
+
+static enum went
+open_session(const struct dialling *d, bool with_tls, struct client **client_out)
+{
+	struct endpoint source;
+	bool has_source = next_hop_source(d->next_hop, d->to.ip.family, &source);
+	struct client *client;
+	struct reply reply;
+	struct fault fault;
+	enum went went;
+
+	client = client_connect(d->dialer->loop, d->dialer->settings, &d->to, has_source ? &source : NULL, d->deadline, &fault);
+	if (client == NULL)
+		return wrong_by_fault(d, &fault, STATUS(4, 4, 1), "connect");
+	if (client_greeting(client, d->deadline, &reply, &fault) != 0)
+		went = wrong_by_fault(d, &fault, STATUS(4, 4, 2), "greeting");
+	else if (!reply_is_positive(&reply))
+		went = wrong_by_reply(d, &reply, "greeting");
+	else
+		went = say_hello(d, client);
+	if (went == WENT_WELL && with_tls)
+		went = secure(d, client);
+	if (went != WENT_WELL) {
+		client_close(client);
+		return went;
+	}
+	*client_out = client;
+	return WENT_WELL;
+}
+
+static bool
+dial_address(const struct dialling *d, struct client **client_out)
+{
+	switch (open_session(d, true, client_out)) {
+	case WENT_WELL:
+		return true;
+	case WENT_WRONG:
+		return false;
+	case WENT_TLS_WRONG:
+		break;
+	}
+	return open_session(d, false, client_out) == WENT_WELL;
+}
+
+struct client *
+dial(const struct dialer *dialer, struct next_hop *next_hop, struct instant deadline, struct trouble *trouble_out)
+{
+	struct dialling d = {
+		.dialer = dialer, .next_hop = next_hop, .deadline = deadline, .trouble = trouble_out,
+		.to = { .port = next_hop->port },
+	};
+	struct host_addresses addresses = { .n_ips = 1, .ips = { next_hop->ip } };
+	struct client *client;
+	int i;
+
+	if (next_hop->ip.family == IP_NONE &&
+	    host_find(dialer->resolver, next_hop->host, deadline, &addresses, trouble_out) != 0)
+		return NULL;
+	for (i = 0; i < addresses.n_ips; i++) {
+		d.to.ip = addresses.ips[i];
+		if (dial_address(&d, &client)) {
+			next_hop->n_sessions++;
+			return client;
+		}
+		if (trouble_out->is_cancelled)
+			break;
+	}
+	return NULL;
+}

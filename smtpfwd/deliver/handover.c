@@ -1,0 +1,461 @@
+/*
+ * handover.c - one mail's recipients handed over in an open client session
+ *
+ * DATA and not BDAT, also where CHUNKING is offered: with PIPELINING the round trips are the same but for one,
+ * and the dotted form is what every server gets all day; BDAT would earn its place for small mail only, where
+ * all goes in one write.
+ */
+#include "base/insist.h"
+#include "base/mem.h"
+#include "smtpfwd/deliver/handover.h"
+#include "smtpfwd/smtp/limits.h"
+
+enum {
+	PIECE_BYTES = 65536,		/* of content at a time: also what a slow next hop holds of our memory */
+	/* Where the server tells a higher LIMITS RCPTMAX: what is on its way stays bounded (RFC 2920 3.1). */
+	BATCH_MAX_RECIPIENTS = 500,
+};
+
+/* A step's end while a transaction runs.  GO_ON: look at the reply. */
+enum progress { GO_ON, STOP };
+
+struct transaction_run {
+	struct handover	*h;
+	struct instant	 deadline;
+	struct trouble	*trouble;
+	int		*n_ambiguous;
+	int		*batch;			/* indexes of recipients in this transaction */
+	int		 n_batch;
+	int		 n_accepted;
+	int		 n_replies_before;	/* of a session that was idle, as the handover began; -1: it was not */
+	bool		 is_reset_due;		/* this transaction began with a RSET */
+	enum handover_end end;			/* with STOP */
+};
+
+/* --- who is in the next transaction --- */
+
+static int
+batch_limit(const struct ehlo *ehlo)
+{
+	if (ehlo->limit_rcptmax == 0)
+		return SMTP_RECIPIENTS_LEAST;
+	return ehlo->limit_rcptmax < BATCH_MAX_RECIPIENTS ? (int)ehlo->limit_rcptmax : BATCH_MAX_RECIPIENTS;
+}
+
+/* True if the recipient's domain is among those of the batch already, or one more is allowed (RFC 9422 RCPTDOMAINMAX). */
+static bool
+domain_fits(const struct transaction_run *t, int candidate)
+{
+	const struct offered *all = t->h->recipients;
+	uint64_t limit = t->h->client->ehlo.limit_rcptdomainmax, n_domains = 0;
+	int i, j;
+
+	if (limit == 0)
+		return true;
+	for (i = 0; i < t->n_batch; i++) {
+		struct str domain = all[t->batch[i]].recipient->address.domain;
+
+		if (str_eq_nocase(domain, all[candidate].recipient->address.domain))
+			return true;
+		for (j = 0; j < i && !str_eq_nocase(domain, all[t->batch[j]].recipient->address.domain); j++)
+			;
+		n_domains += j == i;
+	}
+	return n_domains < limit;
+}
+
+static void
+pick_batch(struct transaction_run *t)
+{
+	int limit = batch_limit(&t->h->client->ehlo);
+	int i;
+
+	t->n_batch = t->n_accepted = 0;
+	for (i = 0; i < t->h->n_recipients && t->n_batch < limit; i++) {
+		t->h->recipients[i].is_accepted = false;
+		if (!t->h->recipients[i].has_outcome && domain_fits(t, i))
+			t->batch[t->n_batch++] = i;
+	}
+}
+
+/* --- ends --- */
+
+static enum progress
+stop(struct transaction_run *t, enum handover_end end)
+{
+	t->end = end;
+	return STOP;
+}
+
+static enum progress
+stop_by_fault(struct transaction_run *t, const struct fault *fault, const char *context)
+{
+	struct status status = fault->cause == FAULT_CLOSED || fault->cause == FAULT_TIMED_OUT ?
+	    STATUS(4, 4, 2) : STATUS(4, 5, 0);
+
+	trouble_of_fault(fault, status, context, t->trouble);
+	if (fault->cause == FAULT_CANCELLED)
+		return stop(t, HANDOVER_CANCELLED);
+	/* An idle session that is gone when we come back to it says nothing about the next hop. */
+	if (fault->cause == FAULT_CLOSED && t->n_replies_before >= 0 && t->h->client->n_replies == t->n_replies_before)
+		return stop(t, HANDOVER_SESSION_OVER);
+	return stop(t, HANDOVER_TROUBLE);
+}
+
+static enum progress
+stop_by_421(struct transaction_run *t, const struct reply *reply, const char *context)
+{
+	trouble_of_reply(reply, context, t->trouble);
+	if (t->n_replies_before >= 0 && t->h->client->n_replies == t->n_replies_before + 1)
+		return stop(t, HANDOVER_SESSION_OVER);	/* the 421 of an idle session that crossed our command */
+	return stop(t, HANDOVER_TROUBLE);
+}
+
+static void
+settle_one(struct transaction_run *t, int i, const struct outcome *outcome)
+{
+	t->h->recipients[i].outcome = *outcome;
+	t->h->recipients[i].has_outcome = true;
+	t->h->recipients[i].is_accepted = false;
+}
+
+/* The same outcome for all of the batch who have none yet; with only_accepted for those whose RCPT was accepted. */
+static void
+settle_batch(struct transaction_run *t, const struct outcome *outcome, bool only_accepted)
+{
+	int i;
+
+	for (i = 0; i < t->n_batch; i++) {
+		struct offered *recipient = &t->h->recipients[t->batch[i]];
+
+		if (!recipient->has_outcome && (!only_accepted || recipient->is_accepted))
+			settle_one(t, t->batch[i], outcome);
+	}
+}
+
+static struct outcome
+outcome_here(const struct transaction_run *t, const struct reply *reply, enum outcome_stage stage)
+{
+	return outcome_of_reply(reply, stage, t->h->client->ehlo.has_dsn, t->h->remote_mta, t->h->arena);
+}
+
+/* --- replies of the envelope's commands, in their order --- */
+
+static enum progress
+take_reply(struct transaction_run *t, enum client_step step, const char *name, struct reply *reply_out)
+{
+	struct fault fault;
+
+	if (client_read(t->h->client, step, t->deadline, reply_out, &fault) != 0)
+		return stop_by_fault(t, &fault, name);
+	if (reply_out->code == 421)
+		return stop_by_421(t, reply_out, name);
+	return GO_ON;
+}
+
+static enum progress
+take_rset(struct transaction_run *t)
+{
+	struct reply reply;
+
+	if (take_reply(t, CLIENT_RSET, "RSET", &reply) == STOP)
+		return STOP;
+	if (reply_is_positive(&reply))
+		return GO_ON;
+	trouble_of_reply(&reply, "RSET", t->trouble);
+	return stop(t, HANDOVER_TROUBLE);
+}
+
+/* A refused MAIL settles the batch; *is_refused_out says so. */
+static enum progress
+take_mail(struct transaction_run *t, bool *is_refused_out)
+{
+	struct outcome outcome;
+	struct reply reply;
+
+	if (take_reply(t, CLIENT_MAIL, "MAIL", &reply) == STOP)
+		return STOP;
+	*is_refused_out = !reply_is_positive(&reply);
+	if (*is_refused_out) {
+		outcome = outcome_here(t, &reply, OUTCOME_OF_MAIL);
+		settle_batch(t, &outcome, false);
+	}
+	return GO_ON;
+}
+
+static enum progress
+take_rcpt(struct transaction_run *t, int i)
+{
+	struct outcome outcome;
+	struct reply reply;
+
+	if (take_reply(t, CLIENT_RCPT, "RCPT", &reply) == STOP)
+		return STOP;
+	if (t->h->recipients[i].has_outcome)
+		return GO_ON;			/* pipelined behind a refused MAIL */
+	if (reply_is_positive(&reply)) {
+		t->h->recipients[i].is_accepted = true;
+		t->n_accepted++;
+	} else if (!outcome_is_too_many(&reply, t->n_accepted)) {
+		outcome = outcome_here(t, &reply, OUTCOME_OF_RCPT);
+		settle_one(t, i, &outcome);
+	}
+	return GO_ON;
+}
+
+/* A refused DATA settles who was accepted. */
+static enum progress
+take_data(struct transaction_run *t, bool *is_go_out)
+{
+	struct outcome outcome;
+	struct reply reply;
+
+	if (take_reply(t, CLIENT_DATA, "DATA", &reply) == STOP)
+		return STOP;
+	*is_go_out = reply_is_positive(&reply);
+	if (!*is_go_out && t->n_accepted > 0) {
+		outcome = outcome_here(t, &reply, OUTCOME_OF_DATA);
+		settle_batch(t, &outcome, true);
+	}
+	return GO_ON;
+}
+
+/* --- the envelope --- */
+
+static int
+write_mail(struct transaction_run *t, struct fault *fault_out)
+{
+	struct handover *h = t->h;
+
+	t->is_reset_due = h->client->is_in_transaction;
+	if (t->is_reset_due && client_write_rset(h->client, t->deadline, fault_out) != 0)
+		return -1;
+	return client_write_mail(h->client, h->envelope, &h->envelope->reverse_path,
+	    (uint64_t)h->content->n_bytes, t->deadline, fault_out);
+}
+
+/* All in one write (RFC 2920).  *is_go_out: a 354 came, and mail data must follow. */
+static enum progress
+envelope_pipelined(struct transaction_run *t, bool *is_go_out)
+{
+	struct client *client = t->h->client;
+	struct fault fault;
+	bool is_refused;
+	int failed = write_mail(t, &fault);
+	int i;
+
+	for (i = 0; i < t->n_batch && failed == 0; i++)
+		failed = client_write_rcpt(client, t->h->recipients[t->batch[i]].recipient, t->deadline, &fault);
+	if (failed != 0 || client_write_data(client, t->deadline, &fault) != 0 ||
+	    client_flush(client, t->deadline, &fault) != 0)
+		return stop_by_fault(t, &fault, "sending the envelope");
+	if ((t->is_reset_due && take_rset(t) == STOP) || take_mail(t, &is_refused) == STOP)
+		return STOP;
+	for (i = 0; i < t->n_batch; i++) {
+		if (take_rcpt(t, t->batch[i]) == STOP)
+			return STOP;
+	}
+	return take_data(t, is_go_out);
+}
+
+/* One command after the other, for servers without PIPELINING. */
+static enum progress
+envelope_in_turn(struct transaction_run *t, bool *is_go_out)
+{
+	struct client *client = t->h->client;
+	struct fault fault;
+	bool is_refused;
+	int i;
+
+	*is_go_out = false;
+	if (client->is_in_transaction) {
+		if (client_write_rset(client, t->deadline, &fault) != 0 || client_flush(client, t->deadline, &fault) != 0)
+			return stop_by_fault(t, &fault, "RSET");
+		if (take_rset(t) == STOP)
+			return STOP;
+	}
+	if (write_mail(t, &fault) != 0 || client_flush(client, t->deadline, &fault) != 0)
+		return stop_by_fault(t, &fault, "MAIL");
+	if (take_mail(t, &is_refused) == STOP)
+		return STOP;
+	if (is_refused)
+		return GO_ON;
+	for (i = 0; i < t->n_batch; i++) {
+		if (client_write_rcpt(client, t->h->recipients[t->batch[i]].recipient, t->deadline, &fault) != 0 ||
+		    client_flush(client, t->deadline, &fault) != 0)
+			return stop_by_fault(t, &fault, "RCPT");
+		if (take_rcpt(t, t->batch[i]) == STOP)
+			return STOP;
+	}
+	if (t->n_accepted == 0)
+		return GO_ON;
+	if (client_write_data(client, t->deadline, &fault) != 0 || client_flush(client, t->deadline, &fault) != 0)
+		return stop_by_fault(t, &fault, "DATA");
+	return take_data(t, is_go_out);
+}
+
+/* --- the mail --- */
+
+static void
+settle_by_final(struct transaction_run *t, const struct reply *reply)
+{
+	struct outcome outcome = outcome_here(t, reply, OUTCOME_OF_FINAL);
+
+	settle_batch(t, &outcome, true);
+}
+
+/* No answer to the final dot: who knows (RFC 1047).  They are deferred, and may get the mail twice. */
+static enum progress
+stop_ambiguous(struct transaction_run *t, const struct fault *fault)
+{
+	struct outcome outcome;
+
+	trouble_of_fault(fault, STATUS(4, 4, 2), "the mail was sent, but whether it was accepted is not known", t->trouble);
+	outcome = outcome_of_trouble(t->trouble, t->h->remote_mta, t->h->arena);
+	settle_batch(t, &outcome, true);
+	*t->n_ambiguous = t->n_accepted;
+	return stop(t, fault->cause == FAULT_CANCELLED ? HANDOVER_CANCELLED : HANDOVER_TROUBLE);
+}
+
+static enum progress
+send_pieces(struct transaction_run *t, char *room)
+{
+	struct handover *h = t->h;
+	int64_t offset = 0;
+	struct reply reply;
+	struct fault fault;
+
+	while (offset < h->content->n_bytes) {
+		ssize_t n = h->content->read(h->content, offset, room, PIECE_BYTES, t->deadline, &fault);
+		int sent;
+
+		if (n == 0)
+			fault_temporary(&fault, "it ends after %lld of %lld bytes", (long long)offset,
+			    (long long)h->content->n_bytes);
+		if (n <= 0) {
+			trouble_of_fault(&fault, STATUS(4, 3, 0), "reading the mail from the queue", t->trouble);
+			h->client->is_broken = true;	/* never send the dot behind half a mail */
+			return stop(t, fault.cause == FAULT_CANCELLED ? HANDOVER_CANCELLED : HANDOVER_UNREADABLE);
+		}
+		sent = client_content(h->client, str_n(room, (size_t)n), t->deadline, &reply, &fault);
+		if (sent < 0)
+			return stop_by_fault(t, &fault, "mail data");
+		if (sent > 0) {
+			if (reply.code == 421)
+				return stop_by_421(t, &reply, "mail data");
+			settle_by_final(t, &reply);
+			return stop(t, HANDOVER_SESSION_OVER);
+		}
+		offset += n;
+	}
+	return GO_ON;
+}
+
+static enum progress
+send_mail(struct transaction_run *t)
+{
+	char *room = mem_new(PIECE_BYTES);
+	enum progress went = send_pieces(t, room);
+	bool is_ambiguous;
+	struct reply reply;
+	struct fault fault;
+
+	mem_free(room);
+	if (went == STOP)
+		return STOP;
+	/* However long the mail took to send: an answer that we do not wait for costs a second copy. */
+	if (client_finish(t->h->client, INSTANT_NEVER, &reply, &is_ambiguous, &fault) != 0)
+		return is_ambiguous ? stop_ambiguous(t, &fault) : stop_by_fault(t, &fault, "end of the mail");
+	if (reply.code == 421)
+		return stop_by_421(t, &reply, "end of the mail");
+	settle_by_final(t, &reply);
+	return GO_ON;
+}
+
+/*
+ * A 354 though nobody was accepted: with PIPELINING an empty mail ends it (RFC 2920 3.1), whatever the answer.
+ * Where MAIL itself was refused a server that goes on is not to be trusted with a dot.
+ */
+static enum progress
+send_nothing(struct transaction_run *t)
+{
+	bool is_ambiguous;
+	struct reply reply;
+	struct fault fault;
+
+	if (!t->h->client->is_in_transaction) {
+		t->h->client->is_broken = true;
+		return GO_ON;
+	}
+	if (client_finish(t->h->client, t->deadline, &reply, &is_ambiguous, &fault) != 0)
+		return stop_by_fault(t, &fault, "end of an empty mail");
+	return GO_ON;
+}
+
+static enum progress
+transaction(struct transaction_run *t)
+{
+	bool is_go = false;
+
+	if ((t->h->client->ehlo.has_pipelining ? envelope_pipelined : envelope_in_turn)(t, &is_go) == STOP)
+		return STOP;
+	if (!is_go)
+		return GO_ON;
+	return t->n_accepted > 0 ? send_mail(t) : send_nothing(t);
+}
+
+static int
+count_left(const struct handover *h)
+{
+	int i, n_left = 0;
+
+	for (i = 0; i < h->n_recipients; i++)
+		n_left += !h->recipients[i].has_outcome;
+	return n_left;
+}
+
+static enum handover_end
+run_transactions(struct transaction_run *t)
+{
+	int n_left = count_left(t->h);
+
+	while (n_left > 0) {
+		int n_left_before = n_left;
+
+		if (!client_is_reusable(t->h->client))
+			return HANDOVER_SESSION_OVER;
+		pick_batch(t);
+		if (transaction(t) == STOP)
+			return count_left(t->h) == 0 ? HANDOVER_DONE : t->end;
+		/* One at least is accepted or refused in each, or RCPT's 452 would not have counted as "too many". */
+		n_left = count_left(t->h);
+		insist(n_left < n_left_before);
+		t->n_replies_before = -1;	/* what happens to the session from here on is not of its idle time */
+	}
+	return HANDOVER_DONE;
+}
+
+enum handover_end
+handover_run(struct handover *h, struct instant deadline, struct trouble *trouble_out, int *n_ambiguous_out)
+{
+	struct transaction_run t = {
+		.h = h, .deadline = deadline, .trouble = trouble_out, .n_ambiguous = n_ambiguous_out,
+		.n_replies_before = h->was_idle ? h->client->n_replies : -1,
+	};
+	struct outcome outcome;
+	enum handover_end end;
+	int i;
+
+	*n_ambiguous_out = 0;
+	if (outcome_of_capability(&h->client->ehlo, h->envelope, h->content->n_bytes, h->remote_mta, &outcome)) {
+		for (i = 0; i < h->n_recipients; i++) {
+			if (!h->recipients[i].has_outcome)
+				settle_one(&t, i, &outcome);
+		}
+		return HANDOVER_DONE;
+	}
+	t.batch = mem_new_array(BATCH_MAX_RECIPIENTS, sizeof(*t.batch));
+	end = run_transactions(&t);
+	mem_free(t.batch);
+	return end;
+}

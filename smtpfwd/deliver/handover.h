@@ -1,0 +1,54 @@
+/*
+ * handover.h - one mail's recipients handed over in an open client session
+ *
+ * As many transactions as it takes: a server may take only so many recipients in one.
+ * Knows the mail and the session; next hops, pools and retries are carry's.
+ */
+#ifndef DELIVER_HANDOVER_H
+#define DELIVER_HANDOVER_H
+
+#include "mail/mail_id.h"
+#include "smtpfwd/deliver/client.h"
+#include "smtpfwd/deliver/outcome.h"
+
+struct content {			/* where a mail's bytes come from */
+	int64_t	 n_bytes;
+	/* Bytes read at the offset, 0 at the end, -1 with a fault.  Suspends. */
+	ssize_t	(*read)(struct content *content, int64_t offset, void *room, size_t n_bytes,
+		    struct instant deadline, struct fault *fault_out);
+};
+
+struct offered {			/* a recipient on its way to a next hop */
+	const struct recipient	*recipient;
+	bool			 has_outcome;
+	struct outcome		 outcome;
+	bool			 is_accepted;	/* handover's: RCPT got a 2xx in the transaction at hand */
+};
+
+struct handover {
+	struct client		*client;
+	bool			 was_idle;	/* the session waited for us: that it is gone says nothing about the next hop */
+	const struct envelope	*envelope;	/* its recipients are not looked at */
+	struct content		*content;
+	struct offered		*recipients;	/* those without an outcome are offered */
+	int			 n_recipients;
+	struct str		 remote_mta;	/* for outcomes; kept by the caller */
+	struct arena		*arena;		/* for what replies say */
+};
+
+enum handover_end {
+	HANDOVER_DONE,			/* all have an outcome */
+	HANDOVER_SESSION_OVER,		/* the session ended and nobody is to blame: an idle one that was gone, or LIMITS */
+	HANDOVER_TROUBLE,		/* the next hop's: who is left may be offered to another one */
+	HANDOVER_UNREADABLE,		/* ours: the content could not be read */
+	HANDOVER_CANCELLED,		/* our own fiber is to end; who is left was not delivered */
+};
+
+/*
+ * trouble_out is set but for HANDOVER_DONE and HANDOVER_SESSION_OVER; *n_ambiguous_out: that many recipients were
+ * deferred without knowing whether the server took the mail (RFC 1047), trouble_out says why.  Suspends.
+ */
+enum handover_end	handover_run(struct handover *h, struct instant deadline, struct trouble *trouble_out,
+			    int *n_ambiguous_out);
+
+#endif

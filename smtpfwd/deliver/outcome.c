@@ -1,0 +1,148 @@
+/*
+ * outcome.c - what replies and troubles mean for a recipient
+ */
+#include <stdio.h>
+
+#include "smtpfwd/deliver/outcome.h"
+
+/* --- trouble --- */
+
+void
+trouble_of_fault(const struct fault *fault, struct status status, const char *context, struct trouble *trouble_out)
+{
+	*trouble_out = (struct trouble){ .status = status, .is_cancelled = fault->cause == FAULT_CANCELLED };
+	snprintf(trouble_out->text, sizeof(trouble_out->text), "%s: %s", context, fault->text);
+}
+
+void
+trouble_of_reply(const struct reply *reply, const char *context, struct trouble *trouble_out)
+{
+	struct buf line = { .at = trouble_out->text, .cap = sizeof(trouble_out->text), .max = sizeof(trouble_out->text) - 1 };
+
+	*trouble_out = (struct trouble){
+		.status = reply_is_temporary(reply) && reply->status.class == 4 ? reply->status : STATUS(4, 3, 0),
+		.reply_code = reply->code,
+		.reply_status = reply->status,
+	};
+	trouble_out->reply_bytes = reply->text.len < OUTCOME_REPLY_MAX_BYTES ? reply->text.len : OUTCOME_REPLY_MAX_BYTES;
+	memcpy(trouble_out->reply_text, reply->text.at, trouble_out->reply_bytes);
+	buf_printf(&line, "%s: ", context);
+	reply_append_line(reply, sizeof(trouble_out->text) - 80, &line);
+	trouble_out->text[line.len] = '\0';
+}
+
+void
+trouble_of_text(struct status status, const char *text, struct trouble *trouble_out)
+{
+	*trouble_out = (struct trouble){ .status = status };
+	snprintf(trouble_out->text, sizeof(trouble_out->text), "%s", text);
+}
+
+struct reply
+trouble_reply(const struct trouble *trouble)
+{
+	return (struct reply){
+		.code = trouble->reply_code,
+		.status = trouble->reply_status,
+		.text = str_n(trouble->reply_text, trouble->reply_bytes),
+	};
+}
+
+/* --- outcomes --- */
+
+static struct reply
+keep_reply(const struct reply *reply, struct arena *arena)
+{
+	struct reply kept = { .code = reply->code, .status = reply->status, .text = STR_EMPTY };
+
+	if (!arena_copy(arena, str_sub(reply->text, 0, OUTCOME_REPLY_MAX_BYTES), &kept.text))
+		kept.text = STR_EMPTY;
+	return kept;
+}
+
+/*
+ * A 5xx that is about how we talk and not about the mail: a wrong order of commands, or TLS or a login
+ * wanted first (RFC 4954 6, RFC 3207 4).  Somebody's configuration is to be mended, and the mail can wait for it.
+ */
+static bool
+is_about_the_session(const struct reply *reply)
+{
+	return reply->code == 503 || reply->code == 530 || reply->code == 534 || reply->code == 535 || reply->code == 538;
+}
+
+struct outcome
+outcome_of_reply(const struct reply *reply, enum outcome_stage stage, bool has_dsn, struct str remote_mta,
+    struct arena *arena)
+{
+	struct outcome outcome = { .remote_mta = remote_mta, .text = STR_EMPTY, .reply = keep_reply(reply, arena) };
+	bool is_final = stage == OUTCOME_OF_FINAL;
+
+	if (reply_is_positive(reply) && is_final) {
+		outcome.kind = has_dsn ? OUTCOME_DELIVERED : OUTCOME_RELAYED;
+		outcome.status = reply->status.class == 2 ? reply->status : STATUS(2, 0, 0);
+	} else if (reply_is_permanent(reply) && (is_final || !is_about_the_session(reply))) {
+		outcome.kind = OUTCOME_FAILED;
+		outcome.status = reply->status.class == 5 ? reply->status : STATUS(5, 0, 0);
+	} else {
+		outcome.kind = OUTCOME_DEFERRED;
+		outcome.status = reply->status.class == 4 ? reply->status : STATUS(4, 0, 0);
+	}
+	return outcome;
+}
+
+struct outcome
+outcome_of_trouble(const struct trouble *trouble, struct str remote_mta, struct arena *arena)
+{
+	struct reply reply = trouble_reply(trouble);
+	struct outcome outcome = {
+		.kind = OUTCOME_DEFERRED, .status = trouble->status, .remote_mta = remote_mta, .text = STR_EMPTY,
+		.reply = { .code = 0, .text = STR_EMPTY },
+	};
+
+	if (reply.code != 0)
+		outcome.reply = keep_reply(&reply, arena);
+	if (!arena_copy(arena, str_of(trouble->text), &outcome.text))
+		outcome.text = STR_EMPTY;
+	return outcome;
+}
+
+struct outcome
+outcome_of_text(enum outcome_kind kind, struct status status, struct str text, struct str remote_mta)
+{
+	return (struct outcome){
+		.kind = kind, .status = status, .text = text, .remote_mta = remote_mta,
+		.reply = { .code = 0, .text = STR_EMPTY },
+	};
+}
+
+bool
+outcome_of_capability(const struct ehlo *ehlo, const struct envelope *envelope, int64_t content_bytes,
+    struct str remote_mta, struct outcome *outcome_out)
+{
+	struct status status;
+	struct str text;
+
+	if (envelope->is_smtputf8 && !ehlo->has_smtputf8) {
+		status = STATUS(5, 6, 7);	/* RFC 6531 3.5 */
+		text = STR("the next hop does not take internationalised mail (SMTPUTF8), which this is");
+	} else if (envelope->is_8bit && !ehlo->has_8bitmime) {
+		status = STATUS(5, 6, 3);	/* conversion required but not supported */
+		text = STR("the next hop does not take 8-bit mail (8BITMIME), which this is");
+	} else if (ehlo->has_size && ehlo->size_max_bytes > 0 && (uint64_t)content_bytes > ehlo->size_max_bytes) {
+		status = STATUS(5, 3, 4);	/* message too big for system, RFC 1870 6.2 */
+		text = STR("the mail is larger than the next hop takes (SIZE)");
+	} else
+		return false;
+	*outcome_out = outcome_of_text(OUTCOME_FAILED, status, text, remote_mta);
+	return true;
+}
+
+bool
+outcome_is_too_many(const struct reply *reply, int n_accepted)
+{
+	struct status status = reply->status;
+	bool says_other = status.class != 0 && !(status.subject == 5 && status.detail == 3);
+
+	/* A server that takes not even one recipient has something else to say. */
+	return (reply->code == 452 || reply->code == 552) && n_accepted > 0 && !says_other;
+}

@@ -1,0 +1,60 @@
+/*
+ * outcome.h - what replies and troubles mean for a recipient
+ *
+ * Judges, does nothing.  The rule above all: what may be our trouble, or the next hop's own, is
+ * temporary; only an answer about the mail or the recipient fails it.
+ */
+#ifndef DELIVER_OUTCOME_H
+#define DELIVER_OUTCOME_H
+
+#include "base/fault.h"
+#include "smtpfwd/queue/queue.h"
+#include "smtpfwd/smtp/ehlo.h"
+
+enum {
+	/* of a reply's text, kept with each recipient: the longest in use (Gmail's, with links) have some 500 */
+	OUTCOME_REPLY_MAX_BYTES = 1000,
+};
+
+/* Why a next hop could not take mail now.  Stands alone: it outlives the session. */
+struct trouble {
+	struct status	 status;		/* 4.x.x */
+	int		 reply_code;		/* 0: it said nothing */
+	struct status	 reply_status;
+	size_t		 reply_bytes;
+	char		 reply_text[OUTCOME_REPLY_MAX_BYTES];
+	char		 text[400];		/* one printable line, the reply in it */
+	bool		 is_cancelled;		/* our own fiber is to end */
+};
+
+/* context: "greeting", "connect 192.0.2.1:25" ... */
+void	trouble_of_fault(const struct fault *fault, struct status status, const char *context, struct trouble *trouble_out);
+void	trouble_of_reply(const struct reply *reply, const char *context, struct trouble *trouble_out);
+void	trouble_of_text(struct status status, const char *text, struct trouble *trouble_out);
+struct reply trouble_reply(const struct trouble *trouble);	/* its text is the trouble's; code 0: none */
+
+enum outcome_stage { OUTCOME_OF_MAIL, OUTCOME_OF_RCPT, OUTCOME_OF_DATA, OUTCOME_OF_FINAL };
+
+/*
+ * From a reply that is not 421 (that is trouble of the next hop, not an answer).  Positive ones only at
+ * OUTCOME_OF_FINAL.  has_dsn: the next hop does DSN and takes over what was asked of it.  The text is copied into
+ * the arena, or left out at its limit.
+ */
+struct outcome	outcome_of_reply(const struct reply *reply, enum outcome_stage stage, bool has_dsn,
+		    struct str remote_mta, struct arena *arena);
+struct outcome	outcome_of_trouble(const struct trouble *trouble, struct str remote_mta, struct arena *arena);
+
+/* Ours, without a reply; text is constant. */
+struct outcome	outcome_of_text(enum outcome_kind kind, struct status status, struct str text, struct str remote_mta);
+
+/*
+ * True if the server cannot take this mail as it is (8BITMIME, SMTPUTF8, SIZE): *outcome_out fails it, clearly,
+ * rather than damage it.
+ */
+bool		outcome_of_capability(const struct ehlo *ehlo, const struct envelope *envelope, int64_t content_bytes,
+		    struct str remote_mta, struct outcome *outcome_out);
+
+/* A reply to RCPT that means "too many in one transaction" and not something about this recipient (RFC 5321 4.5.3.1.10). */
+bool		outcome_is_too_many(const struct reply *reply, int n_accepted);
+
+#endif
