@@ -1,1 +1,17 @@
-# smtpfwd/files.mk - what is built from this folder
+# smtpfwd/files.mk - the daemon and its operator's program
+sbin_PROGRAMS += smtpfwd/smtpfwd smtpfwd/smtpfwdctl
+smtpfwd_parts = \
+	smtpfwd/control/libcontrol.a smtpfwd/receive/libreceive.a smtpfwd/report/libreport.a \
+	smtpfwd/deliver/libdeliver.a smtpfwd/queue/libqueue.a smtpfwd/smtp/libsmtp.a \
+	smtpfwd/runtime/libruntime.a smtpfwd/runtime/libos.a policy/libpolicy.a mail/libmail.a base/libbase.a
+smtpfwd_libs = $(OPENSSL_LIBS) $(UNBOUND_LIBS) $(CONFUSE_LIBS) $(IDN2_LIBS) $(JANSSON_LIBS) -lpthread
+
+smtpfwd_smtpfwd_SOURCES = \
+	%D%/ask.c %D%/ask.h %D%/check.c %D%/check.h %D%/config.c %D%/config.h %D%/config_listen.c \
+	%D%/config_route.c %D%/daemon.c %D%/daemon.h %D%/main.c %D%/privileges.c %D%/privileges.h \
+	%D%/overview.c %D%/overview.h
+smtpfwd_smtpfwd_LDADD = $(smtpfwd_parts) $(smtpfwd_libs)
+
+smtpfwd_smtpfwdctl_SOURCES = %D%/ask.c %D%/ask.h %D%/show.c %D%/show.h %D%/smtpfwdctl.c
+smtpfwd_smtpfwdctl_LDADD = policy/libpolicy.a mail/libmail.a base/libbase.a \
+	$(CONFUSE_LIBS) $(IDN2_LIBS) $(JANSSON_LIBS)

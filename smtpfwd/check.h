@@ -1,0 +1,15 @@
+/*
+ * check.h - smtpfwd -n: would it start, as the user it becomes?
+ */
+#ifndef SMTPFWD_CHECK_H
+#define SMTPFWD_CHECK_H
+
+#include "smtpfwd/config.h"
+
+/*
+ * Tries certificates, keys, authorities, paths and ports as the user would find them; what is wrong is
+ * printed on stderr, a line each.  Ports that the running daemon holds are fine.  True if all is well.
+ */
+bool	check_all(const struct config *config);
+
+#endif

@@ -1,0 +1,317 @@
+/*
+ * daemon.c - makes the parts in the order in which they need each other, and ends them in the other
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/insist.h"
+#include "base/mem.h"
+#include "smtpfwd/control/queue_commands.h"
+#include "smtpfwd/daemon.h"
+#include "smtpfwd/deliver/courier.h"
+#include "smtpfwd/report/reporter.h"
+#include "smtpfwd/runtime/hosts.h"
+#include "smtpfwd/runtime/log_writer.h"
+#include "smtpfwd/runtime/sync.h"
+#include "smtpfwd/overview.h"
+
+enum {
+	LISTEN_BACKLOG = 1024,
+	DELIVERIES_MAX = 500,		/* at once; each is a fiber and a connection */
+	OTHER_FIBERS_MAX = 200,		/* control, checks of next hops, the reporter, the stop */
+	IDLE_CONNECTION_S = 10,		/* Postfix and others close idle sessions late; we let go early */
+};
+
+struct daemon {
+	const struct config	*config;
+	struct loop		*loop;
+	struct log_writer	*log_writer;
+	struct log		*log;
+	struct policy		*policy;
+	struct tls_server	*tls;
+	struct resolver		*dns, *resolver;
+	struct queue		*queue;
+	struct couriers		*couriers;
+	struct reporter		*reporter;
+	struct listeners	*listeners;
+	struct control		*control;
+	struct overview		 overview;
+	struct queue_commands	 queue_commands;
+	struct control_command	 commands[QUEUE_COMMANDS_N + 1];
+	struct signal_watch	 signals;
+	bool			 is_stopping;
+};
+
+int
+doors_open(const struct config *config, struct doors *doors_out, struct fault *fault_out)
+{
+	char room[ENDPOINT_TEXT_MAX];
+	int n = 0;
+
+	for (int i = 0; i < config->n_listeners; i++)
+		n += config->listeners[i].n_addresses;
+	*doors_out = (struct doors){ .sockets = mem_new_array((size_t)n, sizeof(int)), .control = -1 };
+	for (int i = 0; i < config->n_listeners; i++) {
+		const struct listener_settings *listener = &config->listeners[i];
+
+		for (int k = 0; k < listener->n_addresses; k++) {
+			const struct endpoint *at = &listener->addresses[k];
+			int socket = os_listen(at, LISTEN_BACKLOG);
+
+			/* A machine without IPv6 is no error where nobody asked for it. */
+			if (socket < 0 && config->is_listener_default && at->ip.family == IP_V6 &&
+			    (socket == -EAFNOSUPPORT || socket == -EADDRNOTAVAIL))
+				socket = -1;
+			else if (socket < 0) {
+				doors_close(doors_out);
+				return fault_temporary(fault_out, "listen \"%s\": %.*s cannot be bound: %s", listener->name,
+				    STR_ARG(endpoint_text(at, room)), strerror(-socket));
+			}
+			doors_out->sockets[doors_out->n_sockets++] = socket;
+		}
+	}
+	doors_out->control = os_listen_unix(config->control, 0600);
+	if (doors_out->control < 0) {
+		int error = -doors_out->control;
+
+		doors_out->control = -1;
+		doors_close(doors_out);
+		return fault_temporary(fault_out, "control: %s: %s", config->control,
+		    error == EADDRINUSE ? "a daemon is running there" : strerror(error));
+	}
+	return 0;
+}
+
+void
+doors_close(struct doors *doors)
+{
+	for (int i = 0; i < doors->n_sockets; i++)
+		if (doors->sockets[i] >= 0)
+			os_close(doors->sockets[i]);
+	if (doors->control >= 0)
+		os_close(doors->control);
+	mem_free(doors->sockets);
+	*doors = (struct doors){ .control = -1 };
+}
+
+int
+daemon_tls(const struct config *config, struct tls_server **tls_out, struct fault *fault_out)
+{
+	bool is_wanted = false;
+
+	*tls_out = NULL;
+	for (int i = 0; i < config->n_listeners; i++)
+		is_wanted |= config->listeners[i].tls != LISTEN_TLS_OFF;
+	if (!is_wanted)
+		return 0;
+	*tls_out = config->n_certificates > 0 ?
+	    tls_server_new(config->certificates, config->n_certificates, fault_out) :
+	    tls_server_new_self_signed(config->hostname, fault_out);
+	return *tls_out != NULL ? 0 : -1;
+}
+
+static struct str
+destination_of(void *context, const struct envelope *envelope, const struct recipient *recipient, const struct mail_facts *facts)
+{
+	struct daemon *daemon = context;
+
+	(void)envelope;
+	(void)facts;
+	return policy_destination_of(daemon->policy, &recipient->address);
+}
+
+/* --- the end --- */
+
+static void
+stop(void *arg)
+{
+	struct daemon *daemon = arg;
+	struct instant deadline = instant_after(loop_now(daemon->loop), daemon->config->stop_within);
+
+	log_say(daemon->log, LOG_LEVEL_INFO, "stopping", "what is in flight has %lld s",
+	    (long long)span_to_s(daemon->config->stop_within));
+	listeners_stop(daemon->listeners, deadline);
+	couriers_stop(daemon->couriers, deadline);
+	reporter_stop(daemon->reporter, deadline);
+	control_stop(daemon->control);
+	loop_stop(daemon->loop);
+}
+
+static void
+on_signal(struct signal_watch *watch, int signal)
+{
+	struct daemon *daemon = (struct daemon *)(void *)((char *)watch - offsetof(struct daemon, signals));
+
+	switch (signal) {
+	case SIGHUP:
+		log_writer_reopen(daemon->log_writer);
+		return;
+	case SIGTERM:
+	case SIGINT:
+		if (daemon->is_stopping)
+			return;
+		daemon->is_stopping = true;
+		insist(fiber_start(daemon->loop, "stop", stop, daemon) != NULL);
+		return;
+	}
+}
+
+/* --- the start --- */
+
+static int
+n_sessions_max(const struct config *config)
+{
+	int n = 0;
+
+	for (int i = 0; i < config->n_listeners; i++)
+		n += config->listeners[i].connections_max;
+	return n;
+}
+
+/* As many descriptors as there may be: the usual soft limit of 1024 is for select(2). */
+static void
+raise_descriptor_limit(struct daemon *daemon)
+{
+	struct rlimit limit;
+	int wanted = n_sessions_max(daemon->config) + DELIVERIES_MAX + OTHER_FIBERS_MAX;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < (rlim_t)wanted)
+		log_say(daemon->log, LOG_LEVEL_WARNING, "few-descriptors",
+		    "%llu open files are allowed, max-connections and deliveries may need %d",
+		    (unsigned long long)limit.rlim_cur, wanted);
+}
+
+static int
+make_queue(struct daemon *daemon, struct fault *fault_out)
+{
+	struct queue_world world = { .context = daemon, .destination_of = destination_of };
+
+	daemon->queue = queue_open(daemon->loop, &daemon->config->queue, &world, daemon->log, fault_out);
+	return daemon->queue != NULL ? 0 : -1;
+}
+
+static int
+make_resolver(struct daemon *daemon, struct fault *fault_out)
+{
+	daemon->dns = resolver_new(daemon->loop, &daemon->config->resolver, fault_out);
+	if (daemon->dns == NULL)
+		return -1;
+	daemon->resolver = hosts_resolver_new("/etc/hosts", daemon->dns);
+	return 0;
+}
+
+static int
+make_couriers(struct daemon *daemon, struct fault *fault_out)
+{
+	struct courier_settings settings = {	/* RFC 5321 4.5.3.2 */
+		.hostname = daemon->config->hostname,
+		.routes = daemon->config->routes, .n_routes = daemon->config->n_routes,
+		.deliveries_max = DELIVERIES_MAX, .idle_max = span_s(IDLE_CONNECTION_S),
+		.connect_timeout = span_s(30), .greeting_timeout = span_s(300),
+		.mail_timeout = span_s(300), .rcpt_timeout = span_s(300), .data_timeout = span_s(120),
+		.block_timeout = span_s(180), .final_timeout = span_s(600),
+	};
+
+	daemon->couriers = couriers_new(daemon->loop, daemon->queue, daemon->resolver, &settings, daemon->log, fault_out);
+	return daemon->couriers != NULL ? 0 : -1;
+}
+
+static int
+make_control(struct daemon *daemon, struct doors *doors, struct fault *fault_out)
+{
+	daemon->overview = (struct overview){ .config = daemon->config, .since = os_wall_clock(), .queue = daemon->queue,
+	    .listeners = daemon->listeners, .couriers = daemon->couriers };
+	daemon->queue_commands = (struct queue_commands){ .queue = daemon->queue, .log = daemon->log,
+	    .each_destination = overview_each_destination, .each_destination_context = &daemon->overview };
+	queue_commands_fill(&daemon->queue_commands, daemon->commands);
+	daemon->commands[QUEUE_COMMANDS_N] =
+	    (struct control_command){ .name = "status", .run = overview_answer, .context = &daemon->overview };
+	daemon->control = control_new(daemon->loop, doors->control, geteuid(), daemon->commands, QUEUE_COMMANDS_N + 1,
+	    daemon->log, fault_out);
+	if (daemon->control != NULL)
+		doors->control = -1;	/* it is control's now */
+	return daemon->control != NULL ? 0 : -1;
+}
+
+static int
+make_listeners(struct daemon *daemon, struct doors *doors, struct fault *fault_out)
+{
+	struct receive_world world = { .queue = daemon->queue, .policy = daemon->policy, .resolver = daemon->resolver,
+	    .tls = daemon->tls, .log = daemon->log };
+
+	daemon->listeners = listeners_new(daemon->loop, daemon->config->listeners, daemon->config->n_listeners,
+	    doors->sockets, &world, fault_out);
+	doors->n_sockets = 0;		/* they are the listeners' now */
+	return daemon->listeners != NULL ? 0 : -1;
+}
+
+static int
+make_parts(struct daemon *daemon, struct doors *doors, struct fault *fault_out)
+{
+	static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
+	uint64_t seed[2];
+	int error;
+
+	os_random(seed, sizeof(seed));
+	daemon->policy = policy_new(&daemon->config->policy, seed);
+	daemon->signals.notice = on_signal;
+	error = loop_watch_signals(daemon->loop, signals, 3, &daemon->signals);
+	if (error != 0)
+		return fault_temporary(fault_out, "signals cannot be watched: %s", strerror(-error));
+	raise_descriptor_limit(daemon);
+	if (daemon_tls(daemon->config, &daemon->tls, fault_out) != 0 || make_resolver(daemon, fault_out) != 0 ||
+	    make_queue(daemon, fault_out) != 0 || make_couriers(daemon, fault_out) != 0)
+		return -1;
+	daemon->reporter = reporter_new(daemon->loop, daemon->queue, daemon->policy, daemon->log);
+	if (make_listeners(daemon, doors, fault_out) != 0)
+		return -1;
+	return make_control(daemon, doors, fault_out);
+}
+
+/* After the loop has ended, when all fibers of the parts are gone. */
+static void
+free_parts(struct daemon *daemon)
+{
+	control_free(daemon->control);
+	listeners_free(daemon->listeners);
+	reporter_free(daemon->reporter);
+	couriers_free(daemon->couriers);
+	queue_close(daemon->queue);
+	resolver_free(daemon->resolver);
+	tls_server_free(daemon->tls);
+	policy_free(daemon->policy);
+	loop_free(daemon->loop);
+}
+
+int
+daemon_serve(const struct config *config, struct doors *doors, void (*ready)(void *context), void *context,
+    struct fault *fault_out)
+{
+	struct daemon daemon = { .config = config };
+	struct log_writer_settings log_settings = { .to = config->log_to, .level = config->log_level };
+
+	daemon.log_writer = log_writer_new(&log_settings, fault_out);
+	if (daemon.log_writer == NULL)
+		return -1;
+	daemon.log = log_writer_log(daemon.log_writer);
+	daemon.loop = loop_new(n_sessions_max(config) + DELIVERIES_MAX + OTHER_FIBERS_MAX, fault_out);
+	if (daemon.loop == NULL || make_parts(&daemon, doors, fault_out) != 0) {
+		/* The process ends: what is half made ends with it, and nothing of a mail is in memory. */
+		log_say(daemon.log, LOG_LEVEL_ERROR, "cannot-start", "%s", fault_out->text);
+		log_writer_free(daemon.log_writer);
+		return -1;
+	}
+	log_say(daemon.log, LOG_LEVEL_INFO, "started", "as %s", config->hostname);
+	ready(context);
+	loop_run(daemon.loop);
+	free_parts(&daemon);
+	log_say(daemon.log, LOG_LEVEL_INFO, "stopped", "cleanly");
+	log_writer_free(daemon.log_writer);
+	return 0;
+}

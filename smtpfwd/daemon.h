@@ -1,0 +1,30 @@
+/*
+ * daemon.h - all parts of the relay joined on one loop, from the open doors to the clean end
+ */
+#ifndef SMTPFWD_DAEMON_H
+#define SMTPFWD_DAEMON_H
+
+#include "smtpfwd/config.h"
+
+/* What was opened while we might still be root. */
+struct doors {
+	int	*sockets;		/* one per address of each listener, in order; -1: left out */
+	int	 n_sockets;
+	int	 control;
+};
+
+/* Binds all addresses and the control socket.  0, or -1 with a fault that names the address; then nothing is open. */
+int	doors_open(const struct config *config, struct doors *doors_out, struct fault *fault_out);
+void	doors_close(struct doors *doors);
+
+/*
+ * Serves until SIGTERM or SIGINT.  ready is called once when mail is taken.  Takes over the doors.
+ * 0 after a clean end, -1 and a fault when it cannot start.  Blocks.
+ */
+int	daemon_serve(const struct config *config, struct doors *doors, void (*ready)(void *context),
+	    void *context, struct fault *fault_out);
+
+/* The server's TLS context by the configuration; NULL with no fault text when no listener offers TLS.  -1: fault. */
+int	daemon_tls(const struct config *config, struct tls_server **tls_out, struct fault *fault_out);
+
+#endif

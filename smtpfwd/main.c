@@ -1,0 +1,170 @@
+/*
+ * main.c - smtpfwd: reads its options and configuration, opens the doors, drops its rights, serves
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "smtpfwd/check.h"
+#include "smtpfwd/daemon.h"
+#include "smtpfwd/privileges.h"
+
+#define DEFAULT_CONFIG	"/etc/smtpfwd/smtpfwd.conf"
+
+enum exit_status {
+	EXIT_DONE = 0,
+	EXIT_CANNOT = 1,		/* start, or go on */
+	EXIT_WRONG_USE = 2,
+	EXIT_WRONG_CONFIG = 3,
+};
+
+static const char usage_text[] =
+    "usage: smtpfwd [-c FILE] [-f | -n]\n"
+    "  -c FILE   the configuration (" DEFAULT_CONFIG ")\n"
+    "  -f        stay in the foreground\n"
+    "  -n        check the configuration and all it names, then end\n"
+    "  -V        say the version\n";
+
+struct options {
+	const char	*config;
+	bool		 is_foreground, is_check;
+};
+
+static void
+read_options(int argc, char **argv, struct options *options)
+{
+	int option;
+
+	while ((option = getopt(argc, argv, "c:fnhV")) != -1) {
+		switch (option) {
+		case 'c': options->config = optarg; break;
+		case 'f': options->is_foreground = true; break;
+		case 'n': options->is_check = true; break;
+		case 'h': fputs(usage_text, stdout); exit(EXIT_DONE);
+		case 'V': puts(PACKAGE_STRING); exit(EXIT_DONE);
+		default: fputs(usage_text, stderr); exit(EXIT_WRONG_USE);
+		}
+	}
+	if (optind != argc) {
+		fprintf(stderr, "smtpfwd: too much: %s\n%s", argv[optind], usage_text);
+		exit(EXIT_WRONG_USE);
+	}
+}
+
+static bool
+print_errors(const struct config *config)
+{
+	int n = conf_n_errors(config->conf);
+
+	for (int i = 0; i < n; i++)
+		fprintf(stderr, "%s\n", conf_error_text(config->conf, i));
+	return n != 0;
+}
+
+/*
+ * Into the background: the parent waits until the child is ready or has failed, so that whoever
+ * started us is told.  In the child the write end of the pipe; -1 on failure.
+ */
+static int
+go_to_background(void)
+{
+	int ends[2];
+	pid_t child;
+	char byte;
+
+	if (pipe2(ends, O_CLOEXEC) != 0 || (child = fork()) < 0) {
+		fprintf(stderr, "smtpfwd: cannot go to the background: %s\n", strerror(errno));
+		return -1;
+	}
+	if (child != 0) {
+		close(ends[1]);
+		if (read(ends[0], &byte, 1) == 1)
+			_exit(EXIT_DONE);
+		int status;
+		_exit(waitpid(child, &status, 0) == child && WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_CANNOT);
+	}
+	close(ends[0]);
+	setsid();
+	return ends[1];
+}
+
+struct readiness {
+	int	pipe;			/* -1: in the foreground */
+};
+
+static void
+tell_ready(void *context)
+{
+	struct readiness *readiness = context;
+	int null;
+
+	if (readiness->pipe < 0)
+		return;
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null >= 0) {
+		dup2(null, STDIN_FILENO);
+		dup2(null, STDOUT_FILENO);
+		close(null);
+	}
+	if (write(readiness->pipe, "", 1) == 1)
+		close(readiness->pipe);
+}
+
+/* All that may need root, and then no root any more.  0 or -1. */
+static int
+open_and_drop(const struct config *config, struct doors *doors, struct fault *fault_out)
+{
+	struct user user;
+
+	if (user_find(config->user, config->is_user_given, &user, fault_out) != 0 ||
+	    directory_prepare(config->spool, &user, fault_out) != 0 ||
+	    directory_prepare_of(config->control, &user, fault_out) != 0 ||
+	    doors_open(config, doors, fault_out) != 0)
+		return -1;
+	/* The socket is the user's too, so that it can be removed and asked by that user. */
+	if (geteuid() == 0 && chown(config->control, user.uid, user.gid) != 0)
+		return fault_temporary(fault_out, "control: %s: %s", config->control, strerror(errno));
+	return privileges_drop(&user, fault_out);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct options options = { .config = DEFAULT_CONFIG };
+	struct readiness readiness = { .pipe = -1 };
+	struct config *config;
+	struct doors doors;
+	struct fault fault;
+
+	read_options(argc, argv, &options);
+	umask(077);
+	signal(SIGPIPE, SIG_IGN);
+	config = config_load(options.config);
+	if (print_errors(config))
+		return EXIT_WRONG_CONFIG;
+	if (options.is_check) {
+		if (!check_all(config))
+			return EXIT_WRONG_CONFIG;
+		printf("%s: all is well\n", options.config);
+		return EXIT_DONE;
+	}
+	if (!options.is_foreground && (readiness.pipe = go_to_background()) < 0)
+		return EXIT_CANNOT;
+	if (open_and_drop(config, &doors, &fault) != 0 ||
+	    daemon_serve(config, &doors, tell_ready, &readiness, &fault) != 0) {
+		fprintf(stderr, "smtpfwd: %s\n", fault.text);
+		return EXIT_CANNOT;
+	}
+	unlink(config->control);
+	doors_close(&doors);
+	config_free(config);
+	return EXIT_DONE;
+}

@@ -1,0 +1,125 @@
+/*
+ * overview.c - counts and views of the parts as JSON
+ */
+#include <unistd.h>
+
+#include "config.h"
+#include "mail/date.h"
+#include "smtpfwd/overview.h"
+
+struct answering {
+	json_t	*objects;		/* an array: written after all was read, because writing suspends */
+};
+
+static json_t *
+time_json(struct timestamp at)
+{
+	char room[DATE_TEXT_MAX];
+
+	return control_json_str(date_iso_text(at, room));
+}
+
+static void
+add(struct answering *answering, const char *kind, json_t *object)
+{
+	json_array_append_new(answering->objects, json_pack("{s:o}", kind, object));
+}
+
+static void
+add_daemon(struct answering *answering, const struct overview *overview)
+{
+	json_t *addresses = json_array();
+	char room[ENDPOINT_TEXT_MAX];
+
+	for (int i = 0; i < overview->config->n_listeners; i++)
+		for (int k = 0; k < overview->config->listeners[i].n_addresses; k++)
+			json_array_append_new(addresses,
+			    control_json_str(endpoint_text(&overview->config->listeners[i].addresses[k], room)));
+	add(answering, "daemon", json_pack("{s:s, s:s, s:I, s:o, s:o}", "version", PACKAGE_VERSION,
+	    "hostname", overview->config->hostname, "pid", (json_int_t)getpid(), "since", time_json(overview->since),
+	    "addresses", addresses));
+}
+
+static void
+add_listener(void *context, const struct listener_view *view)
+{
+	add(context, "listener", json_pack("{s:o, s:i, s:I, s:I, s:I}", "name", control_json_str(view->name),
+	    "sessions", view->n_sessions, "accepted", (json_int_t)view->n_accepted, "refused", (json_int_t)view->n_refused,
+	    "mails", (json_int_t)view->n_mails));
+}
+
+static void
+add_next_hop(void *context, const struct next_hop_view *view)
+{
+	add(context, "next-hop", json_pack("{s:o, s:o, s:b, s:o, s:i, s:i, s:I}", "name", control_json_str(view->next_hop),
+	    "destination", control_json_str(view->destination), "up", view->is_up, "trouble",
+	    control_json_str(view->last_trouble), "connections", view->n_connections, "idle", view->n_idle,
+	    "delivered", (json_int_t)view->n_delivered));
+}
+
+static void
+add_queue(struct answering *answering, const struct overview *overview)
+{
+	struct queue_counts counts;
+	json_t *object;
+
+	queue_count(overview->queue, &counts);
+	object = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:I}", "mails", (json_int_t)counts.n_mails,
+	    "held", (json_int_t)counts.n_held, "in-delivery", (json_int_t)counts.n_in_delivery,
+	    "reports-owed", (json_int_t)counts.n_owed, "bytes", (json_int_t)counts.content_bytes,
+	    "disk-bytes", (json_int_t)counts.disk_bytes, "full", counts.is_full, "set-aside", (json_int_t)counts.n_set_aside);
+	if (counts.oldest.us != 0)
+		json_object_set_new(object, "oldest", time_json(counts.oldest));
+	json_object_set_new(object, "put", json_integer(counts.n_put));
+	json_object_set_new(object, "delivered", json_integer(counts.n_delivered));
+	json_object_set_new(object, "deferred", json_integer(counts.n_deferred));
+	json_object_set_new(object, "failed", json_integer(counts.n_failed));
+	json_object_set_new(object, "commits", json_integer(counts.n_commits));
+	add(answering, "queue", object);
+}
+
+void
+overview_answer(void *context, const json_t *request, struct answer *answer, struct instant deadline)
+{
+	const struct overview *overview = context;
+	struct answering answering = { .objects = json_array() };
+	json_t *object;
+	size_t i;
+
+	(void)request;
+	add_daemon(&answering, overview);
+	listeners_each(overview->listeners, add_listener, &answering);
+	couriers_each_next_hop(overview->couriers, add_next_hop, &answering);
+	add_queue(&answering, overview);
+	json_array_foreach(answering.objects, i, object)
+		if (answer_write(answer, json_incref(object), deadline) != 0)
+			break;
+	json_decref(answering.objects);
+}
+
+static bool
+means(const struct route_settings *route, struct str word)
+{
+	struct str destination = str_of(route->destination);
+	ptrdiff_t colon = str_find(destination, ':');
+
+	if (str_eq(destination, word) || str_eq(str_from(destination, (size_t)(colon + 1)), word))
+		return true;
+	for (int i = 0; i < route->n_next_hops; i++)
+		if (str_eq_nocase(str_of(route->next_hops[i].written), word))
+			return true;
+	return false;
+}
+
+void
+overview_each_destination(void *context, struct str word, void (*visit)(void *visit_context, struct str destination),
+    void *visit_context)
+{
+	const struct overview *overview = context;
+
+	for (int i = 0; i < overview->config->n_routes; i++)
+		if (means(&overview->config->routes[i], word))
+			visit(visit_context, str_of(overview->config->routes[i].destination));
+	if (str_eq(word, STR("none")))
+		visit(visit_context, word);
+}

@@ -1,0 +1,26 @@
+/*
+ * overview.h - the daemon's own state, told to an operator
+ */
+#ifndef SMTPFWD_OVERVIEW_H
+#define SMTPFWD_OVERVIEW_H
+
+#include "smtpfwd/config.h"
+#include "smtpfwd/control/control.h"
+#include "smtpfwd/deliver/courier.h"
+
+struct overview {				/* borrowed parts */
+	const struct config	*config;
+	struct timestamp	 since;
+	struct queue		*queue;
+	struct listeners	*listeners;
+	struct couriers		*couriers;
+};
+
+/* The command "status": objects "daemon", "listener", "next-hop" and "queue". context: struct overview. */
+void	overview_answer(void *context, const json_t *request, struct answer *answer, struct instant deadline);
+
+/* Calls visit for each destination that an operator's word means: a relay's or route's name, a destination, a next hop. */
+void	overview_each_destination(void *context, struct str word,
+	    void (*visit)(void *visit_context, struct str destination), void *visit_context);
+
+#endif
