@@ -4,6 +4,10 @@ smtpfwd_runtime_libruntime_a_SOURCES = \
 	%D%/fiber.c %D%/fiber.h %D%/fiber_sanitize.h %D%/fiber_stack.c %D%/fiber_stack.h %D%/fiber_switch.h \
 	%D%/loop.c %D%/loop_inside.h %D%/os.h %D%/resolver.h %D%/stream.c %D%/stream.h %D%/stream_inside.h \
 	%D%/sync.c %D%/sync.h %D%/tls.h
+smtpfwd_runtime_libruntime_a_SOURCES += \
+	%D%/hosts.c %D%/hosts.h %D%/resolv_conf.c %D%/resolv_conf.h %D%/resolver.c \
+	%D%/text_file.c %D%/text_file.h %D%/unbound_events.c %D%/unbound_events.h \
+	%D%/unbound_setup.c %D%/unbound_setup.h
 if FIBER_UCONTEXT
 smtpfwd_runtime_libruntime_a_SOURCES += %D%/fiber_switch_ucontext.c
 else

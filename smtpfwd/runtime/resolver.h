@@ -13,10 +13,15 @@ struct resolver_settings {
 	struct span		 timeout;	/* of one try; times tries bounds a question whatever the library does */
 	int			 tries;
 	bool			 is_dnssec;
-	const char		*trust_anchor_path;	/* NULL: none */
+	const char		*trust_anchor_path;	/* needed with is_dnssec: DS or DNSKEY records */
 };
 
+/*
+ * All names go to the servers, none is answered from some list of special ones; with
+ * several servers the quicker are preferred.  A name that cannot stand in the DNS (an
+ * empty label, more than 253 bytes) is DNS_NO_NAME.  Blocks (files).  NULL and a fault.
+ */
 struct resolver	*resolver_new(struct loop *loop, const struct resolver_settings *settings, struct fault *fault_out);
-void		 resolver_free(struct resolver *resolver);
+void		 resolver_free(struct resolver *resolver);	/* no fiber may be asking; before its loop is freed */
 
 #endif
