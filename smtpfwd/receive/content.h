@@ -1,0 +1,45 @@
+/*
+ * content.h - a mail's content on its way from the decoder into the queue
+ */
+#ifndef RECEIVE_CONTENT_H
+#define RECEIVE_CONTENT_H
+
+#include "mail/header.h"
+#include "smtpfwd/receive/session.h"
+#include "smtpfwd/smtp/data.h"
+
+struct content {
+	bool			 is_begun;
+	bool			 is_spoiled;	/* a BDAT was refused: nothing but RSET helps (RFC 3030 4.2) */
+	struct data_decoder	 decoder;
+	struct draft		*draft;		/* NULL before the start, and where the mail is refused already */
+	struct mail_id		 id;
+	struct buf		 header;	/* the start of the mail: its header section, whole or up to the limit */
+	bool			 has_header;	/* all of the section is there */
+	uint64_t		 n_raw_bytes;	/* as they came */
+	struct reply		 failure;	/* code 0: none so far; else the answer at the end */
+	const char		*why;		/* for the log; may be NULL */
+};
+
+/* Data begin to come: a draft, a decoder. */
+void	content_begin(struct session *session, enum data_kind kind);
+
+/* One span that the decoder gave, on its way to the draft.  Suspends; trouble shows in content->failure. */
+void	content_take(struct session *session, struct str span);
+
+/* What the decoder saw so far that no mail may have becomes a failure. */
+void	content_look(struct content *content);
+
+/* The mail will be refused: the first reason stays, but one for good outdoes one for now. */
+void	content_fail(struct content *content, const struct reply *reply, const char *why);
+
+/* Answers and logs the failure. */
+int	content_answer_failure(struct session *session);
+
+/* All of the mail was read: it is judged, stored and answered, and the transaction ends.  Suspends. */
+int	content_finish(struct session *session);
+
+/* Lets go of what came; content is as before its start. */
+void	content_drop(struct content *content);
+
+#endif

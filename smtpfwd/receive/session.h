@@ -1,0 +1,113 @@
+/*
+ * session.h - what the files of receive/ share: one client's session and the listener it came through
+ *
+ * A session is one fiber, sequential from its greeting to its end (server.c).  An idle one is this
+ * struct, its fiber and an idle stream: mail's memory is in the transaction, which lives from
+ * MAIL to the end of data.
+ *
+ * Functions that take a session and return int: 0, the session goes on; -1, it is to end (the client
+ * was told what it can be told, session->why says why).  All of them suspend, by the settings' timeouts.
+ */
+#ifndef RECEIVE_SESSION_H
+#define RECEIVE_SESSION_H
+
+#include "base/list.h"
+#include "mail/peer.h"
+#include "smtpfwd/receive/admit.h"
+#include "smtpfwd/receive/listener.h"
+#include "smtpfwd/runtime/sync.h"
+#include "smtpfwd/smtp/command.h"
+
+struct transaction;
+
+enum {
+	/* room for what is not yet taken: one read of mail data, a whole round of pipelined commands */
+	SESSION_INPUT_MAX_BYTES = 64 * 1024,
+	SESSION_OUTPUT_MAX_BYTES = 16 * 1024,
+
+	/* what is known of the client: names, HELO, login; anew at each XCLIENT */
+	SESSION_PEER_MAX_BYTES = 16 * 1024,
+	SESSION_HELO_MAX_BYTES = 4096,		/* longer than a command line */
+};
+
+struct listener {			/* a listen section at work */
+	struct listener_settings	 settings;
+	const struct receive_world	*world;
+	struct ehlo			 offered[2][2];	/* by TLS on, by XCLIENT allowed */
+	struct admit			 admit;
+	struct list			 sessions;
+	struct signal_list		 ended;		/* a session has */
+	bool				 is_stopping;
+	int64_t				 n_accepted, n_refused, n_mails;
+};
+
+struct session {
+	struct list_link	 link;		/* in listener->sessions */
+	struct listener		*listener;
+	struct fiber		*fiber;
+	struct stream		*stream;
+	struct instant		 ends;		/* by session_max */
+
+	struct peer		 peer;
+	struct arena		 peer_arena;	/* its strings but for HELO's and TLS's */
+	struct buf		 helo;
+	struct tls_info		*tls;		/* NULL without TLS */
+
+	const struct ehlo	*offered;	/* what this client was told; NULL before EHLO and after HELO */
+	bool			 is_greeted;	/* HELO or EHLO was said */
+	bool			 may_xclient;
+	struct transaction	*transaction;	/* NULL: none is open */
+
+	bool			 is_told_by_proxy;	/* peer.client is what a PROXY header said */
+	bool			 is_counted;	/* by the admission of an address */
+	struct ip		 counted_ip;	/* it; XCLIENT changes peer.client only */
+	bool			 is_idle;	/* waits for a command between two mails: may be cancelled at a stop */
+	int			 n_errors;	/* since the last mail */
+	int			 n_idle_commands;	/* such as do nothing, since the last mail */
+	int			 n_mails;
+	const char		*why;		/* it ends: a constant, for the log */
+};
+
+/* --- saying --- */
+
+/* Writes a reply; it leaves with the next flush, together with its neighbours (RFC 2920 3.2). */
+int	session_reply(struct session *session, const struct reply *reply);
+
+/* The same for a reply that is the client's error (5xx in general), which is counted. */
+int	session_reply_error(struct session *session, const struct reply *reply);
+
+/* Ends the session with a last reply, sent at once if that is possible; always -1. */
+int	session_end(struct session *session, const struct reply *reply, const char *why);
+
+/* Ends it without a word; always -1. */
+int	session_drop(struct session *session, const char *why);
+
+/* A refusal that ends it: reply, log line and end; always -1. */
+int	session_turn_away(struct session *session, const char *stage, const struct reply *reply, const char *why);
+
+/* --- hearing --- */
+
+/* The span from now, but not beyond the session's end. */
+struct instant	session_deadline(const struct session *session, struct span wait);
+
+/*
+ * Sends what was written and waits for more input until the deadline.  A client that hangs up, a timeout
+ * (421 4.4.2) and a stop of ours (421 4.3.2) end the session.
+ */
+int	session_await_input(struct session *session, struct instant deadline);
+
+/* --- knowing --- */
+
+/* After peer.client is known or has changed: what this address may. */
+void	session_judge_client(struct session *session);
+
+/* What an EHLO of this client is answered with, as things stand. */
+const struct ehlo	*session_offer(const struct session *session);
+
+/* HELO and all that came with it are forgotten, a transaction is dropped. */
+void	session_forget_greeting(struct session *session);
+
+/* peer.helo becomes a copy. */
+void	session_set_helo(struct session *session, struct str helo);
+
+#endif

@@ -1,0 +1,123 @@
+/*
+ * transaction.c - one mail on its way in: its envelope, by MAIL and RCPT
+ *
+ * Whom a client may send to is judged in policy/inspect; here stands what the protocol and the
+ * listener's limits say.
+ */
+#include "base/mem.h"
+#include "mail/history.h"
+#include "policy/inspect.h"
+#include "smtpfwd/receive/transaction.h"
+
+enum {
+	/*
+	 * An envelope's memory: its fixed part, and for each recipient an address, an ORCPT and its
+	 * share of an array that doubles.  Most take a tenth of it.
+	 */
+	ENVELOPE_FIXED_MAX_BYTES = 32 * 1024,
+	ENVELOPE_RECIPIENT_MAX_BYTES = ADDRESS_MAX_BYTES + ENVELOPE_ORCPT_MAX_BYTES + 4 * sizeof(struct recipient),
+};
+
+/* Refuses MAIL: one log line, one reply. */
+static int
+refuse_mail(struct session *session, const struct command_mail *mail, const struct reply *reply, const char *why)
+{
+	history_rejected(session->listener->world->log, NULL, &session->peer, "mail", &mail->reverse_path, NULL,
+	    reply, why);
+	if (reply_is_temporary(reply))
+		return session_reply(session, reply);
+	return session_reply_error(session, reply);
+}
+
+static bool
+copy_envelope(const struct command_mail *mail, struct arena *arena, struct envelope *envelope_out)
+{
+	*envelope_out = (struct envelope){
+		.ret = mail->ret,
+		.is_8bit = mail->body == BODY_8BITMIME,
+		.is_smtputf8 = mail->is_smtputf8,
+	};
+	return address_copy(arena, &mail->reverse_path, &envelope_out->reverse_path) &&
+	    arena_copy(arena, mail->envid, &envelope_out->envid);
+}
+
+int
+transaction_mail(struct session *session, const struct command_mail *mail)
+{
+	const struct listener_settings *settings = &session->listener->settings;
+	struct transaction *transaction;
+
+	if (!session->is_greeted)
+		return session_reply_error(session, &REPLY(503, 5, 5, 1, "Send EHLO or HELO first"));
+	if (session->transaction != NULL)
+		return session_reply_error(session, &REPLY(503, 5, 5, 1, "A transaction is open already"));
+	if (!mail->is_smtputf8 && !address_is_ascii(&mail->reverse_path))
+		return refuse_mail(session, mail,	/* RFC 6531 3.5 */
+		    &REPLY(553, 5, 6, 7, "An internationalised address needs SMTPUTF8"), NULL);
+	if (mail->has_size && mail->size_bytes > (uint64_t)settings->message_max_bytes)
+		return refuse_mail(session, mail,	/* RFC 1870 6.1 */
+		    &REPLY(552, 5, 3, 4, "Message is larger than the fixed maximum"), NULL);
+	if (queue_is_full(session->listener->world->queue))
+		return refuse_mail(session, mail, &REPLY(452, 4, 3, 1, "Out of storage; try again later"), "queue full");
+
+	transaction = mem_new(sizeof(*transaction));
+	arena_init(&transaction->arena, ENVELOPE_FIXED_MAX_BYTES +
+	    (size_t)settings->recipients_max * ENVELOPE_RECIPIENT_MAX_BYTES);
+	session->transaction = transaction;
+	if (!copy_envelope(mail, &transaction->arena, &transaction->envelope)) {
+		transaction_drop(session);
+		return refuse_mail(session, mail, &REPLY(451, 4, 3, 0, "Cannot take this now"), "envelope's memory limit");
+	}
+	return session_reply(session, &REPLY(250, 2, 1, 0, "Sender ok"));
+}
+
+static int
+refuse_rcpt(struct session *session, const struct recipient *rcpt, const struct reply *reply, const char *why)
+{
+	history_rejected(session->listener->world->log, NULL, &session->peer, "rcpt",
+	    &session->transaction->envelope.reverse_path, &rcpt->address, reply, why);
+	if (reply_is_temporary(reply))
+		return session_reply(session, reply);
+	return session_reply_error(session, reply);
+}
+
+int
+transaction_rcpt(struct session *session, const struct recipient *rcpt)
+{
+	struct transaction *transaction = session->transaction;
+	struct verdict verdict = { .action = ACTION_ACCEPT };
+	struct envelope *envelope;
+
+	if (transaction == NULL)
+		return session_reply_error(session, &REPLY(503, 5, 5, 1, "Send MAIL first"));
+	if (transaction->content.is_begun)	/* RFC 3030 2: no RCPT behind BDAT */
+		return session_reply_error(session, &REPLY(503, 5, 5, 1, "Recipients come before the data"));
+	envelope = &transaction->envelope;
+	if (!envelope->is_smtputf8 && !address_is_ascii(&rcpt->address))
+		return refuse_rcpt(session, rcpt,
+		    &REPLY(553, 5, 6, 7, "An internationalised address needs SMTPUTF8"), NULL);
+	if (envelope->n_recipients >= session->listener->settings.recipients_max)
+		return refuse_rcpt(session, rcpt,	/* RFC 5321 4.5.3.1.10 */
+		    &REPLY(452, 4, 5, 3, "Too many recipients; send the rest in another transaction"), NULL);
+	inspect_recipient(session->listener->world->policy, &session->peer, envelope, &rcpt->address, &verdict);
+	if (verdict.action != ACTION_ACCEPT)
+		return refuse_rcpt(session, rcpt, &verdict.reply, verdict.reason);
+	if (!envelope_add_recipient(envelope, rcpt, &transaction->arena))
+		return refuse_rcpt(session, rcpt,
+		    &REPLY(452, 4, 5, 3, "Too many recipients; send the rest in another transaction"),
+		    "envelope's memory limit");
+	return session_reply(session, &REPLY(250, 2, 1, 5, "Recipient ok"));
+}
+
+void
+transaction_drop(struct session *session)
+{
+	struct transaction *transaction = session->transaction;
+
+	if (transaction == NULL)
+		return;
+	session->transaction = NULL;
+	content_drop(&transaction->content);
+	arena_fini(&transaction->arena);
+	mem_free(transaction);
+}

@@ -1,0 +1,23 @@
+/*
+ * transaction.h - one mail on its way in: from MAIL to the end of data, or to what cuts it short
+ */
+#ifndef RECEIVE_TRANSACTION_H
+#define RECEIVE_TRANSACTION_H
+
+#include "smtpfwd/receive/content.h"
+#include "smtpfwd/receive/session.h"
+
+struct transaction {
+	struct arena		 arena;		/* the envelope's */
+	struct envelope		 envelope;
+	struct content		 content;	/* is_begun from DATA or the first BDAT on */
+};
+
+/* MAIL and RCPT (RFC 5321 3.3): answered, and the envelope grows. */
+int	transaction_mail(struct session *session, const struct command_mail *mail);
+int	transaction_rcpt(struct session *session, const struct recipient *rcpt);
+
+/* Forgets the transaction, if there is one; what has come of its content is discarded. */
+void	transaction_drop(struct session *session);
+
+#endif
