@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "config.h"
+#include <config.h>
 #include "smtpfwd/check.h"
 #include "smtpfwd/daemon.h"
 #include "smtpfwd/privileges.h"

@@ -3,7 +3,7 @@
  */
 #include <unistd.h>
 
-#include "config.h"
+#include <config.h>
 #include "mail/date.h"
 #include "smtpfwd/overview.h"
 

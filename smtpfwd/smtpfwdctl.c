@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config.h"
+#include <config.h>
 #include "policy/settings.h"
 #include "smtpfwd/ask.h"
 #include "smtpfwd/show.h"

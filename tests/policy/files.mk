@@ -3,3 +3,7 @@ check_PROGRAMS += tests/policy/test_policy
 tests_policy_test_policy_SOURCES = %D%/test_policy.c
 tests_policy_test_policy_LDADD = tests/libexpect.a policy/libpolicy.a mail/libmail.a base/libbase.a $(IDN2_LIBS)
 TESTS += tests/policy/test_policy
+check_PROGRAMS += tests/policy/test_settings
+tests_policy_test_settings_SOURCES = %D%/test_settings.c
+tests_policy_test_settings_LDADD = tests/libexpect.a policy/libpolicy.a base/libbase.a
+TESTS += tests/policy/test_settings
