@@ -31,7 +31,7 @@ enum data_found {			/* bits: what was seen */
 struct data_settings {
 	enum data_kind		 kind;
 	enum data_line_ends	 line_ends;
-	size_t			 line_max_bytes;	/* with CRLF, after unstuffing; 0: any length */
+	size_t			 line_max_bytes;	/* with CRLF, after unstuffing; 64 or more, or 0: any length */
 };
 
 struct data_decoder {			/* private but for found and n_bytes */
@@ -39,8 +39,7 @@ struct data_decoder {			/* private but for found and n_bytes */
 	unsigned		 found;		/* bits of enum data_found */
 	uint64_t		 n_bytes;	/* of content so far, as handed out */
 	uint64_t		 line_at;	/* n_bytes where the line began */
-	uint8_t			 state;
-	bool			 is_dot_due;
+	int			 state;
 };
 
 enum data_step {
