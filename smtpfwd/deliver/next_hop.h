@@ -24,8 +24,11 @@ struct next_hop {
 	int		 n_connections;	/* open or being opened, idle ones too */
 	int		 n_sessions;	/* of these past EHLO */
 	struct list	 idle;		/* of struct client, the one that waits longest first */
+	struct timer	 expiry;	/* of the idle one that waits longest */
 	int64_t		 n_delivered;	/* recipients */
 };
+
+struct couriers;
 
 struct route {
 	struct str		 destination;
@@ -39,6 +42,8 @@ struct route {
 	const struct ip		*sources;
 	int			 n_sources;
 	struct signal_list	 freed;		/* a connection ended or became idle, or a next hop is back */
+	struct couriers		*couriers;	/* whose route it is */
+	bool			 is_held_back;	/* the queue keeps its mail until a next hop is back */
 };
 
 /* Room for one more mail now: an idle connection, or one to be opened. */

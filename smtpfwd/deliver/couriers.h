@@ -1,0 +1,74 @@
+/*
+ * couriers.h - what the fibers of deliver/ share; not for others
+ */
+#ifndef DELIVER_COURIERS_H
+#define DELIVER_COURIERS_H
+
+#include "smtpfwd/deliver/courier.h"
+#include "smtpfwd/deliver/dial.h"
+#include "smtpfwd/deliver/pool.h"
+
+enum {
+	/* All addresses of a next hop together; each step has its own timeout below that. */
+	DIAL_MAX_S = 600,
+	/* For the reply to QUIT: a courtesy (RFC 5321 4.1.1.10), not a reason to wait. */
+	QUIT_MAX_S = 5,
+};
+
+enum tended_kind {
+	TENDED_SERVICE,			/* no mail in its hands: ended at once when the couriers stop */
+	TENDED_COURIER,			/* has a delivery: may finish */
+	TENDED_QUIT,			/* ends a session */
+	TENDED_N_KINDS
+};
+
+struct couriers {
+	struct loop		*loop;
+	struct queue		*queue;
+	struct log		*log;
+	struct routes		*routes;
+	struct dialer		 dialer;
+	struct client_settings	 client_settings;
+	char			*hostname;	/* owned */
+	struct span		 idle_max;
+	int			 deliveries_max;
+	bool			 is_stopping;	/* take nothing new */
+	struct list		 tended[TENDED_N_KINDS];	/* fibers */
+	struct signal_list	 changed;	/* a fiber ended */
+};
+
+/* Starts a fiber that couriers_stop knows of; false: the loop has no room for it. */
+bool	couriers_start(struct couriers *c, enum tended_kind kind, const char *name,
+	    void (*run)(struct couriers *c, void *arg), void *arg);
+
+/* --- held.c: a session in somebody's hands --- */
+
+struct held {			/* client NULL: none */
+	struct next_hop	*next_hop;
+	struct client	*client;
+	bool		 was_idle;	/* it carried a mail or waited in the pool before */
+};
+
+/*
+ * An idle session that still stands, or a new one.  Trouble of the next hop takes it down where that is what it
+ * means.  False with trouble.  Suspends.
+ */
+bool	held_open(struct couriers *c, struct next_hop *next_hop, struct instant deadline,
+	    struct held *held_out, struct trouble *trouble_out);
+
+void	held_drop(struct held *held);	/* closes it at once */
+void	held_keep(struct couriers *c, struct held *held);	/* to the pool, or QUIT if it cannot be used again */
+void	held_expire(struct timer *timer);		/* of a next hop: idle sessions whose time is over are ended */
+void	held_end_idle(struct couriers *c, struct next_hop *next_hop);
+
+/* --- probe.c --- */
+
+/* The next hop cannot take mail: other ones are used, it is checked, and with the last one the destination waits. */
+void	probe_went_down(struct couriers *c, struct next_hop *next_hop, const struct trouble *trouble);
+
+/* --- carry.c --- */
+
+/* Brings one delivery to a next hop of its route and settles it.  held: a session to begin with, and what is left. */
+void	carry(struct couriers *c, struct delivery *delivery, struct held *held);
+
+#endif
