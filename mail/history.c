@@ -227,7 +227,8 @@ history_deferred(struct log *log, const struct mail_id *id, const struct history
 	struct log_line line;
 
 	begin_attempt(&line, log, LOG_LEVEL_INFO, "deferred", id, attempt);
-	log_span(&line, "next", next_try);
+	if (next_try.ns > 0)
+		log_span(&line, "next", next_try);
 	end_attempt(&line, attempt);
 }
 

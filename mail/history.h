@@ -54,7 +54,7 @@ void	history_delivering(struct log *log, const struct mail_id *id, const struct 
 	    int n_recipients);		/* debug level; attempt->recipient may be NULL */
 void	history_delivered(struct log *log, const struct mail_id *id, const struct history_attempt *attempt);
 void	history_deferred(struct log *log, const struct mail_id *id, const struct history_attempt *attempt,
-	    struct span next_try);	/* in so long */
+	    struct span next_try);	/* in so long; 0: who writes this does not know */
 void	history_failed(struct log *log, const struct mail_id *id, const struct history_attempt *attempt);
 void	history_expired(struct log *log, const struct mail_id *id, const struct history_attempt *attempt);
 
