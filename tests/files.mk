@@ -13,5 +13,6 @@ include tests/deliver/files.mk
 include tests/receive/files.mk
 include tests/report/files.mk
 include tests/control/files.mk
+include tests/smtpfwd/files.mk
 include tests/sim/files.mk
 include tests/live/files.mk

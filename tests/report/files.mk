@@ -1,1 +1,5 @@
 # tests/report/files.mk
+check_PROGRAMS += tests/report/test_dsn
+tests_report_test_dsn_SOURCES = %D%/test_dsn.c
+tests_report_test_dsn_LDADD = tests/libexpect.a smtpfwd/report/libreport.a mail/libmail.a base/libbase.a $(IDN2_LIBS)
+TESTS += tests/report/test_dsn

@@ -1,0 +1,136 @@
+/*
+ * test_config.c - what a configuration means, and what is said of a wrong one
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "smtpfwd/config.h"
+#include "tests/expect.h"
+
+#define GOOD	"hostname = \"mx.example.net\"\nrelay \"example.com\" { next-hop = { \"192.0.2.1\" } }\n"
+
+static char path[] = "/tmp/smtpfwd-config.XXXXXX";
+
+static struct config *
+load(const char *text)
+{
+	FILE *file = fopen(path, "w");
+
+	fputs(text, file);
+	fclose(file);
+	return config_load(path);
+}
+
+static const struct {
+	const char *name, *text, *want;		/* want: part of the one error, or NULL: none */
+} cases[] = {
+	{ "the few lines of a migration", GOOD, NULL },
+	{ "a host name is needed", "relay \"example.com\" { next-hop = { \"192.0.2.1\" } }\n", "hostname" },
+	{ "a host name has a dot", "hostname = \"mx\"\nrelay \"example.com\" { next-hop = { \"192.0.2.1\" } }\n", ":1: hostname: " },
+	{ "a relay's title is its domain", "hostname = \"mx.example.net\"\nrelay \"two words\" { next-hop = { \"192.0.2.1\" } }\n",
+	  ":2: relay \"two words\": \"two words\" is no domain" },
+	{ "a star is no domain", "hostname = \"mx.example.net\"\nrelay \"all\" {\n domains = { \"*\" }\n next-hop = { \"192.0.2.1\" } }\n",
+	  ":3: relay \"all\": domains: \"*\" is no domain" },
+	{ "a domain belongs to one relay, in any case",
+	  GOOD "relay \"b\" {\n domains = { \"EXAMPLE.com\" }\n next-hop = { \"192.0.2.2\" } }\n", ":4: relay \"b\": domains: \"EXAMPLE.com\" stands in relay \"example.com\" already" },
+	{ "a relay needs a next hop", "hostname = \"mx.example.net\"\nrelay \"example.com\" { tls = off }\n", "next-hop" },
+	{ "a port is a number", "hostname = \"mx.example.net\"\nrelay \"example.com\" { next-hop = { \"a.example:smtp\" } }\n", "next-hop: \"a.example:smtp\"" },
+	{ "no port 0", "hostname = \"mx.example.net\"\nrelay \"example.com\" { next-hop = { \"a.example:0\" } }\n", "next-hop: \"a.example:0\"" },
+	{ "an IPv6 next hop stands in brackets", "hostname = \"mx.example.net\"\nrelay \"example.com\" { next-hop = { \"2001:db8::1\" } }\n", "next-hop: \"2001:db8::1\"" },
+	{ "with them it is one", "hostname = \"mx.example.net\"\nrelay \"example.com\" { next-hop = { \"[2001:db8::1]:25\", \"[2001:db8::2]\" } }\n", NULL },
+	{ "a listener for applications says who may relay", GOOD "listen \"a\" { address = { \"127.0.0.1:2525\" } class = application }\n",
+	  ":3: listen \"a\": class: a listener for application mail needs networks" },
+	{ "with networks it is one", GOOD "listen \"a\" { address = { \"127.0.0.1:2525\" } class = list networks = { \"127.0.0.0/8\" } }\n", NULL },
+	{ "an address has a port", GOOD "listen \"a\" { address = { \"127.0.0.1\" } }\n", "address: \"127.0.0.1\"" },
+	{ "an address stands once", GOOD "listen \"a\" { address = { \"127.0.0.1:2525\" } }\nlisten \"b\" { address = { \"127.0.0.1:2525\" } }\n", ":4: listen \"b\": address: 127.0.0.1:2525 stands in listen \"a\" too" },
+	{ "a network has no bits behind its prefix", GOOD "listen \"a\" { address = { \"127.0.0.1:2525\" } networks = { \"10.0.0.1/8\" } }\n", "networks: \"10.0.0.1/8\"" },
+	{ "outbound names a route", "outbound = \"out\"\n" GOOD, ":1: outbound: there is no route \"out\"" },
+	{ "which may come later in the file", "outbound = \"out\"\n" GOOD "route \"out\" { next-hop = { \"smtp.example:587\" } }\n", NULL },
+	{ "tls-name without verify", "hostname = \"mx.example.net\"\nrelay \"example.com\" {\n next-hop = { \"192.0.2.1\" }\n tls-name = \"x.example\"\n}\n", ":4: relay \"example.com\": tls-name: " },
+	{ "max before first", GOOD "retry { first = 10m\n max = 5m }\n", ":4: retry: max: is less than first" },
+	{ "a server is an address", GOOD "resolver { servers = { \"dns.example\" } }\n", "servers: \"dns.example\"" },
+	{ "a server's port may be left out", GOOD "resolver { servers = { \"192.0.2.53\", \"[2001:db8::53]:5353\" } }\n", NULL },
+	{ "dnssec needs a trust anchor", GOOD "resolver { dnssec = yes }\n", "dnssec: needs a trust-anchor" },
+	{ "paths are absolute", "spool = \"spool\"\n" GOOD, ":1: spool: \"spool\" is no absolute path" },
+	{ "a setting nobody knows", GOOD "spooll = \"/x\"\n", "spooll" },
+	{ "two sources of one family", "hostname = \"mx.example.net\"\nrelay \"example.com\" { next-hop = { \"192.0.2.1\" } source = { \"127.0.0.1\", \"127.0.0.2\" } }\n", "source: has two addresses of one family" },
+	{ "neither relay nor route", "hostname = \"mx.example.net\"\n", "neither a relay nor a route" },
+};
+
+static void
+test_errors(void)
+{
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct config *config = load(cases[i].text);
+		int n = conf_n_errors(config->conf);
+
+		test_case("%s", cases[i].name);
+		expect_int(n, cases[i].want != NULL ? 1 : 0);
+		if (n > 0 && cases[i].want != NULL && !expect(strstr(conf_error_text(config->conf, 0), cases[i].want) != NULL))
+			printf("#   got  %s\n#   want %s\n", conf_error_text(config->conf, 0), cases[i].want);
+		for (int k = cases[i].want != NULL; k < n; k++)
+			printf("#   more %s\n", conf_error_text(config->conf, k));
+		config_free(config);
+	}
+}
+
+static void
+test_values(void)
+{
+	struct config *config = load(GOOD
+	    "relay \"b\" { domains = { \".Sub.Example.ORG\", \"b\xc3\xbc" "cher.example\" } next-hop = { \"h.example:2525\", \"[2001:db8::1]\" }"
+	    " balance = least-connections tls = verify }\n"
+	    "route \"out\" { next-hop = { \"smtp.example:587\" } }\noutbound = out\n");
+
+	test_case("values reach the parts as written");
+	expect_int(conf_n_errors(config->conf), 0);
+	expect_int(config->policy.n_relays, 2);
+	expect_text(config->policy.relays[0].domains[0], "example.com");
+	expect_text(config->policy.relays[1].domains[0], ".sub.example.org");
+	expect_text(config->policy.relays[1].domains[1], "xn--bcher-kva.example");
+	expect_int(config->n_routes, 3);
+	expect_text(config->routes[1].destination, "relay:b");
+	expect_text(config->routes[2].destination, "route:out");
+	expect_int(config->routes[1].balance, BALANCE_LEAST_CONNECTIONS);
+	expect_int(config->routes[1].tls, TLS_VERIFY);
+	expect_text(config->routes[1].next_hops[0].host, "h.example");
+	expect_int(config->routes[1].next_hops[0].port, 2525);
+	expect_int(config->routes[1].next_hops[1].ip.family, IP_V6);
+	expect_int(config->routes[1].next_hops[1].port, 25);
+
+	test_case("nobody is trusted, and all limits stand, by default");
+	expect_int(config->n_listeners, 1);
+	expect(config->is_listener_default);
+	expect_int(config->listeners[0].n_networks, 0);
+	expect_int(config->listeners[0].n_xclient_from, 0);
+	expect_int(config->listeners[0].n_proxy_from, 0);
+	expect_int(config->listeners[0].tls, LISTEN_TLS_OFFERED);
+	expect_int(config->listeners[0].bare_line_end, BARE_LINE_END_REFUSE);
+	expect_int(config->listeners[0].message_max_bytes, 50 * 1024 * 1024);
+	expect_int(span_to_s(config->queue.retry.expire), 5 * 86400);
+	config_free(config);
+}
+
+static void
+test_all_errors(void)
+{
+	struct config *config = load("hostname = \"mx\"\nspool = \"here\"\nrelay \"a b\" { next-hop = { \"x:y\" } }\n"
+	    "listen \"l\" { address = { \"nowhere\" } class = list }\n");
+
+	test_case("all errors of a file are told, not only the first");
+	expect_int(conf_n_errors(config->conf), 6);
+	config_free(config);
+}
+
+int
+main(void)
+{
+	close(mkstemp(path));
+	test_errors();
+	test_values();
+	test_all_errors();
+	unlink(path);
+	return test_end();
+}
