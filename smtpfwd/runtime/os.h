@@ -117,4 +117,11 @@ int	os_list_dir(const char *path, void (*each)(void *context, const char *name),
 int	os_lock(int fd);			/* exclusive, never waits: -EWOULDBLOCK */
 int64_t	os_free_bytes(const char *path);	/* on its disk, for us */
 
+/* --- where log lines go (log_writer.c) --- */
+int	os_log_open(const char *path);		/* blocks: to append; created with mode 0640 */
+ssize_t	os_log_write(int fd, const void *bytes, size_t n_bytes);	/* blocks; 2 is stderr */
+bool	os_stderr_is_journal(void);
+void	os_syslog_begin(const char *program);	/* the name is kept, not copied */
+void	os_syslog(int priority, struct str line);	/* blocks; RFC 5424's severity */
+
 #endif

@@ -55,7 +55,8 @@ int		 stream_flush(struct stream *stream, struct instant deadline, struct fault 
 /*
  * TLS (tls.h).  A client's input that was buffered before the handshake is dropped: it was plaintext.  A
  * server's is the handshake's start (a PROXY header may have brought it along): who answered STARTTLS
- * takes it off first, with stream_take, for there it was plaintext.
+ * takes it off first, with stream_take, for there it was plaintext.  Output is flushed first, in the clear.
+ * After a fault the stream can only be closed.  A fault's text says why a certificate does not verify.
  */
 int		 stream_tls_accept(struct stream *stream, const struct tls_server *tls, struct instant deadline, struct fault *fault_out);
 struct tls_expect;

@@ -1,7 +1,8 @@
 /*
  * tls.h - certificates and what a handshake must prove; OpenSSL behind our streams
  *
- * Contexts are immutable once made and shared by all sessions of a loop.
+ * Contexts are immutable once made and shared by all sessions of a loop.  Who frees one
+ * may do so while streams still use it: it goes with the last of them.
  */
 #ifndef RUNTIME_TLS_H
 #define RUNTIME_TLS_H

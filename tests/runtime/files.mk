@@ -11,3 +11,8 @@ tests_runtime_test_fiber_ucontext_LDADD = $(runtime_test_libs)
 tests_runtime_test_stream_SOURCES = %D%/test_stream.c
 tests_runtime_test_stream_LDADD = $(runtime_test_libs)
 TESTS += tests/runtime/test_fiber tests/runtime/test_fiber_ucontext tests/runtime/test_stream
+
+check_PROGRAMS += tests/runtime/test_tls
+tests_runtime_test_tls_SOURCES = %D%/test_tls.c %D%/certificates.c %D%/certificates.h
+tests_runtime_test_tls_LDADD = $(runtime_test_libs)
+TESTS += tests/runtime/test_tls

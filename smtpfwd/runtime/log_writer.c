@@ -1,0 +1,354 @@
+/*
+ * log_writer.c - a struct log that keeps its lines: on stderr, by syslog, or in a file
+ *
+ * Two buffers: one that lines are put into, under the lock, and one that a job of the
+ * writer's own crew of one thread is writing out.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/buf.h"
+#include "base/insist.h"
+#include "base/list.h"
+#include "base/mem.h"
+#include "smtpfwd/runtime/log_writer.h"
+#include "smtpfwd/runtime/os.h"
+
+enum {
+	WAITING_MAX_BYTES = 1024 * 1024,	/* some 6,000 lines: a disk that stands still for a moment */
+	OUT_MAX_BYTES = 64 * 1024,		/* of one write */
+	PREFIX_MAX_BYTES = 40,			/* "<6>" or "2026-05-04T12:34:56.789012Z " */
+	KEEP_BYTES = 16 * 1024,			/* a buffer larger than this is given back once empty */
+	STDERR = 2,
+};
+
+enum log_where { LOG_TO_STDERR, LOG_TO_JOURNAL, LOG_TO_SYSLOG, LOG_TO_FILE };
+
+struct entry {				/* in a buffer, before the bytes of its line */
+	struct timestamp	 at;
+	size_t			 len;
+	enum log_level		 level;
+};
+
+struct writer_job {
+	struct os_job		 job;
+	struct log_writer	*writer;
+};
+
+struct log_writer {
+	struct log		 log;
+	enum log_where		 where;
+	char			*path;		/* of LOG_TO_FILE */
+	struct os_crew		*crew;
+
+	pthread_mutex_t		 lock;		/* for what follows */
+	struct buf		 waiting;	/* entries */
+	uint64_t		 n_dropped;	/* since it was last told */
+	bool			 is_job_out;	/* a job runs that will look at waiting once more */
+	bool			 must_reopen;
+	int			 i_job;		/* the one to submit next */
+	struct writer_job	 jobs[2];
+
+	/* The job's own. */
+	struct buf		 writing;	/* entries */
+	struct buf		 out;		/* text */
+	uint64_t		 n_out_lines;	/* in out */
+	uint64_t		 n_lost;	/* lines that could not be written */
+	bool			 is_torn;	/* the last write ended within a line */
+	int			 fd;
+};
+
+/* --- what the loop calls --- */
+
+/*
+ * Two jobs take turns.  A job that has just said that it will not look again may not be
+ * back from the crew yet; the other one is, for the crew has one thread, which put it on
+ * the list of done jobs before it began this one.  Called with the lock held.
+ */
+static void
+submit_job(struct log_writer *writer)
+{
+	if (writer->is_job_out)
+		return;
+	(void)os_crew_take_done(writer->crew);
+	writer->is_job_out = true;
+	os_crew_submit(writer->crew, &writer->jobs[writer->i_job].job);
+	writer->i_job = !writer->i_job;
+}
+
+static void
+write_line(struct log *log, enum log_level level, struct str line)
+{
+	struct log_writer *writer = LIST_ITEM(log, struct log_writer, log);
+	struct entry entry = { .at = os_wall_clock(), .len = line.len, .level = level };
+
+	pthread_mutex_lock(&writer->lock);
+	if (buf_room(&writer->waiting, sizeof(entry) + line.len) == NULL) {
+		writer->n_dropped++;
+	} else {
+		insist(buf_append(&writer->waiting, str_n(&entry, sizeof(entry))) == 0);
+		insist(buf_append(&writer->waiting, line) == 0);
+	}
+	submit_job(writer);
+	pthread_mutex_unlock(&writer->lock);
+}
+
+struct log *
+log_writer_log(struct log_writer *writer)
+{
+	return &writer->log;
+}
+
+void
+log_writer_reopen(struct log_writer *writer)
+{
+	pthread_mutex_lock(&writer->lock);
+	writer->must_reopen = true;
+	submit_job(writer);
+	pthread_mutex_unlock(&writer->lock);
+}
+
+/* --- what the thread does --- */
+
+static int
+syslog_priority(enum log_level level)
+{
+	switch (level) {
+	case LOG_LEVEL_ERROR:
+		return 3;		/* RFC 5424 6.2.1 */
+	case LOG_LEVEL_WARNING:
+		return 4;
+	case LOG_LEVEL_INFO:
+		return 6;
+	case LOG_LEVEL_DEBUG:
+		return 7;
+	}
+	insist(!"a level of another kind");
+}
+
+static void
+put_prefix(struct log_writer *writer, const struct entry *entry)
+{
+	time_t seconds = (time_t)(entry->at.us / 1000000);
+	struct tm tm;
+
+	switch (writer->where) {
+	case LOG_TO_JOURNAL:
+		/* It has the time by itself, and takes the level so (sd-daemon(3)). */
+		buf_printf(&writer->out, "<%d>", syslog_priority(entry->level));
+		return;
+	case LOG_TO_STDERR:
+	case LOG_TO_FILE:
+		gmtime_r(&seconds, &tm);
+		buf_printf(&writer->out, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ ", tm.tm_year + 1900, tm.tm_mon + 1,
+		    tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (int)(entry->at.us % 1000000 / 1000));
+		return;
+	case LOG_TO_SYSLOG:
+		return;
+	}
+}
+
+/* Writes out->text; what cannot be written is lost, or a full disk would stop the log for ever. */
+static void
+write_out(struct log_writer *writer)
+{
+	struct str left = buf_str(&writer->out);
+	ssize_t n;
+
+	while (left.len > 0) {
+		n = os_log_write(writer->fd, left.at, left.len);
+		if (n <= 0) {
+			writer->n_lost += writer->n_out_lines;
+			if (left.len < writer->out.len)
+				writer->is_torn = left.at[-1] != '\n';
+			break;
+		}
+		left = str_from(left, (size_t)n);
+		writer->is_torn = false;
+	}
+	buf_clear(&writer->out);
+	writer->n_out_lines = 0;
+}
+
+static void
+put_entry(struct log_writer *writer, const struct entry *entry, struct str line)
+{
+	if (writer->where == LOG_TO_SYSLOG) {
+		os_syslog(syslog_priority(entry->level), line);
+		return;
+	}
+	if (writer->out.len + PREFIX_MAX_BYTES + line.len + 2 > OUT_MAX_BYTES)
+		write_out(writer);
+	if (writer->out.len == 0 && writer->is_torn)
+		insist(buf_append_char(&writer->out, '\n') == 0);
+	put_prefix(writer, entry);
+	insist(buf_append(&writer->out, line) == 0);
+	insist(buf_append_char(&writer->out, '\n') == 0);
+	writer->n_out_lines++;
+}
+
+static void
+put_own_line(struct log_writer *writer, enum log_level level, const char *event, const char *key,
+    struct str value)
+{
+	struct entry entry = { .at = os_wall_clock(), .level = level };
+	struct log nobody = { .level = level };
+	struct log_line line;
+
+	log_begin(&line, &nobody, level, event);
+	log_str(&line, key, value);
+	put_entry(writer, &entry, str_n(line.text, line.len));
+}
+
+static void
+put_dropped(struct log_writer *writer, uint64_t n_dropped)
+{
+	char number[24];
+	int len;
+
+	if (n_dropped == 0)
+		return;
+	len = snprintf(number, sizeof(number), "%llu", (unsigned long long)n_dropped);
+	put_own_line(writer, LOG_LEVEL_WARNING, "log-dropped", "lines", str_n(number, (size_t)len));
+}
+
+static void
+reopen(struct log_writer *writer)
+{
+	int fd;
+
+	if (writer->where != LOG_TO_FILE)
+		return;
+	fd = os_log_open(writer->path);
+	if (fd < 0) {
+		put_own_line(writer, LOG_LEVEL_ERROR, "log-reopen-failed", "error", str_of(strerror(-fd)));
+		return;
+	}
+	os_close(writer->fd);
+	writer->fd = fd;
+}
+
+static void
+put_entries(struct log_writer *writer)
+{
+	struct str left = buf_str(&writer->writing);
+	struct entry entry;
+
+	while (left.len > 0) {
+		memcpy(&entry, left.at, sizeof(entry));
+		put_entry(writer, &entry, str_sub(left, sizeof(entry), entry.len));
+		left = str_from(left, sizeof(entry) + entry.len);
+	}
+	buf_clear(&writer->writing);
+	if (writer->writing.cap > KEEP_BYTES)
+		buf_shrink(&writer->writing);
+}
+
+static void
+write_waiting(struct os_job *job)
+{
+	struct log_writer *writer = LIST_ITEM(job, struct writer_job, job)->writer;
+	struct buf swap;
+	uint64_t n_dropped;
+	bool must_reopen;
+
+	pthread_mutex_lock(&writer->lock);
+	while (writer->waiting.len > 0 || writer->n_dropped > 0 || writer->must_reopen) {
+		swap = writer->writing;
+		writer->writing = writer->waiting;
+		writer->waiting = swap;
+		n_dropped = writer->n_dropped;
+		writer->n_dropped = 0;
+		must_reopen = writer->must_reopen;
+		writer->must_reopen = false;
+		pthread_mutex_unlock(&writer->lock);
+
+		/* What was lost on the way out is told when something can be written again. */
+		n_dropped += writer->n_lost;
+		writer->n_lost = 0;
+		put_entries(writer);
+		put_dropped(writer, n_dropped);
+		write_out(writer);
+		if (must_reopen) {
+			reopen(writer);
+			write_out(writer);
+		}
+		pthread_mutex_lock(&writer->lock);
+	}
+	writer->is_job_out = false;
+	pthread_mutex_unlock(&writer->lock);
+}
+
+/* --- beginning and end --- */
+
+static int
+log_writer_open(struct log_writer *writer, const char *to, const char *program, struct fault *fault_out)
+{
+	writer->fd = STDERR;
+	if (strcmp(to, "stderr") == 0) {
+		writer->where = os_stderr_is_journal() ? LOG_TO_JOURNAL : LOG_TO_STDERR;
+		return 0;
+	}
+	if (strcmp(to, "syslog") == 0) {
+		writer->where = LOG_TO_SYSLOG;
+		os_syslog_begin(program);
+		return 0;
+	}
+	writer->where = LOG_TO_FILE;
+	writer->fd = os_log_open(to);
+	if (writer->fd < 0)
+		return fault_permanent(fault_out, "log file %s: %s", to, strerror(-writer->fd));
+	writer->path = mem_new(strlen(to) + 1);
+	memcpy(writer->path, to, strlen(to) + 1);
+	return 0;
+}
+
+struct log_writer *
+log_writer_new(const char *to, const char *program, enum log_level level, struct fault *fault_out)
+{
+	struct log_writer *writer;
+
+	writer = mem_new(sizeof(*writer));
+	writer->log.level = level;
+	writer->log.write = write_line;
+	if (log_writer_open(writer, to, program, fault_out) != 0)
+		goto failed;
+	writer->crew = os_crew_new(NULL, 1);
+	if (writer->crew == NULL) {
+		fault_temporary(fault_out, "a thread for the log: none to be had");
+		goto failed;
+	}
+	pthread_mutex_init(&writer->lock, NULL);
+	buf_init(&writer->waiting, WAITING_MAX_BYTES);
+	buf_init(&writer->writing, WAITING_MAX_BYTES);
+	buf_init(&writer->out, OUT_MAX_BYTES);
+	for (int i = 0; i < 2; i++)
+		writer->jobs[i] = (struct writer_job){ .job = { .run = write_waiting }, .writer = writer };
+	return writer;
+failed:
+	if (writer->fd > STDERR)
+		os_close(writer->fd);
+	mem_free(writer->path);
+	mem_free(writer);
+	return NULL;
+}
+
+void
+log_writer_free(struct log_writer *writer)
+{
+	if (writer == NULL)
+		return;
+	os_crew_free(writer->crew);
+	insist(writer->waiting.len == 0);
+	if (writer->where == LOG_TO_FILE)
+		os_close(writer->fd);
+	pthread_mutex_destroy(&writer->lock);
+	buf_fini(&writer->waiting);
+	buf_fini(&writer->writing);
+	buf_fini(&writer->out);
+	mem_free(writer->path);
+	mem_free(writer);
+}

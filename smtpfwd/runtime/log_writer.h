@@ -1,0 +1,34 @@
+/*
+ * log_writer.h - a struct log that keeps its lines: on stderr, by syslog, or in a file
+ *
+ * A thread of its own writes; who logs only copies the line, and never waits for a disk or
+ * a full pipe.  Lines that come faster than they can be written are dropped beyond a
+ * limit, counted, and the count is logged: log-dropped lines=17.
+ */
+#ifndef RUNTIME_LOG_WRITER_H
+#define RUNTIME_LOG_WRITER_H
+
+#include "base/fault.h"
+#include "base/log.h"
+
+struct log_writer;
+
+/*
+ * to: "stderr", "syslog" or a path, to which is appended (created with mode 0640).  program
+ * is the name for syslog, kept and not copied.  A line starts with the time in UTC, but for syslog and under the
+ * journal, which have their own.  NULL and a fault when the file cannot be opened.  Blocks.
+ * A thread is started, so not before a fork.
+ */
+struct log_writer	*log_writer_new(const char *to, const char *program, enum log_level level,
+			    struct fault *fault_out);
+
+/* The log to hand around; any thread may write.  Lives as long as the writer. */
+struct log		*log_writer_log(struct log_writer *writer);
+
+/* Opens the file anew by its name, after a rotation; soon, not at once. */
+void			 log_writer_reopen(struct log_writer *writer);
+
+/* Writes what waits, then ends the thread.  Blocks. */
+void			 log_writer_free(struct log_writer *writer);
+
+#endif
