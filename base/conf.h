@@ -12,6 +12,9 @@
  * string that spans lines and an escape other than \" \\ \$ in double quotes are errors.
  * `list += value` may follow `list = value`.  All errors of a file are collected, but the
  * library stops at the first that breaks the structure.
+ *
+ * Where: conf_words.c and conf_text.c make one clean text of the files, conf.c has the
+ * library read it, conf_value.c knows the types, conf_get.c answers; conf_parts.h is theirs.
  */
 #ifndef BASE_CONF_H
 #define BASE_CONF_H
@@ -61,12 +64,12 @@ struct conf_section {
 	bool				 is_given;	/* false: not in the file, so all is as by default */
 	const char			*file;		/* where it begins; the main file, line 0 if not given */
 	int				 line;
-	struct conf_value		*values;	/* conf.c's; one per setting of the kind */
+	struct conf_value		*values;	/* one per setting of the kind; by the getters */
 };
 
 /*
- * Reads a file by tables, which must outlive the conf.  Never NULL; what is wrong is among
- * its errors.  A wrong value counts as not set.  Not for two threads at once (libConfuse).
+ * Reads a file by tables, which must outlive the conf; the first is of the kind "".  Never
+ * NULL; what is wrong is among its errors.  A wrong value counts as not set.  Not for two threads at once (libConfuse).
  */
 struct conf	*conf_read(const char *path, const struct section_kind *kinds, int n_kinds);
 void		 conf_free(struct conf *conf);

@@ -19,3 +19,7 @@ check_PROGRAMS += tests/base/test_endpoint
 tests_base_test_endpoint_SOURCES = %D%/test_endpoint.c
 tests_base_test_endpoint_LDADD = tests/libexpect.a base/libbase.a
 TESTS += tests/base/test_endpoint
+check_PROGRAMS += tests/base/test_conf
+tests_base_test_conf_SOURCES = %D%/test_conf.c
+tests_base_test_conf_LDADD = tests/libexpect.a base/libbase.a
+TESTS += tests/base/test_conf
