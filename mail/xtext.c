@@ -9,13 +9,15 @@ is_plain(char c)
 	return c > 0x20 && c < 0x7f && c != '+' && c != '=';
 }
 
-/* RFC 3461 4 has upper-case digits only. */
+/* RFC 3461 4 has upper-case digits only; some clients write lower case. */
 static int
 hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')
 		return c - '0';
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 int

@@ -11,7 +11,8 @@ static const struct {
 	{ "plus and equals sign are encoded", "a+2Bb+3Dc", "a+b=c" },
 	{ "a blank is encoded", "a+20b", "a b" },
 	{ "nothing is nothing", "", "" },
-	{ "lower-case digits are none", "a+2b", NULL },
+	{ "a digit beyond F is none", "a+2G", NULL },
+	{ "a sign is no digit", "a+-2", NULL },
 	{ "a cut escape", "a+2", NULL },
 	{ "a bare blank", "a b", NULL },
 	{ "a bare equals sign", "a=b", NULL },
@@ -21,6 +22,13 @@ static const struct {
 int
 main(void)
 {
+	struct buf lower;
+
+	buf_init(&lower, 100);
+	test_case("lower-case digits are understood, though not written");
+	expect_int(xtext_decode(STR("a+2bb"), &lower), 0);
+	expect_str(buf_str(&lower), STR("a+b"));
+	buf_fini(&lower);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct buf out, back;
 
