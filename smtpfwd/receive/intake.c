@@ -15,9 +15,6 @@ enum {
 	 * sender hears 552; who goes on then (and was told SIZE) is cut off.
 	 */
 	INTAKE_DISCARD_TIMES = 4,
-
-	/* A fast sender's data keep the loop no longer than this takes before others have their turn. */
-	INTAKE_TURN_BYTES = 256 * 1024,
 };
 
 static uint64_t
@@ -28,21 +25,12 @@ discard_max_bytes(const struct session *session)
 
 /* --- DATA --- */
 
-/* After so many bytes more, of n in all: lets other sessions have their turn. */
-static void
-take_turns(uint64_t n_bytes, size_t n_more)
-{
-	if (n_bytes / INTAKE_TURN_BYTES != (n_bytes + n_more) / INTAKE_TURN_BYTES)
-		fiber_yield();
-}
-
 /* Counts what came, and stops who never ends. */
 static int
 count_raw(struct session *session, size_t n_bytes)
 {
 	struct content *content = &session->transaction->content;
 
-	take_turns(content->n_raw_bytes, n_bytes);
 	content->n_raw_bytes += n_bytes;
 	if (content->failure.code != 0 && content->n_raw_bytes > discard_max_bytes(session))
 		return session_turn_away(session, "data", &content->failure, "far beyond the size limit");
@@ -129,9 +117,7 @@ read_chunk(struct session *session, uint64_t n_bytes, bool is_discarded)
 			content_take(session, span);
 		stream_take(stream, piece.len);
 		n_bytes -= piece.len;
-		if (is_discarded)
-			take_turns(n_bytes, piece.len);
-		else if (count_raw(session, piece.len) != 0)
+		if (!is_discarded && count_raw(session, piece.len) != 0)
 			return -1;
 	}
 	return 0;

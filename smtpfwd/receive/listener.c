@@ -207,7 +207,6 @@ listeners_new(struct loop *loop, const struct listener_settings *settings, int n
 	}
 	if (result != 0) {
 		fault_temporary(fault_out, "listening: %s", strerror(-result));
-		close_doors(listeners);
 		listeners_free(listeners);
 		return NULL;
 	}
@@ -272,7 +271,10 @@ listeners_stop(struct listeners *listeners, struct instant deadline)
 void
 listeners_free(struct listeners *listeners)
 {
+	if (listeners == NULL)
+		return;
 	insist(count_sessions(listeners) == 0);
+	close_doors(listeners);
 	for (int i = 0; i < listeners->n; i++)
 		admit_fini(&listeners->each[i].admit);
 	mem_free(listeners->each);

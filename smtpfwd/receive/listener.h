@@ -75,7 +75,7 @@ struct listeners *listeners_new(struct loop *loop, const struct listener_setting
  */
 void		 listeners_stop(struct listeners *listeners, struct instant deadline);
 
-/* After listeners_stop. */
+/* After listeners_stop, or where no session came about.  NULL is nothing. */
 void		 listeners_free(struct listeners *listeners);
 
 struct listener_view {			/* for status */

@@ -106,6 +106,8 @@ session_await_input(struct session *session, struct instant deadline)
 	session->is_idle = session->transaction == NULL;
 	if (session->is_idle && session->listener->is_stopping)
 		fault_because(&fault, FAULT_CANCELLED, "stopping");
+	else if (!instant_is_before(loop_now(fiber_loop()), session->ends))	/* who never pauses never waits */
+		fault_because(&fault, FAULT_TIMED_OUT, "session_max");
 	else if ((result = stream_fill(session->stream, deadline, &fault)) > 0) {
 		session->is_idle = false;
 		return 0;
