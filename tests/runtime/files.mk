@@ -16,3 +16,12 @@ check_PROGRAMS += tests/runtime/test_tls
 tests_runtime_test_tls_SOURCES = %D%/test_tls.c %D%/certificates.c %D%/certificates.h
 tests_runtime_test_tls_LDADD = $(runtime_test_libs)
 TESTS += tests/runtime/test_tls
+
+check_PROGRAMS += tests/runtime/test_os tests/runtime/test_crew tests/runtime/test_log_writer
+tests_runtime_test_os_SOURCES = %D%/test_os.c
+tests_runtime_test_os_LDADD = $(runtime_test_libs)
+tests_runtime_test_crew_SOURCES = %D%/test_crew.c
+tests_runtime_test_crew_LDADD = $(runtime_test_libs)
+tests_runtime_test_log_writer_SOURCES = %D%/test_log_writer.c
+tests_runtime_test_log_writer_LDADD = $(runtime_test_libs)
+TESTS += tests/runtime/test_os tests/runtime/test_crew tests/runtime/test_log_writer
