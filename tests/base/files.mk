@@ -23,3 +23,7 @@ check_PROGRAMS += tests/base/test_conf
 tests_base_test_conf_SOURCES = %D%/test_conf.c
 tests_base_test_conf_LDADD = tests/libexpect.a base/libbase.a
 TESTS += tests/base/test_conf
+check_PROGRAMS += tests/base/test_dns
+tests_base_test_dns_SOURCES = %D%/test_dns.c
+tests_base_test_dns_LDADD = tests/libexpect.a base/libbase.a
+TESTS += tests/base/test_dns
