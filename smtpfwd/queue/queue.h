@@ -62,7 +62,12 @@ struct queue_world {
 /* Opens or makes the spool, locks it, recovers.  progress may be NULL. Blocks: before the loop serves. */
 struct queue	*queue_open(struct loop *loop, const struct queue_settings *settings,
 		    const struct queue_world *world, struct log *log, struct fault *fault_out);
-/* Nothing in flight may be left. */
+/*
+ * Takes no more new mail, and waits until all that was settled is durable and the queue's own fibers have ended; no
+ * delivery, owed or draft may be out.  To be called on a fiber, before queue_close.  Suspends.  0 or -1.
+ */
+int		 queue_stop(struct queue *queue, struct instant deadline, struct fault *fault_out);
+/* After queue_stop (on a fiber it calls it itself, with a deadline of 30 s). Blocks for one small write. */
 void		 queue_close(struct queue *queue);
 
 /* New retry settings and routes: due times and destinations are worked out anew. */

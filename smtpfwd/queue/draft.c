@@ -1,0 +1,164 @@
+/*
+ * draft.c - content on its way in: in memory while it is small, else in a file of its own
+ */
+#include "base/code.h"
+#include "base/insist.h"
+#include "base/mem.h"
+#include "smtpfwd/queue/store.h"
+
+enum { DRAFT_WRITE_BYTES = 256 * 1024 };	/* large content goes to disk in pieces of about this */
+
+struct dead_file {
+	struct list_link link;
+	struct mail_id	 id;
+};
+
+struct draft_job {
+	struct os_job	 job;
+	struct draft	*draft;
+	bool		 is_finishing;
+	int		 error;
+	bool		 is_full;
+};
+
+struct draft *
+draft_new(struct queue *queue)
+{
+	struct draft *draft = mem_new(sizeof(*draft));
+	uint8_t random[MAIL_ID_RANDOM_BYTES];
+
+	os_random(random, sizeof(random));
+	draft->queue = queue;
+	draft->id = mail_id_make(os_wall_clock(), random);
+	draft->large_fd = -1;
+	buf_init(&draft->content, (size_t)queue->content_in_memory_max_bytes + DRAFT_WRITE_BYTES);
+	return draft;
+}
+
+struct mail_id
+draft_id(const struct draft *draft)
+{
+	return draft->id;
+}
+
+int64_t
+draft_content_bytes(const struct draft *draft)
+{
+	return draft->content_bytes;
+}
+
+static void
+draft_run(struct os_job *job)
+{
+	struct draft_job *dj = (struct draft_job *)(void *)((char *)job - offsetof(struct draft_job, job));
+	struct draft *draft = dj->draft;
+	struct queue *queue = draft->queue;
+	struct iovec piece = { .iov_base = draft->content.at, .iov_len = draft->content.len };
+	struct spool_path path;
+
+	if (os_free_bytes(queue->directory) < queue->min_free_bytes) {
+		dj->is_full = true;
+		return;
+	}
+	if (draft->large_fd < 0) {
+		spool_path_large(&path, queue->directory, &draft->id);
+		draft->large_fd = os_open(path.text, OS_OPEN_CREATE);
+		if (draft->large_fd < 0) {
+			dj->error = draft->large_fd;
+			draft->large_fd = -1;
+			return;
+		}
+		draft->has_file = true;
+	}
+	draft->crc = crc32c(draft->crc, draft->content.at, draft->content.len);
+	if (draft->content.len > 0)
+		dj->error = disk_write(draft->large_fd, &piece, 1, draft->large_bytes);
+	if (dj->error != 0 || !dj->is_finishing)
+		return;
+	/* The file and its name are durable before the record that refers to them. */
+	dj->error = os_sync_data(draft->large_fd);
+	if (dj->error == 0) {
+		spool_path(&path, queue->directory, "large");
+		dj->error = os_sync_dir(path.text);
+	}
+}
+
+static int
+draft_write_out(struct draft *draft, bool is_finishing, struct fault *fault_out)
+{
+	struct draft_job dj = { .job.run = draft_run, .draft = draft, .is_finishing = is_finishing };
+
+	fiber_run_on_crew(draft->queue->disk_crew, &dj.job);
+	if (dj.is_full)
+		return fault_because(fault_out, FAULT_FULL, "no room on the disk of %s", draft->queue->directory);
+	if (dj.error != 0)
+		return disk_fault(fault_out, dj.error, "write", "large content");
+	draft->large_bytes += (int64_t)draft->content.len;
+	buf_clear(&draft->content);
+	return 0;
+}
+
+int
+draft_append(struct draft *draft, struct str content, struct instant deadline, struct fault *fault_out)
+{
+	(void)deadline;			/* a disk write is waited for: its bytes must stay */
+	while (content.len > 0) {
+		struct str piece = str_sub(content, 0, DRAFT_WRITE_BYTES / 2);
+
+		if (buf_append(&draft->content, piece) != 0)
+			return fault_temporary(fault_out, "content could not be kept");
+		draft->content_bytes += (int64_t)piece.len;
+		content = str_from(content, piece.len);
+		if (draft->has_file ? draft->content.len < DRAFT_WRITE_BYTES :
+		    (int64_t)draft->content.len <= draft->queue->content_in_memory_max_bytes)
+			continue;
+		if (draft_write_out(draft, false, fault_out) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+int
+draft_finish(struct draft *draft, struct fault *fault_out)
+{
+	return draft->has_file ? draft_write_out(draft, true, fault_out) : 0;
+}
+
+void
+draft_free(struct draft *draft)
+{
+	if (draft->large_fd >= 0)
+		os_close(draft->large_fd);
+	buf_fini(&draft->content);
+	mem_free(draft);
+}
+
+void
+draft_discard(struct draft *draft)
+{
+	if (draft->has_file)
+		large_remove(draft->queue, &draft->id);
+	draft_free(draft);
+}
+
+void
+large_remove(struct queue *queue, const struct mail_id *id)
+{
+	struct dead_file *dead = mem_new(sizeof(*dead));
+
+	dead->id = *id;
+	list_append(&queue->room.dead_files, &dead->link);
+	room_want(queue);
+}
+
+/* Blocks: removes one file of the list that was taken over from room.dead_files. */
+void
+dead_file_bury(const char *directory, struct list_link *link)
+{
+	struct dead_file *dead = LIST_ITEM(link, struct dead_file, link);
+	struct spool_path path;
+
+	spool_path_large(&path, directory, &dead->id);
+	(void)os_unlink(path.text);	/* what is left by a failure goes at the next start */
+	mem_free(dead);
+}

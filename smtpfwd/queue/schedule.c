@@ -1,0 +1,384 @@
+/*
+ * schedule.c - turns, due times and backoff
+ */
+#include "smtpfwd/queue/schedule.h"
+
+#include "base/insist.h"
+#include "base/mem.h"
+
+static void	schedule_ring(struct timer *timer);
+
+void
+schedule_init(struct schedule *schedule, struct loop *loop)
+{
+	uint64_t seed[2];
+
+	os_random(seed, sizeof(seed));
+	*schedule = (struct schedule){ .loop = loop, .timer.ring = schedule_ring, .rings = INSTANT_NEVER };
+	map_init(&schedule->by_name, seed);
+	list_init(&schedule->all);
+	list_init(&schedule->ready);
+	heap_init(&schedule->wakes);
+	signal_init(&schedule->takers);
+}
+
+/* --- destinations --- */
+
+struct destination *
+destination_find(const struct schedule *schedule, struct str name)
+{
+	return map_get(&schedule->by_name, name);
+}
+
+struct destination *
+destination_get(struct schedule *schedule, struct str name)
+{
+	struct destination *d = destination_find(schedule, name);
+
+	if (d != NULL)
+		return d;
+	d = mem_new(sizeof(*d) + name.len);
+	if (name.len != 0)
+		memcpy(d->name, name.at, name.len);
+	d->name_bytes = name.len;
+	list_init(&d->due);
+	heap_init(&d->later);
+	heap_init(&d->released);
+	map_set(&schedule->by_name, destination_name(d), d);
+	list_append(&schedule->all, &d->by_name);
+	return d;
+}
+
+static void
+destination_free(struct schedule *schedule, struct destination *d)
+{
+	(void)map_remove(&schedule->by_name, destination_name(d));
+	list_remove(&schedule->all, &d->by_name);
+	if (list_has_link(&d->ready))
+		list_remove(&schedule->ready, &d->ready);
+	if (heap_has(&d->wake))
+		heap_remove(&schedule->wakes, &d->wake);
+	heap_fini(&d->later);
+	heap_fini(&d->released);
+	mem_free(d);
+}
+
+void
+schedule_fini(struct schedule *schedule)
+{
+	timer_clear(schedule->loop, &schedule->timer);
+	LIST_EACH(link, &schedule->all) {
+		struct destination *d = LIST_ITEM(link, struct destination, by_name);
+
+		insist(d->n_slots == 0);
+		destination_free(schedule, d);
+	}
+	heap_fini(&schedule->wakes);
+	map_fini(&schedule->by_name);
+}
+
+static void
+destination_promote(struct destination *d, struct instant now)
+{
+	struct heap_item *least;
+
+	while ((least = heap_least(&d->later)) != NULL && least->key <= now.ns) {
+		struct slot *slot = HEAP_ITEM(least, struct slot, room.later);
+
+		heap_remove(&d->later, least);
+		slot->room.due = (struct list_link){ .next = NULL };
+		slot->where = SLOT_DUE;
+		list_append(&d->due, &slot->room.due);
+	}
+}
+
+static bool
+destination_can_give(const struct destination *d, struct instant now)
+{
+	bool has_due = !list_is_empty(&d->due) || d->released.n != 0;
+
+	if (d->limit > 0 && d->n_out >= d->limit)
+		return false;
+	if (!d->is_held_back)
+		return has_due;
+	/* A probe need not be due by its own retry time: the question is whether the destination is back. */
+	return !d->is_probe_out && d->held_until.ns <= now.ns && (has_due || d->later.n != 0);
+}
+
+static struct instant
+destination_next_look(const struct destination *d, struct instant now)
+{
+	const struct heap_item *least = heap_least(&d->later);
+
+	if (d->is_held_back)
+		return d->held_until.ns > now.ns ? d->held_until : INSTANT_NEVER;
+	return least != NULL ? (struct instant){ least->key } : INSTANT_NEVER;
+}
+
+static void
+schedule_set_timer(struct schedule *schedule)
+{
+	const struct heap_item *least = heap_least(&schedule->wakes);
+	struct instant at = least != NULL ? (struct instant){ least->key } : INSTANT_NEVER;
+
+	if (at.ns == schedule->rings.ns)
+		return;
+	schedule->rings = at;
+	if (at.ns != INT64_MAX)
+		timer_set(schedule->loop, &schedule->timer, at);
+	else
+		timer_clear(schedule->loop, &schedule->timer);
+}
+
+/* After any change to a destination: is it ready, when is it to be looked at, is it of use at all. */
+static void
+destination_changed(struct schedule *schedule, struct destination *d, struct instant now)
+{
+	struct instant look;
+	bool can_give;
+
+	destination_promote(d, now);
+	can_give = destination_can_give(d, now);
+	if (can_give && !list_has_link(&d->ready))
+		list_append(&schedule->ready, &d->ready);
+	else if (!can_give && list_has_link(&d->ready))
+		list_remove(&schedule->ready, &d->ready);
+	if (can_give)
+		signal_one(&schedule->takers);
+	look = destination_next_look(d, now);
+	if (look.ns != INT64_MAX) {
+		if (!heap_has(&d->wake))
+			heap_add(&schedule->wakes, &d->wake, look.ns);
+		else if (d->wake.key != look.ns)
+			heap_move(&schedule->wakes, &d->wake, look.ns);
+	} else if (heap_has(&d->wake)) {
+		heap_remove(&schedule->wakes, &d->wake);
+	}
+	schedule_set_timer(schedule);
+	if (d->n_slots == 0 && d->limit == 0 && !(d->is_held_back && d->held_until.ns > now.ns))
+		destination_free(schedule, d);
+}
+
+static void
+schedule_ring(struct timer *timer)
+{
+	struct schedule *schedule = (struct schedule *)(void *)((char *)timer - offsetof(struct schedule, timer));
+	struct instant now = loop_now(schedule->loop);
+	struct heap_item *least;
+
+	schedule->rings = INSTANT_NEVER;
+	while ((least = heap_least(&schedule->wakes)) != NULL && least->key <= now.ns) {
+		heap_remove(&schedule->wakes, least);
+		destination_changed(schedule, HEAP_ITEM(least, struct destination, wake), now);
+	}
+	schedule_set_timer(schedule);
+}
+
+/* --- slots --- */
+
+struct slot *
+slot_new(struct schedule *schedule, struct entry *entry, struct destination *destination)
+{
+	struct slot *slot = mem_new(sizeof(*slot));
+
+	slot->entry = entry;
+	slot->destination = destination;
+	destination->n_slots++;
+	return slot;
+}
+
+/* No mark in the slot says so: a release swaps the heaps and touches none of their slots. */
+static bool
+slot_is_released(const struct slot *slot)
+{
+	const struct heap *released = &slot->destination->released;
+	size_t place = slot->room.later.place;
+
+	return slot->where == SLOT_LATER && place <= released->n && released->items[place - 1] == &slot->room.later;
+}
+
+/* Out of whatever holds it; the caller says what changed. */
+static void
+slot_detach(struct slot *slot)
+{
+	struct destination *d = slot->destination;
+
+	switch (slot->where) {
+	case SLOT_IDLE:
+		break;
+	case SLOT_DUE:
+		list_remove(&d->due, &slot->room.due);
+		break;
+	case SLOT_LATER:
+		heap_remove(slot_is_released(slot) ? &d->released : &d->later, &slot->room.later);
+		break;
+	case SLOT_OUT:
+		d->n_out--;
+		if (slot->is_probe)
+			d->is_probe_out = false;
+		slot->is_probe = false;
+		break;
+	}
+	slot->where = SLOT_IDLE;
+	memset(&slot->room, 0, sizeof(slot->room));
+}
+
+void
+slot_free(struct schedule *schedule, struct slot *slot)
+{
+	struct destination *d = slot->destination;
+
+	slot_detach(slot);
+	mem_free(slot);
+	d->n_slots--;
+	destination_changed(schedule, d, loop_now(schedule->loop));
+}
+
+void
+slot_place(struct schedule *schedule, struct slot *slot, struct instant due, struct instant now)
+{
+	struct destination *d = slot->destination;
+
+	slot_detach(slot);
+	if (due.ns <= now.ns) {
+		slot->where = SLOT_DUE;
+		list_append(&d->due, &slot->room.due);
+	} else {
+		slot->where = SLOT_LATER;
+		heap_add(&d->later, &slot->room.later, due.ns);
+	}
+	destination_changed(schedule, d, now);
+}
+
+void
+slot_set_idle(struct schedule *schedule, struct slot *slot)
+{
+	slot_detach(slot);
+	destination_changed(schedule, slot->destination, loop_now(schedule->loop));
+}
+
+struct instant
+slot_due(const struct slot *slot, struct instant now)
+{
+	return slot->where == SLOT_LATER && !slot_is_released(slot) ? (struct instant){ slot->room.later.key } : now;
+}
+
+/* --- taking --- */
+
+static struct slot *
+destination_first(const struct destination *d)
+{
+	struct list_link *due = list_first(&d->due);
+	struct heap_item *least;
+
+	if (due != NULL)
+		return LIST_ITEM(due, struct slot, room.due);
+	least = heap_least(&d->released);
+	if (least == NULL)
+		least = heap_least(&d->later);		/* for a probe */
+	return least != NULL ? HEAP_ITEM(least, struct slot, room.later) : NULL;
+}
+
+static struct slot *
+destination_take(struct schedule *schedule, struct destination *d, struct instant now)
+{
+	struct slot *slot = destination_first(d);
+
+	insist(slot != NULL);
+	slot_detach(slot);
+	slot->where = SLOT_OUT;
+	slot->is_probe = d->is_held_back;
+	d->is_probe_out |= d->is_held_back;
+	d->n_out++;
+	/* The others have their turn before it comes again. */
+	if (list_has_link(&d->ready))
+		list_remove(&schedule->ready, &d->ready);
+	destination_changed(schedule, d, now);
+	return slot;
+}
+
+struct slot *
+schedule_take(struct schedule *schedule, struct instant now)
+{
+	struct list_link *first = list_first(&schedule->ready);
+	struct slot *slot;
+
+	if (first == NULL)
+		return NULL;
+	slot = destination_take(schedule, LIST_ITEM(first, struct destination, ready), now);
+	if (!list_is_empty(&schedule->ready))
+		signal_one(&schedule->takers);		/* there is more: pass it on */
+	return slot;
+}
+
+struct slot *
+schedule_take_of(struct schedule *schedule, struct destination *destination, struct instant now)
+{
+	if (!destination_can_give(destination, now))
+		return NULL;
+	return destination_take(schedule, destination, now);
+}
+
+void
+schedule_limit(struct schedule *schedule, struct str name, int limit, struct instant now)
+{
+	struct destination *d = destination_get(schedule, name);
+
+	d->limit = limit;
+	destination_changed(schedule, d, now);
+}
+
+void
+schedule_hold_back(struct schedule *schedule, struct str name, struct instant until, struct instant now)
+{
+	struct destination *d = destination_get(schedule, name);
+
+	d->is_held_back = true;
+	d->held_until = until;
+	destination_changed(schedule, d, now);
+}
+
+/* What waits is due at once.  The larger heap is kept, the smaller one's slots are moved. */
+static void
+destination_release_later(struct destination *d)
+{
+	struct heap_item *item;
+	struct heap other;
+
+	if (d->later.n > d->released.n) {
+		other = d->later;
+		d->later = d->released;
+		d->released = other;
+	}
+	while ((item = heap_least(&d->later)) != NULL) {
+		int64_t key = item->key;
+
+		heap_remove(&d->later, item);
+		heap_add(&d->released, item, key);
+	}
+}
+
+void
+schedule_release(struct schedule *schedule, struct str name, struct instant now)
+{
+	struct destination *d = destination_find(schedule, name);
+
+	if (d == NULL)
+		return;
+	d->is_held_back = false;
+	destination_release_later(d);
+	destination_changed(schedule, d, now);
+}
+
+struct span
+retry_wait(const struct retry_settings *retry, uint32_t n_tries, uint64_t random)
+{
+	double wait = (double)retry->first.ns, max = (double)retry->max.ns;
+
+	for (uint32_t i = 1; i < n_tries && wait < max && retry->factor > 1; i++)
+		wait *= retry->factor;
+	if (wait > max)
+		wait = max;
+	wait -= wait * 0.2 * ((double)(random >> 11) / (double)(UINT64_C(1) << 53));
+	return (struct span){ (int64_t)wait };
+}

@@ -1,0 +1,489 @@
+/*
+ * settle.c - deliveries out and back: what was taken, what became of each recipient, one record
+ */
+#include <stdio.h>
+
+#include "base/insist.h"
+#include "base/mem.h"
+#include "smtpfwd/queue/store.h"
+
+enum { DELIVERY_ARENA_MAX_BYTES = 16 * 1024 * 1024 };	/* recipients of one delivery, and the taker's own */
+
+struct taken {				/* what stands behind a delivery */
+	struct delivery	 delivery;
+	struct slot	*slot;
+	struct stored	*stored;
+	struct content_reader reader;
+	struct arena	 arena;
+};
+
+static struct taken *
+taken_of(const struct delivery *delivery)
+{
+	return (struct taken *)(void *)((char *)(uintptr_t)delivery - offsetof(struct taken, delivery));
+}
+
+/* --- records of what became of a mail --- */
+
+struct state_item {
+	struct item	 item;
+	struct queue	*queue;
+	struct entry	*entry;		/* referenced */
+	struct stored	*stored;	/* referenced, or NULL */
+	struct segment	*pinned;
+	struct waiter	*waiter;
+	bool		 is_gone;
+};
+
+struct waiter *
+waiter_new(void)
+{
+	struct waiter *waiter = mem_new(sizeof(*waiter));
+
+	waiter->n_refs = 1;
+	signal_init(&waiter->done);
+	return waiter;
+}
+
+void
+waiter_unref(struct waiter *waiter)
+{
+	if (--waiter->n_refs == 0)
+		mem_free(waiter);
+}
+
+static void
+state_done(struct item *item, const struct place *place, const struct fault *why)
+{
+	struct state_item *si = LIST_ITEM(item, struct state_item, item);
+
+	(void)why;
+	insist(place != NULL);		/* it must be written, so it was */
+	if (si->entry->is_in_index) {
+		if (si->is_gone)
+			entry_forget(si->queue, si->entry);
+		else
+			entry_set_state(si->queue, si->entry, place);
+	}
+	if (si->pinned != NULL && --si->pinned->n_pins == 0)
+		room_want(si->queue);
+	if (si->waiter != NULL) {
+		si->waiter->n_pending--;
+		signal_all(&si->waiter->done);
+		waiter_unref(si->waiter);
+	}
+	if (si->stored != NULL)
+		stored_close(si->stored);
+	entry_unref(si->entry);
+	buf_fini(&si->item.bytes);
+	mem_free(si);
+}
+
+static struct state_item *
+state_item_new(struct queue *queue, struct entry *entry, struct stored *stored, struct segment *pinned,
+    struct waiter *waiter)
+{
+	struct state_item *si = mem_new(sizeof(*si));
+
+	si->item.must_be_written = true;
+	si->item.done = state_done;
+	buf_init(&si->item.bytes, (size_t)commit_record_max_bytes(queue->segment_bytes) + RECORD_HEADER_BYTES);
+	si->queue = queue;
+	si->entry = entry;
+	entry_ref(entry);
+	if (stored != NULL)
+		stored_ref(stored);
+	si->stored = stored;
+	if (pinned != NULL)
+		pinned->n_pins++;
+	si->pinned = pinned;
+	if (waiter != NULL) {
+		waiter->n_pending++;
+		waiter->n_refs++;
+	}
+	si->waiter = waiter;
+	return si;
+}
+
+static void
+write_gone(struct queue *queue, struct entry *entry, struct stored *stored, struct segment *pinned,
+    struct waiter *waiter)
+{
+	struct state_item *si = state_item_new(queue, entry, stored, pinned, waiter);
+
+	entry->is_gone = true;
+	si->is_gone = true;
+	insist(record_encode_gone(&entry->id, &si->item.bytes) == 0);
+	entry_drop_slots(queue, entry, false);
+	entry_drop_debts(queue, entry);
+	entry_set_clock(queue, entry);
+	commit_add(&queue->commit, &si->item);
+}
+
+void
+entry_write_gone(struct queue *queue, struct entry *entry, struct waiter *waiter)
+{
+	insist(!entry->is_gone && entry->n_out == 0);
+	write_gone(queue, entry, NULL, NULL, waiter);
+}
+
+static bool
+mail_is_over(const struct stored *stored)
+{
+	const struct mail_state *state = &stored->record.state;
+
+	if (stored->entry->n_out > 0)
+		return false;
+	if (stored->entry->is_removed)
+		return true;
+	for (int i = 0; i < state->n_recipients; i++)
+		if (state->recipients[i].step == RECIPIENT_WAITING)
+			return false;
+	return state_debts(state) == 0;
+}
+
+size_t
+outcome_text_max_bytes(int n_recipients)
+{
+	return n_recipients > OUTCOME_TEXT_MANY ? OUTCOME_TEXT_OF_MANY_MAX_BYTES : OUTCOME_TEXT_MAX_BYTES;
+}
+
+void
+stored_write(struct stored *stored, struct segment *pinned, struct waiter *waiter)
+{
+	struct queue *queue = stored->queue;
+	struct entry *entry = stored->entry;
+	struct mail_state *state = &stored->record.state;
+	struct state_item *si;
+
+	if (entry->is_gone)
+		return;
+	if (mail_is_over(stored)) {
+		write_gone(queue, entry, stored, pinned, waiter);
+		return;
+	}
+	state->version++;
+	state->is_held = entry->is_held;
+	state->is_warned = entry->is_warned;
+	state->is_removed = entry->is_removed;
+	si = state_item_new(queue, entry, stored, pinned, waiter);
+	if (record_encode_state(&entry->id, state, outcome_text_max_bytes(state->n_recipients), &si->item.bytes) != 0) {
+		buf_clear(&si->item.bytes);	/* very many recipients: the texts must go */
+		insist(record_encode_state(&entry->id, state, 0, &si->item.bytes) == 0);
+	}
+	commit_add(&queue->commit, &si->item);
+}
+
+/* --- taking --- */
+
+static bool
+delivery_fill(struct taken *t)
+{
+	const struct mail_record *mail = &t->stored->record;
+	struct delivery *d = &t->delivery;
+	int n = 0;
+
+	for (int i = 0; i < mail->envelope.n_recipients; i++)
+		n += t->stored->slot_of[i] == t->slot ? 1 : 0;
+	d->recipients = arena_array(&t->arena, (size_t)n, sizeof(*d->recipients));
+	if (n == 0 || d->recipients == NULL ||
+	    !arena_copy(&t->arena, destination_name(t->slot->destination), &d->destination))
+		return false;
+	for (int i = 0; i < mail->envelope.n_recipients; i++)
+		if (t->stored->slot_of[i] == t->slot)
+			d->recipients[d->n_recipients++] = (struct delivery_recipient){
+				.recipient = mail->envelope.recipients[i], .index = i,
+			};
+	d->mail = mail->id;
+	d->envelope = &mail->envelope;
+	d->facts = &mail->facts;
+	d->n_tries = (int)t->slot->n_tries;
+	d->expires = instant_on_wall(entry_expires(t->stored->queue, t->stored->entry));
+	d->content_bytes = mail->prefix_bytes + mail->content_bytes;
+	d->arena = &t->arena;
+	return true;
+}
+
+/* Ends the slot's time in delivery: due then, or idle while it is held. */
+static void
+slot_come_back(struct queue *queue, struct slot *slot, struct instant due)
+{
+	struct entry *entry = slot->entry;
+
+	entry->n_out--;
+	queue->counts.n_in_delivery--;
+	if (entry->is_held)
+		slot_set_idle(&queue->schedule, slot);
+	else
+		slot_place(&queue->schedule, slot, due, loop_now(queue->loop));
+	entry_set_clock(queue, entry);
+}
+
+static void
+slot_end(struct queue *queue, struct slot *slot)
+{
+	struct entry *entry = slot->entry;
+
+	queue->counts.n_in_delivery--;
+	entry_drop_slot(queue, entry, slot);
+	entry_set_clock(queue, entry);
+}
+
+static struct delivery *
+deliver_slot(struct queue *queue, struct slot *slot, struct instant deadline)
+{
+	struct entry *entry = slot->entry;
+	struct taken *t = NULL;
+	struct fault fault = { .kind = FAULT_TEMPORARY };
+	struct stored *stored;
+
+	entry->n_out++;
+	queue->counts.n_in_delivery++;
+	entry_ref(entry);
+	stored = stored_open(queue, entry, deadline, &fault);
+	if (stored == NULL) {
+		if (entry->is_gone) {
+			slot_end(queue, slot);
+		} else {
+			log_say(queue->log, LOG_LEVEL_ERROR, "unreadable", "%s", fault.text);
+			slot_come_back(queue, slot, instant_after(loop_now(queue->loop), span_s(TROUBLE_WAIT_S)));
+		}
+		entry_unref(entry);
+		return NULL;
+	}
+	t = mem_new(sizeof(*t));
+	t->slot = slot;
+	t->stored = stored;
+	arena_init(&t->arena, DELIVERY_ARENA_MAX_BYTES);
+	if (entry->is_removed || entry->is_held || !delivery_fill(t)) {
+		/* Removed, held, or routed elsewhere while it was read. */
+		if (entry->is_held && !entry->is_removed)
+			slot_come_back(queue, slot, loop_now(queue->loop));
+		else
+			slot_end(queue, slot);
+		if (entry->is_removed)
+			stored_write(stored, NULL, NULL);
+		arena_fini(&t->arena);
+		mem_free(t);
+		stored_close(stored);
+		t = NULL;
+	}
+	entry_unref(entry);
+	return t != NULL ? &t->delivery : NULL;
+}
+
+struct delivery *
+queue_take(struct queue *queue, struct instant deadline)
+{
+	for (;;) {
+		struct delivery *delivery = NULL;
+		struct slot *slot = NULL;
+		enum wake wake;
+
+		if (fiber_is_cancelled())
+			return NULL;
+		if (commit_is_behind(&queue->commit)) {		/* the disk has trouble: what is out is enough */
+			wake = signal_wait(&queue->commit.room, deadline);
+		} else if ((slot = schedule_take(&queue->schedule, loop_now(queue->loop))) != NULL) {
+			delivery = deliver_slot(queue, slot, deadline);
+			if (delivery != NULL)
+				return delivery;
+			wake = WAKE_READY;
+		} else {
+			wake = signal_wait(&queue->schedule.takers, deadline);
+		}
+		if (wake != WAKE_READY || (slot != NULL && !instant_is_before(os_now(), deadline))) {
+			if (!list_is_empty(&queue->schedule.ready))
+				signal_one(&queue->schedule.takers);	/* a wake that was for us is for another */
+			return NULL;
+		}
+	}
+}
+
+struct delivery *
+queue_take_same(struct queue *queue, struct str destination, struct instant deadline)
+{
+	struct destination *d = destination_find(&queue->schedule, destination);
+	struct slot *slot;
+
+	if (d == NULL || commit_is_behind(&queue->commit))
+		return NULL;
+	slot = schedule_take_of(&queue->schedule, d, loop_now(queue->loop));
+	return slot != NULL ? deliver_slot(queue, slot, deadline) : NULL;
+}
+
+ssize_t
+queue_read(struct queue *queue, const struct delivery *delivery, int64_t offset, void *room, size_t n_bytes,
+    struct instant deadline, struct fault *fault_out)
+{
+	struct taken *t = taken_of(delivery);
+
+	(void)queue;
+	return stored_read(t->stored, &t->reader, offset, room, n_bytes, deadline, fault_out);
+}
+
+/* --- settling --- */
+
+bool
+recipient_wants(const struct mail_record *mail, int index, enum report_kind kind)
+{
+	unsigned notify = mail->envelope.recipients[index].notify;
+
+	if (address_is_null(&mail->envelope.reverse_path))	/* RFC 5321 4.5.5: never to a null reverse-path */
+		return false;
+	switch (kind) {
+	case REPORT_FAILED:
+		return notify == NOTIFY_UNSET || (notify & NOTIFY_FAILURE) != 0;
+	case REPORT_DELAYED:
+		return notify == NOTIFY_UNSET || (notify & NOTIFY_DELAY) != 0;
+	case REPORT_RELAYED:
+		return (notify & NOTIFY_SUCCESS) != 0;	/* RFC 3461 5.2.2: only where it was asked for */
+	}
+	return false;
+}
+
+/* Kept as it can be written: bounded, in the mail's arena. */
+static void
+keep_outcome(struct stored *stored, struct recipient_state *r, const struct outcome *outcome)
+{
+	size_t max = outcome_text_max_bytes(stored->record.state.n_recipients);
+	struct arena *arena = &stored->arena;
+
+	r->outcome = *outcome;
+	r->has_outcome = arena_copy(arena, str_sub(outcome->reply.text, 0, max), &r->outcome.reply.text) &&
+	    arena_copy(arena, str_sub(outcome->remote_mta, 0, OUTCOME_REMOTE_MAX_BYTES), &r->outcome.remote_mta) &&
+	    arena_copy(arena, str_sub(outcome->text, 0, max), &r->outcome.text);
+	if (outcome->reply.code < 0 || outcome->reply.code > 599)
+		r->outcome.reply.code = 0;
+}
+
+static void
+recipient_end(struct stored *stored, int index, enum recipient_step step, enum report_kind kind)
+{
+	struct recipient_state *r = &stored->record.state.recipients[index];
+	struct entry *entry = stored->entry;
+
+	r->step = step;
+	stored->slot_of[index] = NULL;
+	if (kind != REPORT_DELAYED && recipient_wants(&stored->record, index, kind)) {
+		r->owed |= 1u << kind;
+		if (!entry->is_removed)
+			debts_add(stored->queue, entry, 1u << kind);
+	}
+}
+
+void
+recipient_fail(struct stored *stored, int index, const struct outcome *outcome)
+{
+	struct recipient_state *r = &stored->record.state.recipients[index];
+
+	keep_outcome(stored, r, outcome);
+	r->outcome.kind = OUTCOME_FAILED;
+	stored->queue->counts.n_failed++;
+	recipient_end(stored, index, RECIPIENT_FAILED, REPORT_FAILED);
+}
+
+/* It was deferred once more, and its time is over (RFC 5321 4.5.4.1). */
+static void
+recipient_expire(struct stored *stored, int index, const struct outcome *last)
+{
+	struct outcome outcome = *last;
+
+	if (outcome.status.class != 5)
+		outcome.status = STATUS(4, 4, 7);	/* RFC 3463 3.5: delivery time expired */
+	if (outcome.text.len == 0)
+		outcome.text = STR("delivery time expired");
+	recipient_fail(stored, index, &outcome);
+}
+
+static void
+settle_recipient(struct taken *t, int index, const struct outcome *outcome, bool is_destination_down,
+    struct span wait, struct instant now)
+{
+	struct stored *stored = t->stored;
+	struct queue *queue = stored->queue;
+	struct recipient_state *r = &stored->record.state.recipients[index];
+
+	insist(r->step == RECIPIENT_WAITING);
+	switch (outcome->kind) {
+	case OUTCOME_DELIVERED:
+		queue->counts.n_delivered++;
+		keep_outcome(stored, r, outcome);
+		recipient_end(stored, index, RECIPIENT_DONE, REPORT_DELAYED);
+		break;
+	case OUTCOME_RELAYED:
+		queue->counts.n_delivered++;
+		keep_outcome(stored, r, outcome);
+		recipient_end(stored, index, RECIPIENT_DONE, REPORT_RELAYED);
+		break;
+	case OUTCOME_FAILED:
+		recipient_fail(stored, index, outcome);
+		break;
+	case OUTCOME_DEFERRED:
+		queue->counts.n_deferred++;
+		r->n_tries += is_destination_down ? 0 : 1;
+		if (entry_expires(queue, stored->entry).ns <= now.ns && !stored->entry->is_held) {
+			recipient_expire(stored, index, outcome);
+			break;
+		}
+		keep_outcome(stored, r, outcome);
+		r->next_try = timestamp_after(os_wall_clock(), wait);
+		break;
+	}
+}
+
+/* The next try: by the backoff, but the last one is no later than the mail's end. */
+static struct span
+next_wait(struct queue *queue, const struct taken *t, bool is_destination_down, struct instant now)
+{
+	uint32_t n_tries = t->slot->n_tries + (is_destination_down ? 0 : 1);
+	struct span wait = retry_wait(&queue->retry, n_tries > 0 ? n_tries : 1, queue_random(queue));
+	struct span left = instant_diff(now, entry_expires(queue, t->stored->entry));
+
+	return left.ns > 0 && left.ns < wait.ns ? left : wait;
+}
+
+static void
+taken_free(struct taken *t)
+{
+	struct stored *stored = t->stored;
+
+	arena_fini(&t->arena);
+	mem_free(t);
+	stored_close(stored);
+}
+
+void
+queue_settle(struct queue *queue, struct delivery *delivery, const struct outcome *outcomes, bool is_destination_down)
+{
+	struct taken *t = taken_of(delivery);
+	struct stored *stored = t->stored;
+	struct slot *slot = t->slot;
+	struct instant now = loop_now(queue->loop);
+	struct span wait = next_wait(queue, t, is_destination_down, now);
+	const struct mail_state *state = &stored->record.state;
+	bool is_waiting = false;
+
+	slot->n_tries += is_destination_down ? 0 : 1;
+	for (int i = 0; i < delivery->n_recipients; i++)
+		settle_recipient(t, delivery->recipients[i].index, &outcomes[i], is_destination_down, wait, now);
+	for (int i = 0; i < state->n_recipients && !is_waiting; i++)
+		is_waiting = stored->slot_of[i] == slot;
+	if (is_waiting)
+		slot_come_back(queue, slot, instant_after(now, wait));
+	else
+		slot_end(queue, slot);
+	stored_write(stored, NULL, NULL);
+	taken_free(t);
+}
+
+void
+queue_give_back(struct queue *queue, struct delivery *delivery, struct instant at)
+{
+	struct taken *t = taken_of(delivery);
+
+	slot_come_back(queue, t->slot, at);
+	if (t->stored->entry->is_removed)
+		stored_write(t->stored, NULL, NULL);
+	taken_free(t);
+}
