@@ -1,5 +1,31 @@
-# tests/mail/files.mk
-check_PROGRAMS += tests/mail/test_xtext
-tests_mail_test_xtext_SOURCES = %D%/test_xtext.c
-tests_mail_test_xtext_LDADD = tests/libexpect.a mail/libmail.a base/libbase.a
-TESTS += tests/mail/test_xtext
+# tests/mail/files.mk - the tests of the nouns
+mail_test_libraries = tests/libexpect.a mail/libmail.a base/libbase.a $(IDN2_LIBS)
+
+check_PROGRAMS += tests/mail/test_address
+tests_mail_test_address_SOURCES = %D%/test_address.c
+tests_mail_test_address_LDADD = $(mail_test_libraries)
+TESTS += tests/mail/test_address
+check_PROGRAMS += tests/mail/test_domain
+tests_mail_test_domain_SOURCES = %D%/test_domain.c
+tests_mail_test_domain_LDADD = $(mail_test_libraries)
+TESTS += tests/mail/test_domain
+check_PROGRAMS += tests/mail/test_envelope
+tests_mail_test_envelope_SOURCES = %D%/test_envelope.c
+tests_mail_test_envelope_LDADD = $(mail_test_libraries)
+TESTS += tests/mail/test_envelope
+check_PROGRAMS += tests/mail/test_header
+tests_mail_test_header_SOURCES = %D%/test_header.c
+tests_mail_test_header_LDADD = $(mail_test_libraries)
+TESTS += tests/mail/test_header
+check_PROGRAMS += tests/mail/test_trace
+tests_mail_test_trace_SOURCES = %D%/test_trace.c
+tests_mail_test_trace_LDADD = $(mail_test_libraries)
+TESTS += tests/mail/test_trace
+check_PROGRAMS += tests/mail/test_reply
+tests_mail_test_reply_SOURCES = %D%/test_reply.c
+tests_mail_test_reply_LDADD = $(mail_test_libraries)
+TESTS += tests/mail/test_reply
+check_PROGRAMS += tests/mail/test_history
+tests_mail_test_history_SOURCES = %D%/test_history.c
+tests_mail_test_history_LDADD = $(mail_test_libraries)
+TESTS += tests/mail/test_history
