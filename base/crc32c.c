@@ -8,7 +8,6 @@
 #if defined(__x86_64__)
 #include <nmmintrin.h>
 #elif defined(__aarch64__)
-#include <arm_acle.h>
 #include <sys/auxv.h>
 #endif
 
@@ -96,7 +95,8 @@ has_instruction(void)
 	return (getauxval(AT_HWCAP) & HWCAP_CRC32) != 0;
 }
 
-static uint32_t __attribute__((target("+crc")))
+/* As assembly, because gcc and clang do not agree on how a function is given the extension. */
+static uint32_t
 by_instruction(uint32_t crc, const void *bytes, size_t n_bytes)
 {
 	const unsigned char *at = bytes;
@@ -105,10 +105,10 @@ by_instruction(uint32_t crc, const void *bytes, size_t n_bytes)
 	crc = ~crc;
 	for (; n_bytes >= 8; n_bytes -= 8, at += 8) {
 		memcpy(&eight, at, sizeof(eight));
-		crc = __crc32cd(crc, eight);
+		__asm__(".arch_extension crc\n\tcrc32cx %w0, %w0, %x1" : "+r"(crc) : "r"(eight));
 	}
 	for (; n_bytes != 0; n_bytes--, at++)
-		crc = __crc32cb(crc, *at);
+		__asm__(".arch_extension crc\n\tcrc32cb %w0, %w0, %w1" : "+r"(crc) : "r"((uint32_t)*at));
 	return ~crc;
 }
 

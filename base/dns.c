@@ -44,7 +44,8 @@ read_section(struct dns_reader *r, unsigned n_records, struct section *section_o
 }
 
 static bool
-read_text(const struct dns_reader *r, const struct dns_wire_record *record, struct arena *arena, struct str *text_out)
+read_text(const struct dns_reader *r, const struct dns_wire_record *record, struct arena *arena,
+    struct str *text_out)
 {
 	const uint8_t *data = r->packet + record->data_start;
 	char *joined;
@@ -70,8 +71,8 @@ read_text(const struct dns_reader *r, const struct dns_wire_record *record, stru
 }
 
 static bool
-read_data(const struct dns_reader *r, const struct dns_wire_record *record, enum dns_type type, struct arena *arena,
-    struct dns_record *out)
+read_data(const struct dns_reader *r, const struct dns_wire_record *record, enum dns_type type,
+    struct arena *arena, struct dns_record *out)
 {
 	const uint8_t *data = r->packet + record->data_start;
 	struct dns_name name;
@@ -117,8 +118,8 @@ unsettled(struct dns_answer *answer, const char *format, ...)
 
 /* How many records a name has of a type; the first in *record_out, the least TTL into *ttl_s. */
 static int
-count_records(const struct dns_reader *packet, const struct section *section, const struct dns_name *name, unsigned type,
-    struct dns_wire_record *first_out, uint32_t *ttl_s)
+count_records(const struct dns_reader *packet, const struct section *section, const struct dns_name *name,
+    unsigned type, struct dns_wire_record *first_out, uint32_t *ttl_s)
 {
 	struct dns_reader r = *packet;
 	struct dns_wire_record record;

@@ -168,7 +168,8 @@ dns_read_record(struct dns_reader *r, struct dns_wire_record *record_out)
 }
 
 bool
-dns_read_last_name(const struct dns_reader *r, const struct dns_wire_record *record, size_t offset, struct dns_name *name_out)
+dns_read_last_name(const struct dns_reader *r, const struct dns_wire_record *record, size_t offset,
+    struct dns_name *name_out)
 {
 	/* A name may point back to anywhere, but does not go on behind its record. */
 	struct dns_reader inner = {
