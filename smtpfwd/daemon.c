@@ -294,9 +294,8 @@ daemon_serve(const struct config *config, struct doors *doors, void (*ready)(voi
     struct fault *fault_out)
 {
 	struct daemon daemon = { .config = config };
-	struct log_writer_settings log_settings = { .to = config->log_to, .level = config->log_level };
 
-	daemon.log_writer = log_writer_new(&log_settings, fault_out);
+	daemon.log_writer = log_writer_new(config->log_to, "smtpfwd", config->log_level, fault_out);
 	if (daemon.log_writer == NULL)
 		return -1;
 	daemon.log = log_writer_log(daemon.log_writer);
