@@ -14,5 +14,6 @@ include tests/receive/files.mk
 include tests/report/files.mk
 include tests/control/files.mk
 include tests/smtpfwd/files.mk
+include tests/relay/files.mk
 include tests/sim/files.mk
 include tests/live/files.mk

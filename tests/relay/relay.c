@@ -1,0 +1,156 @@
+/*
+ * relay.c - the parts joined as in smtpfwd/daemon.c, for the simulated world
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/insist.h"
+#include "base/mem.h"
+#include "tests/expect.h"
+#include "tests/relay/relay.h"
+
+const char RELAY_AT[] = "192.0.2.1:25", NEW_SERVER_AT[] = "192.0.2.10:25", HOME_AT[] = "192.0.2.20:25";
+
+enum { FIBERS_MAX = 1000, SEGMENT_BYTES = 1024 * 1024, IN_MEMORY_MAX_BYTES = 8 * 1024 };
+
+static void
+write_log(struct log *log, enum log_level level, struct str line)
+{
+	(void)log;
+	(void)level;
+	if (getenv("RELAY_LOG") != NULL)
+		printf("# log: %.*s\n", STR_ARG(line));
+}
+
+/* Nobody has a name here; next hops are addresses. */
+static void
+answer_nothing(struct resolver *resolver, const struct dns_question *questions, int n_questions, struct instant deadline,
+    struct arena *arena, struct dns_answer *answers_out)
+{
+	for (int i = 0; i < n_questions; i++)
+		answers_out[i] = (struct dns_answer){ .result = DNS_NO_NAME };
+}
+
+static struct resolver no_names = { .ask = answer_nothing };
+
+static struct str
+destination_of(void *context, const struct envelope *envelope, const struct recipient *recipient, const struct mail_facts *facts)
+{
+	struct relay *relay = context;
+
+	return policy_destination_of(relay->policy, &recipient->address);
+}
+
+static void
+start_policy(struct relay *relay)
+{
+	static const char *const domains[] = { "example.com" };
+	static const struct relay_rule rule = { .name = "moved", .domains = domains, .n_domains = 1 };
+	static const uint64_t seed[2] = { 1, 2 };
+	struct policy_settings settings = { .hostname = "old.example.com", .relays = &rule, .n_relays = 1, .outbound = "out" };
+
+	relay->policy = policy_new(&settings, seed);
+}
+
+static void
+start_queue(struct relay *relay)
+{
+	struct queue_settings settings = {
+		.directory = "/spool", .segment_bytes = SEGMENT_BYTES, .content_in_memory_max_bytes = IN_MEMORY_MAX_BYTES,
+		.retry = { .first = span_s(60), .factor = 1.5, .max = span_s(3600), .expire = span_s(5 * 86400), .warn = span_s(4 * 3600) },
+	};
+	struct queue_world world = { .context = relay, .destination_of = destination_of };
+	struct fault fault;
+
+	relay->queue = queue_open(relay->loop, &settings, &world, &relay->log, &fault);
+	if (relay->queue == NULL)
+		printf("# queue_open: %s\n", fault.text);
+	insist(relay->queue != NULL);
+}
+
+static struct next_hop_settings
+next_hop(const char *at)
+{
+	struct endpoint e;
+
+	insist(endpoint_parse(str_of(at), &e));
+	return (struct next_hop_settings){ .written = at, .ip = e.ip, .port = e.port };
+}
+
+static void
+start_couriers(struct relay *relay)
+{
+	struct next_hop_settings new_server = next_hop(NEW_SERVER_AT), home = next_hop(HOME_AT);
+	struct route_settings routes[] = {
+		{ .destination = "relay:moved", .next_hops = &new_server, .n_next_hops = 1, .connections_max = 5, .check_interval = span_s(10) },
+		{ .destination = "route:out", .next_hops = &home, .n_next_hops = 1, .connections_max = 5, .check_interval = span_s(10) },
+	};
+	struct courier_settings settings = {
+		.hostname = "old.example.com", .routes = routes, .n_routes = 2, .deliveries_max = 20, .idle_max = span_s(10),
+		.connect_timeout = span_s(30), .greeting_timeout = span_s(300), .mail_timeout = span_s(300), .rcpt_timeout = span_s(300),
+		.data_timeout = span_s(120), .block_timeout = span_s(180), .final_timeout = span_s(600),
+	};
+	struct fault fault;
+
+	relay->couriers = couriers_new(relay->loop, relay->queue, &no_names, &settings, &relay->log, &fault);
+	insist(relay->couriers != NULL);
+}
+
+static void
+start_listeners(struct relay *relay)
+{
+	struct endpoint at;
+	struct listener_settings settings = {
+		.name = "mx", .addresses = &at, .n_addresses = 1, .class_name = "incoming", .message_max_bytes = 10 << 20,
+		.recipients_max = 1000, .connections_max = 500, .connections_per_address_max = 500, .errors_max = 20, .received_max = 50,
+		.command_timeout = span_s(300), .data_timeout = span_s(180), .session_max = span_s(3600),
+	};
+	struct receive_world world = { .queue = relay->queue, .policy = relay->policy, .log = &relay->log };
+	struct fault fault;
+	int socket;
+
+	insist(endpoint_parse(str_of(RELAY_AT), &at));
+	socket = os_listen(&at, 100);
+	insist(socket >= 0);
+	relay->listeners = listeners_new(relay->loop, &settings, 1, &socket, &world, &fault);
+	insist(relay->listeners != NULL);
+}
+
+void
+relay_start(struct relay *relay, struct sim *sim)
+{
+	struct fault fault;
+
+	*relay = (struct relay){ .sim = sim, .log = { .level = LOG_LEVEL_DEBUG, .write = write_log } };
+	relay->loop = loop_new(FIBERS_MAX, &fault);
+	insist(relay->loop != NULL);
+	start_policy(relay);
+	start_queue(relay);
+	start_couriers(relay);
+	relay->reporter = reporter_new(relay->loop, relay->queue, relay->policy, &relay->log);
+	start_listeners(relay);
+}
+
+static void
+stop_parts(void *arg)
+{
+	struct relay *relay = arg;
+	struct instant deadline = instant_after(loop_now(relay->loop), span_s(60));
+
+	listeners_stop(relay->listeners, deadline);
+	couriers_stop(relay->couriers, deadline);
+	reporter_stop(relay->reporter, deadline);
+	loop_stop(relay->loop);
+}
+
+void
+relay_end(struct relay *relay)
+{
+	insist(fiber_start(relay->loop, "stop", stop_parts, relay) != NULL);
+	loop_run(relay->loop);
+	listeners_free(relay->listeners);
+	reporter_free(relay->reporter);
+	couriers_free(relay->couriers);
+	queue_close(relay->queue);
+	policy_free(relay->policy);
+}

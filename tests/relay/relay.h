@@ -1,0 +1,50 @@
+/*
+ * relay.h - a whole relay inside the simulated world, with senders and servers around it
+ *
+ * The relay is the daemon's own parts on one loop; what smtpfwd/daemon.c does with files and
+ * signals is not here.  Peers are fibers of the same loop on other addresses.
+ */
+#ifndef TESTS_RELAY_RELAY_H
+#define TESTS_RELAY_RELAY_H
+
+#include "smtpfwd/deliver/courier.h"
+#include "smtpfwd/queue/queue.h"
+#include "smtpfwd/receive/listener.h"
+#include "smtpfwd/report/reporter.h"
+#include "tests/sim/sim.h"
+
+struct relay {
+	struct sim		*sim;
+	struct loop		*loop;
+	struct policy		*policy;
+	struct queue		*queue;
+	struct couriers		*couriers;
+	struct reporter		*reporter;
+	struct listeners	*listeners;
+	struct log		 log;		/* on stdout with RELAY_LOG=1 */
+};
+
+/* Where everybody is. */
+extern const char	RELAY_AT[], NEW_SERVER_AT[], HOME_AT[];	/* endpoints; HOME takes what is not for example.com */
+
+/* Opens the queue in /spool and serves; the loop does not run yet. */
+void	relay_start(struct relay *relay, struct sim *sim);
+
+/* Ends all parts and frees them; from outside of the loop: runs it until done. */
+void	relay_end(struct relay *relay);
+
+/*
+ * A mail server at an endpoint.  It takes all but recipients whose local part starts with "bad" (550 5.1.1)
+ * and, the first two times each, with "later" (451).  What it takes is noted before its 250: kind "arrived", key
+ * "SUBJECT to RECIPIENT", the bytes of the mail.
+ */
+void	server_start(struct relay *relay, const char *at);
+
+/*
+ * Sends a mail from alice@example.org, in the calling fiber.  For each recipient a note of kind "promised", key
+ * "SUBJECT to RECIPIENT", with the bytes sent, once the relay said 250.  body lines end in CRLF.  True if it did.
+ */
+bool	client_send(struct relay *relay, const char *subject, const char *const *recipients, int n_recipients,
+	    struct str body);
+
+#endif

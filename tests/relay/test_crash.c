@@ -1,0 +1,213 @@
+/*
+ * test_crash.c - the relay is killed at every call of a scenario that touches disk, network or
+ * threads; after it came back, each mail that got a 250 has arrived or was reported, byte for byte
+ *
+ * SIM_SEED chooses another world.  The peers' knowledge outlives the crash as notes.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/insist.h"
+#include "base/mem.h"
+#include "tests/expect.h"
+#include "tests/relay/relay.h"
+
+enum { LARGE_BYTES = 30 * 1000, GIVE_UP_AFTER_S = 7 * 86400 };
+
+struct run {
+	struct relay	 relay;
+	int		 n_left;	/* client fibers */
+	bool		 is_recovery;
+	struct buf	 large;
+};
+
+struct job {
+	struct run		*run;
+	const char		*subject;
+	const char		*recipients[3];
+	int			 n_recipients;
+	bool			 is_large;
+	int			 after_s;
+};
+
+static const struct job jobs[] = {
+	{ .subject = "plain", .recipients = { "bob@example.com" }, .n_recipients = 1 },
+	{ .subject = "partial", .recipients = { "bob@example.com", "bad@example.com", "later@example.com" }, .n_recipients = 3 },
+	{ .subject = "refused", .recipients = { "bad2@example.com" }, .n_recipients = 1, .after_s = 1 },
+	{ .subject = "large", .recipients = { "carol@example.com" }, .n_recipients = 1, .is_large = true, .after_s = 1 },
+	{ .subject = "while-down", .recipients = { "dave@example.com" }, .n_recipients = 1, .after_s = 100 },
+	{ .subject = "while-down-too", .recipients = { "later2@example.com", "erin@example.com" }, .n_recipients = 2, .after_s = 101 },
+	{ .subject = "at-the-end", .recipients = { "frank@example.com" }, .n_recipients = 1, .after_s = 400 },
+};
+
+enum { N_JOBS = sizeof(jobs) / sizeof(jobs[0]) };
+
+static void
+send_one(void *arg)
+{
+	struct job *job = arg;
+	struct run *run = job->run;
+
+	fiber_sleep(instant_after(loop_now(run->relay.loop), span_s(job->after_s)));
+	client_send(&run->relay, job->subject, job->recipients, job->n_recipients,
+	    job->is_large ? buf_str(&run->large) : STR("Hello.\r\n"));
+	run->n_left--;
+	mem_free(job);
+}
+
+static void
+switch_new_server(void *arg)
+{
+	struct run *run = arg;
+	struct endpoint at;
+
+	insist(endpoint_parse(str_of(NEW_SERVER_AT), &at));
+	sim_net_host(run->relay.sim, &at.ip, SIM_HOST_UNREACHABLE);
+	sim_net_cut(run->relay.sim, &at);
+	fiber_sleep(instant_after(loop_now(run->relay.loop), span_s(200)));
+	sim_net_host(run->relay.sim, &at.ip, SIM_HOST_UP);
+}
+
+/* The new server is away from 50 s to 250 s. */
+static void
+be_away(void *arg)
+{
+	struct run *run = arg;
+
+	fiber_sleep(instant_after(loop_now(run->relay.loop), span_s(50)));
+	switch_new_server(run);
+	run->n_left--;
+}
+
+/* Ends the run when all was sent and the queue is empty, or after a week. */
+static void
+wait_for_end(void *arg)
+{
+	struct run *run = arg;
+	struct instant until = instant_after(loop_now(run->relay.loop), span_s(GIVE_UP_AFTER_S));
+	struct queue_counts counts;
+
+	do {
+		fiber_sleep(instant_after(loop_now(run->relay.loop), span_s(20)));
+		queue_count(run->relay.queue, &counts);
+	} while ((run->n_left > 0 || counts.n_mails > 0) && instant_is_before(loop_now(run->relay.loop), until));
+	expect_int(counts.n_mails, 0);
+	expect_int(counts.n_set_aside, 0);
+	loop_stop(run->relay.loop);
+}
+
+static void
+begin(struct run *run, struct sim *sim)
+{
+	buf_init(&run->large, 2 * LARGE_BYTES);
+	for (int i = 0; run->large.len < LARGE_BYTES; i++)
+		buf_printf(&run->large, "line %d of many\r\n", i);
+	relay_start(&run->relay, sim);
+	server_start(&run->relay, NEW_SERVER_AT);
+	server_start(&run->relay, HOME_AT);
+}
+
+static void
+finish(struct run *run)
+{
+	insist(fiber_start(run->relay.loop, "end", wait_for_end, run) != NULL);
+	loop_run(run->relay.loop);
+	relay_end(&run->relay);
+	buf_fini(&run->large);
+}
+
+static void
+live(struct sim *sim, void *arg)
+{
+	struct run run = { .n_left = N_JOBS + 1 };
+
+	begin(&run, sim);
+	for (int i = 0; i < N_JOBS; i++) {
+		struct job *job = mem_new(sizeof(*job));
+
+		*job = jobs[i];
+		job->run = &run;
+		insist(fiber_start(run.relay.loop, "client", send_one, job) != NULL);
+	}
+	insist(fiber_start(run.relay.loop, "away", be_away, &run) != NULL);
+	finish(&run);
+}
+
+static void
+recover(struct sim *sim, void *arg)
+{
+	struct run run = { .n_left = 0 };
+	struct endpoint at;
+
+	/* A crash may have come while the new server was away. */
+	insist(endpoint_parse(str_of(NEW_SERVER_AT), &at));
+	sim_net_host(sim, &at.ip, SIM_HOST_UP);
+	begin(&run, sim);
+	finish(&run);
+}
+
+/* A report at the sender's server that names the recipient and returns the mail's header. */
+static bool
+was_reported(const struct sim *sim, struct str subject, struct str recipient)
+{
+	struct str key, bytes;
+	char final[200], field[200];
+
+	snprintf(final, sizeof(final), "Final-Recipient: rfc822; %.*s\r\nAction: failed\r\n", STR_ARG(recipient));
+	snprintf(field, sizeof(field), "\r\nSubject: %.*s\r\n", STR_ARG(subject));
+	for (int i = 0; sim_find_note(sim, "arrived", (struct str){ .at = NULL }, i, &key, &bytes); i++)
+		if (str_ends_nocase(key, STR(" to alice@example.org")) && str_find_str(bytes, str_of(final)) >= 0 &&
+		    str_find_str(bytes, str_of(field)) >= 0)
+			return true;
+	return false;
+}
+
+static bool
+has_arrived(const struct sim *sim, struct str key, struct str promised)
+{
+	struct str found, bytes;
+
+	for (int i = 0; sim_find_note(sim, "arrived", key, i, &found, &bytes); i++)
+		/* Below our Received field stands what was sent, to the last byte. */
+		if (bytes.len > promised.len && str_starts(bytes, STR("Received: ")) &&
+		    str_eq(str_from(bytes, bytes.len - promised.len), promised))
+			return true;
+	return false;
+}
+
+static void
+check(struct sim *sim, void *arg)
+{
+	struct str key, bytes;
+	int *n_promised = arg;
+
+	for (int i = 0; sim_find_note(sim, "promised", (struct str){ .at = NULL }, i, &key, &bytes); i++) {
+		ptrdiff_t at = str_find_str(key, STR(" to "));
+		struct str subject = str_sub(key, 0, (size_t)at), recipient = str_from(key, (size_t)at + 4);
+		bool is_fine = str_starts(recipient, STR("bad")) ? was_reported(sim, subject, recipient) : has_arrived(sim, key, bytes);
+
+		(*n_promised)++;
+		if (!expect(is_fine))
+			printf("#   lost: %.*s\n", STR_ARG(key));
+	}
+}
+
+int
+main(void)
+{
+	const char *every = getenv("CRASH_EVERY");
+	int n_promised = 0;
+	struct sim_story story = {
+		.options = { .seed = sim_seed(20261121) }, .live = live, .recover = recover, .check = check, .arg = &n_promised,
+		.every = every != NULL ? atoi(every) : 1, .crashes_twice = true,
+	};
+	int64_t n;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	test_case("killed at every call, nothing that got a 250 is lost (SIM_SEED=%llu)", (unsigned long long)story.options.seed);
+	n = sim_crash_everywhere(&story);
+	printf("# %lld crashes, %d promises kept\n", (long long)n, n_promised);
+	expect(n > 100);
+	expect(n_promised > N_JOBS);
+	return test_end();
+}
