@@ -1,1 +1,12 @@
-# tests/receive/files.mk
+# tests/receive/files.mk - sessions over loopback, with a queue in memory
+check_LIBRARIES += tests/receive/libstage.a
+tests_receive_libstage_a_SOURCES = %D%/fake_queue.c %D%/fake_queue.h %D%/stage.c %D%/stage.h
+
+receive_test_libs = tests/receive/libstage.a tests/libexpect.a smtpfwd/receive/libreceive.a smtpfwd/smtp/libsmtp.a \
+	policy/libpolicy.a mail/libmail.a smtpfwd/runtime/libruntime.a smtpfwd/runtime/libos.a base/libbase.a \
+	$(OPENSSL_LIBS) $(IDN2_LIBS) -lm
+
+check_PROGRAMS += tests/receive/test_server
+tests_receive_test_server_SOURCES = %D%/test_server.c
+tests_receive_test_server_LDADD = $(receive_test_libs)
+TESTS += tests/receive/test_server
