@@ -251,6 +251,19 @@ add_default_entry(struct conf *conf, const struct section_kind *kind)
 	check_values_of(conf, conf_add_entry(conf, kind, 0));
 }
 
+/*
+ * A kind with titles has a section of defaults beside those in the file, which only
+ * conf_section_default shows; nothing is needed in it.
+ */
+static void
+add_hidden_entry(struct conf *conf, const struct section_kind *kind)
+{
+	struct conf_entry *entry = conf_add_entry(conf, kind, 0);
+
+	entry->is_hidden = true;
+	check_values_of(conf, entry);
+}
+
 /* An untitled kind that is not in the file has one section of defaults. */
 static void
 add_missing_entries(struct conf *conf)
@@ -258,8 +271,12 @@ add_missing_entries(struct conf *conf)
 	int n_given = conf->n_entries;
 
 	for (int i = 1; i < conf->n_kinds; i++) {
-		bool is_given = conf->kinds[i].has_title;
+		bool is_given = false;
 
+		if (conf->kinds[i].has_title) {
+			add_hidden_entry(conf, &conf->kinds[i]);
+			continue;
+		}
 		for (int k = 0; k < n_given; k++)
 			is_given = is_given || conf->entries[k]->section.kind == &conf->kinds[i];
 		if (!is_given)

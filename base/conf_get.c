@@ -7,7 +7,7 @@
 static bool
 is_of_kind(const struct conf_entry *entry, const char *kind)
 {
-	return !entry->is_repeat && strcmp(entry->section.kind->name, kind) == 0;
+	return !entry->is_repeat && !entry->is_hidden && strcmp(entry->section.kind->name, kind) == 0;
 }
 
 const struct conf_section *
@@ -56,6 +56,17 @@ conf_section_titled(const struct conf *conf, const char *kind, const char *title
 			return section;
 	}
 	return NULL;
+}
+
+const struct conf_section *
+conf_section_default(const struct conf *conf, const char *kind)
+{
+	int i = 0;
+
+	while (i < conf->n_entries && !(conf->entries[i]->is_hidden && strcmp(conf->entries[i]->section.kind->name, kind) == 0))
+		i++;
+	insist(i < conf->n_entries);
+	return &conf->entries[i]->section;
 }
 
 /* The setting must be in the table, with this type. */

@@ -25,6 +25,7 @@ struct conf_entry {
 	struct conf_section	 section;	/* first, so that a section leads to its entry */
 	int			 place;
 	bool			 is_repeat;	/* of one before: checked, but not given to anyone */
+	bool			 is_hidden;	/* the defaults of a kind with titles */
 };
 
 struct conf_origin {

@@ -283,7 +283,7 @@ conf_check_value(struct conf *conf, struct conf_entry *entry, const struct setti
 		conf_mistake(conf, value->place, &entry->section, setting->name, "%s", why);
 		value->is_set = false;
 	}
-	if (value->place == 0 && setting->is_needed && conf->is_whole)
+	if (value->place == 0 && setting->is_needed && conf->is_whole && !entry->is_hidden)
 		conf_mistake(conf, entry->place, &entry->section, setting->name, "is needed and not set");
 	if (!value->is_set)
 		set_default(conf, setting, value);

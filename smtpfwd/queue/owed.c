@@ -211,6 +211,14 @@ debt_is_unpaid(struct stored *stored, struct debt *debt)
 	debt_later(stored->queue, debt);
 }
 
+static void
+owing_free(struct owing *o)
+{
+	stored_close(o->stored);
+	arena_fini(&o->arena);
+	mem_free(o);
+}
+
 int
 queue_pay(struct queue *queue, struct owed *owed, struct draft *draft, const struct envelope *envelope,
     const struct mail_facts *facts, struct str prefix, struct instant deadline, struct fault *fault_out)
@@ -230,8 +238,15 @@ queue_pay(struct queue *queue, struct owed *owed, struct draft *draft, const str
 	else
 		result = put_mail(queue, &plan, deadline, fault_out);
 	mem_free(recipients);
-	stored_close(o->stored);
-	arena_fini(&o->arena);
-	mem_free(o);
+	owing_free(o);
 	return result;
+}
+
+void
+queue_give_back_owed(struct queue *queue, struct owed *owed)
+{
+	struct owing *o = owing_of(owed);
+
+	debt_later(queue, o->debt);
+	owing_free(o);
 }

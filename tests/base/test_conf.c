@@ -74,6 +74,14 @@ test_defaults(void)
 	expect_int(conf_n_sections(conf, "relay"), 0);
 	expect(conf_section_titled(conf, "relay", "x") == NULL);
 	conf_free(conf);
+
+	conf = read_text("relay \"x\" { next-hop = { a }  tries = 7 }\n");
+	test_case("a kind with titles shows its defaults beside its sections");
+	expect_int(conf_n_errors(conf), 0);
+	expect_int(conf_n_sections(conf, "relay"), 1);
+	expect_int(conf_integer(conf_section_default(conf, "relay"), "tries"), 3);
+	expect(!conf_section_default(conf, "relay")->is_given);
+	conf_free(conf);
 }
 
 static void
