@@ -169,7 +169,7 @@ void
 fiber_wake(struct fiber *fiber)
 {
 	insist(fiber->state != FIBER_ENDED);
-	insist(fiber->loop == loop_of_thread() || loop_of_thread() == NULL);
+	insist(fiber->loop == loop_of_thread() || !fiber->loop->is_running);
 	fiber->has_wake = true;
 	if (fiber->state == FIBER_PARKED && !fiber->is_on_crew)
 		fiber_make_ready(fiber);
@@ -179,7 +179,7 @@ void
 fiber_cancel(struct fiber *fiber)
 {
 	insist(fiber->state != FIBER_ENDED);
-	insist(fiber->loop == loop_of_thread() || loop_of_thread() == NULL);
+	insist(fiber->loop == loop_of_thread() || !fiber->loop->is_running);
 	fiber->is_cancelled = true;
 	if (fiber->state == FIBER_PARKED && !fiber->is_on_crew)
 		fiber_make_ready(fiber);

@@ -18,6 +18,7 @@
 #endif
 
 #include "base/insist.h"
+#include "base/mem.h"
 #include "smtpfwd/runtime/fiber_sanitize.h"
 #include "smtpfwd/runtime/fiber_stack.h"
 
@@ -50,16 +51,12 @@ fiber_stack_map(void)
 		munmap(map, GUARD_BYTES + STACK_BYTES);
 		return NULL;
 	}
-	stack = (struct fiber_stack *)(void *)(map + GUARD_BYTES + STACK_BYTES - 64);
-	*stack = (struct fiber_stack){
-		.low = map + GUARD_BYTES,
-		.bytes = STACK_BYTES - 64,
-	};
+	stack = mem_new(sizeof(*stack));
+	stack->low = map + GUARD_BYTES;
+	stack->bytes = STACK_BYTES;
 	stack->valgrind_id = VALGRIND_STACK_REGISTER(stack->low, stack->low + stack->bytes);
 	return stack;
 }
-
-_Static_assert(sizeof(struct fiber_stack) <= 64, "the record at the high end");
 
 static void
 fiber_stack_unmap(struct fiber_stack *stack)
@@ -68,6 +65,7 @@ fiber_stack_unmap(struct fiber_stack *stack)
 
 	VALGRIND_STACK_DEREGISTER(stack->valgrind_id);
 	insist(munmap(map, GUARD_BYTES + STACK_BYTES) == 0);
+	mem_free(stack);
 }
 
 struct fiber_stack *
@@ -103,8 +101,7 @@ fiber_stack_give(struct fiber_stack_pool *pool, struct fiber_stack *stack)
 		pool->n_warm++;
 	} else if (pool->n_cold < COLD_MAX) {
 		fiber_sanitize_unpoison(stack->low, stack->bytes);
-		/* All pages but the one with the record. */
-		(void)madvise(stack->low, STACK_BYTES - PAGE_BYTES, MADV_DONTNEED);
+		(void)madvise(stack->low, stack->bytes, MADV_DONTNEED);
 		stack->next = pool->cold;
 		pool->cold = stack;
 		pool->n_cold++;

@@ -7,10 +7,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct fiber_stack {			/* its own record, at the high end of its mapping: costs no other memory */
+struct fiber_stack {
 	struct fiber_stack	*next;	/* in the pool */
 	char			*low;	/* first usable byte, above the guard page */
-	size_t			 bytes;	/* usable, from low up to this record */
+	size_t			 bytes;	/* usable, from low */
 	unsigned		 valgrind_id;
 };
 

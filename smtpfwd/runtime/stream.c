@@ -13,6 +13,8 @@
 #include "smtpfwd/runtime/loop_inside.h"
 #include "smtpfwd/runtime/stream_inside.h"
 
+enum { CLOSE_READS_MAX = 4 };	/* of LOOP_SCRATCH_BYTES, before a close: more than most sockets hold */
+
 static const struct transport transport_clear;
 
 static void
@@ -92,6 +94,15 @@ failed:
 	return NULL;
 }
 
+static void
+stream_discard_unread(struct stream *stream)
+{
+	for (int i = 0; i < CLOSE_READS_MAX; i++) {
+		if (stream_socket_recv(stream, stream->loop->scratch, LOOP_SCRATCH_BYTES) <= 0)
+			return;
+	}
+}
+
 void
 stream_close(struct stream *stream)
 {
@@ -99,6 +110,7 @@ stream_close(struct stream *stream)
 		return;
 	insist(stream->reader.fiber == NULL && stream->writer.fiber == NULL);
 	stream->transport->end(stream);
+	stream_discard_unread(stream);
 	loop_unwatch(stream->loop, stream->socket, &stream->watch);
 	os_close(stream->socket);
 	buf_fini(&stream->input);

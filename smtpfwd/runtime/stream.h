@@ -27,7 +27,11 @@ struct stream	*stream_new(struct loop *loop, int socket, struct stream_limits li
 struct stream	*stream_connect(struct loop *loop, const struct endpoint *to, const struct endpoint *from,
 		    struct stream_limits limits, struct instant deadline, struct fault *fault_out);
 
-/* Sends a TLS close notice if it goes at once, closes, frees.  Unsent output is dropped. */
+/*
+ * Sends a TLS close notice if it goes at once, closes, frees.  Unsent output is dropped, and
+ * so is what the peer has sent, within a limit: left unread, it would make the close a reset,
+ * which can overtake our last reply.
+ */
 void		 stream_close(struct stream *stream);
 
 /* What is buffered and not yet taken; valid until the next call on the stream. */
@@ -37,6 +41,7 @@ void		 stream_take(struct stream *stream, size_t n_bytes);
 /*
  * Waits for more input.  1: some came; 0: the peer has ended; -1: fault (FAULT_TIMED_OUT,
  * FAULT_CLOSED, FAULT_CANCELLED, or FAULT_FULL when input_max_bytes wait untaken).  Suspends.
+ * A cancelled fiber reads no more, even if there is something; it can still write what goes at once.
  */
 int		 stream_fill(struct stream *stream, struct instant deadline, struct fault *fault_out);
 

@@ -2,13 +2,20 @@
  * test_fiber.c - fibers, their wakes, deadlines and ends
  */
 #include <fenv.h>
-#include <stdlib.h>
+#include <stdio.h>
+#include <unistd.h>
 
-#include "base/mem.h"
+#include "smtpfwd/runtime/fiber_sanitize.h"
 #include "smtpfwd/runtime/sync.h"
 #include "tests/expect.h"
 
 enum { MANY = 5000 };
+
+#ifdef FIBER_HAS_ASAN
+enum { IS_WITH_ASAN = 1 };
+#else
+enum { IS_WITH_ASAN = 0 };
+#endif
 
 struct scene {
 	struct loop		*loop;
@@ -19,7 +26,7 @@ struct scene {
 	int			 n;
 	int			 sum;
 	struct timer		 timer;
-	bool			 is_told;
+	int64_t			 weight;
 };
 
 static void
@@ -381,6 +388,52 @@ test_many(void)
 	scene_end(&s);
 }
 
+static int64_t
+resident_bytes(void)
+{
+	long long pages = 0;
+	FILE *file = fopen("/proc/self/statm", "r");
+
+	if (file == NULL || fscanf(file, "%*s %lld", &pages) != 1)
+		pages = 0;
+	if (file != NULL)
+		fclose(file);
+	return pages * 4096;
+}
+
+static void
+weighs_many(void *arg)
+{
+	struct scene *s = arg;
+
+	while (s->change.waiting.n < MANY)
+		fiber_yield();
+	s->weight = resident_bytes();
+	signal_all(&s->change);
+}
+
+static void
+test_weight(void)
+{
+	struct scene s;
+	int64_t before = resident_bytes();
+
+	test_case("a fiber that waits costs little more than a page");
+	if (sysconf(_SC_PAGESIZE) != 4096 || before == 0 || IS_WITH_ASAN) {
+		expect(true);		/* nothing to measure by */
+		return;
+	}
+	scene_begin(&s, MANY + 1);
+	for (int i = 0; i < MANY; i++)
+		fiber_start(s.loop, "one", one_of_many, &s);
+	fiber_start(s.loop, "weighs", weighs_many, &s);
+	loop_run(s.loop);
+	expect((s.weight - before) / MANY < 5 * 1024);
+	test_case("and gives it back when it ends");
+	expect((resident_bytes() - before) / MANY < 1024);
+	scene_end(&s);
+}
+
 /* --- what a switch keeps --- */
 
 static int __attribute__((noinline))
@@ -525,6 +578,7 @@ main(void)
 	test_cancel();
 	test_sleep();
 	test_signals();
+	test_weight();
 	test_many();
 	test_switch();
 	test_timers();

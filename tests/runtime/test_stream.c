@@ -228,6 +228,56 @@ test_faults(void)
 	scene_run(&s, fills_up, sends_too_much);
 }
 
+/* Over TCP, where a close with bytes unread is a reset. */
+static void
+talks_over_closing(void *arg)
+{
+	struct scene *s = arg;
+
+	expect_int(stream_fill(s->ours, later(), NULL), 1);
+	expect_int(stream_write(s->ours, STR("a great deal that nobody reads\r\n"), later(), NULL), 0);
+	expect_int(stream_flush(s->ours, later(), NULL), 0);
+	fiber_sleep(soon(20));
+	while (stream_fill(s->ours, later(), NULL) == 1)
+		;
+	expect_str(stream_input(s->ours), STR("220 hello\r\n421 go away\r\n"));
+}
+
+static void
+closes_with_a_word(void *arg)
+{
+	struct scene *s = arg;
+
+	write_text(s->theirs, STR("220 hello\r\n"));
+	fiber_sleep(soon(10));		/* what the peer says comes in meanwhile */
+	write_text(s->theirs, STR("421 go away\r\n"));
+	stream_close(s->theirs);
+	s->theirs = NULL;
+}
+
+static void
+test_last_word(void)
+{
+	struct endpoint at = { .ip = { .family = IP_V4, .bytes = { 127, 0, 0, 1 } } };
+	struct scene s = { .n_bytes = 0 };
+	int listener = os_listen(&at, 1), ours, theirs;
+
+	test_case("a last reply is not lost to a reset when the peer's bytes are unread");
+	expect_int(os_local_endpoint(listener, &at), 0);
+	ours = os_connect(&at, NULL);
+	while ((theirs = os_accept(listener, NULL, NULL)) == -EAGAIN || os_connect_result(ours) == -EINPROGRESS)
+		;
+	s.loop = loop_new(10, NULL);
+	s.ours = stream_new(s.loop, ours, limits, NULL);
+	s.theirs = stream_new(s.loop, theirs, limits, NULL);
+	fiber_start(s.loop, "ours", talks_over_closing, &s);
+	fiber_start(s.loop, "theirs", closes_with_a_word, &s);
+	loop_run(s.loop);
+	stream_close(s.ours);
+	loop_free(s.loop);
+	os_close(listener);
+}
+
 /* --- much --- */
 
 static void
@@ -422,6 +472,7 @@ main(void)
 	test_talk();
 	test_end_of_input();
 	test_faults();
+	test_last_word();
 	test_much();
 	test_fairness();
 	test_connect("IPv4", STR("127.0.0.1"));

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "smtpfwd/runtime/tls.h"
+#include "smtpfwd/runtime/tls_inside.h"
 #include "tests/expect.h"
 #include "tests/runtime/certificates.h"
 
@@ -470,6 +470,32 @@ test_no_handshake(const struct tls_client *client)
 	tls_server_free(s.tls_server);
 }
 
+static void
+test_old_versions(void)
+{
+	struct tls_client *client = tls_client_new(NULL, NULL);
+	struct scene s = { .tls_client = client };
+	SSL_CTX *context = client->shared.contexts[0];
+
+	test_case("TLS 1.1 is refused");
+	s.tls_server = tls_server_new_self_signed("mx.self.example", NULL);
+	SSL_CTX_set_security_level(context, 0);
+	SSL_CTX_set_min_proto_version(context, TLS1_VERSION);
+	SSL_CTX_set_max_proto_version(context, TLS1_1_VERSION);
+	s.want_client_fault = STR("TLS handshake: tlsv1 alert protocol version");
+	scene_run(&s);
+
+	test_case("TLS 1.2 is spoken");
+	SSL_CTX_set_max_proto_version(context, TLS1_2_VERSION);
+	s.want_client_fault = STR_EMPTY;
+	s.client_talks = client_asks;
+	s.server_talks = server_answers;
+	scene_run(&s);
+	expect_text(s.server_info.version, "TLSv1.2");
+	tls_server_free(s.tls_server);
+	tls_client_free(client);
+}
+
 /* --- files --- */
 
 static void
@@ -558,6 +584,7 @@ main(void)
 	test_talk(client);
 	test_verify(&files, client);
 	test_no_handshake(client);
+	test_old_versions();
 	test_files(&files);
 	tls_client_free(client);
 	files_remove(&files);
