@@ -36,7 +36,7 @@ struct sim_options {			/* zero means the default */
 	int		 short_percent;	/* of sends, segments and file writes that are cut short; default 15, -1: none */
 	int		 uncached_percent;	/* of os_pread_cached that say -EAGAIN; default 20, -1: none */
 	size_t		 socket_bytes;	/* in flight and unread, one way; default 64 KB */
-	int64_t		 disk_bytes;	/* default 128 MB, the most is 192 MB */
+	int64_t		 disk_bytes;	/* default 512 MB, of which 200 MB can really be written */
 	int		 max_fds;	/* -EMFILE beyond; default 20,000 */
 	enum sim_rule	 rule;
 	bool		 may_block;	/* calls on files that os.h marks "blocks" are allowed in fibers */
@@ -103,7 +103,7 @@ uint64_t	 sim_trace_hash(const struct sim *sim);
 /* --- network --- */
 enum sim_host {
 	SIM_HOST_UP,			/* refuses where nobody listens */
-	SIM_HOST_SILENT,		/* connections never come about; what is open stalls (then -ETIMEDOUT after 130 s) */
+	SIM_HOST_SILENT,		/* connecting ends in -ETIMEDOUT after 130 s; what is open stalls */
 	SIM_HOST_UNREACHABLE,		/* -EHOSTUNREACH after the latency; open connections stall */
 };
 
@@ -113,7 +113,7 @@ void		 sim_net_latency(struct sim *sim, const struct ip *ip, struct span one_way
 int		 sim_net_cut(struct sim *sim, const struct endpoint *end);	/* how many there were */
 /* The next connection to the endpoint is reset when n bytes came from the connecting side (or from the other). */
 void		 sim_net_cut_after(struct sim *sim, const struct endpoint *to, int64_t n_bytes, bool from_connecting_side);
-int		 sim_net_n_connections(struct sim *sim, const struct endpoint *to);	/* open, or refused by nobody yet */
+int		 sim_net_n_connections(struct sim *sim, const struct endpoint *to);	/* open or under way */
 int		 sim_connect_unix(struct sim *sim, const char *path, uint32_t uid);	/* a socket, or -errno */
 
 /* --- disk --- */
