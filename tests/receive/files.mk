@@ -10,3 +10,13 @@ check_PROGRAMS += tests/receive/test_server
 tests_receive_test_server_SOURCES = %D%/test_server.c
 tests_receive_test_server_LDADD = $(receive_test_libs)
 TESTS += tests/receive/test_server
+
+check_PROGRAMS += tests/receive/test_hostile
+tests_receive_test_hostile_SOURCES = %D%/test_hostile.c
+tests_receive_test_hostile_LDADD = $(receive_test_libs)
+TESTS += tests/receive/test_hostile
+
+check_PROGRAMS += tests/receive/test_extensions
+tests_receive_test_extensions_SOURCES = %D%/test_extensions.c
+tests_receive_test_extensions_LDADD = $(receive_test_libs)
+TESTS += tests/receive/test_extensions
