@@ -86,8 +86,8 @@ what_is_ready(const struct sim_socket *s)
 			what |= OS_READABLE;
 		if (s->is_shut || room_to_send(s) >= world()->sim->options.socket_bytes / 3)
 			what |= OS_WRITABLE;
-		if (s->is_shut && s->has_ended)
-			what |= OS_BROKEN;
+		if (s->has_ended)
+			what |= OS_BROKEN;	/* also behind bytes not yet read (os.h) */
 		return what;
 	}
 	insist(s->state <= SOCKET_BROKEN);
