@@ -15,7 +15,7 @@ enum {
 	LOOK_AGAIN_MS = 1000,		/* for room, when there is none */
 	START_MAX_SKIPS = 2000,		/* the rest is told by the next one */
 	START_MAX_BYTES = 64 * 1024,
-	WRITE_MAX_PIECES = 512,
+	WRITE_MAX_PIECES = 1000,	/* IOV_MAX is 1024 */
 };
 
 struct batch {				/* what the crew's thread gets to do */
@@ -57,7 +57,7 @@ commit_add(struct commit *commit, struct item *item)
 bool
 commit_is_behind(const struct commit *commit)
 {
-	return commit->pending_bytes > COMMIT_BACKLOG_MAX_BYTES;
+	return commit->pending_bytes > COMMIT_BACKLOG_MAX_BYTES || commit->pending.n > COMMIT_BACKLOG_MAX_RECORDS;
 }
 
 void

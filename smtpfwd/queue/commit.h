@@ -15,10 +15,11 @@ struct queue;
 
 enum {
 	BATCH_MAX_BYTES = 4 * 1024 * 1024,	/* of records; one larger record goes alone */
-	BATCH_MAX_RECORDS = 1000,		/* pieces of one write: IOV_MAX is 1024 */
+	BATCH_MAX_RECORDS = 16000,		/* tombstones are small: a slow disk takes many at once */
 	START_SHARE = 16,			/* START may take a 16th of its segment */
 	/* More waits than this: new mail waits before it is encoded, and no delivery is given out. */
 	COMMIT_BACKLOG_MAX_BYTES = 32 * 1024 * 1024,
+	COMMIT_BACKLOG_MAX_RECORDS = 3 * BATCH_MAX_RECORDS,
 };
 
 struct item {				/* a record on its way; owned by its maker, lent until done() */

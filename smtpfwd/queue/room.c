@@ -49,6 +49,7 @@ room_fini(struct queue *queue)
 void
 room_want(struct queue *queue)
 {
+	queue->room.is_wanted = true;
 	signal_one(&queue->room.wanted);
 }
 
@@ -229,6 +230,7 @@ keeper_run(void *arg)
 		struct room_job look = { .number = 0 };
 		bool is_trouble = false, did_something;
 
+		room->is_wanted = false;
 		did_something = keeper_make(queue);
 		did_something |= keeper_take_back(queue, &is_trouble);
 		did_something |= keeper_bury(queue);
@@ -243,7 +245,8 @@ keeper_run(void *arg)
 			until = instant_after(loop_now(queue->loop), span_ms(SHORT_LOOK_MS));
 		else if (is_trouble)
 			until = instant_after(loop_now(queue->loop), span_ms(TROUBLE_LOOK_MS));
-		(void)signal_wait(&room->wanted, until);
+		if (!room->is_wanted)		/* said while a job ran */
+			(void)signal_wait(&room->wanted, until);
 	}
 	queue_fiber_ends(queue);
 }

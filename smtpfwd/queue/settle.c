@@ -29,7 +29,7 @@ struct state_item {
 	struct item	 item;
 	struct queue	*queue;
 	struct entry	*entry;		/* referenced */
-	struct stored	*stored;	/* referenced, or NULL */
+	struct stored	*stored;	/* referenced, or NULL: until it is durable, the disk's state is an older one */
 	struct segment	*pinned;
 	struct waiter	*waiter;
 	bool		 is_gone;
@@ -106,10 +106,9 @@ state_item_new(struct queue *queue, struct entry *entry, struct stored *stored, 
 }
 
 static void
-write_gone(struct queue *queue, struct entry *entry, struct stored *stored, struct segment *pinned,
-    struct waiter *waiter)
+write_gone(struct queue *queue, struct entry *entry, struct segment *pinned, struct waiter *waiter)
 {
-	struct state_item *si = state_item_new(queue, entry, stored, pinned, waiter);
+	struct state_item *si = state_item_new(queue, entry, NULL, pinned, waiter);
 
 	entry->is_gone = true;
 	si->is_gone = true;
@@ -124,7 +123,7 @@ void
 entry_write_gone(struct queue *queue, struct entry *entry, struct waiter *waiter)
 {
 	insist(!entry->is_gone && entry->n_out == 0);
-	write_gone(queue, entry, NULL, NULL, waiter);
+	write_gone(queue, entry, NULL, waiter);
 }
 
 static bool
@@ -159,7 +158,7 @@ stored_write(struct stored *stored, struct segment *pinned, struct waiter *waite
 	if (entry->is_gone)
 		return;
 	if (mail_is_over(stored)) {
-		write_gone(queue, entry, stored, pinned, waiter);
+		write_gone(queue, entry, pinned, waiter);
 		return;
 	}
 	state->version++;

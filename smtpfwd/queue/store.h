@@ -28,6 +28,7 @@ struct room {
 	uint32_t	 next_number;
 	int64_t		 free_bytes;	/* of the disk, as of the last look */
 	struct instant	 looked_at;	/* when that was */
+	bool		 is_wanted;	/* there may be something to do for the keeper */
 	bool		 is_short;	/* a segment that is wanted could not be made */
 	struct signal_list changed;	/* spares came, or cannot come */
 	struct signal_list wanted;	/* the keeper's: something to do */
