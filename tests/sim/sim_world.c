@@ -138,10 +138,10 @@ process_end(struct sim *sim)
 
 	insist(running == p);
 	sim->machine->boot_ns = p->now_ns;
+	heap_fini(&p->due);		/* first: it tells its items that they are out */
 	crews_free(p);
 	calls_free(p);
 	network_free(p);
-	heap_fini(&p->due);
 	mem_free(p->fds);
 	running = sim->process = NULL;
 	disk_forget_unnamed(&sim->machine->disk);
