@@ -22,6 +22,7 @@ enum {
 	LISTEN_BACKLOG = 1024,
 	DELIVERIES_MAX = 500,		/* at once; each is a fiber and a connection */
 	OTHER_FIBERS_MAX = 200,		/* control, checks of next hops, the reporter, the stop */
+	QUEUE_STOP_WITHIN_S = 30,
 	IDLE_CONNECTION_S = 10,		/* Postfix and others close idle sessions late; we let go early */
 };
 
@@ -42,7 +43,7 @@ struct daemon {
 	struct queue_commands	 queue_commands;
 	struct control_command	 commands[QUEUE_COMMANDS_N + 1];
 	struct signal_watch	 signals;
-	bool			 is_stopping;
+	bool			 is_stopping, is_queue_stopped;
 };
 
 int
@@ -130,6 +131,7 @@ stop(void *arg)
 {
 	struct daemon *daemon = arg;
 	struct instant deadline = instant_after(loop_now(daemon->loop), daemon->config->stop_within);
+	struct fault fault;
 
 	log_say(daemon->log, LOG_LEVEL_INFO, "stopping", "what is in flight has %lld s",
 	    (long long)span_to_s(daemon->config->stop_within));
@@ -137,6 +139,10 @@ stop(void *arg)
 	couriers_stop(daemon->couriers, deadline);
 	reporter_stop(daemon->reporter, deadline);
 	control_stop(daemon->control);
+	/* What was settled is written behind; give the disk its own time for it. */
+	daemon->is_queue_stopped = queue_stop(daemon->queue, instant_after(loop_now(daemon->loop), span_s(QUEUE_STOP_WITHIN_S)), &fault) == 0;
+	if (!daemon->is_queue_stopped)
+		log_say(daemon->log, LOG_LEVEL_ERROR, "queue-not-stopped", "%s", fault.text);
 	loop_stop(daemon->loop);
 }
 
@@ -309,8 +315,10 @@ daemon_serve(const struct config *config, struct doors *doors, void (*ready)(voi
 	log_say(daemon.log, LOG_LEVEL_INFO, "started", "as %s", config->hostname);
 	ready(context);
 	loop_run(daemon.loop);
-	free_parts(&daemon);
-	log_say(daemon.log, LOG_LEVEL_INFO, "stopped", "cleanly");
+	if (daemon.is_queue_stopped) {
+		free_parts(&daemon);
+		log_say(daemon.log, LOG_LEVEL_INFO, "stopped", "cleanly");
+	}
 	log_writer_free(daemon.log_writer);
 	return 0;
 }

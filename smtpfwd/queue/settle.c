@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/insist.h"
+#include "mail/history.h"
 #include "base/mem.h"
 #include "smtpfwd/queue/store.h"
 
@@ -379,6 +380,9 @@ recipient_fail(struct stored *stored, int index, const struct outcome *outcome)
 	keep_outcome(stored, r, outcome);
 	r->outcome.kind = OUTCOME_FAILED;
 	stored->queue->counts.n_failed++;
+	if (!recipient_wants(&stored->record, index, REPORT_FAILED))
+		history_unreported(stored->queue->log, &stored->entry->id, "failure",
+		    address_is_null(&stored->record.envelope.reverse_path) ? "its reverse-path is null" : "NOTIFY asks for none");
 	recipient_end(stored, index, RECIPIENT_FAILED, REPORT_FAILED);
 }
 

@@ -1,8 +1,8 @@
 /*
- * reporter.c - decides which recipients are reported on, makes the report, pays the debt
+ * reporter.c - makes the reports that are owed, and pays the debts
  *
- * Never a report about a mail with a null reverse-path, so no report about a report
- * (RFC 5321 6.1), and only what NOTIFY asks for (RFC 3461 4.1).
+ * Who is owed one is the queue's to know: nobody for a null reverse-path, so no report about
+ * a report (RFC 5321 6.1), and only what NOTIFY asks for (RFC 3461 4.1).
  */
 #include "base/insist.h"
 #include "base/mem.h"
@@ -46,28 +46,13 @@ kind_word(enum report_kind kind)
 	return "failure";
 }
 
-/* RFC 3461 4.1, and 6.1 for what holds when no NOTIFY was given. */
-static bool
-wants(unsigned notify, enum report_kind kind)
-{
-	switch (kind) {
-	case REPORT_FAILED:
-		return notify == NOTIFY_UNSET || (notify & NOTIFY_FAILURE) != 0;
-	case REPORT_DELAYED:
-		return notify == NOTIFY_UNSET || (notify & NOTIFY_DELAY) != 0;
-	case REPORT_RELAYED:
-		return (notify & NOTIFY_SUCCESS) != 0;
-	}
-	return false;
-}
-
 static int
 choose_recipients(const struct owed *owed, bool *is_included)
 {
 	int n = 0;
 
 	for (int i = 0; i < owed->n_recipients; i++) {
-		is_included[i] = n < REPORTED_MAX && wants(owed->recipients[i].recipient.notify, owed->kind);
+		is_included[i] = n < REPORTED_MAX;
 		n += is_included[i];
 	}
 	return n;
@@ -77,10 +62,8 @@ choose_recipients(const struct owed *owed, bool *is_included)
 static const char *
 why_not(const struct reporter *reporter, const struct owed *owed, int n_included)
 {
-	if (address_is_null(&owed->envelope->reverse_path))
-		return "its reverse-path is null";
-	if (n_included == 0)
-		return "NOTIFY asks for none";
+	insist(!address_is_null(&owed->envelope->reverse_path));
+	insist(n_included > 0);
 	if (str_eq(policy_destination_of(reporter->policy, &owed->envelope->reverse_path), STR("none")))
 		return "no outbound route is configured";
 	return NULL;

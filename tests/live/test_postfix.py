@@ -38,7 +38,7 @@ def through(tap):
     ours = [r for r in received if b"by old.example.com" in r]
     tap("our Received field stands between theirs", len(received) == 3 and received.index(ours[0]) == 1, received)
     tap("it names the client, ESMTPS, our id and the one recipient",
-        all(part in ours[0] for part in (b"127.0.0.1", b"with ESMTPS", b" id ", b"for <bob@example.com>")), ours[0])
+        all(part in ours[0] for part in (b"127.0.0.1", b"with ESMTPS", b"\tid ", b"for <bob@example.com>")), ours[0])
     tap("Postfix saw an anonymous or verified TLS connection to us",
         "TLS connection established to 127.0.0.1" in sender.log_text(), sender.log_text())
     world.wait_for("the queue is empty", lambda: relay.queue_size() == 0)
@@ -116,8 +116,7 @@ outbound = "out"
     status = parts[1].get_payload()
     tap("with the status of the recipient", status[1]["Final-Recipient"].endswith("bad@example.com")
         and status[1]["Action"] == "failed" and status[1]["Status"] == "5.1.1"
-        and status[1]["Original-Recipient"] == "rfc822;old+bad@example.com"
-        or status[1]["Original-Recipient"] == "rfc822;old+2Bbad@example.com", status[1].as_string())
+        and status[1]["Original-Recipient"] == "rfc822; old+bad@example.com", status[1].as_string())
     tap("and the envelope id", status[0]["Original-Envelope-Id"] == "abc+1", status[0].as_string())
     tap("the third part has the header, not the body", parts[2].get_content_type() == "text/rfc822-headers"
         and "lost" in parts[2].get_payload() and "Hello." not in parts[2].get_payload(), parts[2].as_string())

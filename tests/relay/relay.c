@@ -140,6 +140,7 @@ stop_parts(void *arg)
 	listeners_stop(relay->listeners, deadline);
 	couriers_stop(relay->couriers, deadline);
 	reporter_stop(relay->reporter, deadline);
+	insist(queue_stop(relay->queue, deadline, NULL) == 0);
 	loop_stop(relay->loop);
 }
 
