@@ -255,6 +255,7 @@ join(struct sim_socket *client, struct sim_socket *listener)
 	server->peer = client;
 	client->peer = server;
 	client->state = SOCKET_OPEN;
+	client->latest_ns = world()->now_ns;	/* it was the time to give up */
 	take_cut(client, server);
 	list_append(&listener->waiting, &server->waiting_link);
 	socket_changed(listener);
