@@ -144,7 +144,7 @@ set_bytes(struct sim_inode *f, int64_t n_bytes)
 }
 
 ssize_t
-disk_read(const struct sim_disk *disk, int inode, void *room, size_t n_bytes, int64_t offset)
+disk_get(const struct sim_disk *disk, int inode, void *room, size_t n_bytes, int64_t offset)
 {
 	const struct sim_inode *f = &disk->inodes[inode];
 	size_t done = 0;
@@ -170,7 +170,7 @@ disk_read(const struct sim_disk *disk, int inode, void *room, size_t n_bytes, in
 }
 
 ssize_t
-disk_write(struct sim_disk *disk, int inode, const char *bytes, size_t n_bytes, int64_t offset)
+disk_put(struct sim_disk *disk, int inode, const char *bytes, size_t n_bytes, int64_t offset)
 {
 	struct sim_inode *f = &disk->inodes[inode];
 	size_t done = 0;

@@ -96,9 +96,9 @@ struct sim_loss {
 void	 disk_init(struct sim_disk *disk, int64_t total_bytes);
 int	 disk_new_inode(struct sim_disk *disk, bool is_dir);	/* or -ENOSPC */
 void	 disk_free_inode(struct sim_disk *disk, int inode);
-ssize_t	 disk_read(const struct sim_disk *disk, int inode, void *room, size_t n_bytes, int64_t offset);
+ssize_t	 disk_get(const struct sim_disk *disk, int inode, void *room, size_t n_bytes, int64_t offset);
 /* Takes what fits; -ENOSPC when nothing does, -EFBIG.  One write, however many pages. */
-ssize_t	 disk_write(struct sim_disk *disk, int inode, const char *bytes, size_t n_bytes, int64_t offset);
+ssize_t	 disk_put(struct sim_disk *disk, int inode, const char *bytes, size_t n_bytes, int64_t offset);
 int	 disk_resize(struct sim_disk *disk, int inode, int64_t n_bytes);
 int	 disk_claim(struct sim_disk *disk, int inode, int64_t n_bytes);	/* room for it all, or -ENOSPC and nothing */
 

@@ -106,7 +106,7 @@ os_pread(int fd, void *room, size_t n_bytes, int64_t offset)
 	int fault = begin(SIM_READ, "os_pread");
 
 	world_trace("pread", "", (int64_t)n_bytes, offset);
-	return fault != 0 ? fault : disk_read(disk_here(), f->inode, room, n_bytes, offset);
+	return fault != 0 ? fault : disk_get(disk_here(), f->inode, room, n_bytes, offset);
 }
 
 ssize_t
@@ -120,7 +120,7 @@ os_pread_cached(int fd, void *room, size_t n_bytes, int64_t offset)
 		return -EAGAIN;
 	if (n_bytes > SIM_PAGE_BYTES && world_dice_percent(DICE_DISK, world()->sim->options.uncached_percent))
 		n_bytes -= (size_t)(offset + (int64_t)n_bytes) % SIM_PAGE_BYTES;	/* the last page is not there */
-	return disk_read(disk_here(), f->inode, room, n_bytes, offset);
+	return disk_get(disk_here(), f->inode, room, n_bytes, offset);
 }
 
 /* Gathers what is written, no more than is taken in one call. */
@@ -154,7 +154,7 @@ os_pwritev(int fd, const struct iovec *pieces, int n_pieces, int64_t offset)
 		return -EBADF;
 	if (n > 1 && world_dice_percent(DICE_DISK, world()->sim->options.short_percent))
 		n = 1 + world_dice(DICE_DISK, n - 1);
-	return disk_write(disk_here(), f->inode, room, n, offset);
+	return disk_put(disk_here(), f->inode, room, n, offset);
 }
 
 int
