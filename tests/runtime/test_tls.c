@@ -31,6 +31,7 @@ struct scene {
 	struct str		 want_client_fault;
 	enum fault_cause	 want_client_cause;
 	enum fault_kind		 want_client_kind;
+	int			 client_socket;		/* the client stream's: to send past TLS */
 	struct tls_info		 client_info, server_info;
 	char			*big;
 	void			(*client_talks)(struct scene *s), (*server_talks)(struct scene *s);
@@ -107,6 +108,7 @@ scene_open(struct scene *s)
 	s->loop = loop_new(10, NULL);
 	if (!expect(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) == 0))
 		abort();
+	s->client_socket = pair[0];
 	s->client = stream_new(s->loop, pair[0], limits, NULL);
 	s->server = stream_new(s->loop, pair[1], limits, NULL);
 	s->client_info = s->server_info = (struct tls_info){ .bits = 0 };
@@ -206,6 +208,42 @@ server_frees_its_contexts(struct scene *s)
 }
 
 static void
+client_sends_garbage(struct scene *s)
+{
+	expect_int(send(s->client_socket, "QUIT\r\nQUIT\r\nQUIT\r\n", 18, 0), 18);
+	expect_int(stream_fill(s->client, later(), NULL), -1);	/* an alert */
+}
+
+static void
+server_hears_garbage(struct scene *s)
+{
+	struct fault fault = { .text = "" };
+
+	expect_int(stream_fill(s->server, later(), &fault), -1);
+	expect(str_starts(str_of(fault.text), STR("read: ")));
+	expect(str_find_str(str_of(fault.text), STR("wrong version number")) > 0);
+	expect_int(stream_fill(s->server, later(), &fault), -1);
+	expect(stream_has_input(s->server));	/* that is: waiting would be in vain */
+	expect_int(stream_write_from(s->server, STR("220 mx\r\n"), later(), &fault), -1);
+}
+
+static void
+client_talks_early(struct scene *s)
+{
+	expect(!stream_has_input(s->client));
+	write_text(s->client, STR("EHLO early\r\n"));
+	expect_int(stream_fill(s->client, later(), NULL), 0);
+}
+
+static void
+server_looks_for_input(struct scene *s)
+{
+	pause_ms(10);
+	expect(stream_has_input(s->server));
+	expect_str(stream_input(s->server), STR("EHLO early\r\n"));
+}
+
+static void
 test_talk(const struct tls_client *client)
 {
 	struct scene s = { .tls_client = client };
@@ -235,6 +273,16 @@ test_talk(const struct tls_client *client)
 	test_case("a write after the peer's end of TLS is a fault");
 	s.client_talks = client_writes_after_close;
 	s.server_talks = server_closes;
+	scene_run(&s);
+
+	test_case("plaintext in the middle of TLS is a fault, and the end");
+	s.client_talks = client_sends_garbage;
+	s.server_talks = server_hears_garbage;
+	scene_run(&s);
+
+	test_case("input that came unasked can be seen without waiting");
+	s.client_talks = client_talks_early;
+	s.server_talks = server_looks_for_input;
 	scene_run(&s);
 
 	test_case("contexts freed by their owner live until the last stream is closed");
