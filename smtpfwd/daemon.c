@@ -289,7 +289,8 @@ free_parts(struct daemon *daemon)
 	reporter_free(daemon->reporter);
 	couriers_free(daemon->couriers);
 	queue_close(daemon->queue);
-	resolver_free(daemon->resolver);
+	hosts_resolver_free(daemon->resolver);
+	resolver_free(daemon->dns);
 	tls_server_free(daemon->tls);
 	policy_free(daemon->policy);
 	loop_free(daemon->loop);
