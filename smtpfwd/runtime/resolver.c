@@ -11,6 +11,7 @@
 #include <unbound-event.h>
 
 #include "base/code.h"
+#include "base/dns_wire.h"
 #include "base/insist.h"
 #include "base/list.h"
 #include "base/mem.h"
@@ -19,8 +20,6 @@
 #include "smtpfwd/runtime/unbound_setup.h"
 
 enum {
-	NAME_MAX_BYTES = 253,		/* of the text without the last dot: 255 on the wire, RFC 1035 2.3.4 */
-	LABEL_MAX_BYTES = 63,		/* the same */
 	REQUESTS_MAX = 8192,		/* with the library; each may hold a socket and some KB there */
 	CLASS_IN = 1,
 };
@@ -70,26 +69,6 @@ say_unsettled(struct dns_answer *answer, const char *format, ...)
 
 /* --- names --- */
 
-/*
- * What cannot stand in the DNS at all is answered without the library, which would
- * keep a little memory for each such name until its end.
- */
-static bool
-name_can_exist(struct str name)
-{
-	struct str rest = name, label;
-	bool ends_in_dot = name.len != 0 && name.at[name.len - 1] == '.';
-
-	if (name.len == 0)
-		return true;		/* the root */
-	if (name.len > NAME_MAX_BYTES || ends_in_dot)
-		return false;
-	while (str_take_until(&rest, '.', &label))
-		if (label.len == 0 || label.len > LABEL_MAX_BYTES)
-			return false;
-	return true;
-}
-
 /* Room for name_write: each byte may become \DDD; a last dot and a NUL. */
 static size_t
 name_room_bytes(struct str name)
@@ -97,10 +76,11 @@ name_room_bytes(struct str name)
 	return 4 * name.len + 2;
 }
 
+/* For the library, which takes \DDD as base/dns.h does, but would take \X too, and blanks amiss. */
 static void
 name_write(struct str name, char *room)
 {
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.\\";
 
 	for (size_t i = 0; i < name.len; i++) {
 		unsigned byte = (unsigned char)name.at[i];
@@ -201,8 +181,10 @@ request_begin(struct unbound_resolver *r, struct ask *ask, const struct dns_ques
     struct dns_answer *answer)
 {
 	struct request *request;
+	struct dns_name name;
 
-	if (!name_can_exist(question->name)) {
+	/* The library would keep a little memory until its end for each name it cannot read. */
+	if (!dns_name_of_text(question->name, &name)) {
 		*answer = (struct dns_answer){ .result = DNS_NO_NAME };
 		return;
 	}

@@ -17,7 +17,11 @@
 #include "smtpfwd/runtime/resolv_conf.h"
 #include "smtpfwd/runtime/unbound_setup.h"
 
-enum { SETUP_MAX_BYTES = 16384 };	/* the text below and RESOLVER_SERVERS_MAX lines */
+enum {
+	SETUP_MAX_BYTES = 16384,	/* the text below and a line for each server */
+	TRY_LEAST_MS = 50,		/* the library's own least wait for an answer */
+	TRY_MOST_MS = 10000,		/* beyond 12 s it takes a server for dead */
+};
 
 /*
  * Sizes are for one loop of a busy relay: some 10,000 sessions with a few names each.
@@ -27,6 +31,9 @@ enum { SETUP_MAX_BYTES = 16384 };	/* the text below and RESOLVER_SERVERS_MAX lin
  * 10.in-addr.arpa or .test is somebody's.
  *
  * 1232 bytes pass every path without fragments (DNS flag day 2020).
+ *
+ * infra-: a server that was away is asked again as soon as it is back; the library's own
+ * way is to leave it alone for 15 minutes.
  */
 static const char setup_fixed[] =
 	"server:\n"
@@ -51,25 +58,38 @@ static const char setup_fixed[] =
 	"  local-zone: \"test.\" nodefault\n"
 	"  local-zone: \"invalid.\" nodefault\n"
 	"  trust-anchor-signaling: no\n"
-	"  qname-minimisation: no\n";	/* all goes to the same servers anyhow */
+	"  qname-minimisation: no\n"
+	"  infra-host-ttl: 5\n"
+	"  infra-keep-probing: yes\n";
 
 /*
- * A server that was away is asked again at once when it is back: the library's own
- * way is to leave it alone for 15 minutes.  Not all versions know all of these.
+ * The library waits for a quick server 50 ms and asks again, so that one that has to
+ * look further itself is asked four times and its late answers are thrown away.  It doubles
+ * the wait with each try: beginning with half a timeout, three tries take 1/2 + 1 + 2
+ * timeouts, of which the third is cut off where timeout times tries ends.
  */
-static const char *const setup_optional[][2] = {
-	{ "infra-host-ttl:", "5" },
-	{ "infra-keep-probing:", "yes" },
-};
+static int
+write_tries(struct buf *text, struct span timeout)
+{
+	int64_t first_ms = span_to_ms(timeout) / 2;
+
+	if (first_ms < TRY_LEAST_MS)
+		first_ms = TRY_LEAST_MS;
+	if (first_ms > TRY_MOST_MS)
+		first_ms = TRY_MOST_MS;
+	return buf_printf(text, "  infra-cache-min-rtt: %d\n  unknown-server-time-limit: %d\n", (int)first_ms,
+	    (int)first_ms);
+}
 
 static int
-write_text(struct buf *text, const struct endpoint *servers, int n_servers, bool is_dnssec)
+write_text(struct buf *text, const struct resolver_settings *settings, const struct endpoint *servers, int n_servers)
 {
 	char room[IP_TEXT_MAX];
 	int failed;
 
 	failed = buf_append(text, str_of(setup_fixed));
-	failed |= buf_printf(text, "  module-config: \"%s\"\n", is_dnssec ? "validator iterator" : "iterator");
+	failed |= write_tries(text, settings->timeout);
+	failed |= buf_printf(text, "  module-config: \"%s\"\n", settings->is_dnssec ? "validator iterator" : "iterator");
 	failed |= buf_printf(text, "forward-zone:\n  name: \".\"\n");
 	for (int i = 0; i < n_servers; i++) {
 		struct str ip = ip_text(&servers[i].ip, room);
@@ -113,15 +133,13 @@ configure(struct ub_ctx *ctx, const struct resolver_settings *settings, struct f
 		servers = found;
 	}
 	buf_init(&text, SETUP_MAX_BYTES);
-	if (write_text(&text, servers, n_servers, settings->is_dnssec) != 0)
+	if (write_text(&text, settings, servers, n_servers) != 0)
 		fault_permanent(fault_out, "too many servers");
 	else
 		status = give_text(ctx, buf_str(&text), fault_out);
 	buf_fini(&text);
 	if (status != 0)
 		return status;
-	for (size_t i = 0; i < sizeof(setup_optional) / sizeof(setup_optional[0]); i++)
-		(void)ub_ctx_set_option(ctx, setup_optional[i][0], setup_optional[i][1]);
 	if (settings->is_dnssec) {
 		error = ub_ctx_add_ta_file(ctx, settings->trust_anchor_path);
 		if (error != 0)
