@@ -270,7 +270,8 @@ batch_succeeded(struct commit *commit, struct batch *batch)
 	batch->segment->end = batch->end;
 	if (batch->is_new) {
 		commit->n_skips -= batch->n_skips;
-		memmove(commit->skips, commit->skips + batch->n_skips, commit->n_skips * sizeof(*commit->skips));
+		if (commit->n_skips > 0)
+			memmove(commit->skips, commit->skips + batch->n_skips, commit->n_skips * sizeof(*commit->skips));
 	}
 	while ((link = list_take_first(&batch->items)) != NULL) {
 		struct item *item = LIST_ITEM(link, struct item, link);
