@@ -20,3 +20,10 @@ check_PROGRAMS += tests/receive/test_extensions
 tests_receive_test_extensions_SOURCES = %D%/test_extensions.c
 tests_receive_test_extensions_LDADD = $(receive_test_libs)
 TESTS += tests/receive/test_extensions
+
+check_PROGRAMS += tests/receive/test_time
+tests_receive_test_time_SOURCES = %D%/test_time.c
+tests_receive_test_time_LDADD = tests/receive/libstage.a tests/libexpect.a smtpfwd/receive/libreceive.a \
+	smtpfwd/smtp/libsmtp.a policy/libpolicy.a mail/libmail.a smtpfwd/runtime/libruntime.a tests/sim/libsim.a \
+	base/libbase.a tests/libexpect.a $(OPENSSL_LIBS) $(IDN2_LIBS) -lm
+TESTS += tests/receive/test_time

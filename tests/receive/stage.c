@@ -8,7 +8,7 @@
 #include "tests/expect.h"
 #include "tests/receive/stage.h"
 
-enum { LOG_MAX_BYTES = 4 * 1024 * 1024, WAIT_MAX_S = 10, SPLIT_PAUSE_MS = 1 };
+enum { STAGE_FIBERS_MAX = 10000, LOG_MAX_BYTES = 4 * 1024 * 1024, WAIT_MAX_S = 10, SPLIT_PAUSE_MS = 1 };
 
 static const char *const domains[] = { "example.com" };
 static const struct relay_rule relays[] = { { .name = "moved", .domains = domains, .n_domains = 1 } };
@@ -52,7 +52,7 @@ stage_init(struct stage *stage, void (*change)(struct stage *stage))
 {
 	static const uint64_t seed[2] = { 1, 2 };
 
-	*stage = (struct stage){ .loop = loop_new(200, NULL), .resolver.ask = answer };
+	*stage = (struct stage){ .loop = loop_new(STAGE_FIBERS_MAX, NULL), .resolver.ask = answer };
 	stage->log.log = (struct log){ .level = LOG_LEVEL_DEBUG, .write = keep_log };
 	buf_init(&stage->log.text, LOG_MAX_BYTES);
 	stage->policy = policy_new(&(struct policy_settings){
