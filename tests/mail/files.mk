@@ -29,3 +29,7 @@ check_PROGRAMS += tests/mail/test_history
 tests_mail_test_history_SOURCES = %D%/test_history.c
 tests_mail_test_history_LDADD = $(mail_test_libraries)
 TESTS += tests/mail/test_history
+check_PROGRAMS += tests/mail/test_xtext
+tests_mail_test_xtext_SOURCES = %D%/test_xtext.c
+tests_mail_test_xtext_LDADD = $(mail_test_libraries)
+TESTS += tests/mail/test_xtext
