@@ -172,7 +172,7 @@ accept_all(struct watch *watch, unsigned what)
 }
 
 void
-server_start(struct relay *relay, const char *at)
+new_server_start(struct relay *relay, const char *at)
 {
 	struct server *server = mem_new(sizeof(*server));	/* lives as long as the process */
 	struct endpoint endpoint;

@@ -38,7 +38,7 @@ void	relay_end(struct relay *relay);
  * and, the first two times each, with "later" (451).  What it takes is noted before its 250: kind "arrived", key
  * "SUBJECT to RECIPIENT", the bytes of the mail.
  */
-void	server_start(struct relay *relay, const char *at);
+void	new_server_start(struct relay *relay, const char *at);
 
 /*
  * Sends a mail from alice@example.org, in the calling fiber.  For each recipient a note of kind "promised", key

@@ -103,8 +103,8 @@ begin(struct run *run, struct sim *sim)
 	for (int i = 0; run->large.len < LARGE_BYTES; i++)
 		buf_printf(&run->large, "line %d of many\r\n", i);
 	relay_start(&run->relay, sim);
-	server_start(&run->relay, NEW_SERVER_AT);
-	server_start(&run->relay, HOME_AT);
+	new_server_start(&run->relay, NEW_SERVER_AT);
+	new_server_start(&run->relay, HOME_AT);
 }
 
 static void
