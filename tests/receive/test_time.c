@@ -323,23 +323,23 @@ struct scene {
 	const char	*name;
 	void	       (*change)(struct stage *stage);
 	void	       (*play)(struct stage *stage);
-	bool		 sends_whole;	/* 421 without a session goes in one send or not at all */
+	bool		 sends_whole;	/* a 421 that nobody waits for goes in one send or is cut */
 };
 
 static const struct scene scenes[] = {
-	{ "an idle client is told to go", NULL, idle_client },
-	{ "a command must be whole in time, however it drips", NULL, drips_a_command },
-	{ "a client that stops amidst the data is told to go, nothing is stored", NULL, stops_in_data },
-	{ "data that drip end with the session's length", NULL, drips_data },
-	{ "a busy session ends with its length too", NULL, never_pauses },
-	{ "a client that reads no replies is dropped", errors_never_end, never_reads },
-	{ "a delayed greeting comes when it should", greets_late, waits_for_greeting },
-	{ "a PROXY header that does not come is not waited for", wants_proxy, no_proxy_header },
-	{ "a dead DNS delays no greeting, and one mail by four seconds", has_dead_dns, mails_without_dns },
+	{ "an idle client is told to go", NULL, idle_client, false },
+	{ "a command must be whole in time, however it drips", NULL, drips_a_command, false },
+	{ "a client that stops amidst the data is told to go, nothing is stored", NULL, stops_in_data, false },
+	{ "data that drip end with the session's length", NULL, drips_data, false },
+	{ "a busy session ends with its length too", NULL, never_pauses, false },
+	{ "a client that reads no replies is dropped", errors_never_end, never_reads, false },
+	{ "a delayed greeting comes when it should", greets_late, waits_for_greeting, false },
+	{ "a PROXY header that does not come is not waited for", wants_proxy, no_proxy_header, false },
+	{ "a dead DNS delays no greeting, and one mail by four seconds", has_dead_dns, mails_without_dns, false },
 	{ "connections beyond the limit get 421, and room is given back", takes_two, three_come, true },
-	{ "a stop tells idle clients at once and lets a mail in flight come in", NULL, stops_politely },
-	{ "a stop's deadline cuts who does not end", NULL, stops_at_last },
-	{ "9,000 idle clients, and one more is served", takes_many, many_idle },
+	{ "a stop tells idle clients at once and lets a mail in flight come in", NULL, stops_politely, true },
+	{ "a stop's deadline cuts who does not end", NULL, stops_at_last, true },
+	{ "9,000 idle clients, and one more is served", takes_many, many_idle, false },
 };
 
 static void
