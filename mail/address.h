@@ -18,7 +18,7 @@ struct address {
 enum {
 	/*
 	 * RFC 5321 4.5.3.1.1 has 64, but wants no limit where there need be none, and
-	 * VERP and SRS addresses in the wild are longer.  What is beyond judged by the next hop.
+	 * VERP and SRS addresses in the wild are longer; what is too long is for the next hop to say.
 	 */
 	ADDRESS_LOCAL_MAX_BYTES = 255,
 	ADDRESS_MAX_BYTES = ADDRESS_LOCAL_MAX_BYTES + 1 + 255,
