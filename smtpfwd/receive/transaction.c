@@ -81,6 +81,18 @@ refuse_rcpt(struct session *session, const struct recipient *rcpt, const struct 
 	return session_reply_error(session, reply);
 }
 
+/* RFC 5321 4.5.3.1.10; a client with a long list hears it a thousand times, the log once. */
+static int
+refuse_too_many(struct session *session, const struct recipient *rcpt, const char *why)
+{
+	const struct reply reply = REPLY(452, 4, 5, 3, "Too many recipients; send the rest in another transaction");
+
+	if (session->transaction->has_told_limit)
+		return session_reply(session, &reply);
+	session->transaction->has_told_limit = true;
+	return refuse_rcpt(session, rcpt, &reply, why);
+}
+
 int
 transaction_rcpt(struct session *session, const struct recipient *rcpt)
 {
@@ -97,15 +109,12 @@ transaction_rcpt(struct session *session, const struct recipient *rcpt)
 		return refuse_rcpt(session, rcpt,
 		    &REPLY(553, 5, 6, 7, "An internationalised address needs SMTPUTF8"), NULL);
 	if (envelope->n_recipients >= session->listener->settings.recipients_max)
-		return refuse_rcpt(session, rcpt,	/* RFC 5321 4.5.3.1.10 */
-		    &REPLY(452, 4, 5, 3, "Too many recipients; send the rest in another transaction"), NULL);
+		return refuse_too_many(session, rcpt, NULL);
 	inspect_recipient(session->listener->world->policy, &session->peer, envelope, &rcpt->address, &verdict);
 	if (verdict.action != ACTION_ACCEPT)
 		return refuse_rcpt(session, rcpt, &verdict.reply, verdict.reason);
 	if (!envelope_add_recipient(envelope, rcpt, &transaction->arena))
-		return refuse_rcpt(session, rcpt,
-		    &REPLY(452, 4, 5, 3, "Too many recipients; send the rest in another transaction"),
-		    "envelope's memory limit");
+		return refuse_too_many(session, rcpt, "envelope's memory limit");
 	return session_reply(session, &REPLY(250, 2, 1, 5, "Recipient ok"));
 }
 

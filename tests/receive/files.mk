@@ -27,3 +27,8 @@ tests_receive_test_time_LDADD = tests/receive/libstage.a tests/libexpect.a smtpf
 	smtpfwd/smtp/libsmtp.a policy/libpolicy.a mail/libmail.a smtpfwd/runtime/libruntime.a tests/sim/libsim.a \
 	base/libbase.a tests/libexpect.a $(OPENSSL_LIBS) $(IDN2_LIBS) -lm
 TESTS += tests/receive/test_time
+
+check_PROGRAMS += tests/receive/test_admit
+tests_receive_test_admit_SOURCES = %D%/test_admit.c
+tests_receive_test_admit_LDADD = tests/libexpect.a smtpfwd/receive/libreceive.a base/libbase.a
+TESTS += tests/receive/test_admit

@@ -190,6 +190,9 @@ static const struct talk tls_talks[] = {
 	{ "QUIT instead of a handshake fails it", with_tls, { GREETED, "CSTARTTLS", "S220", "CQUIT", "E", NULL } },
 };
 
+/* doc/proxy-protocol.txt 2.2 */
+#define V2_SIGNATURE	"\r\n\r\n\1\r\nQUIT\n"
+
 static const struct talk proxy_talks[] = {
 	{ "version 1: the client is who the header says", from_proxy, {
 		"RPROXY TCP4 192.0.2.9 198.51.100.1 40000 25\r\n", GREETED, MAIL, "Cx", "C.", "S250", "H[192.0.2.9]", "Dclient=192.0.2.9:40000",
@@ -197,6 +200,15 @@ static const struct talk proxy_talks[] = {
 	{ "a client's name must lead back to its address", from_proxy, {
 		"RPROXY TCP4 192.0.2.9 198.51.100.1 40000 25\r\n", GREETED, MAIL, "Cx", "C.", "S250", "Hfrom client.example.org ([192.0.2.9])",
 		NULL } },
+	{ "version 2, in binary", from_proxy, {
+		"R" V2_SIGNATURE "\x21\x11\1\x0c" "\xc0\1\x02\x09" "\xc6\x33\x64\x02" "\x9c\x40\1\x19", GREETED, MAIL, "Cx", "C.", "S250",
+		"H[192.0.2.9]", "Dclient=192.0.2.9:40000", NULL } },
+	{ "version 2 in pieces", from_proxy, {
+		"R" V2_SIGNATURE, "P2", "R\x21\x11\1", "P2", "R\x0c" "\xc0\1\x02\x09" "\xc6\x33\x64", "P2", "R\x02\x9c\x40\1\x19", GREETED,
+		"CQUIT", "S221", "E", "Dclient=192.0.2.9:40000", NULL } },
+	{ "version 2 LOCAL: the proxy speaks for itself, by its own rights", from_trusted_proxy, {
+		"R" V2_SIGNATURE "\x20\1\1\1", GREETED, "LXCLIENT", "CMAIL FROM:<a@example.org>", "S250", "CRCPT TO:<b@elsewhere.example>",
+		"S250", NULL } },
 	{ "a header in pieces", from_proxy, {
 		"RPROX", "P2", "RY TCP6 2001:db8::9 2001:db8::1 40000 ", "P2", "R25\r", "P2", "R\n", GREETED, MAIL, "Cx", "C.", "S250",
 		"H[IPv6:2001:db8::9]", NULL } },

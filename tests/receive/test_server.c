@@ -117,7 +117,8 @@ static const struct talk talks[] = {
 		"S552", "CMAIL FROM:<a@example.org> SIZE=-1", "S501", NULL } },
 	{ "recipients beyond the limit wait for another transaction", takes_two_recipients, {
 		GREETED, "LLIMITS RCPTMAX=2", "CMAIL FROM:<a@example.org>", "S250", "CRCPT TO:<1@example.com>", "S250",
-		"CRCPT TO:<2@example.com>", "S250", "CRCPT TO:<3@example.com>", "S452 4.5.3", "CDATA", "S354", "Cx", "C.",
+		"CRCPT TO:<2@example.com>", "S250", "CRCPT TO:<3@example.com>", "S452 4.5.3",
+		"CRCPT TO:<4@example.com>", "S452 4.5.3", "CDATA", "S354", "Cx", "C.",
 		"S250", "T1@example.com 2@example.com", NULL } },
 	{ "Received names no recipient of several", NULL, {
 		GREETED, "CMAIL FROM:<a@example.org>", "S250", "CRCPT TO:<1@example.com>", "S250", "CRCPT TO:<2@example.com>",
