@@ -7,7 +7,7 @@
 
 #include "tests/runtime/name_servers.h"
 
-static void
+static _Noreturn void
 fail(const char *why)
 {
 	printf("not ok 1 - the name servers run: %s\n1..1\n", why);
@@ -37,7 +37,6 @@ name_servers_start(struct name_servers *servers)
 	switch (fork()) {
 	case -1:
 		fail("no process");
-		break;
 	case 0:
 		dup2(to[0], 0);
 		dup2(from[1], 1);
