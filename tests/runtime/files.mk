@@ -33,12 +33,17 @@ tests_runtime_test_stream_sim_LDADD = tests/libexpect.a smtpfwd/runtime/librunti
 TESTS += tests/runtime/test_stream_sim
 
 # The resolver asks real name servers (nsd, and one in Python that fails as told).
-check_PROGRAMS += tests/runtime/test_resolver tests/runtime/test_resolver_dnssec tests/runtime/test_hosts
-tests_runtime_test_resolver_SOURCES = %D%/test_resolver.c %D%/name_servers.c %D%/name_servers.h
+runtime_name_servers = %D%/name_servers.c %D%/name_servers.h
+check_PROGRAMS += tests/runtime/test_resolver tests/runtime/test_resolver_faults
+check_PROGRAMS += tests/runtime/test_resolver_dnssec tests/runtime/test_hosts
+tests_runtime_test_resolver_SOURCES = %D%/test_resolver.c %D%/asking.c %D%/asking.h $(runtime_name_servers)
 tests_runtime_test_resolver_LDADD = $(runtime_test_libs) $(UNBOUND_LIBS)
-tests_runtime_test_resolver_dnssec_SOURCES = %D%/test_resolver_dnssec.c %D%/name_servers.c %D%/name_servers.h
+tests_runtime_test_resolver_faults_SOURCES = %D%/test_resolver_faults.c %D%/asking.c %D%/asking.h $(runtime_name_servers)
+tests_runtime_test_resolver_faults_LDADD = $(runtime_test_libs) $(UNBOUND_LIBS)
+tests_runtime_test_resolver_dnssec_SOURCES = %D%/test_resolver_dnssec.c $(runtime_name_servers)
 tests_runtime_test_resolver_dnssec_LDADD = $(runtime_test_libs) $(UNBOUND_LIBS)
 tests_runtime_test_hosts_SOURCES = %D%/test_hosts.c
 tests_runtime_test_hosts_LDADD = $(runtime_test_libs)
-TESTS += tests/runtime/test_resolver tests/runtime/test_resolver_dnssec tests/runtime/test_hosts
+TESTS += tests/runtime/test_resolver tests/runtime/test_resolver_faults
+TESTS += tests/runtime/test_resolver_dnssec tests/runtime/test_hosts
 EXTRA_DIST += %D%/name_servers.py

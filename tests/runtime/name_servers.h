@@ -19,7 +19,7 @@ struct name_servers {
 
 /* Ends the test program if they do not start: nothing can be said without them. */
 void	name_servers_start(struct name_servers *servers);
-void	name_servers_say(struct name_servers *servers, const char *what);	/* "down" or "up"; blocks */
+void	name_servers_say(struct name_servers *servers, const char *what);	/* "down" "up" "mute" "speak"; blocks */
 void	name_servers_stop(struct name_servers *servers);
 
 #endif

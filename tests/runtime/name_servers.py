@@ -3,8 +3,9 @@
 
 One is nsd, which knows the DNS better than we do; one is dnslib and answers wrongly,
 late or not at all.  Prints one line: nsd's port, the faulty one's port, the trust anchor's
-path, and that of an anchor that fits nothing.  Then each line "down" or "up" on standard input
-takes the faulty one away or brings it back, and is answered by a line.
+path, and that of an anchor that fits nothing.  Then each line on standard input is answered by a
+line: "down" and "up" take the faulty one away and bring it back, "mute" and "speak" let it hear
+all and say nothing, and end that.
 """
 import os
 import shutil
@@ -161,9 +162,11 @@ class Faulty:
     def __init__(self, port):
         self.port = port
         self.n_asked = {}
+        self.is_mute = False
         self.up()
 
     def up(self):
+        self.is_mute = False
         self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.udp.bind(("127.0.0.1", self.port))
         self.tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -196,7 +199,7 @@ class Faulty:
             reply.add_answer(RR(name, QTYPE.A, rdata=A("192.0.2.%d" % min(n, 255)), ttl=ttl))
             return reply.pack()
 
-        if label == "silent" or (label == "lost" and n == 1):
+        if self.is_mute or label == "silent" or (label == "lost" and n == 1):
             return None, 0
         if label == "late":
             return address(300), 0.4
@@ -267,6 +270,10 @@ def main():
         for line in sys.stdin:
             if line == "down\n":
                 faulty.down()
+            elif line == "mute\n":
+                faulty.is_mute = True
+            elif line == "speak\n":
+                faulty.is_mute = False
             elif line == "up\n":
                 faulty.up()
             print("done", flush=True)
