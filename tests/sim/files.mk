@@ -4,4 +4,4 @@ tests_sim_libsim_a_SOURCES = \
 	%D%/sim.h %D%/sim_world.h %D%/sim_poller.h %D%/sim_net.h %D%/sim_disk.h \
 	%D%/sim_world.c %D%/sim_clock.c %D%/sim_network.c %D%/sim_connect.c %D%/sim_crew.c \
 	%D%/sim_disk.c %D%/sim_durable.c %D%/sim_names.c %D%/sim_files.c %D%/sim_disk_handle.c \
-	%D%/sim_power.c %D%/sim_notes.c
+	%D%/sim_power.c %D%/sim_notes.c %D%/sim_log_sink.c

@@ -20,13 +20,13 @@ struct sim_call {			/* of sim_after */
 struct instant
 os_now(void)
 {
-	return (struct instant){ .ns = world()->now_ns };
+	return (struct instant){ .ns = sim_world()->now_ns };
 }
 
 struct timestamp
 os_wall_clock(void)
 {
-	return (struct timestamp){ .us = world()->sim->machine->wall_base_us + world()->now_ns / 1000 };
+	return (struct timestamp){ .us = sim_world()->sim->machine->wall_base_us + sim_world()->now_ns / 1000 };
 }
 
 void
@@ -38,9 +38,9 @@ sim_step_wall_clock(struct sim *sim, struct span by)
 /* --- what will happen --- */
 
 void
-due_at(struct sim_due *due, int64_t at_ns)
+sim_due_at(struct sim_due *due, int64_t at_ns)
 {
-	struct sim_process *p = world();
+	struct sim_process *p = sim_world();
 
 	if (at_ns < p->now_ns)
 		at_ns = p->now_ns;
@@ -51,10 +51,10 @@ due_at(struct sim_due *due, int64_t at_ns)
 }
 
 void
-due_drop(struct sim_due *due)
+sim_due_drop(struct sim_due *due)
 {
 	if (heap_has(&due->room))
-		heap_remove(&world()->due, &due->room);
+		heap_remove(&sim_world()->due, &due->room);
 }
 
 /* Lets happen what is due by now; the clock stands still meanwhile. */
@@ -72,9 +72,9 @@ happen_now(struct sim_process *p)
 }
 
 void
-clock_run_until(int64_t at_ns)
+sim_clock_run_until(int64_t at_ns)
 {
-	struct sim_process *p = world();
+	struct sim_process *p = sim_world();
 	struct heap_item *least;
 
 	while ((least = heap_least(&p->due)) != NULL && least->key <= at_ns) {
@@ -91,7 +91,7 @@ call_happens(struct sim_due *due)
 {
 	struct sim_call *c = HEAP_ITEM(&due->room, struct sim_call, due.room);
 
-	list_remove(&world()->calls, &c->link);
+	list_remove(&sim_world()->calls, &c->link);
 	c->call(c->arg);
 	mem_free(c);
 }
@@ -101,16 +101,16 @@ sim_after(struct sim *sim, struct span wait, void (*call)(void *arg), void *arg)
 {
 	struct sim_call *c = mem_new(sizeof(*c));
 
-	insist(sim->process == world());
+	insist(sim->process == sim_world());
 	c->due.happen = call_happens;
 	c->call = call;
 	c->arg = arg;
-	list_append(&world()->calls, &c->link);
-	due_at(&c->due, instant_after(os_now(), wait).ns);
+	list_append(&sim_world()->calls, &c->link);
+	sim_due_at(&c->due, instant_after(os_now(), wait).ns);
 }
 
 void
-calls_free(struct sim_process *p)
+sim_calls_free(struct sim_process *p)
 {
 	struct list_link *link;
 
@@ -132,9 +132,9 @@ os_poller_new(void)
 void
 os_poller_free(struct os_poller *poller)
 {
-	network_forget_poller(poller);
-	if (world()->signal_poller == poller)
-		world()->signal_poller = NULL;
+	sim_network_forget_poller(poller);
+	if (sim_world()->signal_poller == poller)
+		sim_world()->signal_poller = NULL;
 	mem_free(poller);
 }
 
@@ -147,10 +147,10 @@ os_poller_wake(struct os_poller *poller)
 int
 os_poller_wait(struct os_poller *poller, struct instant until, struct os_event *events_out, int max_events)
 {
-	struct sim_process *p = world();
+	struct sim_process *p = sim_world();
 
 	if (p->n_jobs_running != 0)
-		world_misused("a crew's job waits for events");
+		sim_world_misused("a crew's job waits for events");
 	for (;;) {
 		struct heap_item *least;
 		int64_t next = until.ns;
@@ -158,19 +158,19 @@ os_poller_wait(struct os_poller *poller, struct instant until, struct os_event *
 		int n;
 
 		happen_now(p);
-		n = network_collect(poller, events_out, max_events);
+		n = sim_network_collect(poller, events_out, max_events);
 		was_woken = poller->is_woken;
 		poller->is_woken = false;
 		if (n > 0 || was_woken || until.ns <= p->now_ns) {
 			if (++p->n_idle_waits > IDLE_WAITS_MAX)
-				world_misused("%d rounds of the loop and time has not moved: it spins", IDLE_WAITS_MAX);
+				sim_world_misused("%d rounds of the loop and time has not moved: it spins", IDLE_WAITS_MAX);
 			return n;
 		}
 		least = heap_least(&p->due);
 		if (least != NULL && least->key < next)
 			next = least->key;
 		if (next == INT64_MAX)
-			world_misused("all wait without a deadline, and nothing will ever happen");
+			sim_world_misused("all wait without a deadline, and nothing will ever happen");
 		p->now_ns = next;
 		p->n_idle_waits = 0;
 	}
@@ -183,20 +183,20 @@ os_signals_catch(struct os_poller *poller, const int *signals, int n_signals)
 {
 	for (int i = 0; i < n_signals; i++) {
 		insist(signals[i] > 0 && signals[i] < 64);
-		world()->signals_caught |= (uint64_t)1 << signals[i];
+		sim_world()->signals_caught |= (uint64_t)1 << signals[i];
 	}
-	world()->signal_poller = poller;
+	sim_world()->signal_poller = poller;
 	return 0;
 }
 
 void
 sim_signal(struct sim *sim, int signal)
 {
-	struct sim_process *p = world();
+	struct sim_process *p = sim_world();
 
 	insist(sim->process == p && signal > 0 && signal < 64);
 	if (!(p->signals_caught & (uint64_t)1 << signal))
-		world_misused("signal %d came and nobody catches it", signal);
+		sim_world_misused("signal %d came and nobody catches it", signal);
 	p->signals_pending |= (uint64_t)1 << signal;
 	if (p->signal_poller != NULL)
 		os_poller_wake(p->signal_poller);
@@ -205,7 +205,7 @@ sim_signal(struct sim *sim, int signal)
 int
 os_signal_take(void)
 {
-	struct sim_process *p = world();
+	struct sim_process *p = sim_world();
 
 	for (int i = 1; i < 64; i++)
 		if (p->signals_pending & (uint64_t)1 << i) {

@@ -21,7 +21,7 @@ enum {
 static struct sim_host_state *
 host_of(const struct ip *ip)
 {
-	LIST_EACH(link, &world()->hosts) {
+	LIST_EACH(link, &sim_world()->hosts) {
 		struct sim_host_state *host = LIST_ITEM(link, struct sim_host_state, link);
 
 		if (ip_eq(&host->ip, ip))
@@ -35,12 +35,12 @@ host_to_change(struct sim *sim, const struct ip *ip)
 {
 	struct sim_host_state *host = host_of(ip);
 
-	insist(sim->process == world());
+	insist(sim->process == sim_world());
 	if (host == NULL) {
 		host = mem_new(sizeof(*host));
 		host->ip = *ip;
 		host->latency_ns = -1;
-		list_append(&world()->hosts, &host->link);
+		list_append(&sim_world()->hosts, &host->link);
 	}
 	return host;
 }
@@ -66,7 +66,7 @@ state_of(const struct ip *ip)
 }
 
 bool
-network_stalls(const struct sim_socket *s)
+sim_network_stalls(const struct sim_socket *s)
 {
 	if (s->is_unix || s->state == SOCKET_CONNECTING)
 		return false;
@@ -74,10 +74,10 @@ network_stalls(const struct sim_socket *s)
 }
 
 int64_t
-network_latency_ns(const struct sim_socket *s)
+sim_network_latency_ns(const struct sim_socket *s)
 {
 	struct sim_host_state *here = host_of(&s->local.ip), *there = host_of(&s->remote.ip);
-	int64_t max_ns = world()->sim->options.latency_max.ns;
+	int64_t max_ns = sim_world()->sim->options.latency_max.ns;
 
 	if (s->is_unix)
 		return LOCAL_LATENCY_NS;
@@ -85,7 +85,7 @@ network_latency_ns(const struct sim_socket *s)
 		return there->latency_ns;
 	if (here != NULL && here->latency_ns >= 0)
 		return here->latency_ns;
-	return max_ns / 10 + (int64_t)world_dice(DICE_NETWORK, (uint64_t)(max_ns - max_ns / 10 + 1));
+	return max_ns / 10 + (int64_t)sim_world_dice(DICE_NETWORK, (uint64_t)(max_ns - max_ns / 10 + 1));
 }
 
 /* --- listeners --- */
@@ -101,7 +101,7 @@ ip_is_any(const struct ip *ip)
 static struct sim_socket *
 listener_at(const struct endpoint *at, bool is_clash)
 {
-	LIST_EACH(link, &world()->sockets) {
+	LIST_EACH(link, &sim_world()->sockets) {
 		struct sim_socket *s = LIST_ITEM(link, struct sim_socket, link);
 
 		if (s->state != SOCKET_LISTENS || s->is_closed || s->is_unix ||
@@ -116,17 +116,17 @@ listener_at(const struct endpoint *at, bool is_clash)
 static int
 socket_with_fd(enum sim_socket_state state)
 {
-	int fd = fd_new(FD_SOCKET);
+	int fd = sim_fd_new(FD_SOCKET);
 
 	if (fd >= 0)
-		fd_get(fd, FD_SOCKET)->socket = socket_new(state);
+		sim_fd_get(fd, FD_SOCKET)->socket = sim_socket_new(state);
 	return fd;
 }
 
 static uint16_t
 free_port(void)
 {
-	struct sim_process *p = world();
+	struct sim_process *p = sim_world();
 
 	if (++p->next_port > 60999)	/* Linux's range of ports for clients */
 		p->next_port = 32768;
@@ -145,19 +145,19 @@ os_listen(const struct endpoint *at, int backlog)
 	fd = socket_with_fd(SOCKET_LISTENS);
 	if (fd < 0)
 		return fd;
-	s = fd_get(fd, FD_SOCKET)->socket;
+	s = sim_fd_get(fd, FD_SOCKET)->socket;
 	s->local = *at;
 	if (at->port == 0)
 		s->local.port = free_port();
 	s->backlog = backlog;
-	world_trace("listen", "", s->local.port, backlog);
+	sim_world_trace("listen", "", s->local.port, backlog);
 	return fd;
 }
 
 static struct sim_socket *
 unix_listener_at(const char *path)
 {
-	LIST_EACH(link, &world()->sockets) {
+	LIST_EACH(link, &sim_world()->sockets) {
 		struct sim_socket *s = LIST_ITEM(link, struct sim_socket, link);
 
 		if (s->state == SOCKET_LISTENS && !s->is_closed && s->is_unix && strcmp(s->path, path) == 0)
@@ -179,7 +179,7 @@ os_listen_unix(const char *path, mode_t mode)
 	fd = socket_with_fd(SOCKET_LISTENS);
 	if (fd < 0)
 		return fd;
-	s = fd_get(fd, FD_SOCKET)->socket;
+	s = sim_fd_get(fd, FD_SOCKET)->socket;
 	s->is_unix = true;
 	s->backlog = 128;
 	strcpy(s->path, path);
@@ -187,7 +187,7 @@ os_listen_unix(const char *path, mode_t mode)
 }
 
 void
-listener_close(struct sim_socket *listener)
+sim_listener_close(struct sim_socket *listener)
 {
 	struct list_link *link;
 
@@ -197,29 +197,29 @@ listener_close(struct sim_socket *listener)
 
 		s->is_closed = true;
 		if (s->peer != NULL)
-			socket_send_segment(s->peer, SEGMENT_RESET, NULL, 0);
+			sim_socket_send_segment(s->peer, SEGMENT_RESET, NULL, 0);
 	}
 }
 
 int
 os_accept(int listener, struct endpoint *peer_out, struct endpoint *local_out)
 {
-	struct sim_socket *l = fd_get(listener, FD_SOCKET)->socket, *s;
+	struct sim_socket *l = sim_fd_get(listener, FD_SOCKET)->socket, *s;
 	int fd;
 
 	insist(l->state == SOCKET_LISTENS);
 	if (list_is_empty(&l->waiting))
 		return -EAGAIN;
-	fd = fd_new(FD_SOCKET);
+	fd = sim_fd_new(FD_SOCKET);
 	if (fd < 0)
 		return fd;
 	s = LIST_ITEM(list_take_first(&l->waiting), struct sim_socket, waiting_link);
-	fd_get(fd, FD_SOCKET)->socket = s;
+	sim_fd_get(fd, FD_SOCKET)->socket = s;
 	if (peer_out != NULL)
 		*peer_out = s->remote;
 	if (local_out != NULL)
 		*local_out = s->local;
-	world_trace("accept", "", s->remote.port, s->local.port);
+	sim_world_trace("accept", "", s->remote.port, s->local.port);
 	return fd;
 }
 
@@ -228,7 +228,7 @@ os_accept(int listener, struct endpoint *peer_out, struct endpoint *local_out)
 static void
 take_cut(struct sim_socket *client, struct sim_socket *server)
 {
-	LIST_EACH(link, &world()->cuts) {
+	LIST_EACH(link, &sim_world()->cuts) {
 		struct sim_cut *cut = LIST_ITEM(link, struct sim_cut, link);
 
 		if (!endpoint_eq(&cut->to, &server->local))
@@ -237,7 +237,7 @@ take_cut(struct sim_socket *client, struct sim_socket *server)
 			server->cut_after = cut->n_bytes;
 		else
 			client->cut_after = cut->n_bytes;
-		list_remove(&world()->cuts, link);
+		list_remove(&sim_world()->cuts, link);
 		mem_free(cut);
 		return;
 	}
@@ -246,7 +246,7 @@ take_cut(struct sim_socket *client, struct sim_socket *server)
 static void
 join(struct sim_socket *client, struct sim_socket *listener)
 {
-	struct sim_socket *server = socket_new(SOCKET_OPEN);
+	struct sim_socket *server = sim_socket_new(SOCKET_OPEN);
 
 	server->is_unix = listener->is_unix;
 	server->local = client->remote;
@@ -255,11 +255,11 @@ join(struct sim_socket *client, struct sim_socket *listener)
 	server->peer = client;
 	client->peer = server;
 	client->state = SOCKET_OPEN;
-	client->latest_ns = world()->now_ns;	/* it was the time to give up */
+	client->latest_ns = sim_world()->now_ns;	/* it was the time to give up */
 	take_cut(client, server);
 	list_append(&listener->waiting, &server->waiting_link);
-	socket_changed(listener);
-	socket_changed(client);
+	sim_socket_changed(listener);
+	sim_socket_changed(client);
 }
 
 /* What becomes of a request to connect; it may have to wait longer. */
@@ -272,26 +272,26 @@ request_arrives(struct sim_due *due)
 
 	if (state_of(&s->local.ip) != SIM_HOST_UP)
 		state = SIM_HOST_SILENT;
-	s->arrival.happen = network_arrival;
+	s->arrival.happen = sim_network_arrival;
 	if (state == SIM_HOST_UNREACHABLE) {
-		socket_breaks(s, EHOSTUNREACH);
+		sim_socket_breaks(s, EHOSTUNREACH);
 		return;
 	}
 	listener = listener_at(&s->remote, false);
 	if (state == SIM_HOST_UP && listener == NULL) {
-		socket_breaks(s, ECONNREFUSED);
+		sim_socket_breaks(s, ECONNREFUSED);
 		return;
 	}
 	if (state == SIM_HOST_UP && (int)listener->waiting.n <= listener->backlog) {
 		join(s, listener);
 		return;
 	}
-	if (world()->now_ns >= s->latest_ns) {
-		socket_breaks(s, ETIMEDOUT);
+	if (sim_world()->now_ns >= s->latest_ns) {
+		sim_socket_breaks(s, ETIMEDOUT);
 		return;
 	}
 	s->arrival.happen = request_arrives;
-	due_at(due, world()->now_ns + SYN_AGAIN_NS);
+	sim_due_at(due, sim_world()->now_ns + SYN_AGAIN_NS);
 }
 
 static struct ip
@@ -319,7 +319,7 @@ os_connect(const struct endpoint *to, const struct endpoint *from)
 	fd = socket_with_fd(SOCKET_CONNECTING);
 	if (fd < 0)
 		return fd;
-	s = fd_get(fd, FD_SOCKET)->socket;
+	s = sim_fd_get(fd, FD_SOCKET)->socket;
 	s->remote = *to;
 	if (from != NULL)
 		s->local = *from;
@@ -327,17 +327,17 @@ os_connect(const struct endpoint *to, const struct endpoint *from)
 		s->local.ip = own_ip(&to->ip);
 	if (s->local.port == 0)
 		s->local.port = free_port();
-	s->latest_ns = world()->now_ns + (int64_t)CONNECT_TIMEOUT_S * CONNECT_TIMEOUT_NS_PER_S;
+	s->latest_ns = sim_world()->now_ns + (int64_t)CONNECT_TIMEOUT_S * CONNECT_TIMEOUT_NS_PER_S;
 	s->arrival.happen = request_arrives;
-	due_at(&s->arrival, world()->now_ns + 2 * network_latency_ns(s));
-	world_trace("connect", "", s->remote.port, s->local.port);
+	sim_due_at(&s->arrival, sim_world()->now_ns + 2 * sim_network_latency_ns(s));
+	sim_world_trace("connect", "", s->remote.port, s->local.port);
 	return fd;
 }
 
 int
 os_connect_result(int socket)
 {
-	struct sim_socket *s = fd_get(socket, FD_SOCKET)->socket;
+	struct sim_socket *s = sim_fd_get(socket, FD_SOCKET)->socket;
 	int error = s->error;
 
 	if (s->state == SOCKET_CONNECTING)
@@ -352,13 +352,13 @@ sim_connect_unix(struct sim *sim, const char *path, uint32_t uid)
 	struct sim_socket *listener = unix_listener_at(path), *s;
 	int fd;
 
-	insist(sim->process == world());
+	insist(sim->process == sim_world());
 	if (listener == NULL)
 		return -ECONNREFUSED;
 	fd = socket_with_fd(SOCKET_CONNECTING);
 	if (fd < 0)
 		return fd;
-	s = fd_get(fd, FD_SOCKET)->socket;
+	s = sim_fd_get(fd, FD_SOCKET)->socket;
 	s->is_unix = true;
 	s->peer_uid = uid;
 	join(s, listener);
@@ -368,14 +368,14 @@ sim_connect_unix(struct sim *sim, const char *path, uint32_t uid)
 int
 os_local_endpoint(int socket, struct endpoint *local_out)
 {
-	*local_out = fd_get(socket, FD_SOCKET)->socket->local;
+	*local_out = sim_fd_get(socket, FD_SOCKET)->socket->local;
 	return 0;
 }
 
 int
 os_peer_uid(int socket, uid_t *uid_out)
 {
-	struct sim_socket *s = fd_get(socket, FD_SOCKET)->socket;
+	struct sim_socket *s = sim_fd_get(socket, FD_SOCKET)->socket;
 
 	if (!s->is_unix)
 		return -EOPNOTSUPP;
@@ -396,14 +396,14 @@ sim_net_cut(struct sim *sim, const struct endpoint *end)
 {
 	int n = 0;
 
-	insist(sim->process == world());
-	LIST_EACH(link, &world()->sockets) {
+	insist(sim->process == sim_world());
+	LIST_EACH(link, &sim_world()->sockets) {
 		struct sim_socket *s = LIST_ITEM(link, struct sim_socket, link), *peer = s->peer;
 
 		if (s->is_unix || s->state != SOCKET_OPEN || peer == NULL || !is_end(end, &s->local))
 			continue;
-		socket_breaks(s, ECONNRESET);
-		socket_breaks(peer, ECONNRESET);
+		sim_socket_breaks(s, ECONNRESET);
+		sim_socket_breaks(peer, ECONNRESET);
 		n++;
 	}
 	return n;
@@ -414,9 +414,9 @@ sim_net_cut_after(struct sim *sim, const struct endpoint *to, int64_t n_bytes, b
 {
 	struct sim_cut *cut = mem_new(sizeof(*cut));
 
-	insist(sim->process == world() && n_bytes >= 0);
+	insist(sim->process == sim_world() && n_bytes >= 0);
 	*cut = (struct sim_cut){ .to = *to, .n_bytes = n_bytes, .is_from_connecting_side = from_connecting_side };
-	list_append(&world()->cuts, &cut->link);
+	list_append(&sim_world()->cuts, &cut->link);
 }
 
 int
@@ -424,8 +424,8 @@ sim_net_n_connections(struct sim *sim, const struct endpoint *to)
 {
 	int n = 0;
 
-	insist(sim->process == world());
-	LIST_EACH(link, &world()->sockets) {
+	insist(sim->process == sim_world());
+	LIST_EACH(link, &sim_world()->sockets) {
 		struct sim_socket *s = LIST_ITEM(link, struct sim_socket, link);
 
 		if (!s->is_unix && !s->is_closed && (s->state == SOCKET_OPEN || s->state == SOCKET_CONNECTING) &&

@@ -37,14 +37,14 @@ os_crew_new(struct os_poller *poller, int n_threads)
 	crew->free_at_ns = mem_new_array((size_t)n_threads, sizeof(crew->free_at_ns[0]));
 	list_init(&crew->turns);
 	crew->done_end = &crew->done;
-	list_append(&world()->crews, &crew->link);
+	list_append(&sim_world()->crews, &crew->link);
 	return crew;
 }
 
 static int64_t
 some_time(void)
 {
-	return 1 + (int64_t)world_dice(DICE_JOBS, (uint64_t)world()->sim->options.job_max.ns / 2);
+	return 1 + (int64_t)sim_world_dice(DICE_JOBS, (uint64_t)sim_world()->sim->options.job_max.ns / 2);
 }
 
 /* Happens twice: when the job runs, and when it is done. */
@@ -53,31 +53,32 @@ turn_happens(struct sim_due *due)
 {
 	struct turn *turn = HEAP_ITEM(&due->room, struct turn, due.room);
 	struct os_crew *crew = turn->crew;
-	struct sim_process *p = world();
+	struct sim_process *p = sim_world();
 
 	if (!turn->has_run) {
 		turn->has_run = true;
-		world_call("job starts", "", 0, 0);
+		sim_world_call("job starts", "", 0, 0);
 		p->n_jobs_running++;
 		turn->job->run(turn->job);
 		p->n_jobs_running--;
-		due_at(due, turn->ends_ns);
+		sim_due_at(due, turn->ends_ns);
 		return;
 	}
-	world_call("job is done", "", 0, 0);
+	sim_world_call("job is done", "", 0, 0);
 	turn->job->next = NULL;
 	*crew->done_end = turn->job;
 	crew->done_end = &turn->job->next;
 	list_remove(&crew->turns, &turn->link);
 	mem_free(turn);
-	os_poller_wake(crew->poller);
+	if (crew->poller != NULL)
+		os_poller_wake(crew->poller);
 }
 
 void
 os_crew_submit(struct os_crew *crew, struct os_job *job)
 {
 	struct turn *turn = mem_new(sizeof(*turn));
-	int64_t now_ns = world()->now_ns, starts_ns, *free_at_ns = &crew->free_at_ns[0];
+	int64_t now_ns = sim_world()->now_ns, starts_ns, *free_at_ns = &crew->free_at_ns[0];
 
 	for (int i = 1; i < crew->n_threads; i++)
 		if (crew->free_at_ns[i] < *free_at_ns)
@@ -88,8 +89,8 @@ os_crew_submit(struct os_crew *crew, struct os_job *job)
 	turn->crew = crew;
 	turn->job = job;
 	list_append(&crew->turns, &turn->link);
-	world_trace("submit", "", starts_ns, turn->ends_ns);
-	due_at(&turn->due, starts_ns);
+	sim_world_trace("submit", "", starts_ns, turn->ends_ns);
+	sim_due_at(&turn->due, starts_ns);
 }
 
 struct os_job *
@@ -109,7 +110,7 @@ crew_drop(struct os_crew *crew)
 
 	while ((link = list_take_first(&crew->turns)) != NULL)
 		mem_free(LIST_ITEM(link, struct turn, link));
-	list_remove(&world()->crews, &crew->link);
+	list_remove(&sim_world()->crews, &crew->link);
 	mem_free(crew->free_at_ns);
 	mem_free(crew);
 }
@@ -119,19 +120,19 @@ os_crew_free(struct os_crew *crew)
 {
 	int64_t end_ns = 0;
 
-	if (world()->n_jobs_running != 0)
-		world_misused("a crew's job frees a crew");
+	if (sim_world()->n_jobs_running != 0)
+		sim_world_misused("a crew's job frees a crew");
 	for (int i = 0; i < crew->n_threads; i++)
 		if (crew->free_at_ns[i] > end_ns)
 			end_ns = crew->free_at_ns[i];
 	if (!list_is_empty(&crew->turns))
-		clock_run_until(end_ns);
+		sim_clock_run_until(end_ns);
 	insist(list_is_empty(&crew->turns));
 	crew_drop(crew);
 }
 
 void
-crews_free(struct sim_process *p)
+sim_crews_free(struct sim_process *p)
 {
 	while (!list_is_empty(&p->crews))
 		crew_drop(LIST_ITEM(list_first(&p->crews), struct os_crew, link));

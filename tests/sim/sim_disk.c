@@ -8,7 +8,7 @@
 #include "tests/sim/sim_disk.h"
 
 void
-disk_init(struct sim_disk *disk, int64_t total_bytes)
+volume_init(struct sim_disk *disk, int64_t total_bytes)
 {
 	disk->total_bytes = total_bytes;
 	disk->n_touched = 1;			/* page 0 stands for none */
@@ -18,7 +18,7 @@ disk_init(struct sim_disk *disk, int64_t total_bytes)
 }
 
 uint32_t
-disk_new_page(struct sim_disk *disk, uint32_t like)
+volume_new_page(struct sim_disk *disk, uint32_t like)
 {
 	uint32_t page = disk->first_free;
 
@@ -37,7 +37,7 @@ disk_new_page(struct sim_disk *disk, uint32_t like)
 }
 
 void
-disk_free_page(struct sim_disk *disk, uint32_t page)
+volume_free_page(struct sim_disk *disk, uint32_t page)
 {
 	if (page == 0)
 		return;
@@ -46,7 +46,7 @@ disk_free_page(struct sim_disk *disk, uint32_t page)
 }
 
 int
-disk_new_inode(struct sim_disk *disk, bool is_dir)
+volume_new_inode(struct sim_disk *disk, bool is_dir)
 {
 	for (int i = 1; i < SIM_N_INODES; i++)
 		if (!disk->inodes[i].is_used) {
@@ -64,13 +64,13 @@ free_versions(struct sim_disk *disk, struct sim_inode *f, uint32_t index)
 
 	for (uint32_t page = f->newest[index]; page != 0; page = older) {
 		older = disk->versions[page].older;
-		disk_free_page(disk, page);
+		volume_free_page(disk, page);
 	}
 	f->newest[index] = 0;
 }
 
 void
-disk_free_inode(struct sim_disk *disk, int inode)
+volume_free_inode(struct sim_disk *disk, int inode)
 {
 	struct sim_inode *f = &disk->inodes[inode];
 
@@ -78,7 +78,7 @@ disk_free_inode(struct sim_disk *disk, int inode)
 		if (f->flags[i] == 0 && f->durable[i] == 0 && f->newest[i] == 0)
 			continue;
 		free_versions(disk, f, i);
-		disk_free_page(disk, f->durable[i]);
+		volume_free_page(disk, f->durable[i]);
 		if (f->flags[i] & PAGE_CLAIMED)
 			disk->used_bytes -= SIM_PAGE_BYTES;
 		f->durable[i] = 0;
@@ -128,7 +128,7 @@ version_for_write(struct sim_disk *disk, struct sim_inode *f, uint32_t index)
 		disk->versions[newest].write = f->n_writes;
 		return disk->pages[newest];
 	}
-	page = disk_new_page(disk, newest != 0 ? newest : f->durable[index]);
+	page = volume_new_page(disk, newest != 0 ? newest : f->durable[index]);
 	disk->versions[page] = (struct sim_version){ .older = newest, .write = f->n_writes };
 	f->newest[index] = page;
 	return disk->pages[page];
@@ -144,7 +144,7 @@ set_bytes(struct sim_inode *f, int64_t n_bytes)
 }
 
 ssize_t
-disk_get(const struct sim_disk *disk, int inode, void *room, size_t n_bytes, int64_t offset)
+volume_read(const struct sim_disk *disk, int inode, void *room, size_t n_bytes, int64_t offset)
 {
 	const struct sim_inode *f = &disk->inodes[inode];
 	size_t done = 0;
@@ -170,7 +170,7 @@ disk_get(const struct sim_disk *disk, int inode, void *room, size_t n_bytes, int
 }
 
 ssize_t
-disk_put(struct sim_disk *disk, int inode, const char *bytes, size_t n_bytes, int64_t offset)
+volume_write(struct sim_disk *disk, int inode, const char *bytes, size_t n_bytes, int64_t offset)
 {
 	struct sim_inode *f = &disk->inodes[inode];
 	size_t done = 0;
@@ -199,7 +199,7 @@ disk_put(struct sim_disk *disk, int inode, const char *bytes, size_t n_bytes, in
 }
 
 int
-disk_resize(struct sim_disk *disk, int inode, int64_t n_bytes)
+volume_resize(struct sim_disk *disk, int inode, int64_t n_bytes)
 {
 	struct sim_inode *f = &disk->inodes[inode];
 	uint32_t first = (uint32_t)(n_bytes / SIM_PAGE_BYTES);
@@ -221,7 +221,7 @@ disk_resize(struct sim_disk *disk, int inode, int64_t n_bytes)
 }
 
 int
-disk_claim(struct sim_disk *disk, int inode, int64_t n_bytes)
+volume_claim(struct sim_disk *disk, int inode, int64_t n_bytes)
 {
 	struct sim_inode *f = &disk->inodes[inode];
 	uint32_t n_pages = (uint32_t)((n_bytes + SIM_PAGE_BYTES - 1) / SIM_PAGE_BYTES);

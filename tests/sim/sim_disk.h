@@ -93,30 +93,30 @@ struct sim_loss {
 };
 
 /* --- sim_disk.c: what is in files --- */
-void	 disk_init(struct sim_disk *disk, int64_t total_bytes);
-int	 disk_new_inode(struct sim_disk *disk, bool is_dir);	/* or -ENOSPC */
-void	 disk_free_inode(struct sim_disk *disk, int inode);
-ssize_t	 disk_get(const struct sim_disk *disk, int inode, void *room, size_t n_bytes, int64_t offset);
+void	 volume_init(struct sim_disk *disk, int64_t total_bytes);
+int	 volume_new_inode(struct sim_disk *disk, bool is_dir);	/* or -ENOSPC */
+void	 volume_free_inode(struct sim_disk *disk, int inode);
+ssize_t	 volume_read(const struct sim_disk *disk, int inode, void *room, size_t n_bytes, int64_t offset);
 /* Takes what fits; -ENOSPC when nothing does, -EFBIG.  One write, however many pages. */
-ssize_t	 disk_put(struct sim_disk *disk, int inode, const char *bytes, size_t n_bytes, int64_t offset);
-int	 disk_resize(struct sim_disk *disk, int inode, int64_t n_bytes);
-int	 disk_claim(struct sim_disk *disk, int inode, int64_t n_bytes);	/* room for it all, or -ENOSPC and nothing */
+ssize_t	 volume_write(struct sim_disk *disk, int inode, const char *bytes, size_t n_bytes, int64_t offset);
+int	 volume_resize(struct sim_disk *disk, int inode, int64_t n_bytes);
+int	 volume_claim(struct sim_disk *disk, int inode, int64_t n_bytes);	/* room for it all, or -ENOSPC and nothing */
 
 /* --- sim_durable.c: what stays --- */
-void	 disk_sync(struct sim_disk *disk, int inode);
+void	 volume_sync(struct sim_disk *disk, int inode);
 /* A sync that failed: some of it got there; the rest is clean in memory and never will. */
-void	 disk_sync_fails(struct sim_disk *disk, int inode, uint64_t *dice);
-void	 disk_lose(struct sim_disk *disk, int inode, struct sim_loss *loss);
-uint32_t	disk_new_page(struct sim_disk *disk, uint32_t like);	/* like 0: zeros */
-void	 disk_free_page(struct sim_disk *disk, uint32_t page);
+void	 volume_sync_fails(struct sim_disk *disk, int inode, uint64_t *dice);
+void	 volume_lose(struct sim_disk *disk, int inode, struct sim_loss *loss);
+uint32_t	volume_new_page(struct sim_disk *disk, uint32_t like);	/* like 0: zeros */
+void	 volume_free_page(struct sim_disk *disk, uint32_t page);
 
 /* --- sim_names.c --- */
-int	 disk_find(const struct sim_disk *disk, const char *path);	/* inode or -ENOENT */
-void	 disk_set_name(struct sim_disk *disk, const char *path, int inode, const char *gone);	/* today's; gone: or NULL */
-void	 disk_sync_names(struct sim_disk *disk, const char *directory);
-void	 disk_lose_names(struct sim_disk *disk, struct sim_loss *loss);
-bool	 disk_has_parent(const struct sim_disk *disk, const char *path);
-bool	 path_is_in(const char *path, const char *directory);		/* directly */
-void	 disk_forget_unnamed(struct sim_disk *disk);	/* inodes without name and descriptor */
+int	 volume_find(const struct sim_disk *disk, const char *path);	/* inode or -ENOENT */
+void	 volume_set_name(struct sim_disk *disk, const char *path, int inode, const char *gone);	/* today's; gone: or NULL */
+void	 volume_sync_names(struct sim_disk *disk, const char *directory);
+void	 volume_lose_names(struct sim_disk *disk, struct sim_loss *loss);
+bool	 volume_has_parent(const struct sim_disk *disk, const char *path);
+bool	 sim_path_is_in(const char *path, const char *directory);		/* directly */
+void	 volume_forget_unnamed(struct sim_disk *disk);	/* inodes without name and descriptor */
 
 #endif

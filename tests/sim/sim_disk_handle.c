@@ -35,7 +35,7 @@ void
 sim_disk_flip(struct sim *sim, const char *path, int64_t offset)
 {
 	struct sim_disk *disk = &sim->machine->disk;
-	int inode = disk_find(disk, path);
+	int inode = volume_find(disk, path);
 	struct sim_inode *f;
 	uint32_t index = (uint32_t)(offset / SIM_PAGE_BYTES);
 
@@ -43,7 +43,7 @@ sim_disk_flip(struct sim *sim, const char *path, int64_t offset)
 	f = &disk->inodes[inode];
 	insist(offset >= 0 && offset < f->bytes);
 	if (f->durable[index] == 0)
-		f->durable[index] = disk_new_page(disk, 0);
+		f->durable[index] = volume_new_page(disk, 0);
 	disk->pages[f->durable[index]][offset % SIM_PAGE_BYTES] ^= 4;
 	for (uint32_t page = f->newest[index]; page != 0; page = disk->versions[page].older)
 		disk->pages[page][offset % SIM_PAGE_BYTES] ^= 4;
@@ -63,12 +63,12 @@ sim_disk_make_dir(struct sim *sim, const char *path)
 		end = strchr(start + 1, '/') != NULL ? strchr(start + 1, '/') : start + strlen(start);
 		memcpy(part, path, (size_t)(end - path));
 		part[end - path] = '\0';
-		if (disk_find(disk, part) >= 0)
+		if (volume_find(disk, part) >= 0)
 			continue;
-		inode = disk_new_inode(disk, true);
+		inode = volume_new_inode(disk, true);
 		insist(inode > 0);
-		disk_set_name(disk, part, inode, NULL);
+		volume_set_name(disk, part, inode, NULL);
 		part[start == path ? 1 : start - path] = '\0';	/* its directory */
-		disk_sync_names(disk, part);
+		volume_sync_names(disk, part);
 	}
 }

@@ -26,21 +26,21 @@ free_other_versions(struct sim_disk *disk, uint32_t newest, uint32_t keep)
 	for (uint32_t page = newest; page != 0; page = older) {
 		older = disk->versions[page].older;
 		if (page != keep)
-			disk_free_page(disk, page);
+			volume_free_page(disk, page);
 	}
 }
 
 static void
 make_durable(struct sim_disk *disk, struct sim_inode *f, uint32_t index, uint32_t page)
 {
-	disk_free_page(disk, f->durable[index]);
+	volume_free_page(disk, f->durable[index]);
 	f->durable[index] = page;
 	if (page != 0)
 		disk->versions[page] = (struct sim_version){ 0 };
 }
 
 void
-disk_sync(struct sim_disk *disk, int inode)
+volume_sync(struct sim_disk *disk, int inode)
 {
 	struct sim_inode *f = &disk->inodes[inode];
 
@@ -79,10 +79,10 @@ write_is_kept(const struct cut *cut, uint32_t write, int64_t sector)
 	case SIM_RULE_TORN:
 		return write <= cut->last_write || (write == cut->last_write + 1 && sector < cut->torn_at);
 	case SIM_RULE_REORDERED:
-		return dice_roll(&state) % 2 == 0;
+		return sim_dice_roll(&state) % 2 == 0;
 	case SIM_RULE_SCRAMBLED:
 		state ^= (uint64_t)sector * 0x9e3779b97f4a7c15;
-		return dice_roll(&state) % 2 == 0;
+		return sim_dice_roll(&state) % 2 == 0;
 	case SIM_RULE_BY_SEED:
 		break;
 	}
@@ -104,14 +104,14 @@ sector_to_tear_at(const struct sim_disk *disk, const struct sim_inode *f, uint32
 				low = first < low ? first : low;
 				high = first + SECTORS_PER_PAGE > high ? first + SECTORS_PER_PAGE : high;
 			}
-	return low > high ? 0 : low + (int64_t)(dice_roll(dice) % (uint64_t)(high - low));
+	return low > high ? 0 : low + (int64_t)(sim_dice_roll(dice) % (uint64_t)(high - low));
 }
 
 /* The page as the cut leaves it on the disk; a new one, or 0 for a hole. */
 static uint32_t
 page_after_cut(struct sim_disk *disk, const struct sim_inode *f, uint32_t index, const struct cut *cut)
 {
-	uint32_t result = f->durable[index] != 0 || f->newest[index] != 0 ? disk_new_page(disk, f->durable[index]) : 0;
+	uint32_t result = f->durable[index] != 0 || f->newest[index] != 0 ? volume_new_page(disk, f->durable[index]) : 0;
 
 	for (int s = 0; result != 0 && s < SECTORS_PER_PAGE; s++) {
 		int64_t sector = (int64_t)index * SECTORS_PER_PAGE + s;
@@ -130,7 +130,7 @@ static int64_t
 bytes_after_cut(const struct sim_inode *f, const struct cut *cut, uint64_t *dice)
 {
 	int64_t bytes = f->durable_bytes;
-	uint64_t which = dice_roll(dice) % (f->n_sizes + 1);
+	uint64_t which = sim_dice_roll(dice) % (f->n_sizes + 1);
 
 	switch (cut->rule) {
 	case SIM_RULE_KEPT:
@@ -155,17 +155,17 @@ bytes_after_cut(const struct sim_inode *f, const struct cut *cut, uint64_t *dice
 static struct cut
 cut_of(const struct sim_disk *disk, const struct sim_inode *f, enum sim_rule rule, uint64_t *dice)
 {
-	struct cut cut = { .rule = rule, .salt = dice_roll(dice) };
+	struct cut cut = { .rule = rule, .salt = sim_dice_roll(dice) };
 
 	if (rule == SIM_RULE_TORN) {
-		cut.last_write = (uint32_t)(dice_roll(dice) % (f->n_writes + 1));
+		cut.last_write = (uint32_t)(sim_dice_roll(dice) % (f->n_writes + 1));
 		cut.torn_at = sector_to_tear_at(disk, f, cut.last_write + 1, dice);
 	}
 	return cut;
 }
 
 void
-disk_sync_fails(struct sim_disk *disk, int inode, uint64_t *dice)
+volume_sync_fails(struct sim_disk *disk, int inode, uint64_t *dice)
 {
 	struct sim_inode *f = &disk->inodes[inode];
 	struct cut cut = cut_of(disk, f, SIM_RULE_SCRAMBLED, dice);
@@ -182,7 +182,7 @@ disk_sync_fails(struct sim_disk *disk, int inode, uint64_t *dice)
 }
 
 void
-disk_lose(struct sim_disk *disk, int inode, struct sim_loss *loss)
+volume_lose(struct sim_disk *disk, int inode, struct sim_loss *loss)
 {
 	struct sim_inode *f = &disk->inodes[inode];
 	struct cut cut = cut_of(disk, f, loss->rule, &loss->dice);

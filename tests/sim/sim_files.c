@@ -17,7 +17,7 @@ struct fiber	*fiber_self(void) __attribute__((weak));
 static struct sim_disk *
 disk_here(void)
 {
-	return &world()->sim->machine->disk;
+	return &sim_world()->sim->machine->disk;
 }
 
 /* Counts the call and says whether it is to fail: 0 or -errno. */
@@ -27,14 +27,14 @@ begin(enum sim_disk_call call, const char *name)
 	struct sim_disk *disk = disk_here();
 	struct sim_disk_fault *fault = &disk->faults[call];
 
-	if (!world()->sim->options.may_block && world()->n_jobs_running == 0 && fiber_self != NULL && fiber_self() != NULL)
-		world_misused("%s blocks, and a fiber called it outside of a crew's job", name);
+	if (!sim_world()->sim->options.may_block && sim_world()->n_jobs_running == 0 && fiber_self != NULL && fiber_self() != NULL)
+		sim_world_misused("%s blocks, and a fiber called it outside of a crew's job", name);
 	disk->n_calls[call]++;
 	if (fault->wait == 0 || --fault->wait > 0)
 		return 0;
 	if (--fault->n_left > 0)
 		fault->wait = 1;
-	world_trace("disk fault", name, fault->error, 0);
+	sim_world_trace("disk fault", name, fault->error, 0);
 	return -fault->error;
 }
 
@@ -63,12 +63,12 @@ clean_path(const char *path, char out[SIM_PATH_MAX_BYTES])
 static int
 open_inode(int inode, enum os_open_how how)
 {
-	int fd = fd_new(FD_FILE);
+	int fd = sim_fd_new(FD_FILE);
 
 	if (fd < 0)
 		return fd;
-	fd_get(fd, FD_FILE)->inode = inode;
-	fd_get(fd, FD_FILE)->may_write = how != OS_OPEN_READ;
+	sim_fd_get(fd, FD_FILE)->inode = inode;
+	sim_fd_get(fd, FD_FILE)->may_write = how != OS_OPEN_READ;
 	return fd;
 }
 
@@ -83,44 +83,44 @@ os_open(const char *path, enum os_open_how how)
 		fault = clean_path(path, clean);
 	if (fault != 0)
 		return fault;
-	inode = disk_find(disk, clean);
+	inode = volume_find(disk, clean);
 	if (inode >= 0) {
-		world_trace("open", clean, how, 0);
+		sim_world_trace("open", clean, how, 0);
 		if (how == OS_OPEN_CREATE)
 			return -EEXIST;
 		return disk->inodes[inode].is_dir ? -EISDIR : open_inode(inode, how);
 	}
-	if (how == OS_OPEN_READ || how == OS_OPEN_WRITE || !disk_has_parent(disk, clean))
+	if (how == OS_OPEN_READ || how == OS_OPEN_WRITE || !volume_has_parent(disk, clean))
 		return -ENOENT;
-	world_call("create", clean, how, 0);
-	if ((inode = disk_new_inode(disk, false)) < 0)
+	sim_world_call("create", clean, how, 0);
+	if ((inode = volume_new_inode(disk, false)) < 0)
 		return inode;
-	disk_set_name(disk, clean, inode, NULL);
+	volume_set_name(disk, clean, inode, NULL);
 	return open_inode(inode, how);
 }
 
 ssize_t
 os_pread(int fd, void *room, size_t n_bytes, int64_t offset)
 {
-	struct sim_fd *f = fd_get(fd, FD_FILE);
+	struct sim_fd *f = sim_fd_get(fd, FD_FILE);
 	int fault = begin(SIM_READ, "os_pread");
 
-	world_trace("pread", "", (int64_t)n_bytes, offset);
-	return fault != 0 ? fault : disk_get(disk_here(), f->inode, room, n_bytes, offset);
+	sim_world_trace("pread", "", (int64_t)n_bytes, offset);
+	return fault != 0 ? fault : volume_read(disk_here(), f->inode, room, n_bytes, offset);
 }
 
 ssize_t
 os_pread_cached(int fd, void *room, size_t n_bytes, int64_t offset)
 {
-	struct sim_fd *f = fd_get(fd, FD_FILE);
-	bool is_cached = !world_dice_percent(DICE_DISK, world()->sim->options.uncached_percent);
+	struct sim_fd *f = sim_fd_get(fd, FD_FILE);
+	bool is_cached = !sim_world_dice_percent(DICE_DISK, sim_world()->sim->options.uncached_percent);
 
-	world_trace("pread_cached", "", (int64_t)n_bytes, is_cached ? offset : -EAGAIN);
+	sim_world_trace("pread_cached", "", (int64_t)n_bytes, is_cached ? offset : -EAGAIN);
 	if (!is_cached)
 		return -EAGAIN;
-	if (n_bytes > SIM_PAGE_BYTES && world_dice_percent(DICE_DISK, world()->sim->options.uncached_percent))
+	if (n_bytes > SIM_PAGE_BYTES && sim_world_dice_percent(DICE_DISK, sim_world()->sim->options.uncached_percent))
 		n_bytes -= (size_t)(offset + (int64_t)n_bytes) % SIM_PAGE_BYTES;	/* the last page is not there */
-	return disk_get(disk_here(), f->inode, room, n_bytes, offset);
+	return volume_read(disk_here(), f->inode, room, n_bytes, offset);
 }
 
 /* Gathers what is written, no more than is taken in one call. */
@@ -143,32 +143,32 @@ ssize_t
 os_pwritev(int fd, const struct iovec *pieces, int n_pieces, int64_t offset)
 {
 	static char room[1 << 20];	/* one thread, never in use across calls */
-	struct sim_fd *f = fd_get(fd, FD_FILE);
+	struct sim_fd *f = sim_fd_get(fd, FD_FILE);
 	int fault = begin(SIM_WRITE, "os_pwritev");
 	size_t n = gather(pieces, n_pieces, room, sizeof(room));
 
-	world_call("pwritev", "", (int64_t)n, offset);
+	sim_world_call("pwritev", "", (int64_t)n, offset);
 	if (fault != 0)
 		return fault;
 	if (!f->may_write)
 		return -EBADF;
-	if (n > 1 && world_dice_percent(DICE_DISK, world()->sim->options.short_percent))
-		n = 1 + world_dice(DICE_DISK, n - 1);
-	return disk_put(disk_here(), f->inode, room, n, offset);
+	if (n > 1 && sim_world_dice_percent(DICE_DISK, sim_world()->sim->options.short_percent))
+		n = 1 + sim_world_dice(DICE_DISK, n - 1);
+	return volume_write(disk_here(), f->inode, room, n, offset);
 }
 
 int
 os_sync_data(int fd)
 {
-	struct sim_fd *f = fd_get(fd, FD_FILE);
+	struct sim_fd *f = sim_fd_get(fd, FD_FILE);
 	int fault = begin(SIM_SYNC, "os_sync_data");
 
-	world_call("sync_data", "", f->inode, 0);
+	sim_world_call("sync_data", "", f->inode, 0);
 	if (fault != 0) {
-		disk_sync_fails(disk_here(), f->inode, &world()->dice[DICE_DISK]);
+		volume_sync_fails(disk_here(), f->inode, &sim_world()->dice[DICE_DISK]);
 		return fault;
 	}
-	disk_sync(disk_here(), f->inode);
+	volume_sync(disk_here(), f->inode);
 	return 0;
 }
 
@@ -183,41 +183,41 @@ os_sync_dir(const char *path)
 		fault = clean_path(path, clean);
 	if (fault != 0)
 		return fault;
-	world_call("sync_dir", clean, 0, 0);
-	inode = disk_find(disk, clean);
+	sim_world_call("sync_dir", clean, 0, 0);
+	inode = volume_find(disk, clean);
 	if (inode < 0)
 		return inode;
 	if (!disk->inodes[inode].is_dir)
 		return -ENOTDIR;
-	disk_sync_names(disk, clean);
-	disk_forget_unnamed(disk);
+	volume_sync_names(disk, clean);
+	volume_forget_unnamed(disk);
 	return 0;
 }
 
 int
 os_allocate(int fd, int64_t n_bytes)
 {
-	struct sim_fd *f = fd_get(fd, FD_FILE);
+	struct sim_fd *f = sim_fd_get(fd, FD_FILE);
 	int fault = begin(SIM_ALLOCATE, "os_allocate");
 
-	world_call("allocate", "", n_bytes, 0);
-	return fault != 0 ? fault : disk_claim(disk_here(), f->inode, n_bytes);
+	sim_world_call("allocate", "", n_bytes, 0);
+	return fault != 0 ? fault : volume_claim(disk_here(), f->inode, n_bytes);
 }
 
 int
 os_truncate(int fd, int64_t n_bytes)
 {
-	struct sim_fd *f = fd_get(fd, FD_FILE);
+	struct sim_fd *f = sim_fd_get(fd, FD_FILE);
 	int fault = begin(SIM_TRUNCATE, "os_truncate");
 
-	world_call("truncate", "", n_bytes, 0);
-	return fault != 0 ? fault : disk_resize(disk_here(), f->inode, n_bytes);
+	sim_world_call("truncate", "", n_bytes, 0);
+	return fault != 0 ? fault : volume_resize(disk_here(), f->inode, n_bytes);
 }
 
 int64_t
 os_file_bytes(int fd)
 {
-	return disk_here()->inodes[fd_get(fd, FD_FILE)->inode].bytes;
+	return disk_here()->inodes[sim_fd_get(fd, FD_FILE)->inode].bytes;
 }
 
 static size_t
@@ -235,19 +235,19 @@ os_rename(const char *from, const char *to)
 
 	if (fault != 0 || (fault = clean_path(from, old)) != 0 || (fault = clean_path(to, new)) != 0)
 		return fault;
-	world_call("rename", new, 0, 0);
-	inode = disk_find(disk, old);
-	if (inode < 0 || !disk_has_parent(disk, new))
+	sim_world_call("rename", new, 0, 0);
+	inode = volume_find(disk, old);
+	if (inode < 0 || !volume_has_parent(disk, new))
 		return -ENOENT;
 	if (disk->inodes[inode].is_dir)
-		world_misused("os_rename of a directory is not simulated");
+		sim_world_misused("os_rename of a directory is not simulated");
 	if (parent_length(old) == parent_length(new) && strncmp(old, new, parent_length(old)) == 0) {
-		disk_set_name(disk, new, inode, old);
+		volume_set_name(disk, new, inode, old);
 	} else {		/* two directories, two syncs: there may be both names, or none */
-		disk_set_name(disk, new, inode, NULL);
-		disk_set_name(disk, old, -1, NULL);
+		volume_set_name(disk, new, inode, NULL);
+		volume_set_name(disk, old, -1, NULL);
 	}
-	disk_forget_unnamed(disk);
+	volume_forget_unnamed(disk);
 	return 0;
 }
 
@@ -260,13 +260,13 @@ os_unlink(const char *path)
 
 	if (fault != 0 || (fault = clean_path(path, clean)) != 0)
 		return fault;
-	world_call("unlink", clean, 0, 0);
-	inode = disk_find(disk, clean);
+	sim_world_call("unlink", clean, 0, 0);
+	inode = volume_find(disk, clean);
 	if (inode < 0)
 		return inode;
 	if (disk->inodes[inode].is_dir)
 		return -EISDIR;
-	disk_set_name(disk, clean, -1, NULL);
+	volume_set_name(disk, clean, -1, NULL);
 	return 0;
 }
 
@@ -279,15 +279,15 @@ os_make_dir(const char *path)
 
 	if (fault != 0 || (fault = clean_path(path, clean)) != 0)
 		return fault;
-	world_call("make_dir", clean, 0, 0);
-	inode = disk_find(disk, clean);
+	sim_world_call("make_dir", clean, 0, 0);
+	inode = volume_find(disk, clean);
 	if (inode >= 0)
 		return disk->inodes[inode].is_dir ? 0 : -EEXIST;
-	if (!disk_has_parent(disk, clean))
+	if (!volume_has_parent(disk, clean))
 		return -ENOENT;
-	if ((inode = disk_new_inode(disk, true)) < 0)
+	if ((inode = volume_new_inode(disk, true)) < 0)
 		return inode;
-	disk_set_name(disk, clean, inode, NULL);
+	volume_set_name(disk, clean, inode, NULL);
 	return 0;
 }
 
@@ -300,16 +300,16 @@ os_list_dir(const char *path, void (*each)(void *context, const char *name), voi
 
 	if (fault != 0 || (fault = clean_path(path, clean)) != 0)
 		return fault;
-	inode = disk_find(disk, clean);
+	inode = volume_find(disk, clean);
 	if (inode < 0)
 		return inode;
 	if (!disk->inodes[inode].is_dir)
 		return -ENOTDIR;
-	start = (int)world_dice(DICE_DISK, SIM_N_NAMES);	/* no order is promised */
+	start = (int)sim_world_dice(DICE_DISK, SIM_N_NAMES);	/* no order is promised */
 	for (int i = 0; i < SIM_N_NAMES; i++) {
 		const struct sim_name *n = &disk->names[(start + i) % SIM_N_NAMES];
 
-		if (n->path[0] == '\0' || !path_is_in(n->path, clean))
+		if (n->path[0] == '\0' || !sim_path_is_in(n->path, clean))
 			continue;
 		strcpy(name, strrchr(n->path, '/') + 1);	/* each may unlink it */
 		each(context, name);
@@ -320,8 +320,8 @@ os_list_dir(const char *path, void (*each)(void *context, const char *name), voi
 int
 os_lock(int fd)
 {
-	struct sim_process *p = world();
-	struct sim_fd *f = fd_get(fd, FD_FILE);
+	struct sim_process *p = sim_world();
+	struct sim_fd *f = sim_fd_get(fd, FD_FILE);
 
 	for (int i = 0; i < p->n_fds; i++)
 		if (p->fds[i].kind == FD_FILE && p->fds[i].inode == f->inode && p->fds[i].is_locked && &p->fds[i] != f)

@@ -20,7 +20,7 @@ find_name(struct sim_name *names, const char *path)
 }
 
 int
-disk_find(const struct sim_disk *disk, const char *path)
+volume_find(const struct sim_disk *disk, const char *path)
 {
 	for (int i = 0; i < SIM_N_NAMES; i++)
 		if (strcmp(disk->names[i].path, path) == 0)
@@ -49,7 +49,7 @@ apply(struct sim_name *names, const struct sim_name_change *change)
 }
 
 bool
-path_is_in(const char *path, const char *directory)
+sim_path_is_in(const char *path, const char *directory)
 {
 	size_t n = strlen(directory);
 
@@ -64,19 +64,19 @@ static bool
 table_has_parent(const struct sim_name *names, const struct sim_disk *disk, const char *path)
 {
 	for (int i = 0; i < SIM_N_NAMES; i++)
-		if (names[i].path[0] != '\0' && disk->inodes[names[i].inode].is_dir && path_is_in(path, names[i].path))
+		if (names[i].path[0] != '\0' && disk->inodes[names[i].inode].is_dir && sim_path_is_in(path, names[i].path))
 			return true;
 	return false;
 }
 
 bool
-disk_has_parent(const struct sim_disk *disk, const char *path)
+volume_has_parent(const struct sim_disk *disk, const char *path)
 {
 	return table_has_parent(disk->names, disk, path);
 }
 
 void
-disk_set_name(struct sim_disk *disk, const char *path, int inode, const char *gone)
+volume_set_name(struct sim_disk *disk, const char *path, int inode, const char *gone)
 {
 	struct sim_name_change *change;
 
@@ -92,12 +92,12 @@ disk_set_name(struct sim_disk *disk, const char *path, int inode, const char *go
 }
 
 void
-disk_sync_names(struct sim_disk *disk, const char *directory)
+volume_sync_names(struct sim_disk *disk, const char *directory)
 {
 	int n_left = 0;
 
 	for (int i = 0; i < disk->n_changes; i++) {
-		if (path_is_in(disk->changes[i].path, directory))
+		if (sim_path_is_in(disk->changes[i].path, directory))
 			apply(disk->durable_names, &disk->changes[i]);
 		else
 			disk->changes[n_left++] = disk->changes[i];
@@ -113,7 +113,7 @@ change_is_kept(const struct sim_disk *disk, struct sim_loss *loss, int i, int fi
 		return loss->rule == SIM_RULE_KEPT;
 	if (loss->rule == SIM_RULE_TORN)
 		return i < first_lost;
-	return dice_roll(&loss->dice) % 2 == 0;
+	return sim_dice_roll(&loss->dice) % 2 == 0;
 }
 
 static void
@@ -136,9 +136,9 @@ drop_names_without_parent(struct sim_disk *disk)
 }
 
 void
-disk_lose_names(struct sim_disk *disk, struct sim_loss *loss)
+volume_lose_names(struct sim_disk *disk, struct sim_loss *loss)
 {
-	int first_lost = (int)(dice_roll(&loss->dice) % (uint64_t)(disk->n_changes + 1));
+	int first_lost = (int)(sim_dice_roll(&loss->dice) % (uint64_t)(disk->n_changes + 1));
 
 	for (int i = 0; i < disk->n_changes; i++)
 		if (change_is_kept(disk, loss, i, first_lost))
@@ -162,9 +162,9 @@ is_named(const struct sim_disk *disk, int inode)
 }
 
 void
-disk_forget_unnamed(struct sim_disk *disk)
+volume_forget_unnamed(struct sim_disk *disk)
 {
 	for (int i = 1; i < SIM_N_INODES; i++)
-		if (disk->inodes[i].is_used && !is_named(disk, i) && !file_is_open(i))
-			disk_free_inode(disk, i);
+		if (disk->inodes[i].is_used && !is_named(disk, i) && !sim_file_is_open(i))
+			volume_free_inode(disk, i);
 }

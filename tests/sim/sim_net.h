@@ -72,16 +72,16 @@ struct sim_cut {			/* sim_net_cut_after, waiting for its connection */
 };
 
 /* --- sim_network.c: bytes on the way --- */
-struct sim_socket	*socket_new(enum sim_socket_state state);
-void	 socket_changed(struct sim_socket *s);		/* its poller will say so, if it is ready then */
-void	 socket_breaks(struct sim_socket *s, int error);
-void	 socket_send_segment(struct sim_socket *to, enum sim_segment_kind kind, const char *bytes, size_t n_bytes);
-void	 network_arrival(struct sim_due *due);
-void	 network_relief(struct sim_due *due);
+struct sim_socket	*sim_socket_new(enum sim_socket_state state);
+void	 sim_socket_changed(struct sim_socket *s);		/* its poller will say so, if it is ready then */
+void	 sim_socket_breaks(struct sim_socket *s, int error);
+void	 sim_socket_send_segment(struct sim_socket *to, enum sim_segment_kind kind, const char *bytes, size_t n_bytes);
+void	 sim_network_arrival(struct sim_due *due);
+void	 sim_network_relief(struct sim_due *due);
 
 /* --- sim_connect.c: who reaches whom --- */
-bool	 network_stalls(const struct sim_socket *s);
-int64_t	 network_latency_ns(const struct sim_socket *s);
-void	 listener_close(struct sim_socket *listener);
+bool	 sim_network_stalls(const struct sim_socket *s);
+int64_t	 sim_network_latency_ns(const struct sim_socket *s);
+void	 sim_listener_close(struct sim_socket *listener);
 
 #endif

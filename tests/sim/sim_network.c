@@ -18,18 +18,18 @@ enum {
 };
 
 struct sim_socket *
-socket_new(enum sim_socket_state state)
+sim_socket_new(enum sim_socket_state state)
 {
 	struct sim_socket *s = mem_new(sizeof(*s));
 
 	s->state = state;
 	s->cut_after = -1;
-	s->arrival.happen = network_arrival;
-	s->relief.happen = network_relief;
+	s->arrival.happen = sim_network_arrival;
+	s->relief.happen = sim_network_relief;
 	list_init(&s->coming);
 	list_init(&s->waiting);
 	buf_init(&s->input, (size_t)1 << 30);	/* n_unread bounds it */
-	list_append(&world()->sockets, &s->link);
+	list_append(&sim_world()->sockets, &s->link);
 	return s;
 }
 
@@ -45,7 +45,7 @@ socket_free(struct sim_socket *s)
 }
 
 void
-network_free(struct sim_process *p)
+sim_network_free(struct sim_process *p)
 {
 	struct list_link *link;
 
@@ -62,7 +62,7 @@ network_free(struct sim_process *p)
 static size_t
 room_to_send(const struct sim_socket *s)
 {
-	size_t max = world()->sim->options.socket_bytes;
+	size_t max = sim_world()->sim->options.socket_bytes;
 
 	if (heap_has(&s->relief.room))
 		return 0;
@@ -82,12 +82,12 @@ what_is_ready(const struct sim_socket *s)
 	case SOCKET_BROKEN:
 		return OS_READABLE | OS_WRITABLE | OS_BROKEN;
 	case SOCKET_OPEN:
-		if (s->input.len > 0 || s->has_ended)
+		if (s->input.len > 0)
 			what |= OS_READABLE;
-		if (s->is_shut || room_to_send(s) >= world()->sim->options.socket_bytes / 3)
-			what |= OS_WRITABLE;
 		if (s->has_ended)
-			what |= OS_BROKEN;	/* also behind bytes not yet read (os.h) */
+			what |= OS_READABLE | OS_BROKEN;
+		if (s->is_shut || room_to_send(s) >= sim_world()->sim->options.socket_bytes / 3)
+			what |= OS_WRITABLE;
 		return what;
 	}
 	insist(s->state <= SOCKET_BROKEN);
@@ -95,14 +95,14 @@ what_is_ready(const struct sim_socket *s)
 }
 
 void
-socket_changed(struct sim_socket *s)
+sim_socket_changed(struct sim_socket *s)
 {
 	if (s->poller != NULL && !list_has_link(&s->changed_link))
 		list_append(&s->poller->changed, &s->changed_link);
 }
 
 int
-network_collect(struct os_poller *poller, struct os_event *events_out, int max_events)
+sim_network_collect(struct os_poller *poller, struct os_event *events_out, int max_events)
 {
 	int n = 0;
 
@@ -111,14 +111,14 @@ network_collect(struct os_poller *poller, struct os_event *events_out, int max_e
 		struct sim_socket *s;
 		unsigned what;
 
-		for (uint64_t skip = world_dice(DICE_ORDER, poller->changed.n); skip > 0; skip--)
+		for (uint64_t skip = sim_world_dice(DICE_ORDER, poller->changed.n); skip > 0; skip--)
 			link = link->next;	/* no order is promised */
 		list_remove(&poller->changed, link);
 		s = LIST_ITEM(link, struct sim_socket, changed_link);
 		what = what_is_ready(s);
 		if (what == 0)
 			continue;
-		world_trace("event", "", s->remote.port, what);
+		sim_world_trace("event", "", s->remote.port, what);
 		events_out[n++] = (struct os_event){ .tag = s->tag, .what = what };
 	}
 	return n;
@@ -127,13 +127,13 @@ network_collect(struct os_poller *poller, struct os_event *events_out, int max_e
 int
 os_poller_add(struct os_poller *poller, int fd, void *tag)
 {
-	struct sim_socket *s = fd_get(fd, FD_SOCKET)->socket;
+	struct sim_socket *s = sim_fd_get(fd, FD_SOCKET)->socket;
 
 	if (s->poller != NULL)
 		return -EEXIST;
 	s->poller = poller;
 	s->tag = tag;
-	socket_changed(s);
+	sim_socket_changed(s);
 	return 0;
 }
 
@@ -148,16 +148,16 @@ leave_poller(struct sim_socket *s)
 void
 os_poller_remove(struct os_poller *poller, int fd)
 {
-	struct sim_socket *s = fd_get(fd, FD_SOCKET)->socket;
+	struct sim_socket *s = sim_fd_get(fd, FD_SOCKET)->socket;
 
 	insist(s->poller == poller || s->poller == NULL);
 	leave_poller(s);
 }
 
 void
-network_forget_poller(struct os_poller *poller)
+sim_network_forget_poller(struct os_poller *poller)
 {
-	LIST_EACH(link, &world()->sockets) {
+	LIST_EACH(link, &sim_world()->sockets) {
 		struct sim_socket *s = LIST_ITEM(link, struct sim_socket, link);
 
 		if (s->poller == poller)
@@ -168,10 +168,10 @@ network_forget_poller(struct os_poller *poller)
 /* --- on the way --- */
 
 void
-socket_send_segment(struct sim_socket *to, enum sim_segment_kind kind, const char *bytes, size_t n_bytes)
+sim_socket_send_segment(struct sim_socket *to, enum sim_segment_kind kind, const char *bytes, size_t n_bytes)
 {
 	struct sim_segment *segment = mem_new(sizeof(*segment) + n_bytes);
-	int64_t at_ns = world()->now_ns + network_latency_ns(to);
+	int64_t at_ns = sim_world()->now_ns + sim_network_latency_ns(to);
 
 	if (at_ns <= to->latest_ns)
 		at_ns = to->latest_ns + 1;	/* none overtakes another */
@@ -182,25 +182,25 @@ socket_send_segment(struct sim_socket *to, enum sim_segment_kind kind, const cha
 		memcpy(segment->bytes, bytes, n_bytes);
 	list_append(&to->coming, &segment->link);
 	if (to->coming.n == 1)
-		due_at(&to->arrival, at_ns);
+		sim_due_at(&to->arrival, at_ns);
 }
 
 void
-socket_breaks(struct sim_socket *s, int error)
+sim_socket_breaks(struct sim_socket *s, int error)
 {
 	struct list_link *link;
 
 	while ((link = list_take_first(&s->coming)) != NULL)
 		mem_free(LIST_ITEM(link, struct sim_segment, link));
-	due_drop(&s->arrival);
-	due_drop(&s->relief);
+	sim_due_drop(&s->arrival);
+	sim_due_drop(&s->relief);
 	s->state = SOCKET_BROKEN;
 	s->error = error;
 	if (s->peer != NULL) {
 		s->peer->peer = NULL;
 		s->peer = NULL;
 	}
-	socket_changed(s);
+	sim_socket_changed(s);
 }
 
 /* The sender's bytes have left its buffer. */
@@ -209,9 +209,9 @@ give_room(struct sim_socket *sender, size_t n_bytes)
 {
 	insist(sender->n_unread >= n_bytes);
 	sender->n_unread -= n_bytes;
-	if (sender->wants_room && room_to_send(sender) >= world()->sim->options.socket_bytes / 3) {
+	if (sender->wants_room && room_to_send(sender) >= sim_world()->sim->options.socket_bytes / 3) {
 		sender->wants_room = false;
-		socket_changed(sender);
+		sim_socket_changed(sender);
 	}
 }
 
@@ -220,10 +220,10 @@ cut_both(struct sim_socket *s)
 {
 	struct sim_socket *peer = s->peer;
 
-	world_trace("cut", "", s->local.port, s->remote.port);
-	socket_breaks(s, ECONNRESET);
+	sim_world_trace("cut", "", s->local.port, s->remote.port);
+	sim_socket_breaks(s, ECONNRESET);
 	if (peer != NULL)
-		socket_breaks(peer, ECONNRESET);
+		sim_socket_breaks(peer, ECONNRESET);
 }
 
 static void
@@ -233,15 +233,15 @@ data_arrives(struct sim_socket *s, const struct sim_segment *segment)
 
 	if (s->is_closed) {		/* nobody is there to read it: a reset goes back */
 		if (s->peer != NULL)
-			socket_send_segment(s->peer, SEGMENT_RESET, NULL, 0);
+			sim_socket_send_segment(s->peer, SEGMENT_RESET, NULL, 0);
 		return;
 	}
 	if (s->cut_after >= 0 && (int64_t)n > s->cut_after)
 		n = (size_t)s->cut_after;
 	insist(buf_append(&s->input, str_n(segment->bytes, n)) == 0);
-	socket_changed(s);
-	if (s->peer != NULL && world_dice_percent(DICE_NETWORK, SPURIOUS_PERCENT))
-		socket_changed(s->peer);
+	sim_socket_changed(s);
+	if (s->peer != NULL && sim_world_dice_percent(DICE_NETWORK, SPURIOUS_PERCENT))
+		sim_socket_changed(s->peer);
 	if (s->cut_after >= 0 && (s->cut_after -= (int64_t)n) == 0)
 		cut_both(s);
 }
@@ -255,30 +255,30 @@ segment_arrives(struct sim_socket *s, const struct sim_segment *segment)
 		break;
 	case SEGMENT_END:
 		s->has_ended = true;
-		socket_changed(s);
+		sim_socket_changed(s);
 		break;
 	case SEGMENT_RESET:
 		if (!s->is_closed)
-			socket_breaks(s, ECONNRESET);
+			sim_socket_breaks(s, ECONNRESET);
 		break;
 	}
 }
 
 void
-network_arrival(struct sim_due *due)
+sim_network_arrival(struct sim_due *due)
 {
 	struct sim_socket *s = HEAP_ITEM(&due->room, struct sim_socket, arrival.room);
 	struct list_link *link;
 
-	if (network_stalls(s)) {
-		due_at(due, world()->now_ns + STALL_LOOK_NS);
+	if (sim_network_stalls(s)) {
+		sim_due_at(due, sim_world()->now_ns + STALL_LOOK_NS);
 		return;
 	}
 	while ((link = list_first(&s->coming)) != NULL) {
 		struct sim_segment *segment = LIST_ITEM(link, struct sim_segment, link);
 
-		if (segment->arrives_ns > world()->now_ns) {
-			due_at(due, segment->arrives_ns);
+		if (segment->arrives_ns > sim_world()->now_ns) {
+			sim_due_at(due, segment->arrives_ns);
 			return;
 		}
 		list_remove(&s->coming, link);
@@ -288,7 +288,7 @@ network_arrival(struct sim_due *due)
 }
 
 void
-network_relief(struct sim_due *due)
+sim_network_relief(struct sim_due *due)
 {
 	struct sim_socket *s = HEAP_ITEM(&due->room, struct sim_socket, relief.room);
 
@@ -300,7 +300,7 @@ network_relief(struct sim_due *due)
 ssize_t
 os_recv(int socket, void *room, size_t n_bytes)
 {
-	struct sim_socket *s = fd_get(socket, FD_SOCKET)->socket;
+	struct sim_socket *s = sim_fd_get(socket, FD_SOCKET)->socket;
 	size_t n = n_bytes < s->input.len ? n_bytes : s->input.len;
 	int error = s->error;
 
@@ -309,7 +309,7 @@ os_recv(int socket, void *room, size_t n_bytes)
 		buf_consume(&s->input, n);
 		if (s->peer != NULL)
 			give_room(s->peer, n);
-		world_trace("recv", "", s->remote.port, (int64_t)n);
+		sim_world_trace("recv", "", s->remote.port, (int64_t)n);
 		return (ssize_t)n;
 	}
 	if (error != 0) {
@@ -329,9 +329,9 @@ send_in_parts(struct sim_socket *s, const char *bytes, size_t n_bytes)
 	while (n_bytes > 0) {
 		size_t n = n_bytes;
 
-		if (n > 1 && world_dice_percent(DICE_NETWORK, s->peer->is_unix ? 0 : world()->sim->options.short_percent))
-			n = 1 + world_dice(DICE_NETWORK, n - 1);
-		socket_send_segment(s->peer, SEGMENT_DATA, bytes, n);
+		if (n > 1 && sim_world_dice_percent(DICE_NETWORK, s->peer->is_unix ? 0 : sim_world()->sim->options.short_percent))
+			n = 1 + sim_world_dice(DICE_NETWORK, n - 1);
+		sim_socket_send_segment(s->peer, SEGMENT_DATA, bytes, n);
 		bytes += n;
 		n_bytes -= n;
 	}
@@ -341,7 +341,7 @@ ssize_t
 os_sendv(int socket, const struct iovec *pieces, int n_pieces)
 {
 	static char gathered[64 << 10];	/* one thread, never in use across calls */
-	struct sim_socket *s = fd_get(socket, FD_SOCKET)->socket;
+	struct sim_socket *s = sim_fd_get(socket, FD_SOCKET)->socket;
 	size_t total = 0, n = 0, max;
 
 	if (s->state == SOCKET_CONNECTING)
@@ -357,9 +357,9 @@ os_sendv(int socket, const struct iovec *pieces, int n_pieces)
 	for (int i = 0; i < n_pieces; i++)
 		total += pieces[i].iov_len;
 	max = room_to_send(s) < sizeof(gathered) ? room_to_send(s) : sizeof(gathered);
-	if (max > 1 && total > 1 && world_dice_percent(DICE_NETWORK, world()->sim->options.short_percent)) {
-		max = 1 + world_dice(DICE_NETWORK, (total < max ? total : max) - 1);
-		due_at(&s->relief, world()->now_ns + 1 + (int64_t)world_dice(DICE_NETWORK, 1000000));
+	if (max > 1 && total > 1 && sim_world_dice_percent(DICE_NETWORK, sim_world()->sim->options.short_percent)) {
+		max = 1 + sim_world_dice(DICE_NETWORK, (total < max ? total : max) - 1);
+		sim_due_at(&s->relief, sim_world()->now_ns + 1 + (int64_t)sim_world_dice(DICE_NETWORK, 1000000));
 	}
 	for (int i = 0; i < n_pieces && n < max; i++) {
 		size_t take = pieces[i].iov_len < max - n ? pieces[i].iov_len : max - n;
@@ -372,7 +372,7 @@ os_sendv(int socket, const struct iovec *pieces, int n_pieces)
 		s->wants_room = true;
 	if (n == 0)
 		return total == 0 ? 0 : -EAGAIN;
-	world_call("send", "", s->remote.port, (int64_t)n);
+	sim_world_call("send", "", s->remote.port, (int64_t)n);
 	send_in_parts(s, gathered, n);
 	return (ssize_t)n;
 }
@@ -380,33 +380,33 @@ os_sendv(int socket, const struct iovec *pieces, int n_pieces)
 int
 os_shutdown_send(int socket)
 {
-	struct sim_socket *s = fd_get(socket, FD_SOCKET)->socket;
+	struct sim_socket *s = sim_fd_get(socket, FD_SOCKET)->socket;
 
 	if (s->state != SOCKET_OPEN)
 		return -ENOTCONN;
 	if (!s->is_shut && s->peer != NULL)
-		socket_send_segment(s->peer, SEGMENT_END, NULL, 0);
+		sim_socket_send_segment(s->peer, SEGMENT_END, NULL, 0);
 	s->is_shut = true;
 	return 0;
 }
 
 void
-socket_close(struct sim_socket *s)
+sim_socket_close(struct sim_socket *s)
 {
 	leave_poller(s);
 	if (s->state == SOCKET_LISTENS) {
-		listener_close(s);
+		sim_listener_close(s);
 		return;
 	}
 	s->is_closed = true;
-	due_drop(&s->relief);
+	sim_due_drop(&s->relief);
 	if (s->state == SOCKET_CONNECTING)
-		due_drop(&s->arrival);
+		sim_due_drop(&s->arrival);
 	if (s->peer == NULL)
 		return;
 	if (s->input.len > 0)
-		socket_send_segment(s->peer, SEGMENT_RESET, NULL, 0);
+		sim_socket_send_segment(s->peer, SEGMENT_RESET, NULL, 0);
 	else if (!s->is_shut)
-		socket_send_segment(s->peer, SEGMENT_END, NULL, 0);
+		sim_socket_send_segment(s->peer, SEGMENT_END, NULL, 0);
 	s->is_shut = true;
 }

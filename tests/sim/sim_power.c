@@ -22,16 +22,16 @@ void
 sim_power_cut(struct sim *sim)
 {
 	struct sim_machine *m = sim->machine;
-	struct sim_loss loss = { .rule = sim->options.rule, .dice = dice_roll(&m->power_dice) };
+	struct sim_loss loss = { .rule = sim->options.rule, .dice = sim_dice_roll(&m->power_dice) };
 
 	insist(sim->process == NULL);
 	if (loss.rule == SIM_RULE_BY_SEED)
-		loss.rule = SIM_RULE_KEPT + (enum sim_rule)(dice_roll(&loss.dice) % SIM_RULE_SCRAMBLED);
+		loss.rule = SIM_RULE_KEPT + (enum sim_rule)(sim_dice_roll(&loss.dice) % SIM_RULE_SCRAMBLED);
 	for (int i = 1; i < SIM_N_INODES; i++)
 		if (m->disk.inodes[i].is_used && !m->disk.inodes[i].is_dir)
-			disk_lose(&m->disk, i, &loss);
-	disk_lose_names(&m->disk, &loss);
-	disk_forget_unnamed(&m->disk);
+			volume_lose(&m->disk, i, &loss);
+	volume_lose_names(&m->disk, &loss);
+	volume_forget_unnamed(&m->disk);
 	m->wall_base_us += DOWN_TIME_US;
 	m->latest_rule = loss.rule;
 }
@@ -43,9 +43,9 @@ run_in_child(struct sim *sim, int64_t crash_at, sim_scenario *scenario, void *ar
 	struct test_counts before = test_counts();
 
 	alarm(RUN_MAX_S);
-	process_begin(sim, crash_at);
+	sim_process_begin(sim, crash_at);
 	scenario(sim, arg);
-	process_end(sim);
+	sim_process_end(sim);
 	m->counts.n_held = test_counts().n_held - before.n_held;
 	m->counts.n_missed = test_counts().n_missed - before.n_missed;
 	m->has_ended = true;
@@ -98,7 +98,7 @@ play(const struct sim_story *story, int64_t crash_at)
 
 	strcpy(last_call, sim->machine->last_call);
 	if (has_crashed && story->crashes_twice) {
-		again = 1 + (int64_t)(dice_roll(&sim->machine->power_dice) % 40);
+		again = 1 + (int64_t)(sim_dice_roll(&sim->machine->power_dice) % 40);
 		if (sim_run(sim, again, story->recover, story->arg) != SIM_CRASHED)
 			again = 0;
 	}
@@ -123,8 +123,8 @@ sim_crash_everywhere(const struct sim_story *story)
 	int64_t n_crashes = 0;
 
 	play(story, 0);
-	for (int64_t at = 1 + (int64_t)(dice_roll(&dice) % (uint64_t)every);;
-	    at += every == 1 ? 1 : 1 + (int64_t)(dice_roll(&dice) % (uint64_t)(2 * every - 1))) {
+	for (int64_t at = 1 + (int64_t)(sim_dice_roll(&dice) % (uint64_t)every);;
+	    at += every == 1 ? 1 : 1 + (int64_t)(sim_dice_roll(&dice) % (uint64_t)(2 * every - 1))) {
 		struct test_counts before = test_counts();
 
 		if (!play(story, at))

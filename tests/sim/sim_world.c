@@ -17,14 +17,14 @@ enum { BOOT_SPREAD_S = 1000000 };	/* a machine may be up for days: no one may th
 static struct sim_process *running;	/* see sim_world.h */
 
 struct sim_process *
-world(void)
+sim_world(void)
 {
 	insist(running != NULL);	/* sim_enter or sim_run comes first */
 	return running;
 }
 
 uint64_t
-dice_roll(uint64_t *state)		/* splitmix64 */
+sim_dice_roll(uint64_t *state)		/* splitmix64 */
 {
 	uint64_t z = *state += 0x9e3779b97f4a7c15;
 
@@ -34,16 +34,16 @@ dice_roll(uint64_t *state)		/* splitmix64 */
 }
 
 uint64_t
-world_dice(enum sim_dice which, uint64_t below)
+sim_world_dice(enum sim_dice which, uint64_t below)
 {
 	insist(below > 0);
-	return dice_roll(&world()->dice[which]) % below;
+	return sim_dice_roll(&sim_world()->dice[which]) % below;
 }
 
 bool
-world_dice_percent(enum sim_dice which, int percent)
+sim_world_dice_percent(enum sim_dice which, int percent)
 {
-	return percent > 0 && world_dice(which, 100) < (uint64_t)percent;
+	return percent > 0 && sim_world_dice(which, 100) < (uint64_t)percent;
 }
 
 uint64_t
@@ -90,7 +90,7 @@ sim_new(const struct sim_options *options)
 	m->power_dice = options->seed ^ 0x706f776572;
 	m->wall_base_us = 1792540800000000;	/* 2026-10-21 00:00 UTC: a fixed day */
 	m->trace_hash = 0xcbf29ce484222325;
-	disk_init(&m->disk, sim->options.disk_bytes);
+	volume_init(&m->disk, sim->options.disk_bytes);
 	sim->machine = m;
 	return sim;
 }
@@ -104,7 +104,7 @@ sim_free(struct sim *sim)
 }
 
 void
-process_begin(struct sim *sim, int64_t crash_at)
+sim_process_begin(struct sim *sim, int64_t crash_at)
 {
 	struct sim_process *p = mem_new(sizeof(*p));
 	struct sim_machine *m = sim->machine;
@@ -112,10 +112,10 @@ process_begin(struct sim *sim, int64_t crash_at)
 
 	insist(running == NULL && sim->process == NULL);
 	for (int i = 0; i < N_DICE; i++)
-		p->dice[i] = dice_roll(&state);
+		p->dice[i] = sim_dice_roll(&state);
 	p->sim = sim;
 	p->crash_at = crash_at;
-	p->now_ns = (int64_t)(dice_roll(&state) % BOOT_SPREAD_S) * 1000000000 + 1;
+	p->now_ns = (int64_t)(sim_dice_roll(&state) % BOOT_SPREAD_S) * 1000000000 + 1;
 	m->wall_base_us += (m->boot_ns - p->now_ns) / 1000;	/* the calendar goes on */
 	m->n_calls = 0;
 	p->next_port = 32768;
@@ -131,7 +131,7 @@ process_begin(struct sim *sim, int64_t crash_at)
 }
 
 int
-process_end(struct sim *sim)
+sim_process_end(struct sim *sim)
 {
 	struct sim_process *p = sim->process;
 	int n_open = p->n_fds_open;
@@ -139,12 +139,12 @@ process_end(struct sim *sim)
 	insist(running == p);
 	sim->machine->boot_ns = p->now_ns;
 	heap_fini(&p->due);		/* first: it tells its items that they are out */
-	crews_free(p);
-	calls_free(p);
-	network_free(p);
+	sim_crews_free(p);
+	sim_calls_free(p);
+	sim_network_free(p);
 	mem_free(p->fds);
 	running = sim->process = NULL;
-	disk_forget_unnamed(&sim->machine->disk);
+	volume_forget_unnamed(&sim->machine->disk);
 	mem_free(p);
 	return n_open;
 }
@@ -152,21 +152,21 @@ process_end(struct sim *sim)
 void
 sim_enter(struct sim *sim)
 {
-	process_begin(sim, 0);
+	sim_process_begin(sim, 0);
 }
 
 int
 sim_leave(struct sim *sim)
 {
-	return process_end(sim);
+	return sim_process_end(sim);
 }
 
 /* --- descriptors --- */
 
 int
-fd_new(enum sim_fd_kind kind)
+sim_fd_new(enum sim_fd_kind kind)
 {
-	struct sim_process *p = world();
+	struct sim_process *p = sim_world();
 	int i;
 
 	if (p->n_fds_open >= p->sim->options.max_fds)
@@ -185,39 +185,39 @@ fd_new(enum sim_fd_kind kind)
 }
 
 struct sim_fd *
-fd_get(int fd, enum sim_fd_kind kind)
+sim_fd_get(int fd, enum sim_fd_kind kind)
 {
-	struct sim_process *p = world();
+	struct sim_process *p = sim_world();
 	int i = fd - SIM_FD_FIRST;
 
 	if (i < 0 || i >= p->n_fds || p->fds[i].kind == FD_FREE)
-		world_misused("descriptor %d is not open", fd);
+		sim_world_misused("descriptor %d is not open", fd);
 	if (p->fds[i].kind != kind)
-		world_misused("descriptor %d is not a %s", fd, kind == FD_FILE ? "file" : "socket");
+		sim_world_misused("descriptor %d is not a %s", fd, kind == FD_FILE ? "file" : "socket");
 	return &p->fds[i];
 }
 
 void
 os_close(int fd)
 {
-	struct sim_process *p = world();
+	struct sim_process *p = sim_world();
 	int i = fd - SIM_FD_FIRST;
 	struct sim_fd closed;
 
 	if (i < 0 || i >= p->n_fds || p->fds[i].kind == FD_FREE)
-		world_misused("os_close of descriptor %d, which is not open", fd);
-	world_trace("close", "", fd, 0);
+		sim_world_misused("os_close of descriptor %d, which is not open", fd);
+	sim_world_trace("close", "", fd, 0);
 	closed = p->fds[i];
 	p->fds[i] = (struct sim_fd){ .kind = FD_FREE };
 	p->n_fds_open--;
 	if (closed.kind == FD_SOCKET)
-		socket_close(closed.socket);
+		sim_socket_close(closed.socket);
 	else
-		disk_forget_unnamed(&p->sim->machine->disk);
+		volume_forget_unnamed(&p->sim->machine->disk);
 }
 
 bool
-file_is_open(int inode)
+sim_file_is_open(int inode)
 {
 	for (int i = 0; running != NULL && i < running->n_fds; i++)
 		if (running->fds[i].kind == FD_FILE && running->fds[i].inode == inode)
@@ -237,9 +237,9 @@ hash_bytes(uint64_t *hash, const void *bytes, size_t n)
 }
 
 void
-world_trace(const char *call, const char *text, int64_t a, int64_t b)
+sim_world_trace(const char *call, const char *text, int64_t a, int64_t b)
 {
-	struct sim_process *p = world();
+	struct sim_process *p = sim_world();
 	struct sim_machine *m = p->sim->machine;
 	int64_t numbers[3] = { a, b, p->now_ns };
 
@@ -253,15 +253,15 @@ world_trace(const char *call, const char *text, int64_t a, int64_t b)
 }
 
 void
-world_call(const char *call, const char *text, int64_t a, int64_t b)
+sim_world_call(const char *call, const char *text, int64_t a, int64_t b)
 {
-	struct sim_process *p = world();
+	struct sim_process *p = sim_world();
 	struct sim_machine *m = p->sim->machine;
 
 	m->n_calls++;
 	snprintf(m->last_call, sizeof(m->last_call), "%s %.40s", call, text);
 	if (m->n_calls != p->crash_at) {
-		world_trace(call, text, a, b);
+		sim_world_trace(call, text, a, b);
 		return;
 	}
 	m->has_crashed = true;
@@ -285,7 +285,7 @@ sim_n_calls(const struct sim *sim)
 }
 
 void
-world_misused(const char *format, ...)
+sim_world_misused(const char *format, ...)
 {
 	va_list args;
 
@@ -293,7 +293,7 @@ world_misused(const char *format, ...)
 	va_start(args, format);
 	vprintf(format, args);
 	va_end(args);
-	printf(" (seed %llu)\n", (unsigned long long)world()->sim->options.seed);
+	printf(" (seed %llu)\n", (unsigned long long)sim_world()->sim->options.seed);
 	fflush(stdout);
 	abort();
 }
@@ -306,12 +306,12 @@ os_random(void *bytes, size_t n_bytes)
 	unsigned char *at = bytes;
 
 	for (size_t i = 0; i < n_bytes; i++)
-		at[i] = (unsigned char)world_dice(DICE_RANDOM, 256);
+		at[i] = (unsigned char)sim_world_dice(DICE_RANDOM, 256);
 }
 
 uint64_t
 sim_random(struct sim *sim, uint64_t below)
 {
-	insist(sim->process == world());
-	return world_dice(DICE_TEST, below);
+	insist(sim->process == sim_world());
+	return sim_world_dice(DICE_TEST, below);
 }

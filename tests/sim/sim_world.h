@@ -86,40 +86,40 @@ struct sim {
 };
 
 /* --- sim_world.c --- */
-struct sim_process	*world(void);			/* the running one; insists that there is one */
-uint64_t	 world_dice(enum sim_dice which, uint64_t below);
-bool		 world_dice_percent(enum sim_dice which, int percent);
-uint64_t	 dice_roll(uint64_t *state);
+struct sim_process	*sim_world(void);			/* the running one; insists that there is one */
+uint64_t	 sim_world_dice(enum sim_dice which, uint64_t below);
+bool		 sim_world_dice_percent(enum sim_dice which, int percent);
+uint64_t	 sim_dice_roll(uint64_t *state);
 
 /* Puts a call into the trace.  What it is about must not depend on addresses. */
-void		 world_trace(const char *call, const char *text, int64_t a, int64_t b);
+void		 sim_world_trace(const char *call, const char *text, int64_t a, int64_t b);
 /* The same for a call that counts; does not return if the world ends before it. */
-void		 world_call(const char *call, const char *text, int64_t a, int64_t b);
+void		 sim_world_call(const char *call, const char *text, int64_t a, int64_t b);
 /* Says it on stdout and aborts: the code under test broke os.h's contract, or hangs. */
-_Noreturn void	 world_misused(const char *format, ...) __attribute__((format(printf, 1, 2)));
+_Noreturn void	 sim_world_misused(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-void		 process_begin(struct sim *sim, int64_t crash_at);
-int		 process_end(struct sim *sim);		/* descriptors left open */
+void		 sim_process_begin(struct sim *sim, int64_t crash_at);
+int		 sim_process_end(struct sim *sim);		/* descriptors left open */
 
-int		 fd_new(enum sim_fd_kind kind);		/* or -EMFILE */
-struct sim_fd	*fd_get(int fd, enum sim_fd_kind kind);	/* misuse if it is none */
+int		 sim_fd_new(enum sim_fd_kind kind);		/* or -EMFILE */
+struct sim_fd	*sim_fd_get(int fd, enum sim_fd_kind kind);	/* misuse if it is none */
 
 /* --- sim_clock.c --- */
-void		 due_at(struct sim_due *due, int64_t at_ns);
-void		 due_drop(struct sim_due *due);
-void		 clock_run_until(int64_t at_ns);	/* lets all happen that is due until then */
-void		 calls_free(struct sim_process *p);
+void		 sim_due_at(struct sim_due *due, int64_t at_ns);
+void		 sim_due_drop(struct sim_due *due);
+void		 sim_clock_run_until(int64_t at_ns);	/* lets all happen that is due until then */
+void		 sim_calls_free(struct sim_process *p);
 
 /* --- sim_network.c, sim_connect.c --- */
-void		 network_free(struct sim_process *p);
-void		 socket_close(struct sim_socket *socket);
-int		 network_collect(struct os_poller *poller, struct os_event *events_out, int max_events);
-void		 network_forget_poller(struct os_poller *poller);
+void		 sim_network_free(struct sim_process *p);
+void		 sim_socket_close(struct sim_socket *socket);
+int		 sim_network_collect(struct os_poller *poller, struct os_event *events_out, int max_events);
+void		 sim_network_forget_poller(struct os_poller *poller);
 
 /* --- sim_crew.c --- */
-void		 crews_free(struct sim_process *p);
+void		 sim_crews_free(struct sim_process *p);
 
 /* --- sim_world.c, for the disk --- */
-bool		 file_is_open(int inode);	/* false when no process runs */
+bool		 sim_file_is_open(int inode);	/* false when no process runs */
 
 #endif
