@@ -370,9 +370,11 @@ commit_run(void *arg)
 
 	/* The last of our fibers to end: the others may still have something to write. */
 	while (!queue->is_stopping || queue->n_fibers > 1 || !list_is_empty(&commit->pending)) {
-		if (list_is_empty(&commit->pending))
+		if (list_is_empty(&commit->pending)) {
+			if (queue->is_stopping)
+				room_want(queue);	/* the keeper ends when all is written, and then we do */
 			(void)signal_wait(&commit->work, INSTANT_NEVER);
-		else if (commit_find_room(commit))
+		} else if (commit_find_room(commit))
 			commit_batch(commit);
 	}
 	queue_fiber_ends(queue);
