@@ -25,9 +25,11 @@ struct row {
 	int64_t		 content_bytes;	/* of a mail of x; 0: mail */
 	bool		 is_8bit, is_smtputf8, wants_dsn;
 	bool		 was_idle;
+	bool		 has_domains;	/* the second recipient's is another */
 	const char	*want;		/* outcomes, "-" for none, and the end */
 	const char	*want_heard;	/* NULL: not looked at */
 	int		 want_ambiguous;
+	bool		 wants_no_dot;	/* the server must not see an end of mail */
 	const char	*want_trouble;	/* a part of its text; NULL: not looked at */
 	int		 want_after_s;	/* the handover took that long; 0: not looked at */
 };
@@ -136,6 +138,24 @@ static const struct row rows[] = {
 	    "C: MAIL\nS: 250\nC: RCPT TO:<r2@\nS: 250\nC: DATA\nS: 354\nD:\nS: 250\n",
 	  .want = "failed 5.1.1, relayed 2.0.0 done" },
 
+	{ .name = "the same with PIPELINING", .n_recipients = 2,
+	  .dialogue = HELLO("S: 250-PIPELINING\nS: 250 LIMITS RCPTMAX=1\n")
+	    "C: MAIL\nC: RCPT TO:<r1@\nC: DATA\nS: 250\nS: 550 5.1.1\nS: 554\nC: RSET\n"
+	    "C: MAIL\nC: RCPT TO:<r2@\nC: DATA\nS: 250\nS: 250\nS: 250\nS: 354\nD:\nS: 250\n",
+	  .want = "failed 5.1.1, relayed 2.0.0 done" },
+	{ .name = "a refused RSET is trouble", .n_recipients = 2,
+	  .dialogue = HELLO("S: 250 LIMITS RCPTMAX=1\n")
+	    "C: MAIL\nS: 250\nC: RCPT TO:<r1@\nS: 550 5.1.1\nC: RSET\nS: 500\n", .want = "failed 5.1.1, - trouble" },
+	{ .name = "LIMITS RCPTDOMAINMAX is kept: all of one domain go together", .n_recipients = 3,
+	  .dialogue = HELLO("S: 250-PIPELINING\nS: 250 LIMITS RCPTDOMAINMAX=1\n")
+	    "C: MAIL\nC: RCPT TO:<r1@\nC: RCPT TO:<r2@\nC: RCPT TO:<r3@\nC: DATA\nS: 250\nS: 250\nS: 250\nS: 250\nS: 354\nD:\nS: 250\n",
+	  .want = "relayed 2.0.0, relayed 2.0.0, relayed 2.0.0 done" },
+	{ .name = "LIMITS RCPTDOMAINMAX is kept: another domain comes in another transaction", .n_recipients = 3, .has_domains = true,
+	  .dialogue = HELLO("S: 250-PIPELINING\nS: 250 LIMITS RCPTDOMAINMAX=1\n")
+	    "C: MAIL\nC: RCPT TO:<r1@example.com>\nC: RCPT TO:<r3@example.com>\nC: DATA\nS: 250\nS: 250\nS: 250\nS: 354\nD:\nS: 250\n"
+	    "C: MAIL\nC: RCPT TO:<r2@example.net>\nC: DATA\nS: 250\nS: 250\nS: 354\nD:\nS: 250\n",
+	  .want = "relayed 2.0.0, relayed 2.0.0, relayed 2.0.0 done" },
+
 	/* --- what it cannot take --- */
 	{ .name = "8-bit mail fails where 8BITMIME is not offered", .is_8bit = true, .dialogue = HELLO_PLAIN, .want = "failed 5.6.3 done" },
 	{ .name = "internationalised mail fails where SMTPUTF8 is not offered", .is_smtputf8 = true,
@@ -186,7 +206,7 @@ static const struct row rows[] = {
 	{ .name = "a 354 to RCPT is a fault", .dialogue = HELLO_PLAIN "C: MAIL\nS: 250\nC: RCPT\nS: 354\nX:\n", .want = "- trouble" },
 	{ .name = "a 354 to the dot leaves it open", .dialogue = PIPELINED MAIL_RCPT_DATA "S: 250\nS: 250\nS: 354\nD:\nS: 354\nX:\n",
 	  .want = "deferred 4.4.2 done", .want_ambiguous = 1 },
-	{ .name = "MAIL refused and a 354: no dot is sent", .dialogue = PIPELINED MAIL_RCPT_DATA "S: 550 5.7.1\nS: 250\nS: 354\nD:\nX:\n",
+	{ .name = "MAIL refused and a 354: no dot is sent", .wants_no_dot = true, .dialogue = PIPELINED MAIL_RCPT_DATA "S: 550 5.7.1\nS: 250\nS: 354\nD:\nX:\n",
 	  .want = "failed 5.7.1 done", .want_heard = "EHLO relay.example.net\nMAIL FROM:<a@example.org>\nRCPT TO:<r1@example.com>\nDATA\n" },
 	{ .name = "a reply of endless lines is cut off", .dialogue = HELLO_PLAIN "C: MAIL\nS* 100000 250-and more\nX:\n", .want = "- trouble" },
 	{ .name = "a reply of one endless line is cut off", .dialogue = HELLO_PLAIN "C: MAIL\nR* 100000 250 and more\nX:\n", .want = "- trouble" },
@@ -279,6 +299,8 @@ fill_envelope(const struct row *row, struct envelope *envelope, struct recipient
 	};
 	for (i = 0; i < n; i++) {
 		recipients[i] = (struct recipient){ .address = { .local = str_of(locals[i]), .domain = STR("example.com") } };
+		if (row->has_domains && i == 1)
+			recipients[i].address.domain = STR("example.net");
 		if (row->wants_dsn) {
 			recipients[i].notify = NOTIFY_SUCCESS | NOTIFY_FAILURE;
 			recipients[i].orcpt = STR("rfc822;x@example.com");
@@ -359,6 +381,8 @@ play_row(const struct row *row)
 	fiber_start(p.loop, "client", play_client, &p);
 	loop_run(p.loop);
 	expect_str(buf_str(&p.peer.complaint), STR(""));
+	if (row->wants_no_dot)
+		expect_int(p.peer.n_mails, 0);
 	if (row->want_heard != NULL)
 		expect_str(buf_str(&p.peer.heard), str_of(row->want_heard));
 	peer_free(&p.peer);
