@@ -23,6 +23,8 @@ struct row {
 	int		 n_recipients;	/* r1@example.com ...; 0: one */
 	const char	*mail;		/* NULL: a short one */
 	int64_t		 content_bytes;	/* of a mail of x; 0: mail */
+	int64_t		 ends_at;	/* the content stops there, though it says it is longer; 0: it does not */
+	bool		 is_unreadable;	/* ... with a fault */
 	bool		 is_8bit, is_smtputf8, wants_dsn;
 	bool		 was_idle;
 	bool		 has_domains;	/* the second recipient's is another */
@@ -192,6 +194,13 @@ static const struct row rows[] = {
 	{ .name = "an idle session whose server says 421 is nobody's fault", .was_idle = true,
 	  .dialogue = HELLO_PLAIN "C: MAIL\nS: 421 4.4.2 idle too long\nX:\n", .want = "- over" },
 
+	{ .name = "a mail that cannot be read to its end gets no dot", .content_bytes = 200000, .ends_at = 100000, .is_unreadable = true,
+	  .wants_no_dot = true, .dialogue = PIPELINED MAIL_RCPT_DATA "S: 250\nS: 250\nS: 354\nD:\nX:\n",
+	  .want = "- unreadable", .want_trouble = "disk is broken" },
+	{ .name = "a mail that is shorter than it says gets no dot", .content_bytes = 200000, .ends_at = 100000,
+	  .wants_no_dot = true, .dialogue = PIPELINED MAIL_RCPT_DATA "S: 250\nS: 250\nS: 354\nD:\nX:\n",
+	  .want = "- unreadable", .want_trouble = "100000 of 200000 bytes" },
+
 	/* --- hostile --- */
 	{ .name = "a reply before it was asked for is a fault",
 	  .dialogue = "S: 220 hi\nC: EHLO\nR: 250 peer\\r\\n250 early\\r\\n\nW: 1000\nX:\n", .want = "- trouble", .want_trouble = "before it was asked" },
@@ -233,16 +242,19 @@ static const struct row rows[] = {
 struct text_content {
 	struct content	 content;
 	struct str	 text;		/* .at NULL: lines of x */
+	const struct row *row;
 };
 
 static ssize_t
 read_text(struct content *content, int64_t offset, void *room, size_t n_bytes, struct instant deadline, struct fault *fault_out)
 {
 	const struct text_content *t = (struct text_content *)(void *)content;
-	size_t n = (size_t)(content->n_bytes - offset), i;
+	int64_t end = t->row->ends_at > 0 ? t->row->ends_at : content->n_bytes;
+	size_t n = (size_t)(end - offset), i;
 
 	(void)deadline;
-	(void)fault_out;
+	if (n == 0 && t->row->is_unreadable)
+		return fault_temporary(fault_out, "the disk is broken");
 	if (n > n_bytes)
 		n = n_bytes;
 	for (i = 0; i < n; i++) {
@@ -319,7 +331,7 @@ hand_over(struct play *p, struct client *client)
 	const struct row *row = p->row;
 	struct str mail = row->mail != NULL ? str_of(row->mail) : STR("Subject: hi\r\n\r\nhello\r\n");
 	int n = row->n_recipients > 0 ? row->n_recipients : 1, n_ambiguous;
-	struct text_content content = { .content = { .n_bytes = (int64_t)mail.len, .read = read_text }, .text = mail };
+	struct text_content content = { .content = { .n_bytes = (int64_t)mail.len, .read = read_text }, .text = mail, .row = row };
 	struct recipient recipients[RECIPIENTS_MAX];
 	struct offered offered[RECIPIENTS_MAX];
 	struct trouble trouble = { .text = "" };
@@ -332,7 +344,7 @@ hand_over(struct play *p, struct client *client)
 	struct buf got;
 
 	if (row->content_bytes > 0)
-		content = (struct text_content){ .content = { .n_bytes = row->content_bytes, .read = read_text } };
+		content = (struct text_content){ .content = { .n_bytes = row->content_bytes, .read = read_text }, .row = row };
 	fill_envelope(row, &envelope, recipients, offered, n);
 	buf_init(&got, 10000);
 	if (row->was_idle || strstr(row->name, "before it was asked") != NULL)
