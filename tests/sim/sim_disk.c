@@ -111,12 +111,16 @@ unclaim_page(struct sim_disk *disk, struct sim_inode *f, uint32_t index)
 	f->flags[index] &= (uint8_t)~PAGE_CLAIMED;
 }
 
-/* A fresh version of a page, for the write at hand; where its bytes are. */
+/* A fresh version of a page, for the write at hand to bytes [from, to) of it; where the page is. */
 static char *
-version_for_write(struct sim_disk *disk, struct sim_inode *f, uint32_t index)
+version_for_write(struct sim_disk *disk, struct sim_inode *f, uint32_t index, size_t from, size_t to)
 {
 	uint32_t newest = f->newest[index], page;
 	int n_versions = 0;
+	uint8_t sectors = 0;
+
+	for (size_t s = from / SIM_SECTOR_BYTES; s * SIM_SECTOR_BYTES < to; s++)
+		sectors |= (uint8_t)(1 << s);
 
 	if (!(f->flags[index] & PAGE_DIRTY)) {
 		f->flags[index] |= PAGE_DIRTY;
@@ -126,10 +130,11 @@ version_for_write(struct sim_disk *disk, struct sim_inode *f, uint32_t index)
 		n_versions++;
 	if (n_versions >= SIM_VERSIONS_MAX) {
 		disk->versions[newest].write = f->n_writes;
+		disk->versions[newest].sectors |= sectors;
 		return disk->pages[newest];
 	}
 	page = volume_new_page(disk, newest != 0 ? newest : f->durable[index]);
-	disk->versions[page] = (struct sim_version){ .older = newest, .write = f->n_writes };
+	disk->versions[page] = (struct sim_version){ .older = newest, .write = f->n_writes, .sectors = sectors };
 	f->newest[index] = page;
 	return disk->pages[page];
 }
@@ -188,7 +193,7 @@ volume_write(struct sim_disk *disk, int inode, const char *bytes, size_t n_bytes
 			n = n_bytes - done;
 		if (!claim_page(disk, f, index))
 			break;
-		memcpy(version_for_write(disk, f, index) + at, bytes + done, n);
+		memcpy(version_for_write(disk, f, index, at, at + n) + at, bytes + done, n);
 		done += n;
 	}
 	if (done == 0)
@@ -212,7 +217,7 @@ volume_resize(struct sim_disk *disk, int inode, int64_t n_bytes)
 		size_t from = i == first ? tail : 0;
 
 		if (f->durable[i] != 0 || f->newest[i] != 0)
-			memset(version_for_write(disk, f, i) + from, 0, SIM_PAGE_BYTES - from);
+			memset(version_for_write(disk, f, i, from, SIM_PAGE_BYTES) + from, 0, SIM_PAGE_BYTES - from);
 		if (from == 0)
 			unclaim_page(disk, f, i);
 	}

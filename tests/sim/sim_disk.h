@@ -33,6 +33,7 @@ enum {
 struct sim_version {			/* describes the page of the same number */
 	uint32_t	 older;		/* page number; 0: the durable one */
 	uint32_t	 write;		/* its number since the last sync, from 1 */
+	uint8_t		 sectors;	/* a bit for each that the write touched */
 };
 
 struct sim_size {

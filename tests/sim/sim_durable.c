@@ -117,7 +117,8 @@ page_after_cut(struct sim_disk *disk, const struct sim_inode *f, uint32_t index,
 		int64_t sector = (int64_t)index * SECTORS_PER_PAGE + s;
 		uint32_t page = f->newest[index];
 
-		while (page != 0 && !write_is_kept(cut, disk->versions[page].write, sector))
+		while (page != 0 && !(disk->versions[page].sectors & 1 << s &&
+		    write_is_kept(cut, disk->versions[page].write, sector)))
 			page = disk->versions[page].older;
 		if (page != 0)
 			memcpy(disk->pages[result] + s * SIM_SECTOR_BYTES, disk->pages[page] + s * SIM_SECTOR_BYTES,

@@ -96,15 +96,18 @@ play(const struct sim_story *story, int64_t crash_at)
 	enum sim_rule rule = sim->machine->latest_rule;
 	int64_t again = 0;
 
+	if (!has_crashed && crash_at != 0) {	/* the story has fewer calls than that */
+		sim_free(sim);
+		return false;
+	}
 	strcpy(last_call, sim->machine->last_call);
 	if (has_crashed && story->crashes_twice) {
 		again = 1 + (int64_t)(sim_dice_roll(&sim->machine->power_dice) % 40);
 		if (sim_run(sim, again, story->recover, story->arg) != SIM_CRASHED)
 			again = 0;
 	}
-	if (has_crashed || crash_at == 0)
-		if (story->recover != NULL)
-			sim_run(sim, 0, story->recover, story->arg);
+	if (story->recover != NULL)
+		sim_run(sim, 0, story->recover, story->arg);
 	if (story->check != NULL)
 		story->check(sim, story->arg);
 	if (test_counts().n_missed != before.n_missed)
