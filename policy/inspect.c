@@ -54,6 +54,8 @@ received_is_ours(struct str value, struct str hostname)
 
 	while (str_take_word(&value, &word)) {
 		word = str_trim(word);
+		if (word.len > 0 && word.at[word.len - 1] == ';')
+			word.len--;		/* "by HOST; date" */
 		if (is_behind_by)
 			return str_eq_nocase(word, hostname);
 		is_behind_by = str_eq_nocase(word, STR("by"));

@@ -4,6 +4,7 @@
 #include "smtpfwd/queue/queue.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #include "base/insist.h"
 #include "base/mem.h"
@@ -64,6 +65,30 @@ queue_new(struct loop *loop, const struct queue_settings *settings, const struct
 	return queue;
 }
 
+/*
+ * The spool's own name must outlive a crash too.  Where the folder above is not ours to open,
+ * the spool was made by someone else, who saw to that.
+ */
+static int
+sync_parent(const char *directory)
+{
+	struct str path = str_of(directory);
+	struct spool_path parent;
+	int error;
+
+	while (path.len > 1 && path.at[path.len - 1] == '/')
+		path.len--;
+	while (path.len > 1 && path.at[path.len - 1] != '/')
+		path.len--;
+	while (path.len > 1 && path.at[path.len - 1] == '/')
+		path.len--;
+	if (path.len == 0 || path.at[0] != '/' || path.len >= sizeof(parent.text))
+		return 0;
+	snprintf(parent.text, sizeof(parent.text), "%.*s", STR_ARG(path));
+	error = os_sync_dir(parent.text);
+	return error == -EACCES || error == -EPERM ? 0 : error;
+}
+
 static int
 make_directories(const struct queue *queue, struct fault *fault_out)
 {
@@ -80,6 +105,8 @@ make_directories(const struct queue *queue, struct fault *fault_out)
 			return disk_fault(fault_out, error, "make", path.text);
 	}
 	error = os_sync_dir(queue->directory);
+	if (error == 0)
+		error = sync_parent(queue->directory);
 	return error != 0 ? disk_fault(fault_out, error, "sync", queue->directory) : 0;
 }
 

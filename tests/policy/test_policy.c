@@ -86,6 +86,7 @@ test_may_relay(void)
 
 #define OTHER	"Received: from a.example by b.example with ESMTP; Sat, 21 Nov 2026 00:00:00 +0000\r\n"
 #define OURS	"Received: from a.example ([192.0.2.1])\r\n\tby MX.example.net with ESMTP id 1;\r\n\tSat, 21 Nov 2026 00:00:00 +0000\r\n"
+#define SHORT	"Received: from a.example by mx.example.net; Sat, 21 Nov 2026 00:00:00 +0000\r\n"
 #define LIKE	"Received: from mx.example.net by b.example with ESMTP; Sat, 21 Nov 2026 00:00:00 +0000\r\n"
 
 static const struct {
@@ -97,6 +98,7 @@ static const struct {
 	{ "one more", OTHER OTHER OTHER OTHER OTHER "\r\n", true },
 	{ "once through here is honest forwarding", OURS OTHER "\r\n", false },
 	{ "three times through here", OURS OTHER OURS OURS "\r\n", true },
+	{ "also where nothing stands between us and the date", SHORT SHORT SHORT "\r\n", true },
 	{ "coming from here by other ways is not through here", LIKE LIKE LIKE "\r\n", false },
 	{ "fields in the body do not count", "Subject: x\r\n\r\n" OURS OURS OURS OURS OURS, false },
 };
