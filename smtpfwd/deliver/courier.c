@@ -209,6 +209,21 @@ wait_for_end(struct couriers *c, enum tended_kind kind, struct instant deadline)
 	return true;
 }
 
+/* Nobody is left to see that a next hop is back; whoever comes after us finds out anew. */
+static void
+release_destinations(struct couriers *c)
+{
+	int i;
+
+	for (i = 0; i < routes_n(c->routes); i++) {
+		struct route *route = routes_at(c->routes, i);
+
+		if (route->is_held_back)
+			queue_release_destination(c->queue, route->destination);
+		route->is_held_back = false;
+	}
+}
+
 void
 couriers_stop(struct couriers *c, struct instant deadline)
 {
@@ -226,6 +241,7 @@ couriers_stop(struct couriers *c, struct instant deadline)
 		wait_for_end(c, (enum tended_kind)kind, INSTANT_NEVER);
 	each_next_hop(c, held_end_idle);
 	wait_for_end(c, TENDED_QUIT, INSTANT_NEVER);
+	release_destinations(c);
 }
 
 void
@@ -241,7 +257,8 @@ couriers_free(struct couriers *c)
 }
 
 void
-couriers_each_next_hop(const struct couriers *c, void (*visit)(void *context, const struct next_hop_view *view), void *context)
+couriers_each_next_hop(const struct couriers *c, void (*visit)(void *context, const struct next_hop_view *view),
+    void *context)
 {
 	int i, j;
 

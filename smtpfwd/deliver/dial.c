@@ -205,8 +205,10 @@ dial(const struct dialer *dialer, struct next_hop *next_hop, struct instant dead
 	int i;
 
 	if (next_hop->ip.family == IP_NONE &&
-	    host_find(dialer->resolver, next_hop->host, deadline, &addresses, trouble_out) != 0)
+	    host_find(dialer->resolver, next_hop->host, deadline, &addresses, trouble_out) != 0) {
+		trouble_out->is_cancelled = fiber_is_cancelled();	/* then it was not the resolver's silence */
 		return NULL;
+	}
 	for (i = 0; i < addresses.n_ips; i++) {
 		d.to.ip = addresses.ips[i];
 		if (dial_address(&d, &client)) {

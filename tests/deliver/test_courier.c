@@ -643,6 +643,37 @@ stop_in_haste(struct world *w)
 	expect_int(n_lines(w, "deferred "), 0);
 }
 
+/* Who comes after us does not inherit what we thought of a next hop. */
+static void
+stop_while_down(struct world *w)
+{
+	peer_says(&w->peers[0], "S: 220 hi\nM: ");
+	peer_stop(&w->peers[0]);
+	put(w, 2);
+	wait_s(w, 2000);
+	couriers_stop(w->couriers, instant_after(loop_now(w->loop), span_s(10)));
+	couriers_free(w->couriers);
+	peer_listen(&w->peers[0]);
+	start_couriers(w);
+	expect(wait_for_mails(w, 2, 10) >= 0);
+}
+
+/* The dot is out and the answer is not here when time is up. */
+static void
+stop_at_the_dot(struct world *w)
+{
+	peer_says(&w->peers[0], "S: 220 hi\nM: ");
+	w->peers[0].reply_wait_ms = 60000;
+	put(w, 1);
+	expect(wait_for_mails(w, 1, 10) >= 0);
+	couriers_stop(w->couriers, instant_after(loop_now(w->loop), span_s(10)));
+	couriers_free(w->couriers);
+	expect_int(n_lines(w, "ambiguous "), 1);
+	expect_int(counts(w).n_mails, 1);
+	start_couriers(w);
+	wait_s(w, 60);
+}
+
 static const struct next_hop_settings hop_two[1] = { { .written = "two.example.com:25", .host = "two.example.com", .port = 25 } };
 
 static const struct story stories[] = {
@@ -678,6 +709,8 @@ static const struct story stories[] = {
 	{ .name = "verify: a self-signed certificate gets no mail", .tell = tls_unverified, .tls = TLS_VERIFY },
 	{ .name = "stopping waits for the answer to the dot", .tell = stop_in_peace },
 	{ .name = "cut off at the deadline, mail is given back and comes later", .tell = stop_in_haste },
+	{ .name = "stopped while the next hop is down, the next couriers try it at once", .tell = stop_while_down },
+	{ .name = "stopped at the dot it is ambiguous", .tell = stop_at_the_dot },
 };
 
 /* --- the stage --- */
