@@ -1,5 +1,5 @@
 /*
- * dns_wire.h - the pieces of a DNS packet: numbers, names, records; for dns.c alone
+ * dns_wire.h - the pieces of a DNS packet: numbers, names, records; for dns.c, and names for who asks
  *
  * Each read_ returns false when the packet ends too soon or is malformed.  Names are in
  * wire form, lower case and uncompressed, so that no byte in a label can pass for a dot.
