@@ -3,6 +3,7 @@
  */
 #include "base/insist.h"
 #include "base/mem.h"
+#include "mail/history.h"
 #include "smtpfwd/queue/store.h"
 
 enum { YIELD_EVERY = 256 };		/* entries looked at without reading, before others have their turn */
@@ -214,6 +215,10 @@ set_held(struct change *change, struct entry *entry, struct stored *stored, bool
 	place_waiting_slots(queue, entry, is_held);
 	entry_set_clock(queue, entry);
 	stored_write(stored, NULL, change->waiter);
+	if (is_held)
+		history_held(queue->log, &entry->id, "operator");
+	else
+		history_released(queue->log, &entry->id, "operator");
 	change->n++;
 	return true;
 }
@@ -257,6 +262,7 @@ remove_one(void *context, struct entry *entry, struct stored *stored)
 		entry_write_gone(queue, entry, change->waiter);
 	else
 		stored_write(stored, NULL, change->waiter);	/* a tombstone, or the mark that survives a restart */
+	history_removed(queue->log, &entry->id, "operator");
 	change->n++;
 	return true;
 }
