@@ -37,10 +37,18 @@ static bool
 send_request(int socket, const json_t *request)
 {
 	char *text = json_dumps(request, JSON_COMPACT);
-	bool is_sent = text != NULL && dprintf(socket, "%s\n", text) > 0;
+	size_t n_sent = 0, n_bytes;
+	ssize_t n = 0;
 
+	if (text == NULL)
+		return false;
+	n_bytes = strlen(text) + 1;
+	text[n_bytes - 1] = '\n';	/* in the NUL's place */
+	/* No SIGPIPE: who turns us away may have said why already. */
+	while (n_sent < n_bytes && (n = send(socket, text + n_sent, n_bytes - n_sent, MSG_NOSIGNAL)) > 0)
+		n_sent += (size_t)n;
 	free(text);
-	return is_sent;
+	return n_sent == n_bytes;
 }
 
 bool
@@ -57,18 +65,17 @@ ask_daemon(int socket, const json_t *request, void (*visit)(void *context, const
 		close(socket);
 		return false;
 	}
-	if (send_request(socket, request)) {
-		while (!is_done && getline(&line, &room, answer) > 0) {
-			json_t *object = json_loads(line, 0, NULL);
-			const char *error = json_string_value(json_object_get(object, "error"));
+	(void)send_request(socket, request);	/* if it went wrong, the answer says why or does not come */
+	while (!is_done && getline(&line, &room, answer) > 0) {
+		json_t *object = json_loads(line, 0, NULL);
+		const char *error = json_string_value(json_object_get(object, "error"));
 
-			is_done = json_is_true(json_object_get(object, "done"));
-			if (error != NULL)
-				snprintf(error_out, ASK_ERROR_MAX, "%s", error);
-			if (!is_done && object != NULL)
-				visit(context, object, line);
-			json_decref(object);
-		}
+		is_done = json_is_true(json_object_get(object, "done"));
+		if (error != NULL)
+			snprintf(error_out, ASK_ERROR_MAX, "%s", error);
+		if (!is_done && object != NULL)
+			visit(context, object, line);
+		json_decref(object);
 	}
 	free(line);
 	fclose(answer);

@@ -21,20 +21,26 @@ number(const json_t *object, const char *key)
 	return (long long)json_integer_value(json_object_get(object, key));
 }
 
-/* A terminal must not be steered by a mail: control bytes, C1 ones in UTF-8 too, become '?'. */
-static void
-put_safe(const char *s)
+/* Control bytes, C1 ones in UTF-8 too, become '?'. */
+void
+show_safe(const char *s, FILE *out)
 {
 	for (; *s != '\0'; s++) {
 		unsigned char c = (unsigned char)*s;
 
 		if (c == 0xc2 && (unsigned char)s[1] >= 0x80 && (unsigned char)s[1] < 0xa0) {
-			putchar('?');
+			putc('?', out);
 			s++;
 		} else {
-			putchar(c < 0x20 || c == 0x7f ? '?' : c);
+			putc(c < 0x20 || c == 0x7f ? '?' : c, out);
 		}
 	}
+}
+
+static void
+put_safe(const char *s)
+{
+	show_safe(s, stdout);
 }
 
 static void

@@ -68,6 +68,19 @@ wrong_use(const char *why, const char *what)
 	exit(EXIT_WRONG_USE);
 }
 
+/* What cannot be sent as it is must not be left out: fewer words would mean more mails. */
+static void
+add_word(json_t *request, const char *key, const char *word)
+{
+	json_t *value = json_string(word);
+
+	if (value == NULL || word[0] == '\0')
+		wrong_use(word[0] == '\0' ? "empty: " : "no valid UTF-8: ", key);
+	if (json_object_get(request, key) != NULL)
+		wrong_use("given twice: ", key);
+	json_object_set_new(request, key, value);
+}
+
 static void
 read_options(int argc, char **argv, struct options *options)
 {
@@ -84,8 +97,8 @@ read_options(int argc, char **argv, struct options *options)
 		case 'c': options->config = optarg; break;
 		case 's': options->socket = optarg; break;
 		case 'j': options->is_json = true; break;
-		case 'd': json_object_set_new(options->request, "recipient-domain", json_string(optarg)); break;
-		case 'n': json_object_set_new(options->request, "next-hop", json_string(optarg)); break;
+		case 'd': add_word(options->request, "recipient-domain", optarg); break;
+		case 'n': add_word(options->request, "next-hop", optarg); break;
 		case 'H': json_object_set_new(options->request, "held", json_true()); break;
 		case 'a': json_object_set_new(options->request, "all", json_true()); break;
 		case 'h': fputs(usage_text, stdout); exit(EXIT_DONE);
@@ -112,7 +125,7 @@ read_command(int n_words, char **words, json_t *request)
 	if (command == NULL)
 		wrong_use("there is no command ", written);
 	if (n_words > n_used && command->takes_filter)
-		json_object_set_new(request, "id", json_string(words[n_used++]));
+		add_word(request, "id", words[n_used++]);
 	if (n_words > n_used)
 		wrong_use("too much: ", words[n_used]);
 	if (!command->takes_filter && json_object_size(request) != 0)
@@ -132,6 +145,7 @@ socket_of_config(const char *path)
 	if (!conf_is_whole(conf)) {
 		for (int i = 0; i < conf_n_errors(conf); i++)
 			fprintf(stderr, "%s\n", conf_error_text(conf, i));
+		fprintf(stderr, "smtpfwdctl: the control socket is not known (-s SOCKET names it)\n");
 		exit(EXIT_REFUSED);
 	}
 	return conf_string(conf_section(conf, ""), "control");	/* the conf lives as long as the program */
@@ -154,6 +168,14 @@ show_object(void *context, const json_t *object, const char *line)
 		answer->command->show(object, &answer->shown);
 }
 
+static const char *
+hint(int error)
+{
+	if (error == ECONNREFUSED || error == ENOENT)
+		return " (is smtpfwd running?)";
+	return error == EACCES ? " (only root and the daemon's user may ask)" : "";
+}
+
 static int
 ask_and_show(const struct command *command, const struct options *options)
 {
@@ -162,8 +184,7 @@ ask_and_show(const struct command *command, const struct options *options)
 	int socket = ask_connect(options->socket);
 
 	if (socket < 0) {
-		fprintf(stderr, "smtpfwdctl: %s: %s%s\n", options->socket, strerror(errno),
-		    errno == ECONNREFUSED || errno == ENOENT ? " (is smtpfwd running?)" : "");
+		fprintf(stderr, "smtpfwdctl: %s: %s%s\n", options->socket, strerror(errno), hint(errno));
 		return EXIT_REFUSED;
 	}
 	if (!ask_daemon(socket, options->request, show_object, &answer, error)) {
@@ -171,7 +192,9 @@ ask_and_show(const struct command *command, const struct options *options)
 		return EXIT_REFUSED;
 	}
 	if (error[0] != '\0') {
-		fprintf(stderr, "smtpfwdctl: %s\n", error);
+		fputs("smtpfwdctl: ", stderr);
+		show_safe(error, stderr);
+		fputc('\n', stderr);
 		return EXIT_REFUSED;
 	}
 	if (!options->is_json)

@@ -1,6 +1,7 @@
 /*
  * control.c - connections of operators: one request, one answer each
  */
+#include <errno.h>
 #include <stdio.h>
 
 #include "base/buf.h"
@@ -19,6 +20,8 @@ enum {
 	REQUEST_WITHIN_S = 10,
 	ANSWER_WITHIN_S = 3600,		/* a list of a million mails, slowly read */
 	TEXT_MAX_BYTES = 64 * 1024,
+	TROUBLE_PAUSE_MS = 1000,
+	REQUEST_DEPTH_MAX = 8,		/* the library recurses for each level, and a fiber's stack is small */
 };
 
 struct control {
@@ -26,6 +29,7 @@ struct control {
 	int				 listener;
 	uid_t				 daemon_uid;
 	struct watch			 watch;
+	struct timer			 again;		/* after trouble with accepting */
 	const struct control_command	*commands;
 	int				 n_commands;
 	struct log			*log;
@@ -48,8 +52,10 @@ control_json_str(struct str text)
 	struct buf shown;
 	json_t *string;
 
-	if (str_is_utf8(text))
-		return json_stringn(text.at != NULL ? text.at : "", text.len);
+	/* A NUL would be legal JSON, but few programs that read it expect one. */
+	if (str_is_utf8(text) && str_find(text, '\0') < 0 &&
+	    (string = json_stringn(text.at != NULL ? text.at : "", text.len)) != NULL)
+		return string;
 	buf_init(&shown, TEXT_MAX_BYTES);
 	escape_append(text, true, TEXT_MAX_BYTES / 4, &shown);
 	string = json_stringn(shown.at != NULL ? shown.at : "", shown.len);
@@ -80,12 +86,14 @@ answer_write(struct answer *answer, json_t *object, struct instant deadline)
 	return status != 0 ? -1 : stream_write(answer->stream, STR("\n"), deadline, NULL);
 }
 
-/* Reads the request's line; what stands behind it is not looked at. */
+/* Reads the request's line; what stands behind it is not looked at.  False: there is none; the answer's error says why. */
 static bool
 read_line(struct answer *answer, struct instant deadline, struct str *line_out)
 {
+	struct fault fault;
 	struct str input;
 	ptrdiff_t end;
+	int n;
 
 	for (;;) {
 		input = stream_input(answer->stream);
@@ -94,9 +102,34 @@ read_line(struct answer *answer, struct instant deadline, struct str *line_out)
 			*line_out = str_sub(input, 0, (size_t)end);
 			return true;
 		}
-		if (stream_fill(answer->stream, deadline, NULL) <= 0)
+		n = stream_fill(answer->stream, deadline, &fault);
+		if (n <= 0) {
+			answer_error(answer, "no request: %s", n == 0 ? "the line has no end" : fault.text);
 			return false;
+		}
 	}
+}
+
+/* True when no more brackets are open at once than a request of ours can have. */
+static bool
+is_shallow(struct str line)
+{
+	bool is_quoted = false;
+	int depth = 0;
+
+	for (size_t i = 0; i < line.len && depth <= REQUEST_DEPTH_MAX; i++) {
+		char c = line.at[i];
+
+		if (is_quoted && c == '\\')
+			i++;
+		else if (c == '"')
+			is_quoted = !is_quoted;
+		else if (!is_quoted && (c == '{' || c == '['))
+			depth++;
+		else if (!is_quoted && (c == '}' || c == ']'))
+			depth--;
+	}
+	return depth <= REQUEST_DEPTH_MAX;
 }
 
 static void
@@ -104,7 +137,7 @@ run_request(struct answer *answer, struct str line, struct instant deadline)
 {
 	struct control *control = answer->control;
 	json_error_t trouble;
-	json_t *request = json_loadb(line.at, line.len, JSON_REJECT_DUPLICATES, &trouble);
+	json_t *request = is_shallow(line) ? json_loadb(line.at, line.len, JSON_REJECT_DUPLICATES, &trouble) : NULL;
 	const char *name = json_string_value(json_object_get(request, "command"));
 
 	if (name == NULL) {
@@ -159,8 +192,8 @@ serve(void *arg)
 				run_request(answer, line, deadline);
 			else
 				answer_error(answer, "only root and the daemon's user may ask");
-			say_done(answer, deadline);
 		}
+		say_done(answer, deadline);
 		stream_close(answer->stream);
 	}
 	list_remove(&control->answers, &answer->link);
@@ -168,30 +201,63 @@ serve(void *arg)
 	mem_free(answer);
 }
 
+/* One try to say it: who cannot be served is not waited for either. */
 static void
-accept_all(struct watch *watch, unsigned what)
+turn_away(int socket)
 {
-	struct control *control = LIST_ITEM(watch, struct control, watch);
-	struct endpoint peer, local;
+	static const char text[] = "{\"done\":true,\"error\":\"too many ask at once\"}\n";
+	struct iovec piece = { .iov_base = (void *)(uintptr_t)text, .iov_len = sizeof(text) - 1 };
+
+	(void)os_sendv(socket, &piece, 1);
+	os_close(socket);
+}
+
+static void
+welcome(struct control *control, int socket)
+{
 	struct answer *answer;
+
+	if (control->answers.n >= CONNECTIONS_MAX) {
+		turn_away(socket);
+		return;
+	}
+	answer = mem_new(sizeof(*answer));
+	answer->control = control;
+	answer->socket = socket;
+	list_append(&control->answers, &answer->link);
+	answer->fiber = fiber_start(control->loop, "control", serve, answer);
+	if (answer->fiber == NULL) {
+		list_remove(&control->answers, &answer->link);
+		mem_free(answer);
+		turn_away(socket);
+	}
+}
+
+static void
+accept_waiting(struct control *control)
+{
 	int socket;
 
-	while ((socket = os_accept(control->listener, &peer, &local)) >= 0) {
-		if (control->answers.n >= CONNECTIONS_MAX) {
-			os_close(socket);
-			continue;
-		}
-		answer = mem_new(sizeof(*answer));
-		answer->control = control;
-		answer->socket = socket;
-		list_append(&control->answers, &answer->link);
-		answer->fiber = fiber_start(control->loop, "control", serve, answer);
-		if (answer->fiber == NULL) {
-			os_close(socket);
-			list_remove(&control->answers, &answer->link);
-			mem_free(answer);
-		}
-	}
+	timer_clear(control->loop, &control->again);
+	while ((socket = os_accept(control->listener, NULL, NULL)) >= 0 || socket == -ECONNABORTED)
+		if (socket >= 0)
+			welcome(control, socket);
+	/* No descriptor is free: no event will come for who waits already. */
+	if (socket != -EAGAIN)
+		timer_set(control->loop, &control->again, instant_after(loop_now(control->loop), span_ms(TROUBLE_PAUSE_MS)));
+}
+
+static void
+notice(struct watch *watch, unsigned what)
+{
+	(void)what;
+	accept_waiting(LIST_ITEM(watch, struct control, watch));
+}
+
+static void
+ring(struct timer *timer)
+{
+	accept_waiting(LIST_ITEM(timer, struct control, again));
 }
 
 struct control *
@@ -202,7 +268,7 @@ control_new(struct loop *loop, int listener, uid_t daemon_uid, const struct cont
 	int error;
 
 	*control = (struct control){ .loop = loop, .listener = listener, .daemon_uid = daemon_uid,
-	    .watch = { .notice = accept_all }, .commands = commands, .n_commands = n_commands, .log = log };
+	    .watch = { .notice = notice }, .again = { .ring = ring }, .commands = commands, .n_commands = n_commands, .log = log };
 	list_init(&control->answers);
 	signal_init(&control->ended);
 	error = loop_watch(loop, listener, &control->watch);
@@ -211,13 +277,14 @@ control_new(struct loop *loop, int listener, uid_t daemon_uid, const struct cont
 		mem_free(control);
 		return NULL;
 	}
-	accept_all(&control->watch, OS_READABLE);	/* who came before the watch */
+	accept_waiting(control);	/* who came before the watch */
 	return control;
 }
 
 void
 control_stop(struct control *control)
 {
+	timer_clear(control->loop, &control->again);
 	loop_unwatch(control->loop, control->listener, &control->watch);
 	os_close(control->listener);
 	LIST_EACH(link, &control->answers)

@@ -35,6 +35,38 @@ text_of(const json_t *request, const char *key)
 	return str_of(json_string_value(json_object_get(request, key)));
 }
 
+/*
+ * Each key is known and of its type: a misspelt or empty one must not make "remove these" into "remove all".
+ * False: the answer's error says which is not.
+ */
+static bool
+is_understood(const json_t *request, struct answer *answer)
+{
+	static const struct { const char *name; bool is_flag; } keys[] = {
+		{ "command", false }, { "id", false }, { "recipient-domain", false }, { "next-hop", false },
+		{ "held", true }, { "all", true },
+	};
+	const size_t n_keys = sizeof(keys) / sizeof(keys[0]);
+	const char *name;
+	json_t *value;
+
+	json_object_foreach((json_t *)(uintptr_t)request, name, value) {
+		size_t i = 0;
+
+		while (i < n_keys && strcmp(keys[i].name, name) != 0)
+			i++;
+		if (i == n_keys) {
+			answer_error(answer, "\"%s\" is nothing that a request can say", name);
+			return false;
+		}
+		if (keys[i].is_flag ? !json_is_true(value) : json_string_length(value) == 0) {
+			answer_error(answer, "\"%s\" must be %s", name, keys[i].is_flag ? "true, or left out" : "a text, and not empty");
+			return false;
+		}
+	}
+	return true;
+}
+
 /* False when the request cannot mean anything; the answer's error says why. */
 static bool
 read_filters(const struct queue_commands *c, const json_t *request, struct answer *answer, struct filters *filters)
@@ -47,6 +79,8 @@ read_filters(const struct queue_commands *c, const json_t *request, struct answe
 	filters->filter.is_held_only = json_is_true(json_object_get(request, "held"));
 	filters->is_given = id.len != 0 || hop.len != 0 || filters->filter.recipient_domain.len != 0 ||
 	    filters->filter.is_held_only || json_is_true(json_object_get(request, "all"));
+	if (!is_understood(request, answer))
+		return false;
 	if (id.len != 0 && !mail_id_parse(id, &filters->filter.id)) {
 		answer_error(answer, "\"%.*s\" is no mail's id", STR_ARG(id));
 		return false;
@@ -179,6 +213,24 @@ run_show(void *context, const json_t *request, struct answer *answer, struct ins
 		list_mails(context, request, answer, deadline, true);
 }
 
+static bool
+note_one(void *context, const struct queue_mail_view *mail)
+{
+	(void)mail;
+	*(bool *)context = true;
+	return false;
+}
+
+/* Tells a mail that needed no change from one that is not there. */
+static bool
+is_there(const struct queue_commands *c, const struct queue_filter *filter, struct instant deadline)
+{
+	bool is_found = false;
+
+	queue_list(c->queue, filter, note_one, &is_found, deadline);
+	return is_found;
+}
+
 typedef int64_t queue_change(struct queue *queue, const struct queue_filter *filter, struct instant deadline, struct fault *fault_out);
 
 static void
@@ -202,6 +254,8 @@ change_mails(const struct queue_commands *c, const json_t *request, struct answe
 			} while (n >= 0 && ++i < filters.n_destinations);
 			if (n < 0)
 				answer_error(answer, "%s", fault.text);
+			else if (total == 0 && !mail_id_is_none(&filters.filter.id) && !is_there(c, &filters.filter, deadline))
+				answer_error(answer, "no such mail is in the queue");
 			answer_write(answer, json_pack("{s:I}", "mails", (json_int_t)total), deadline);
 		}
 	}

@@ -2,7 +2,8 @@
  * queue_commands.h - what an operator can do to the queue: list, show, hold, release, retry, remove
  *
  * A request's filter: "id", "recipient-domain", "next-hop" (a relay's or route's name, a destination as
- * "relay:NAME", or a next hop as written in the configuration), "held": true; all but queue-list demand one of them or "all": true.
+ * "relay:NAME", or a next hop as written in the configuration), "held": true; all but queue-list demand one of them or "all": true.  Anything
+ * else, an empty text too, is an error and does nothing.  An id that is not in the queue is an error.
  */
 #ifndef CONTROL_QUEUE_COMMANDS_H
 #define CONTROL_QUEUE_COMMANDS_H
