@@ -9,6 +9,7 @@ all and say nothing, and end that.
 """
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -260,6 +261,7 @@ class Faulty:
 
 
 def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # or nothing below is cleaned up
     directory = tempfile.mkdtemp(prefix="name-servers.")
     nsd = None
     try:
