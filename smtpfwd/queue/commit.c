@@ -89,7 +89,7 @@ batch_write(struct batch *batch, int64_t from)
 		pieces[n++] = (struct iovec){ .iov_base = item->bytes.at, .iov_len = item->bytes.len };
 		offset += (int64_t)item->bytes.len;
 		if (n == WRITE_MAX_PIECES) {
-			error = disk_write(batch->segment->fd, pieces, n, written);
+			error = spool_write(batch->segment->fd, pieces, n, written);
 			written = offset;
 			n = 0;
 			if (error != 0)
@@ -97,7 +97,7 @@ batch_write(struct batch *batch, int64_t from)
 		}
 	}
 	if (error == 0 && n > 0)
-		error = disk_write(batch->segment->fd, pieces, n, written);
+		error = spool_write(batch->segment->fd, pieces, n, written);
 	mem_free(pieces);
 	return error;
 }
@@ -307,7 +307,7 @@ batch_failed(struct commit *commit, struct batch *batch)
 	int64_t wait_ms = RETRY_FIRST_MS << (commit->n_failures < 5 ? commit->n_failures : 5);
 
 	spool_path_segment(&path, queue->directory, batch->segment->number);
-	(void)disk_fault(&why, batch->error, "write", path.text);
+	(void)spool_fault(&why, batch->error, "write", path.text);
 	log_say(queue->log, LOG_LEVEL_ERROR, "commit_failed", "%s", why.text);
 	commit->n_failures++;
 	commit->retry_at = instant_after(loop_now(queue->loop), span_ms(wait_ms < RETRY_MAX_MS ? wait_ms : RETRY_MAX_MS));
@@ -404,7 +404,7 @@ commit_end(struct commit *commit)
 	if (segment->end + (int64_t)bytes.len <= segment->bytes) {
 		record_seal(bytes.at, segment->stamp, commit->next_batch++, RECORD_LAST_OF_BATCH);
 		piece = (struct iovec){ .iov_base = bytes.at, .iov_len = bytes.len };
-		error = disk_write(segment->fd, &piece, 1, segment->end);
+		error = spool_write(segment->fd, &piece, 1, segment->end);
 		if (error == 0)
 			error = os_sync_data(segment->fd);
 	}

@@ -169,7 +169,7 @@ window_run(struct os_job *job)
 	struct window_job *wj = (struct window_job *)(void *)((char *)job - offsetof(struct window_job, job));
 	struct compaction *c = wj->compaction;
 
-	wj->result = disk_read(c->segment->fd, c->window, WINDOW_BYTES, c->window_from);
+	wj->result = spool_read(c->segment->fd, c->window, WINDOW_BYTES, c->window_from);
 }
 
 /* The bytes of a record's beginning at an offset, or NULL at the end. */

@@ -30,12 +30,12 @@ damaged_keep(struct queue *queue, struct segment *segment, int64_t from, int64_t
 	room = mem_new_array(KEEP_STEP_BYTES, 1);
 	while (at < to && is_kept) {
 		size_t n_bytes = (size_t)(to - at < KEEP_STEP_BYTES ? to - at : KEEP_STEP_BYTES);
-		ssize_t n = disk_read(segment->fd, room, n_bytes, at);
+		ssize_t n = spool_read(segment->fd, room, n_bytes, at);
 		struct iovec piece = { .iov_base = room, .iov_len = n > 0 ? (size_t)n : 0 };
 
 		if (n == 0)
 			break;
-		is_kept = n > 0 && disk_write(fd, &piece, 1, at - from) == 0;
+		is_kept = n > 0 && spool_write(fd, &piece, 1, at - from) == 0;
 		at += n;
 	}
 	mem_free(room);

@@ -72,7 +72,7 @@ draft_run(struct os_job *job)
 	}
 	draft->crc = crc32c(draft->crc, draft->content.at, draft->content.len);
 	if (draft->content.len > 0)
-		dj->error = disk_write(draft->large_fd, &piece, 1, draft->large_bytes);
+		dj->error = spool_write(draft->large_fd, &piece, 1, draft->large_bytes);
 	if (dj->error != 0 || !dj->is_finishing)
 		return;
 	/* The file and its name are durable before the record that refers to them. */
@@ -92,7 +92,7 @@ draft_write_out(struct draft *draft, bool is_finishing, struct fault *fault_out)
 	if (dj.is_full)
 		return fault_because(fault_out, FAULT_FULL, "no room on the disk of %s", draft->queue->directory);
 	if (dj.error != 0)
-		return disk_fault(fault_out, dj.error, "write", "large content");
+		return spool_fault(fault_out, dj.error, "write", "large content");
 	draft->large_bytes += (int64_t)draft->content.len;
 	buf_clear(&draft->content);
 	return 0;

@@ -65,28 +65,24 @@ queue_new(struct loop *loop, const struct queue_settings *settings, const struct
 	return queue;
 }
 
-/*
- * The spool's own name must outlive a crash too.  Where the folder above is not ours to open,
- * the spool was made by someone else, who saw to that.
- */
+/* The spool's own name must outlive a power cut too. */
 static int
-sync_parent(const char *directory)
+sync_parent(const struct queue *queue)
 {
-	struct str path = str_of(directory);
-	struct spool_path parent;
+	struct str directory = str_of(queue->directory);
+	struct spool_path path;
+	ptrdiff_t slash;
 	int error;
 
-	while (path.len > 1 && path.at[path.len - 1] == '/')
-		path.len--;
-	while (path.len > 1 && path.at[path.len - 1] != '/')
-		path.len--;
-	while (path.len > 1 && path.at[path.len - 1] == '/')
-		path.len--;
-	if (path.len == 0 || path.at[0] != '/' || path.len >= sizeof(parent.text))
-		return 0;
-	snprintf(parent.text, sizeof(parent.text), "%.*s", STR_ARG(path));
-	error = os_sync_dir(parent.text);
-	return error == -EACCES || error == -EPERM ? 0 : error;
+	while (directory.len > 1 && directory.at[directory.len - 1] == '/')
+		directory.len--;
+	slash = str_rfind(directory, '/');
+	if (slash <= 0)
+		(void)snprintf(path.text, sizeof(path.text), "%s", slash == 0 ? "/" : ".");
+	else
+		(void)snprintf(path.text, sizeof(path.text), "%.*s", (int)slash, directory.at);
+	error = os_sync_dir(path.text);
+	return error == -EACCES || error == -EPERM ? 0 : error;	/* made by somebody else, then, long ago */
 }
 
 static int
@@ -97,17 +93,17 @@ make_directories(const struct queue *queue, struct fault *fault_out)
 	int error = os_make_dir(queue->directory);
 
 	if (error != 0)
-		return disk_fault(fault_out, error, "make", queue->directory);
+		return spool_fault(fault_out, error, "make", queue->directory);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		spool_path(&path, queue->directory, names[i]);
 		error = os_make_dir(path.text);
 		if (error != 0)
-			return disk_fault(fault_out, error, "make", path.text);
+			return spool_fault(fault_out, error, "make", path.text);
 	}
 	error = os_sync_dir(queue->directory);
 	if (error == 0)
-		error = sync_parent(queue->directory);
-	return error != 0 ? disk_fault(fault_out, error, "sync", queue->directory) : 0;
+		error = sync_parent(queue);
+	return error != 0 ? spool_fault(fault_out, error, "sync", queue->directory) : 0;
 }
 
 static int
@@ -119,11 +115,11 @@ lock_spool(struct queue *queue, struct fault *fault_out)
 	spool_path(&path, queue->directory, "lock");
 	queue->lock = os_open(path.text, OS_OPEN_CREATE_OR_WRITE);
 	if (queue->lock < 0)
-		return disk_fault(fault_out, queue->lock, "open", path.text);
+		return spool_fault(fault_out, queue->lock, "open", path.text);
 	error = os_lock(queue->lock);
 	if (error == -EWOULDBLOCK)
 		return fault_permanent(fault_out, "%s is in use by another process", queue->directory);
-	return error != 0 ? disk_fault(fault_out, error, "lock", path.text) : 0;
+	return error != 0 ? spool_fault(fault_out, error, "lock", path.text) : 0;
 }
 
 static int

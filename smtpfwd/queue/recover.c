@@ -114,7 +114,7 @@ open_segments(struct recovery *r, struct fault *fault_out)
 	spool_path(&path, queue->directory, "segments");
 	error = os_list_dir(path.text, list_segment, &list);
 	if (error < 0)
-		result = disk_fault(fault_out, error, "list", path.text);
+		result = spool_fault(fault_out, error, "list", path.text);
 	for (size_t i = 0; i < list.n && result == 0; i++) {
 		struct segment *segment = segment_open(queue->directory, list.numbers[i], fault_out);
 
@@ -318,7 +318,7 @@ look_at_tail(struct recovery *r, struct segment *segment, const struct scan_piec
 	int64_t to;
 
 	segment->end = tail->from;
-	has_header = disk_read(segment->fd, bytes, sizeof(bytes), tail->from) == (ssize_t)sizeof(bytes) &&
+	has_header = spool_read(segment->fd, bytes, sizeof(bytes), tail->from) == (ssize_t)sizeof(bytes) &&
 	    record_read_header(bytes, segment->stamp, &header);
 	if (!has_header && is_batch_whole)
 		return;
@@ -364,7 +364,7 @@ read_segment(struct recovery *r, struct segment *segment, struct fault *fault_ou
 	}
 	scan_fini(&scan);
 	if (scan.error != 0)
-		return disk_fault(fault_out, scan.error, "read a segment of", r->queue->directory);
+		return spool_fault(fault_out, scan.error, "read a segment of", r->queue->directory);
 	return 0;
 }
 
@@ -412,7 +412,7 @@ check_large(struct recovery *r, struct fault *fault_out)
 	spool_path(&path, queue->directory, "large");
 	error = os_list_dir(path.text, large_seen, r);
 	if (error < 0)
-		return disk_fault(fault_out, error, "list", path.text);
+		return spool_fault(fault_out, error, "list", path.text);
 	LIST_EACH(link, &queue->index.by_age) {
 		struct entry *entry = LIST_ITEM(link, struct entry, by_age);
 		struct segment *segment = entry->mail.segment;

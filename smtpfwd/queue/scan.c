@@ -52,7 +52,7 @@ scan_bytes(struct scan *scan, int64_t offset, size_t n_bytes)
 	}
 	scan->room_from = offset;
 	scan->n_room = kept;
-	n = disk_read(scan->segment->fd, scan->room + kept, scan->room_bytes - kept, offset + (int64_t)kept);
+	n = spool_read(scan->segment->fd, scan->room + kept, scan->room_bytes - kept, offset + (int64_t)kept);
 	if (n < 0) {
 		scan->error = (int)n;
 		return NULL;

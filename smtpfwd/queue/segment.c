@@ -53,7 +53,7 @@ segment_write_header(struct segment *segment, uint64_t generation, uint64_t stam
 
 	header_encode(segment, generation, stamp, page);
 	header_encode(segment, generation, stamp, page + HEADER_COPY_AT);
-	result = disk_write(segment->fd, &piece, 1, 0);
+	result = spool_write(segment->fd, &piece, 1, 0);
 	mem_free(page);
 	return result;
 }
@@ -63,7 +63,7 @@ segment_read_header(struct segment *segment)
 {
 	char *page = mem_new(SEGMENT_HEADER_BYTES);
 	uint64_t generation[2] = { 0, 0 }, stamp[2] = { 0, 0 };
-	ssize_t n = disk_read(segment->fd, page, SEGMENT_HEADER_BYTES, 0);
+	ssize_t n = spool_read(segment->fd, page, SEGMENT_HEADER_BYTES, 0);
 	enum segment_use use = SEGMENT_UNREADABLE;
 	bool has_any = false;
 
@@ -111,7 +111,7 @@ segment_create(const char *directory, uint32_t number, int64_t bytes, struct fau
 	spool_path(&folder, directory, "segments");
 	fd = os_open(path.text, OS_OPEN_CREATE);
 	if (fd < 0) {
-		(void)disk_fault(fault_out, fd, "make", path.text);
+		(void)spool_fault(fault_out, fd, "make", path.text);
 		return NULL;
 	}
 	segment = segment_new(number, fd, bytes);
@@ -124,7 +124,7 @@ segment_create(const char *directory, uint32_t number, int64_t bytes, struct fau
 		error = os_sync_dir(folder.text);
 	if (error == 0)
 		return segment;
-	(void)disk_fault(fault_out, error, "allocate", path.text);
+	(void)spool_fault(fault_out, error, "allocate", path.text);
 	segment_free(segment);
 	(void)os_unlink(path.text);	/* nothing was in it */
 	return NULL;
@@ -140,12 +140,12 @@ segment_open(const char *directory, uint32_t number, struct fault *fault_out)
 	spool_path_segment(&path, directory, number);
 	fd = os_open(path.text, OS_OPEN_WRITE);
 	if (fd < 0) {
-		(void)disk_fault(fault_out, fd, "open", path.text);
+		(void)spool_fault(fault_out, fd, "open", path.text);
 		return NULL;
 	}
 	bytes = os_file_bytes(fd);
 	if (bytes < 0) {
-		(void)disk_fault(fault_out, (int)bytes, "open", path.text);
+		(void)spool_fault(fault_out, (int)bytes, "open", path.text);
 		os_close(fd);
 		return NULL;
 	}

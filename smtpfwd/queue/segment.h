@@ -9,7 +9,7 @@
 #define QUEUE_SEGMENT_H
 
 #include "base/list.h"
-#include "smtpfwd/queue/disk.h"
+#include "smtpfwd/queue/spool.h"
 #include "smtpfwd/queue/record.h"
 
 enum {

@@ -30,7 +30,7 @@ read_run(struct os_job *job)
 {
 	struct read_job *read = (struct read_job *)(void *)((char *)job - offsetof(struct read_job, job));
 
-	read->result = disk_read(read->fd, read->room, read->n_bytes, read->offset);
+	read->result = spool_read(read->fd, read->room, read->n_bytes, read->offset);
 }
 
 /* Bytes read, fewer only at the end of the file, or -errno.  Suspends. */
@@ -383,7 +383,7 @@ large_open(struct stored *stored, struct fault *fault_out)
 		return 0;
 	fiber_run_on_crew(stored->queue->disk_crew, &open.job);
 	if (open.result < 0)
-		return disk_fault(fault_out, open.result, "open", "large content");
+		return spool_fault(fault_out, open.result, "open", "large content");
 	if (stored->large_fd >= 0)		/* another one was faster */
 		os_close(open.result);
 	else

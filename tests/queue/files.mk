@@ -1,5 +1,12 @@
 # tests/queue/files.mk - the log, its index and its schedule, in the simulated world
 queue_test_libs = tests/libexpect.a smtpfwd/queue/libqueue.a mail/libmail.a smtpfwd/runtime/libruntime.a
+queue_sim_libs = $(queue_test_libs) tests/sim/libsim.a smtpfwd/runtime/libruntime.a tests/libexpect.a \
+	base/libbase.a $(OPENSSL_LIBS) $(IDN2_LIBS) -lm
+
+check_PROGRAMS += tests/queue/test_crash
+tests_queue_test_crash_SOURCES = %D%/test_crash.c %D%/yard.c %D%/yard.h
+tests_queue_test_crash_LDADD = $(queue_sim_libs)
+TESTS += tests/queue/test_crash
 
 # Figures, not a test: see the file.
 check_PROGRAMS += tests/queue/measure

@@ -1,10 +1,10 @@
 /*
- * disk.h - whole reads and writes over os.h, which may do less; and the names of the spool
+ * spool.h - whole reads and writes over os.h, which may do less; and the names of the spool
  *
  * All of it blocks: for a crew's thread, or before the loop serves.
  */
-#ifndef QUEUE_DISK_H
-#define QUEUE_DISK_H
+#ifndef QUEUE_SPOOL_H
+#define QUEUE_SPOOL_H
 
 #include "base/fault.h"
 #include "mail/mail_id.h"
@@ -20,12 +20,12 @@ void	spool_path_segment(struct spool_path *path, const char *directory, uint32_t
 void	spool_path_large(struct spool_path *path, const char *directory, const struct mail_id *id);
 
 /* 0 or -errno.  The pieces are used up. */
-int	disk_write(int fd, struct iovec *pieces, int n_pieces, int64_t offset);
+int	spool_write(int fd, struct iovec *pieces, int n_pieces, int64_t offset);
 
 /* Bytes read: fewer than asked for only at the end of the file.  Or -errno. */
-ssize_t	disk_read(int fd, void *room, size_t n_bytes, int64_t offset);
+ssize_t	spool_read(int fd, void *room, size_t n_bytes, int64_t offset);
 
 /* fault_out by an errno: FAULT_FULL for a full disk, else temporary.  Returns -1. */
-int	disk_fault(struct fault *fault_out, int error, const char *doing, const char *path);
+int	spool_fault(struct fault *fault_out, int error, const char *doing, const char *path);
 
 #endif

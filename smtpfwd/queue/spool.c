@@ -1,7 +1,7 @@
 /*
- * disk.c - whole reads and writes, and the names of the spool
+ * spool.c - whole reads and writes, and the names of the spool
  */
-#include "smtpfwd/queue/disk.h"
+#include "smtpfwd/queue/spool.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -36,7 +36,7 @@ spool_path_large(struct spool_path *path, const char *directory, const struct ma
 }
 
 int
-disk_write(int fd, struct iovec *pieces, int n_pieces, int64_t offset)
+spool_write(int fd, struct iovec *pieces, int n_pieces, int64_t offset)
 {
 	while (n_pieces > 0) {
 		ssize_t n = os_pwritev(fd, pieces, n_pieces, offset);
@@ -60,7 +60,7 @@ disk_write(int fd, struct iovec *pieces, int n_pieces, int64_t offset)
 }
 
 ssize_t
-disk_read(int fd, void *room, size_t n_bytes, int64_t offset)
+spool_read(int fd, void *room, size_t n_bytes, int64_t offset)
 {
 	size_t n_read = 0;
 
@@ -77,7 +77,7 @@ disk_read(int fd, void *room, size_t n_bytes, int64_t offset)
 }
 
 int
-disk_fault(struct fault *fault_out, int error, const char *doing, const char *path)
+spool_fault(struct fault *fault_out, int error, const char *doing, const char *path)
 {
 	enum fault_cause cause = error == -ENOSPC || error == -EDQUOT ? FAULT_FULL : FAULT_OTHER;
 

@@ -1,0 +1,329 @@
+/*
+ * test_crash.c - power is cut at every call on the disk: what was accepted is never lost, what was surely settled
+ * never comes back, a report that was paid is not owed again, and bytes are the same
+ *
+ * SIM_SEED chooses another world, CRASH_AT plays a single crash.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "tests/queue/yard.h"
+
+enum {
+	N_PUTTERS = 4,
+	MAILS_EACH = 7,
+	LARGE_BYTES = 20 * 1024,	/* beyond content_in_memory_max_bytes */
+	CONTENT_MAX_BYTES = 64 * 1024,
+	N_WORLDS = 4,
+};
+
+struct crash {
+	struct yard	*yard;
+	int		 number;
+	int		 n_putting;
+	bool		 is_over;
+	int64_t		 n_settled;	/* in this process */
+	struct mail_id	 settled[200];
+};
+
+static struct str
+id_str(const struct mail_id *id)
+{
+	return str_n(id->bytes, sizeof(id->bytes));
+}
+
+/* Batches are durable in order: with a mail, all that was settled before it was put. */
+static void
+note_sure(struct crash *c, int64_t n_settled)
+{
+	for (int64_t i = 0; i < n_settled; i++)
+		sim_note(c->yard->sim, "surely-settled", id_str(&c->settled[i]), STR(""));
+}
+
+static void
+put_numbered(struct crash *c, int number)
+{
+	static const char *const recipients[] = {
+		"b@one.example", "b@one.example c@two.example d@two.example", "fail@three.example", "later@two.example",
+	};
+	size_t n_bytes = number % 6 == 5 ? LARGE_BYTES : 300 + (size_t)(number % 30) * 131;
+	int64_t n_settled = c->n_settled;
+	struct buf content;
+	struct mail_id id;
+
+	buf_init(&content, CONTENT_MAX_BYTES);
+	yard_content(&content, number, n_bytes);
+	id = yard_put(c->yard, recipients[number % 4], buf_str(&content));
+	if (!mail_id_is_none(&id)) {
+		sim_note(c->yard->sim, "accepted", id_str(&id), buf_str(&content));
+		note_sure(c, n_settled);
+	}
+	buf_fini(&content);
+}
+
+static void
+putter(void *arg)
+{
+	struct crash *c = arg;
+	int first = c->number++ * MAILS_EACH;
+
+	for (int i = 0; i < MAILS_EACH; i++)
+		put_numbered(c, first + i);
+	c->n_putting--;
+}
+
+static enum outcome_kind
+outcome_for(const struct delivery *d)
+{
+	if (str_eq(d->recipients[0].recipient.address.local, STR("fail")))
+		return OUTCOME_FAILED;
+	if (str_eq(d->recipients[0].recipient.address.local, STR("later")) && d->n_tries < 2)
+		return OUTCOME_DEFERRED;
+	return OUTCOME_DELIVERED;
+}
+
+/* A delivery seen by the next hop, which keeps what it got. */
+static void
+deliver(struct crash *c, const char *note, struct delivery *d, struct buf *content)
+{
+	enum outcome_kind kind = outcome_for(d);
+	struct mail_id id = d->mail;
+	bool is_whole_mail = d->n_recipients == d->envelope->n_recipients;
+
+	if (kind != OUTCOME_DEFERRED) {
+		char key[100];
+		int n = snprintf(key, sizeof(key), "%.12s%.*s", (const char *)id.bytes, STR_ARG(d->destination));
+
+		(void)n;
+		memcpy(key, id.bytes, sizeof(id.bytes));
+		memcpy(key + sizeof(id.bytes), d->destination.at, d->destination.len);
+		sim_note(c->yard->sim, note, str_n(key, sizeof(id.bytes) + d->destination.len), buf_str(content));
+	}
+	yard_settle(c->yard, d, kind);
+	if (kind == OUTCOME_DELIVERED && is_whole_mail && c->n_settled < 200)
+		c->settled[c->n_settled++] = id;
+}
+
+static void
+taker(void *arg)
+{
+	struct crash *c = arg;
+	struct delivery *d;
+	struct buf content;
+
+	buf_init(&content, CONTENT_MAX_BYTES);
+	while (!c->is_over)
+		if ((d = yard_take(c->yard, 5, &content)) != NULL)
+			deliver(c, "delivered", d, &content);
+	buf_fini(&content);
+	c->n_putting--;
+}
+
+static void
+pay_one(struct crash *c, struct owed *owed)
+{
+	struct recipient to = { .address = owed->envelope->reverse_path };
+	struct envelope envelope = { .recipients = &to, .n_recipients = 1 };
+	struct mail_facts facts = { .arrived = os_wall_clock(), .is_report = true };
+	struct draft *draft = draft_new(c->yard->queue);
+	struct mail_id paid = owed->mail, report = draft_id(draft);
+	struct buf content;
+
+	buf_init(&content, CONTENT_MAX_BYTES);
+	(void)buf_printf(&content, "Subject: failed\r\n\r\n");
+	(void)buf_append(&content, id_str(&paid));
+	if (draft_append(draft, buf_str(&content), yard_in(60), NULL) != 0 || queue_pay(c->yard->queue, owed, draft,
+	    &envelope, &facts, STR("Received: by us\r\n"), yard_in(60), NULL) != 0) {
+		draft_discard(draft);
+	} else {
+		sim_note(c->yard->sim, "paid", id_str(&paid), STR(""));
+		sim_note(c->yard->sim, "accepted", id_str(&report), buf_str(&content));
+	}
+	buf_fini(&content);
+}
+
+static void
+payer(void *arg)
+{
+	struct crash *c = arg;
+	struct owed *owed;
+
+	while (!c->is_over)
+		if ((owed = queue_take_owed(c->yard->queue, yard_in(5))) != NULL)
+			pay_one(c, owed);
+	c->n_putting--;
+}
+
+static void
+live_story(struct yard *yard)
+{
+	struct crash c = { .yard = yard, .n_putting = N_PUTTERS };
+
+	for (int i = 0; i < N_PUTTERS; i++)
+		fiber_start(yard->loop, "putter", putter, &c);
+	fiber_start(yard->loop, "taker", taker, &c);
+	fiber_start(yard->loop, "payer", payer, &c);
+	while (c.n_putting > 0)
+		fiber_sleep(yard_in(1));
+	fiber_sleep(yard_in(200));		/* what was deferred comes again */
+	c.number = 1000;
+	put_numbered(&c, 1001);
+	put_numbered(&c, 1001 + 4);
+	put_numbered(&c, 1001 + 10);
+	c.is_over = true;
+	c.n_putting = 2;
+	while (c.n_putting > 0)
+		fiber_sleep(yard_in(1));
+}
+
+static void
+recover_story(struct yard *yard)
+{
+	struct crash c = { .yard = yard };
+	struct delivery *d;
+	struct owed *owed;
+	struct buf content;
+
+	buf_init(&content, CONTENT_MAX_BYTES);
+	while (yard_count(yard).n_mails > 0) {
+		struct instant until = yard_in(1);
+
+		while ((owed = queue_take_owed(yard->queue, until)) != NULL) {
+			sim_note(yard->sim, "owed-again", id_str(&owed->mail), STR(""));
+			pay_one(&c, owed);
+		}
+		if ((d = yard_take(yard, 3600, &content)) != NULL) {
+			sim_note(yard->sim, "given-again", id_str(&d->mail), STR(""));
+			deliver(&c, "delivered", d, &content);
+		}
+		fiber_sleep(yard_in(1));
+	}
+	buf_fini(&content);
+	sim_note(yard->sim, "recovered", STR(""), STR(""));
+}
+
+static void
+run_story(struct sim *sim, void (*story)(struct yard *yard))
+{
+	struct yard yard;
+
+	yard_init(&yard, sim);
+	if (!expect(yard_run(&yard, story)))
+		printf("# %s\n", yard.fault.text);
+	yard_fini(&yard);
+}
+
+static void live(struct sim *sim, void *arg) { run_story(sim, live_story); }
+static void recover(struct sim *sim, void *arg) { run_story(sim, recover_story); }
+
+/* The nth "delivered" note of a mail and destination, any n: the bytes are what was accepted. */
+static bool
+was_delivered(const struct sim *sim, struct str id, const char *destination, struct str accepted)
+{
+	char key[100];
+	struct str bytes, found_key;
+	size_t n = strlen(destination);
+
+	memcpy(key, id.at, id.len);
+	memcpy(key + id.len, destination, n);
+	if (!sim_find_note(sim, "delivered", str_n(key, id.len + n), 0, &found_key, &bytes))
+		return false;
+	expect(str_ends_nocase(bytes, accepted) && str_starts(bytes, STR("Received: by us\r\n")));
+	return true;
+}
+
+/* It was paid, but power went before the payer was told so. */
+static bool
+has_report(const struct sim *sim, struct str id)
+{
+	struct str key, content;
+
+	for (int i = 0; sim_find_note(sim, "delivered", (struct str){ .at = NULL }, i, &key, &content); i++)
+		if (content.len >= id.len && str_eq(str_from(content, content.len - id.len), id))
+			return true;
+	return false;
+}
+
+/* By its subject: which destinations a numbered mail has (see put_numbered). */
+static void
+check_mail(const struct sim *sim, struct str id, struct str content)
+{
+	int number = -1;
+	bool is_report = !str_starts(content, STR("Subject: mail "));
+
+	if (is_report) {
+		expect(was_delivered(sim, id, "sender.example", content));
+		return;
+	}
+	number = (int)strtol(content.at + strlen("Subject: mail "), NULL, 10);
+	switch (number % 4) {
+	case 0:
+		expect(was_delivered(sim, id, "one.example", content));
+		break;
+	case 1:
+		expect(was_delivered(sim, id, "one.example", content));
+		expect(was_delivered(sim, id, "two.example", content));
+		break;
+	case 2:
+		expect(sim_n_notes(sim, "paid", id) >= 1 || has_report(sim, id));
+		break;
+	case 3:
+		expect(was_delivered(sim, id, "two.example", content));
+		break;
+	}
+}
+
+static void
+check(struct sim *sim, void *arg)
+{
+	struct str id, content;
+	struct test_counts before = test_counts();
+
+	if (sim_n_notes(sim, "recovered", (struct str){ .at = NULL }) == 0)
+		return;				/* it ended before the crash, and nothing was recovered */
+	for (int i = 0; sim_find_note(sim, "accepted", (struct str){ .at = NULL }, i, &id, &content); i++)
+		check_mail(sim, id, content);
+	for (int i = 0; sim_find_note(sim, "surely-settled", (struct str){ .at = NULL }, i, &id, &content); i++)
+		expect_int(sim_n_notes(sim, "given-again", id), 0);
+	for (int i = 0; sim_find_note(sim, "paid", (struct str){ .at = NULL }, i, &id, &content); i++)
+		expect(sim_n_notes(sim, "paid", id) == 1);
+	if (test_counts().n_missed != before.n_missed)
+		printf("# in the world of seed %llu after %lld calls\n", (unsigned long long)sim_seed(1),
+		    (long long)sim_n_calls(sim));
+}
+
+int
+main(void)
+{
+	struct sim_story story = {
+		.options = { .seed = sim_seed(20261), .disk_bytes = 8 * 1024 * 1024 },
+		.live = live, .recover = recover, .check = check, .every = 2,
+	};
+	int64_t n;
+
+	if (getenv("CRASH_AT") != NULL) {		/* one crash of a world that showed something */
+		struct sim *sim = sim_new(&story.options);
+
+		test_case("one crash");
+		sim_run(sim, strtoll(getenv("CRASH_AT"), NULL, 10), live, NULL);
+		sim_run(sim, 0, recover, NULL);
+		check(sim, NULL);
+		sim_free(sim);
+		return test_end();
+	}
+	for (int i = 0; i < N_WORLDS; i++) {
+		test_case("nothing is lost, undone or paid twice, wherever the power is cut (world %d)", i);
+		story.options.seed++;
+		n = sim_crash_everywhere(&story);
+		expect(n > 100);
+		printf("# %lld crashes\n", (long long)n);
+	}
+	test_case("nor when it is cut again while recovering");
+	story.options.seed++;
+	story.crashes_twice = true;
+	n = sim_crash_everywhere(&story);
+	expect(n > 100);
+	printf("# %lld crashes\n", (long long)n);
+	return test_end();
+}
