@@ -40,12 +40,29 @@ read_hostname(struct config *config, const struct conf_section *top)
 		conf_error(config->conf, top, "hostname", "\"%s\" is no full host name", config->hostname);
 }
 
-static void
-read_path(struct config *config, const struct conf_section *top, const char *setting, const char **path_out)
+const char *
+config_path(struct config *config, const struct conf_section *section, const char *setting)
 {
-	*path_out = conf_string(top, setting);
-	if ((*path_out)[0] != '/')
-		conf_error(config->conf, top, setting, "\"%s\" is no absolute path", *path_out);
+	const char *path = conf_string(section, setting);
+
+	if (path == NULL || path[0] == '/')
+		return path;
+	conf_error(config->conf, section, setting, "\"%s\" is no absolute path", path);
+	return NULL;
+}
+
+static void
+read_paths(struct config *config, const struct conf_section *top)
+{
+	const char *spool = config_path(config, top, "spool"), *control = config_path(config, top, "control");
+	struct str directory = str_of(spool);
+
+	while (directory.len > 1 && str_ends_nocase(directory, STR("/")))
+		directory.len--;
+	config->spool = config_copy(config, directory);
+	config->control = control;
+	if (control != NULL && str_ends_nocase(str_of(control), STR("/")))
+		conf_error(config->conf, top, "control", "\"%s\" is a directory; a socket is wanted in it", control);
 }
 
 static void
@@ -54,8 +71,7 @@ read_top(struct config *config)
 	const struct conf_section *top = conf_section(config->conf, "");
 
 	read_hostname(config, top);
-	read_path(config, top, "spool", &config->spool);
-	read_path(config, top, "control", &config->control);
+	read_paths(config, top);
 	config->user = conf_string(top, "user");
 	config->is_user_given = conf_is_set(top, "user");
 	config->stop_within = conf_span(top, "stop-within");
@@ -97,8 +113,8 @@ read_resolver(struct config *config)
 	resolver->timeout = conf_span(section, "timeout");
 	resolver->tries = (int)conf_integer(section, "tries");
 	resolver->is_dnssec = conf_bool(section, "dnssec");
-	resolver->trust_anchor_path = conf_string(section, "trust-anchor");
-	if (resolver->is_dnssec && resolver->trust_anchor_path == NULL)
+	resolver->trust_anchor_path = config_path(config, section, "trust-anchor");
+	if (resolver->is_dnssec && !conf_is_set(section, "trust-anchor"))
 		conf_error(config->conf, section, "dnssec", "needs a trust-anchor");
 }
 
@@ -127,8 +143,8 @@ read_certificates(struct config *config)
 	for (int i = 0; i < config->n_certificates; i++) {
 		const struct conf_section *section = conf_section_at(config->conf, "tls", i);
 
-		config->certificates[i].certificate_path = conf_string(section, "certificate");
-		config->certificates[i].key_path = conf_string(section, "key");
+		config->certificates[i].certificate_path = config_path(config, section, "certificate");
+		config->certificates[i].key_path = config_path(config, section, "key");
 	}
 }
 

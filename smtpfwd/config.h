@@ -46,6 +46,12 @@ void		 config_free(struct config *config);
 void		*config_alloc(struct config *config, size_t n, size_t item_bytes);
 const char	*config_copy(struct config *config, struct str text);
 
+/* The setting's value, or NULL if it is none or no absolute path (an error): we may stand in "/" when it is opened. */
+const char	*config_path(struct config *config, const struct conf_section *section, const char *setting);
+
+/* True when not both can be bound: equal, or of one port and family and one is all addresses of it. */
+bool		 config_addresses_overlap(const struct endpoint *a, const struct endpoint *b);
+
 void		 config_read_listeners(struct config *config);
 void		 config_read_routes(struct config *config);	/* relays, routes, outbound */
 

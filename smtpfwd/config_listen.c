@@ -16,17 +16,35 @@ read_networks(struct config *config, const struct conf_section *section, const c
 	return networks;
 }
 
-/* An address that another listener has already is an error here and not only when it is bound. */
-static void
-check_address_is_free(struct config *config, const struct conf_section *section, const struct endpoint *address)
+static bool
+is_any(const struct ip *ip)
 {
-	char room[ENDPOINT_TEXT_MAX];
+	static const uint8_t zero[sizeof(ip->bytes)];
 
-	for (int i = 0; i < config->n_listeners; i++)
-		for (int k = 0; k < config->listeners[i].n_addresses; k++)
-			if (endpoint_eq(&config->listeners[i].addresses[k], address))
-				conf_error(config->conf, section, "address", "%.*s stands in listen \"%s\" too",
-				    STR_ARG(endpoint_text(address, room)), config->listeners[i].name);
+	return memcmp(ip->bytes, zero, ip->family == IP_V4 ? 4 : sizeof(ip->bytes)) == 0;
+}
+
+bool
+config_addresses_overlap(const struct endpoint *a, const struct endpoint *b)
+{
+	return a->port == b->port && a->ip.family == b->ip.family && (is_any(&a->ip) || is_any(&b->ip) || ip_eq(&a->ip, &b->ip));
+}
+
+/* An address that is taken already is an error here and not only when it is bound: a check binds one at a time. */
+static void
+check_address_is_free(struct config *config, const struct conf_section *section, const struct endpoint *address,
+    const char *title, const struct endpoint *others, int n_others)
+{
+	char room[ENDPOINT_TEXT_MAX], other[ENDPOINT_TEXT_MAX];
+
+	for (int i = 0; i < n_others; i++) {
+		if (endpoint_eq(&others[i], address))
+			conf_error(config->conf, section, "address", "%.*s stands in listen \"%s\" too",
+			    STR_ARG(endpoint_text(address, room)), title);
+		else if (config_addresses_overlap(&others[i], address))
+			conf_error(config->conf, section, "address", "%.*s and %.*s in listen \"%s\" cannot both be had",
+			    STR_ARG(endpoint_text(address, room)), STR_ARG(endpoint_text(&others[i], other)), title);
+	}
 }
 
 static void
@@ -34,14 +52,22 @@ read_addresses(struct config *config, const struct conf_section *section, struct
 {
 	const char *const *texts = conf_list(section, "address", &listener->n_addresses);
 	struct endpoint *addresses = config_alloc(config, (size_t)listener->n_addresses, sizeof(*addresses));
+	struct endpoint address;
+	int n = 0;
 
 	for (int i = 0; i < listener->n_addresses; i++) {
-		if (!endpoint_parse(str_of(texts[i]), &addresses[i]) || addresses[i].port == 0)
+		if (!endpoint_parse(str_of(texts[i]), &address) || address.port == 0) {
 			conf_error(config->conf, section, "address", "\"%s\" is no address:port", texts[i]);
-		else
-			check_address_is_free(config, section, &addresses[i]);
+			continue;
+		}
+		check_address_is_free(config, section, &address, section->title, addresses, n);
+		for (int k = 0; k < config->n_listeners; k++)
+			check_address_is_free(config, section, &address, config->listeners[k].name,
+			    config->listeners[k].addresses, config->listeners[k].n_addresses);
+		addresses[n++] = address;
 	}
 	listener->addresses = addresses;
+	listener->n_addresses = n;
 }
 
 static void

@@ -72,7 +72,7 @@ read_route(struct config *config, const struct conf_section *section, const char
 	route->balance = balances[conf_choice(section, "balance")];
 	route->tls = modes[conf_choice(section, "tls")];
 	route->tls_name = conf_string(section, "tls-name");
-	route->ca_file = conf_string(section, "ca-file");
+	route->ca_file = config_path(config, section, "ca-file");
 	route->connections_max = (int)conf_integer(section, "connections");
 	route->check_interval = conf_span(section, "check-interval");
 	if (route->tls != TLS_VERIFY && route->tls_name != NULL)

@@ -45,6 +45,13 @@ static const struct {
 	{ "with networks it is one", GOOD "listen \"a\" { address = { \"127.0.0.1:2525\" } class = list networks = { \"127.0.0.0/8\" } }\n", NULL },
 	{ "an address has a port", GOOD "listen \"a\" { address = { \"127.0.0.1\" } }\n", "address: \"127.0.0.1\"" },
 	{ "an address stands once", GOOD "listen \"a\" { address = { \"127.0.0.1:2525\" } }\nlisten \"b\" { address = { \"127.0.0.1:2525\" } }\n", ":4: listen \"b\": address: 127.0.0.1:2525 stands in listen \"a\" too" },
+	{ "within one list too", GOOD "listen \"a\" { address = { \"[::1]:2525\", \"[0:0::1]:2525\" } }\n", ":3: listen \"a\": address: [::1]:2525 stands in listen \"a\" too" },
+	{ "all addresses have that one too", GOOD "listen \"a\" { address = { \"127.0.0.1:2525\" } }\nlisten \"b\" { address = { \"0.0.0.0:2525\" } }\n",
+	  ":4: listen \"b\": address: 0.0.0.0:2525 and 127.0.0.1:2525 in listen \"a\" cannot both be had" },
+	{ "but not those of the other family, nor other ports", GOOD "listen \"a\" { address = { \"127.0.0.1:2525\", \"[::]:2525\" } }\nlisten \"b\" { address = { \"0.0.0.0:2526\" } }\n", NULL },
+	{ "a port is not 0", GOOD "listen \"a\" { address = { \"127.0.0.1:0\" } }\n", "address: \"127.0.0.1:0\" is no address:port" },
+	{ "a listener without addresses", GOOD "listen \"a\" { address = { } }\n", ":3: listen \"a\": address: " },
+	{ "a relay with no next hop in its list", "hostname = \"mx.example.net\"\nrelay \"example.com\" { next-hop = { } }\n", ":2: relay \"example.com\": next-hop: " },
 	{ "a network has no bits behind its prefix", GOOD "listen \"a\" { address = { \"127.0.0.1:2525\" } networks = { \"10.0.0.1/8\" } }\n", "networks: \"10.0.0.1/8\"" },
 	{ "outbound names a route", "outbound = \"out\"\n" GOOD, ":1: outbound: there is no route \"out\"" },
 	{ "which may come later in the file", "outbound = \"out\"\n" GOOD "route \"out\" { next-hop = { \"smtp.example:587\" } }\n", NULL },
@@ -54,6 +61,13 @@ static const struct {
 	{ "a server's port may be left out", GOOD "resolver { servers = { \"192.0.2.53\", \"[2001:db8::53]:5353\" } }\n", NULL },
 	{ "dnssec needs a trust anchor", GOOD "resolver { dnssec = yes }\n", "dnssec: needs a trust-anchor" },
 	{ "paths are absolute", "spool = \"spool\"\n" GOOD, ":1: spool: \"spool\" is no absolute path" },
+	{ "a slash behind the spool is no harm", "spool = \"/var/spool/smtpfwd//\"\n" GOOD, NULL },
+	{ "the control socket is no directory", "control = \"/run/smtpfwd/\"\n" GOOD, ":1: control: \"/run/smtpfwd/\" is a directory" },
+	{ "a key's path is absolute", GOOD "tls \"a\" {\n certificate = \"/c.pem\"\n key = \"k.pem\"\n}\n", ":5: tls \"a\": key: \"k.pem\" is no absolute path" },
+	{ "a certificate's too", GOOD "tls \"a\" {\n certificate = \"c.pem\"\n key = \"/k.pem\"\n}\n", ":4: tls \"a\": certificate: \"c.pem\" is no absolute path" },
+	{ "that of authorities too", "hostname = \"mx.example.net\"\nrelay \"example.com\" {\n next-hop = { \"192.0.2.1\" }\n tls = verify\n ca-file = \"ca.pem\"\n}\n",
+	  ":5: relay \"example.com\": ca-file: \"ca.pem\" is no absolute path" },
+	{ "and of the trust anchor", GOOD "resolver { dnssec = yes\n trust-anchor = \"root.key\" }\n", ":4: resolver: trust-anchor: \"root.key\" is no absolute path" },
 	{ "a setting nobody knows", GOOD "spooll = \"/x\"\n", "spooll" },
 	{ "two sources of one family", "hostname = \"mx.example.net\"\nrelay \"example.com\" { next-hop = { \"192.0.2.1\" } source = { \"127.0.0.1\", \"127.0.0.2\" } }\n", "source: has two addresses of one family" },
 	{ "neither relay nor route", "hostname = \"mx.example.net\"\n", "neither a relay nor a route" },
@@ -121,6 +135,11 @@ test_all_errors(void)
 
 	test_case("all errors of a file are told, not only the first");
 	expect_int(conf_n_errors(config->conf), 6);
+	config_free(config);
+
+	test_case("a slash behind the spool's name goes");
+	config = load("spool = \"/var/spool/smtpfwd//\"\n" GOOD);
+	expect_text(config->spool, "/var/spool/smtpfwd");
 	config_free(config);
 }
 
