@@ -8,6 +8,9 @@
 
 enum {
 	CLIENT_NAME_WAIT_MAX_S = 4,	/* for both look-ups; a mail is not held up for a comment in Received */
+	/* After a question that stayed open so long nobody is asked for a while: mail flows while the DNS is away. */
+	CLIENT_NAME_SLOW_MS = 500,
+	CLIENT_NAME_REST_S = 30,
 	CLIENT_NAME_TRIED_MAX = 4,	/* of the names that an address says it has */
 	CLIENT_NAME_ARENA_MAX_BYTES = 64 * 1024,
 	REVERSE_NAME_MAX = sizeof("0.") * 32 + sizeof("ip6.arpa"),
@@ -78,12 +81,17 @@ client_name_find(struct session *session)
 	struct instant deadline = session_deadline(session, span_s(CLIENT_NAME_WAIT_MAX_S));
 	struct dns_question question = { .type = DNS_PTR };
 	struct dns_answer answer = { .result = DNS_UNSETTLED };
+	struct instant began = os_now();
 	struct str name = STR_EMPTY;
 	char room[REVERSE_NAME_MAX];
 	struct arena arena;
 
 	if (resolver == NULL || peer->name_state != PEER_NAME_UNASKED || peer->client.ip.family == IP_NONE)
 		return;
+	if (instant_is_before(began, session->listener->names_rest_until)) {
+		peer->name_state = PEER_NAME_UNSETTLED;
+		return;
+	}
 	arena_init(&arena, CLIENT_NAME_ARENA_MAX_BYTES);
 	question.name = reverse_name(&peer->client.ip, room);
 	dns_ask(resolver, &question, 1, deadline, &arena, &answer);
@@ -96,5 +104,7 @@ client_name_find(struct session *session)
 	}
 	if (peer->name_state == PEER_NAME_FOUND && !arena_copy(&session->peer_arena, name, &peer->name))
 		peer->name_state = PEER_NAME_UNSETTLED;
+	if (peer->name_state == PEER_NAME_UNSETTLED && instant_diff(began, os_now()).ns >= span_ms(CLIENT_NAME_SLOW_MS).ns)
+		session->listener->names_rest_until = instant_after(os_now(), span_s(CLIENT_NAME_REST_S));
 	arena_fini(&arena);
 }

@@ -37,6 +37,7 @@ struct listener {			/* a listen section at work */
 	struct admit			 admit;
 	struct list			 sessions;
 	struct signal_list		 ended;		/* a session has */
+	struct instant			 names_rest_until;	/* the DNS did not answer: clients' names are not asked for */
 	bool				 is_stopping;
 	int64_t				 n_accepted, n_refused, n_mails;
 };
