@@ -158,31 +158,37 @@ take_field(struct str *rest, struct field *field_out)
 	return TAKE_FIELD;
 }
 
+enum wire_form {
+	WIRE_LOCAL,			/* blanks and angle brackets only inside quotes */
+	WIRE_DOMAIN,			/* neither */
+	WIRE_XTEXT,			/* of a parameter, behind the path: brackets are bytes as others */
+};
+
 /*
- * A text that can stand in a command: no controls, and blanks or angle brackets only inside a
- * quoted local part.  Not the whole grammar: what was accepted once must be readable even if
- * address.c has become stricter since.
+ * A text that can stand in a command: no controls, and nothing that would end it early.  Not the
+ * whole grammar: what was accepted once must be readable even if address.c has become stricter since.
  */
 static bool
-is_wire_safe(struct str s, size_t max_bytes, bool may_be_quoted)
+is_wire_safe(struct str s, size_t max_bytes, enum wire_form form)
 {
-	bool is_quoted = may_be_quoted && s.len > 1 && s.at[0] == '"' && s.at[s.len - 1] == '"';
+	bool is_quoted = form == WIRE_LOCAL && s.len > 1 && s.at[0] == '"' && s.at[s.len - 1] == '"';
 
 	if (s.len == 0 || s.len > max_bytes)
 		return false;
 	for (size_t i = 0; i < s.len; i++) {
 		unsigned char c = (unsigned char)s.at[i];
 
-		if (c < ' ' || c == 0x7f || (!is_quoted && (c == ' ' || c == '<' || c == '>')))
+		if (c < ' ' || c == 0x7f || (c == ' ' && !is_quoted) ||
+		    ((c == '<' || c == '>') && !is_quoted && form != WIRE_XTEXT))
 			return false;
 	}
 	return true;
 }
 
 static bool
-set_str(struct str *place, struct str value, size_t max_bytes, bool may_be_quoted)
+set_str(struct str *place, struct str value, size_t max_bytes, enum wire_form form)
 {
-	if (place->len != 0 || !is_wire_safe(value, max_bytes, may_be_quoted))	/* twice, or bad */
+	if (place->len != 0 || !is_wire_safe(value, max_bytes, form))	/* twice, or bad */
 		return false;
 	*place = value;
 	return true;
@@ -209,11 +215,11 @@ read_recipient(struct str bytes, struct recipient *out)
 		bool is_good = true;
 
 		if (f.tag == RECIPIENT_LOCAL)
-			is_good = set_str(&r.address.local, f.value, ADDRESS_LOCAL_MAX_BYTES, true);
+			is_good = set_str(&r.address.local, f.value, ADDRESS_LOCAL_MAX_BYTES, WIRE_LOCAL);
 		else if (f.tag == RECIPIENT_DOMAIN)
-			is_good = set_str(&r.address.domain, f.value, DOMAIN_MAX_BYTES, false);
+			is_good = set_str(&r.address.domain, f.value, DOMAIN_MAX_BYTES, WIRE_DOMAIN);
 		else if (f.tag == RECIPIENT_ORCPT)
-			is_good = set_str(&r.orcpt, f.value, ENVELOPE_ORCPT_MAX_BYTES, false);
+			is_good = set_str(&r.orcpt, f.value, ENVELOPE_ORCPT_MAX_BYTES, WIRE_XTEXT);
 		else if (f.tag == RECIPIENT_NOTIFY)
 			is_good = set_small(&r.notify, f.value, NOTIFY_ALL);
 		if (!is_good)
@@ -250,11 +256,11 @@ read_fields(struct str bytes, struct envelope *e, int *n_recipients_out)
 		bool is_good = true;
 
 		if (f.tag == TAG_LOCAL)
-			is_good = set_str(&e->reverse_path.local, f.value, ADDRESS_LOCAL_MAX_BYTES, true);
+			is_good = set_str(&e->reverse_path.local, f.value, ADDRESS_LOCAL_MAX_BYTES, WIRE_LOCAL);
 		else if (f.tag == TAG_DOMAIN)
-			is_good = set_str(&e->reverse_path.domain, f.value, DOMAIN_MAX_BYTES, false);
+			is_good = set_str(&e->reverse_path.domain, f.value, DOMAIN_MAX_BYTES, WIRE_DOMAIN);
 		else if (f.tag == TAG_ENVID)
-			is_good = set_str(&e->envid, f.value, ENVELOPE_ENVID_MAX_BYTES, false);
+			is_good = set_str(&e->envid, f.value, ENVELOPE_ENVID_MAX_BYTES, WIRE_XTEXT);
 		else if (f.tag == TAG_RET)
 			is_good = set_small(&ret, f.value, RET_HDRS);
 		else if (f.tag == TAG_FLAGS)

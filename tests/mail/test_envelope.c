@@ -47,6 +47,7 @@ same(const struct envelope *a, const struct envelope *b)
 static void
 test_round_trip(void)
 {
+	struct recipient r = { .address = { STR("bob"), STR("b.example") } };
 	struct envelope e, got;
 	struct arena arena;
 	struct fault fault;
@@ -59,6 +60,15 @@ test_round_trip(void)
 	expect_int(envelope_encode(&e, &out), 0);
 	expect_int(envelope_decode(buf_str(&out), &arena, &got, &fault), 0);
 	memset(out.at, 0, out.len);
+	expect(same(&e, &got));
+
+	test_case("xtext keeps its angle brackets (RFC 3461 4)");
+	buf_clear(&out);
+	e = (struct envelope){ .reverse_path = { STR("al"), STR("a.example") }, .envid = STR("<1@a.example>") };
+	r.orcpt = STR("rfc822;<b@b.example>");
+	expect(envelope_add_recipient(&e, &r, &arena));
+	expect_int(envelope_encode(&e, &out), 0);
+	expect_int(envelope_decode(buf_str(&out), &arena, &got, &fault), 0);
 	expect(same(&e, &got));
 
 	test_case("so does the least one");
