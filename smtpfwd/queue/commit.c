@@ -60,6 +60,14 @@ commit_is_behind(const struct commit *commit)
 	return commit->pending_bytes > COMMIT_BACKLOG_MAX_BYTES || commit->pending.n > COMMIT_BACKLOG_MAX_RECORDS;
 }
 
+bool
+commit_must_write(const struct commit *commit)
+{
+	struct list_link *first = list_first(&commit->pending);
+
+	return first != NULL && LIST_ITEM(first, struct item, link)->must_be_written;
+}
+
 void
 commit_skip(struct commit *commit, uint64_t generation, int64_t from, int64_t to)
 {
@@ -168,16 +176,23 @@ fits_current(const struct commit *commit, const struct item *item, int64_t batch
 
 enum room_answer { ROOM_IS_THERE, ROOM_MAY_COME, ROOM_IS_NONE };
 
-/* Whether an item may be written now.  One spare is the reserve: new mail never takes it. */
+/*
+ * Whether an item may be written now.  One spare is the reserve of what must be written; copies
+ * may use half of the very last segment, for they free another.
+ */
 static enum room_answer
 room_for(const struct commit *commit, const struct item *item, int64_t batch_bytes)
 {
 	const struct room *room = &commit->queue->room;
-	size_t n_wanted = (item->is_new_mail ? 1 : 0) + (fits_current(commit, item, batch_bytes) ? 0 : 1);
+	const struct segment *current = commit->current;
+	bool fits = fits_current(commit, item, batch_bytes);
+	size_t n_wanted = (item->is_new_mail || item->is_copy ? 1 : 0) + (fits ? 0 : 1);
 
 	if (item->is_new_mail && room->free_bytes < commit->queue->min_free_bytes)
 		return ROOM_IS_NONE;
 	if (room->spares.n >= n_wanted)
+		return ROOM_IS_THERE;
+	if (item->is_copy && fits && current->end + batch_bytes + (int64_t)item->bytes.len <= current->bytes / 2)
 		return ROOM_IS_THERE;
 	return room->is_short ? ROOM_IS_NONE : ROOM_MAY_COME;
 }

@@ -27,6 +27,7 @@ struct item {				/* a record on its way; owned by its maker, lent until done() *
 	struct buf	 bytes;		/* one encoded record; freed by the maker */
 	bool		 must_be_written;
 	bool		 is_new_mail;	/* may not take the reserve */
+	bool		 is_copy;	/* of compaction: nor half of the last segment there is */
 	bool		 is_refused;	/* did not read back: a bug of ours kept off the disk */
 	int64_t		 offset;	/* where it was written */
 	/* On the committer's fiber.  place NULL: failed, with why.  Must not suspend. */
@@ -54,6 +55,7 @@ void	commit_fini(struct commit *commit);		/* nothing is pending */
 void	commit_run(void *queue);			/* the committer's fiber */
 void	commit_add(struct commit *commit, struct item *item);
 bool	commit_is_behind(const struct commit *commit);
+bool	commit_must_write(const struct commit *commit);	/* the first that waits must be written */
 void	commit_skip(struct commit *commit, uint64_t generation, int64_t from, int64_t to);
 
 /* The longest record that surely fits a fresh segment. */

@@ -30,14 +30,16 @@ struct copy_item {
 	struct entry	*entry;		/* referenced */
 };
 
-/* What new segments could still take, the reserve too. */
+/* What copies may take; see room_for in commit.c. */
 static int64_t
 bytes_available(const struct queue *queue)
 {
 	const struct segment *current = queue->commit.current;
+	int64_t rest = current != NULL ? current->bytes - current->end : 0;
 
-	return (current != NULL ? current->bytes - current->end : 0) +
-	    (int64_t)queue->room.spares.n * commit_record_max_bytes(queue->segment_bytes);
+	if (queue->room.spares.n == 0)
+		return current != NULL ? rest - current->bytes / 2 : 0;
+	return rest + (int64_t)(queue->room.spares.n - 1) * commit_record_max_bytes(queue->segment_bytes);
 }
 
 bool
@@ -143,6 +145,7 @@ copy_mail(struct compaction *c, struct entry *entry)
 		copy->compaction = c;
 		copy->entry = entry;
 		entry_ref(entry);
+		copy->item.is_copy = true;
 		copy->item.done = copy_done;
 		copy_encode(c, stored, stream, copy);
 		c->in_flight_bytes += (int64_t)copy->item.bytes.len;
@@ -227,7 +230,7 @@ compact_walk(struct compaction *c)
 	compact_wait(c, 0);
 }
 
-void
+static void
 compact_oldest(struct queue *queue)
 {
 	struct compaction c = {
@@ -243,4 +246,21 @@ compact_oldest(struct queue *queue)
 	mem_free(c.window);
 	if (c.has_failed && !queue->is_stopping)	/* trouble with the disk: not at once again */
 		(void)fiber_sleep(instant_after(loop_now(queue->loop), span_s(1)));
+}
+
+void
+compactor_run(void *arg)
+{
+	struct queue *queue = arg;
+
+	while (!queue->is_stopping) {
+		if (compact_is_worth_it(queue)) {
+			compact_oldest(queue);
+			room_want(queue);	/* the segment may be free now */
+			fiber_yield();
+		} else {
+			(void)signal_wait(&queue->room.compact, INSTANT_NEVER);
+		}
+	}
+	queue_fiber_ends(queue);
 }

@@ -203,6 +203,20 @@ place_waiting_slots(struct queue *queue, struct entry *entry, bool is_idle)
 	}
 }
 
+/*
+ * While it was held it could not be delivered, so it does not fail the moment it is released:
+ * it has at least the longest wait between two tries left.
+ */
+static void
+give_time(struct queue *queue, struct entry *entry)
+{
+	struct instant least = instant_after(loop_now(queue->loop), queue->retry.max);
+	struct instant expires = entry_expires(queue, entry);
+
+	if (instant_is_before(expires, least))
+		entry->arrived.ns += instant_diff(expires, least).ns;
+}
+
 static bool
 set_held(struct change *change, struct entry *entry, struct stored *stored, bool is_held)
 {
@@ -212,6 +226,8 @@ set_held(struct change *change, struct entry *entry, struct stored *stored, bool
 		return true;
 	entry->is_held = is_held;
 	queue->counts.n_held += is_held ? 1 : -1;
+	if (!is_held)
+		give_time(queue, entry);
 	place_waiting_slots(queue, entry, is_held);
 	entry_set_clock(queue, entry);
 	stored_write(stored, NULL, change->waiter);

@@ -12,7 +12,7 @@
 
 enum {
 	DEADLINE_OF_CLOSE_S = 30,	/* for what is not durable yet, where the caller named none */
-	N_FIBERS = 3,
+	N_FIBERS = 4,
 };
 
 void
@@ -132,6 +132,7 @@ start_fibers(struct queue *queue, struct fault *fault_out)
 	queue->n_fibers = N_FIBERS;
 	if (fiber_start(queue->loop, "committer", commit_run, queue) == NULL ||
 	    fiber_start(queue->loop, "keeper", keeper_run, queue) == NULL ||
+	    fiber_start(queue->loop, "compactor", compactor_run, queue) == NULL ||
 	    fiber_start(queue->loop, "clock", clock_run, queue) == NULL)
 		return fault_temporary(fault_out, "no fibers for the queue");
 	return 0;
@@ -221,6 +222,7 @@ queue_stop(struct queue *queue, struct instant deadline, struct fault *fault_out
 {
 	queue->is_stopping = true;
 	signal_all(&queue->clock_changed);
+	signal_one(&queue->room.compact);
 	room_want(queue);
 	signal_one(&queue->commit.work);
 	while (queue->n_fibers > 0) {

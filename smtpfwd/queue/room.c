@@ -17,6 +17,7 @@ struct room_job {
 	struct queue	*queue;
 	struct segment	*segment;	/* made, or to be taken back */
 	uint32_t	 number;
+	bool		 is_urgent;	/* even where it takes what is to be left free */
 	bool		 is_to_be_kept, is_kept, is_removed;
 	int64_t		 free_bytes;
 	struct fault	 fault;
@@ -31,6 +32,7 @@ room_init(struct room *room)
 	list_init(&room->dead_files);
 	signal_init(&room->changed);
 	signal_init(&room->wanted);
+	signal_init(&room->compact);
 	room->next_number = 1;
 }
 
@@ -77,7 +79,7 @@ make_run(struct os_job *job)
 	struct queue *queue = rj->queue;
 
 	rj->free_bytes = os_free_bytes(queue->directory);
-	if (rj->free_bytes < queue->min_free_bytes + queue->segment_bytes)
+	if (!rj->is_urgent && rj->free_bytes < queue->min_free_bytes + queue->segment_bytes)
 		(void)fault_because(&rj->fault, FAULT_FULL, "too little is free on the disk of %s", queue->directory);
 	else
 		rj->segment = segment_create(queue->directory, rj->number, queue->segment_bytes, &rj->fault);
@@ -151,8 +153,9 @@ room_set_short(struct queue *queue, bool is_short, const struct fault *why)
 		log_say(queue->log, LOG_LEVEL_WARNING, "spool_full", "%s", why->text);
 	else if (!is_short && room->is_short)
 		log_say(queue->log, LOG_LEVEL_INFO, "spool_has_room", "%s", queue->directory);
+	if (is_short != room->is_short || !is_short)
+		signal_all(&room->changed);	/* said once: those who wait ask again */
 	room->is_short = is_short;
-	signal_all(&room->changed);
 }
 
 static bool
@@ -166,6 +169,8 @@ keeper_make(struct queue *queue)
 			room_set_short(queue, false, NULL);
 		return false;
 	}
+	/* What became of mails that were accepted must be written, as long as the disk takes anything. */
+	rj.is_urgent = room->spares.n == 0 && commit_must_write(&queue->commit);
 	room_run(queue, &rj, make_run);
 	room->next_number++;
 	if (rj.segment != NULL)
@@ -224,7 +229,7 @@ keeper_run(void *arg)
 	struct queue *queue = arg;
 	struct room *room = &queue->room;
 
-	/* It ends behind the clock, before the committer, who may need a segment to the last. */
+	/* It ends behind clock and compactor, before the committer, who may need a segment to the last. */
 	while (!queue->is_stopping || queue->n_fibers > 2 || queue->commit.pending.n > 0 || queue->commit.is_writing) {
 		struct instant until = INSTANT_NEVER;
 		struct room_job look = { .number = 0 };
@@ -234,10 +239,8 @@ keeper_run(void *arg)
 		did_something = keeper_make(queue);
 		did_something |= keeper_take_back(queue, &is_trouble);
 		did_something |= keeper_bury(queue);
-		if (!queue->is_stopping && compact_is_worth_it(queue)) {
-			compact_oldest(queue);
-			did_something = true;
-		}
+		if (compact_is_worth_it(queue))
+			signal_one(&room->compact);
 		if (did_something)
 			continue;
 		room_run(queue, &look, look_run);

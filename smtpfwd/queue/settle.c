@@ -365,6 +365,7 @@ recipient_end(struct stored *stored, int index, enum recipient_step step, enum r
 
 	r->step = step;
 	stored->slot_of[index] = NULL;
+	r->paid |= r->owed & 1u << REPORT_DELAYED;	/* nobody wants to hear of a delay that is over */
 	if (kind != REPORT_DELAYED && recipient_wants(&stored->record, index, kind)) {
 		r->owed |= 1u << kind;
 		if (!entry->is_removed)

@@ -32,6 +32,7 @@ struct room {
 	bool		 is_short;	/* a segment that is wanted could not be made */
 	struct signal_list changed;	/* spares came, or cannot come */
 	struct signal_list wanted;	/* the keeper's: something to do */
+	struct signal_list compact;	/* the compactor's */
 	struct list	 dead_files;	/* large files to be removed, struct dead_file */
 	int64_t		 live_bytes;	/* in all segments */
 };
@@ -61,7 +62,7 @@ struct queue {
 	uint8_t			 epoch;		/* of the routes; grows when they change */
 	bool			 is_rerouting;
 	bool			 is_stopping;
-	int			 n_fibers;	/* our own: committer, keeper, clock */
+	int			 n_fibers;	/* our own: committer, keeper, compactor, clock */
 	struct signal_list	 fibers_ended;
 };
 
@@ -211,7 +212,7 @@ void	room_fini(struct queue *queue);
 void	keeper_run(void *queue);
 void	room_want(struct queue *queue);			/* wakes the keeper */
 bool	compact_is_worth_it(const struct queue *queue);
-void	compact_oldest(struct queue *queue);		/* suspends */
+void	compactor_run(void *queue);			/* another fiber: its copies may need the keeper to make room */
 
 /* --- age (age.c) --- */
 void	clock_run(void *queue);

@@ -12,3 +12,13 @@ TESTS += tests/queue/test_crash
 check_PROGRAMS += tests/queue/measure
 tests_queue_measure_SOURCES = %D%/measure.c
 tests_queue_measure_LDADD = $(queue_test_libs) smtpfwd/runtime/libos.a base/libbase.a $(OPENSSL_LIBS) $(IDN2_LIBS) -lm
+
+check_PROGRAMS += tests/queue/test_queue
+tests_queue_test_queue_SOURCES = %D%/test_queue.c %D%/yard.c %D%/yard.h
+tests_queue_test_queue_LDADD = $(queue_sim_libs)
+TESTS += tests/queue/test_queue
+
+check_PROGRAMS += tests/queue/test_trouble
+tests_queue_test_trouble_SOURCES = %D%/test_trouble.c %D%/yard.c %D%/yard.h
+tests_queue_test_trouble_LDADD = $(queue_sim_libs)
+TESTS += tests/queue/test_trouble
