@@ -51,9 +51,6 @@ transaction_mail(struct session *session, const struct command_mail *mail)
 		return session_reply_error(session, &REPLY(503, 5, 5, 1, "Send EHLO or HELO first"));
 	if (session->transaction != NULL)
 		return session_reply_error(session, &REPLY(503, 5, 5, 1, "A transaction is open already"));
-	if (!mail->is_smtputf8 && !address_is_ascii(&mail->reverse_path))
-		return refuse_mail(session, mail,	/* RFC 6531 3.5 */
-		    &REPLY(553, 5, 6, 7, "An internationalised address needs SMTPUTF8"), NULL);
 	if (mail->has_size && mail->size_bytes > (uint64_t)settings->message_max_bytes)
 		return refuse_mail(session, mail,	/* RFC 1870 6.1 */
 		    &REPLY(552, 5, 3, 4, "Message is larger than the fixed maximum"), NULL);
@@ -105,8 +102,8 @@ transaction_rcpt(struct session *session, const struct recipient *rcpt)
 	if (transaction->content.is_begun)	/* RFC 3030 2: no RCPT behind BDAT */
 		return session_reply_error(session, &REPLY(503, 5, 5, 1, "Recipients come before the data"));
 	envelope = &transaction->envelope;
-	if (!envelope->is_smtputf8 && !address_is_ascii(&rcpt->address))
-		return refuse_rcpt(session, rcpt,
+	if (!envelope->is_smtputf8 && (!address_is_ascii(&rcpt->address) || !str_is_ascii(rcpt->orcpt)))
+		return refuse_rcpt(session, rcpt,	/* RFC 6531 3.5, of ORCPT RFC 6533 3 */
 		    &REPLY(553, 5, 6, 7, "An internationalised address needs SMTPUTF8"), NULL);
 	if (envelope->n_recipients >= session->listener->settings.recipients_max)
 		return refuse_too_many(session, rcpt, NULL);

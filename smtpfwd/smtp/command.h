@@ -77,8 +77,8 @@ struct command {
  * 0, or -1 with *reply_out the answer to give (500, 501, 553, 555 ...; its text is constant);
  * command_out->verb and word are set then too.  Addresses and strings point into the line,
  * decoded ones into the arena.  An unknown verb is not an error: VERB_UNKNOWN, nor is an empty
- * line.  RCPT takes a UTF-8 address where SMTPUTF8 is offered: whether this MAIL asked for it
- * is the caller's to know (address_is_ascii).  After -1 for BDAT the peers are out of step.
+ * line.  RCPT takes a UTF-8 address and ORCPT where SMTPUTF8 is offered: whether this MAIL asked for
+ * it is the caller's to know (address_is_ascii).  After -1 for BDAT the peers are out of step.
  */
 int	command_parse(struct str line, const struct ehlo *offered, struct arena *arena,
 	    struct command *command_out, struct reply *reply_out);

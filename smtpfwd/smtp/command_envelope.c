@@ -83,6 +83,14 @@ next_parameter(struct parameters *p, struct reply *reply_out)
 	return 1;
 }
 
+/* RFC 6531 3.5: only the parameter makes such an address possible; MAIL and RCPT have codes of their own. */
+static int
+refuse_utf8(enum path_kind kind, struct reply *reply_out)
+{
+	return command_refuse(reply_out, kind == PATH_REVERSE ? 550 : 553, STATUS(5, 6, 7),
+	    "non-ASCII address without SMTPUTF8");
+}
+
 /* Behind "FROM:" or "TO:".  Blanks between the colon and the path are against the RFC but common. */
 static int
 parse_path(struct str *rest, struct str keyword, enum path_kind kind, const struct ehlo *offered,
@@ -102,7 +110,7 @@ parse_path(struct str *rest, struct str keyword, enum path_kind kind, const stru
 		ptrdiff_t end = str_find(*rest, '>');
 
 		if (!allow_utf8 && end > 0 && !str_is_ascii(str_sub(*rest, 0, (size_t)end)))
-			return command_refuse(reply_out, 553, STATUS(5, 6, 7), "non-ASCII address without SMTPUTF8");
+			return refuse_utf8(kind, reply_out);
 		return command_refuse(reply_out, 501, malformed, why);
 	}
 	if (rest->len > 0 && rest->at[0] != ' ' && rest->at[0] != '\t')
@@ -170,9 +178,8 @@ command_parse_mail(struct str argument, const struct ehlo *offered, struct comma
 	}
 	if (more < 0)
 		return -1;
-	/* RFC 6531 3.5: only the parameter makes such an address possible */
 	if (!mail->is_smtputf8 && !address_is_ascii(&mail->reverse_path))
-		return command_refuse(reply_out, 553, STATUS(5, 6, 7), "non-ASCII address without SMTPUTF8");
+		return refuse_utf8(PATH_REVERSE, reply_out);
 	return 0;
 }
 

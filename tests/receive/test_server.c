@@ -153,6 +153,11 @@ static const struct talk talks[] = {
 		GREETED, "CMAIL FROM:<a@example.org>", "S250", "CRCPT TO:<\303\274@example.com>", "S553", "CRSET", "S250",
 		"CMAIL FROM:<\303\274@example.org> SMTPUTF8", "S250", "CRCPT TO:<\303\274@example.com>", "S250", "CDATA",
 		"S354", "Cx", "C.", "S250", "F\303\274@example.org", "Hwith UTF8SMTP", NULL } },
+	{ "an internationalised sender or ORCPT needs it too (RFC 6531 3.5, RFC 6533 3)", NULL, {
+		GREETED, "CMAIL FROM:<\303\274@example.org>", "S550 5.6.7", "CMAIL FROM:<a@example.org>", "S250",
+		"CRCPT TO:<b@example.com> ORCPT=utf-8;\303\274@example.com", "S553 5.6.7", "CRSET", "S250",
+		"CMAIL FROM:<a@example.org> SMTPUTF8", "S250",
+		"CRCPT TO:<b@example.com> ORCPT=utf-8;\303\274@example.com", "S250", NULL } },
 	{ "DSN's parameters are taken (RFC 3461)", NULL, {
 		GREETED, "CMAIL FROM:<a@example.org> RET=HDRS ENVID=QQ314159", "S250",
 		"CRCPT TO:<b@example.com> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;b@example.com", "S250",

@@ -154,8 +154,8 @@ static const struct {
 	{ "MAIL FROM:<a@b.example> AUTH=e+3Dmc2@example.com", &all, 0, { 0, 0, 0 } },
 	{ "MAIL FROM:<a@b.example> AUTH=e=", &all, 501, { 5, 5, 4 } },
 	{ "MAIL FROM:<\xc3\xa4@b.example> SMTPUTF8", &all, 0, { 0, 0, 0 } },
-	{ "MAIL FROM:<\xc3\xa4@b.example>", &all, 553, { 5, 6, 7 } },
-	{ "MAIL FROM:<\xc3\xa4@b.example>", &plain, 553, { 5, 6, 7 } },
+	{ "MAIL FROM:<\xc3\xa4@b.example>", &all, 550, { 5, 6, 7 } },
+	{ "MAIL FROM:<\xc3\xa4@b.example>", &plain, 550, { 5, 6, 7 } },
 	{ "MAIL FROM:<\xc3@b.example> SMTPUTF8", &all, 501, { 5, 1, 7 } },
 
 	{ "RCPT TO:<a@b.example> NOTIFY=NEVER", &all, 0, { 0, 0, 0 } },
