@@ -16,4 +16,5 @@ include tests/control/files.mk
 include tests/smtpfwd/files.mk
 include tests/relay/files.mk
 include tests/sim/files.mk
+include tests/talk/files.mk
 include tests/live/files.mk

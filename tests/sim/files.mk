@@ -1,4 +1,5 @@
 # tests/sim/files.mk - the simulated world, linked instead of smtpfwd/runtime/libos.a
+EXTRA_DIST += %D%/README
 check_LIBRARIES += tests/sim/libsim.a
 tests_sim_libsim_a_SOURCES = \
 	%D%/sim.h %D%/sim_world.h %D%/sim_poller.h %D%/sim_net.h %D%/sim_disk.h \

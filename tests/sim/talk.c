@@ -25,7 +25,7 @@ struct play {				/* a dialogue under way */
 	struct stream		*stream;	/* NULL: not connected */
 	struct buf		 unsent, reply, why, shown;
 	struct span		 pause;		/* between bytes; 0: as usual */
-	bool			 has_greeted, has_ehlo, has_mail, has_rcpt, has_data;
+	bool			 has_greeted, has_ehlo, has_mail, has_rcpt, has_data, is_in_data;
 };
 
 static void
@@ -68,7 +68,7 @@ open_connection(struct play *p, const struct ip *from)
 
 	if (p->stream != NULL)
 		stream_close(p->stream);
-	p->has_greeted = p->has_ehlo = p->has_mail = p->has_rcpt = p->has_data = false;
+	p->has_greeted = p->has_ehlo = p->has_mail = p->has_rcpt = p->has_data = p->is_in_data = false;
 	p->stream = stream_connect(p->talk->loop, &p->talk->to, from->family != IP_NONE ? &local : NULL, limits, patience(p), &fault);
 	if (p->stream == NULL)
 		fail(p, "a connection: %s", fault.text);
@@ -88,7 +88,8 @@ say_line(struct play *p, struct str line)
 	if (!is_whole)
 		buf_append(&p->unsent, STR("\r\n"));
 	p->has_ehlo = p->has_ehlo || str_starts_nocase(line, STR("EHLO")) || str_starts_nocase(line, STR("HELO"));
-	if (str_eq_nocase(line, STR("RSET")) || str_eq(line, STR(".")) || str_starts_nocase(line, STR("EHLO")))
+	if (str_eq_nocase(line, STR("RSET")) || str_starts_nocase(line, STR("EHLO")) ||
+	    (str_starts_nocase(line, STR("BDAT ")) && str_ends_nocase(line, STR(" LAST"))))
 		p->has_mail = p->has_rcpt = p->has_data = false;
 	p->has_mail = p->has_mail || str_starts_nocase(line, STR("MAIL "));
 	p->has_rcpt = p->has_rcpt || str_starts_nocase(line, STR("RCPT "));
@@ -155,6 +156,9 @@ hear_reply(struct play *p, struct str want)
 	if (p->has_failed || !read_reply(p))
 		return;
 	p->has_greeted = true;
+	if (p->is_in_data)		/* whatever it says, the transaction is over */
+		p->has_mail = p->has_rcpt = p->has_data = false;
+	p->is_in_data = str_starts(buf_str(&p->reply), STR("354"));
 	if (talk_reply_starts(buf_str(&p->reply), want))
 		expect_true(true, "S:", p->name, p->line);
 	else
