@@ -161,8 +161,10 @@ open_session(const struct dialling *d, bool with_tls, struct client **client_out
 	enum went went;
 
 	client = client_connect(d->dialer->loop, d->dialer->settings, &d->to, has_source ? &source : NULL, d->deadline, &fault);
-	if (client == NULL)
-		return wrong_by_fault(d, &fault, STATUS(4, 4, 1), "connect");
+	if (client == NULL) {		/* the fault names the address itself */
+		trouble_of_fault(&fault, STATUS(4, 4, 1), NULL, d->trouble);
+		return WENT_WRONG;
+	}
 	if (client_greeting(client, d->deadline, &reply, &fault) != 0)
 		went = wrong_by_fault(d, &fault, STATUS(4, 4, 2), "greeting");
 	else if (!reply_is_positive(&reply))

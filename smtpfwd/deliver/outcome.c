@@ -11,7 +11,8 @@ void
 trouble_of_fault(const struct fault *fault, struct status status, const char *context, struct trouble *trouble_out)
 {
 	*trouble_out = (struct trouble){ .status = status, .is_cancelled = fault->cause == FAULT_CANCELLED };
-	snprintf(trouble_out->text, sizeof(trouble_out->text), "%s: %s", context, fault->text);
+	snprintf(trouble_out->text, sizeof(trouble_out->text), "%s%s%s", context != NULL ? context : "",
+	    context != NULL ? ": " : "", fault->text);
 }
 
 void

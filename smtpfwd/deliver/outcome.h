@@ -27,7 +27,7 @@ struct trouble {
 	bool		 is_cancelled;		/* our own fiber is to end */
 };
 
-/* context: "greeting", "connect 192.0.2.1:25" ... */
+/* context: "greeting 192.0.2.1:25" ...; NULL: the fault says it all */
 void	trouble_of_fault(const struct fault *fault, struct status status, const char *context, struct trouble *trouble_out);
 void	trouble_of_reply(const struct reply *reply, const char *context, struct trouble *trouble_out);
 void	trouble_of_text(struct status status, const char *text, struct trouble *trouble_out);
