@@ -5,7 +5,10 @@
 
 #include "base/dns_wire.h"
 
-enum { LABEL_MAX_BYTES = 63 };		/* RFC 1035 2.3.4; the two bits above mean a pointer */
+enum {
+	LABEL_MAX_BYTES = 63,		/* RFC 1035 2.3.4; the two bits above mean a pointer */
+	POINTERS_MAX = 127,		/* in one name: as many as it can have labels, more lead nowhere */
+};
 
 bool
 dns_read_u16(struct dns_reader *r, unsigned *value_out)
@@ -45,13 +48,14 @@ name_add_label(struct dns_name *name, const uint8_t *label, size_t n_bytes)
 
 /*
  * Reads a name that may be compressed.  Each pointer must lead before all that was read of
- * this name so far (RFC 1035 4.1.4: "a prior occurrence"), so that no chain of them is endless.
+ * this name so far (RFC 1035 4.1.4: "a prior occurrence"), so that no chain of them is endless; and
+ * they are counted: thousands in a row, at each of thousands of records, would hold the loop for seconds.
  */
 bool
 dns_read_name(struct dns_reader *r, struct dns_name *name_out)
 {
 	size_t at = r->pos, earliest = r->pos;
-	bool has_jumped = false;
+	int n_pointers = 0;
 
 	name_out->len = 0;
 	for (;;) {
@@ -70,15 +74,16 @@ dns_read_name(struct dns_reader *r, struct dns_name *name_out)
 		}
 		if ((length & 0xc0) != 0xc0 || at >= r->len)
 			return false;
-		if (!has_jumped)
+		if (++n_pointers > POINTERS_MAX)
+			return false;
+		if (n_pointers == 1)
 			r->pos = at + 1;
-		has_jumped = true;
 		at = (size_t)(length & 0x3f) << 8 | r->packet[at];
 		if (at >= earliest)
 			return false;
 		earliest = at;
 	}
-	if (!has_jumped)
+	if (n_pointers == 0)
 		r->pos = at;
 	return true;
 }

@@ -259,11 +259,36 @@ test_negative(struct made *m)
 	expect_unsettled(m, "a.example", DNS_A, "an unknown rcode");
 }
 
+/* An A record whose owner is a chain of so many pointers, which stands in a record before it, down to the question's name. */
+static const struct dns_answer *
+read_chain(struct made *m, unsigned n_pointers)
+{
+	unsigned at = 12;			/* of the question's name */
+	size_t chain_at;
+
+	put_head(m, 0x8180, 2, 0, "a.example", DNS_A);
+	put_record(m, "b.example", DNS_TXT, 5, STR_EMPTY);
+	chain_at = m->bytes.len;
+	for (unsigned i = 1; i < n_pointers; i++) {
+		put_u16(m, 0xc000 | at);
+		at = (unsigned)m->bytes.len - 2;
+	}
+	m->bytes.at[chain_at - 2] = (char)((m->bytes.len - chain_at) >> 8);
+	m->bytes.at[chain_at - 1] = (char)(m->bytes.len - chain_at);
+	put_u16(m, 0xc000 | at);
+	buf_append(&m->bytes, STR("\x00\x01\x00\x01\x00\x00\x00\x05\x00\x04\xc0\x00\x02\x01"));
+	return read_packet(m, "a.example", DNS_A);
+}
+
 static void
 test_hostile(struct made *m)
 {
 	char label[64];
 	struct buf data;
+
+	test_case("127 pointers make a name, more settle nothing");
+	expect_int(read_chain(m, 127)->result, DNS_FOUND);
+	expect_int(read_chain(m, 128)->result, DNS_UNSETTLED);
 
 	test_case("what is not a whole answer to the question settles nothing");
 	put_head(m, 0x0100, 0, 0, "a.example", DNS_A);
