@@ -202,6 +202,8 @@ listeners_new(struct loop *loop, const struct listener_settings *settings, int n
 			};
 	}
 	for (int i = 0; i < n_doors && result == 0; i++) {
+		if (listeners->doors[i].socket < 0)
+			continue;
 		result = loop_watch(loop, listeners->doors[i].socket, &listeners->doors[i].watch);
 		listeners->doors[i].is_watched = result == 0;
 	}
@@ -211,7 +213,8 @@ listeners_new(struct loop *loop, const struct listener_settings *settings, int n
 		return NULL;
 	}
 	for (int i = 0; i < n_doors; i++)	/* who came before we watched is no news */
-		timer_set(loop, &listeners->doors[i].again, loop_now(loop));
+		if (listeners->doors[i].socket >= 0)
+			timer_set(loop, &listeners->doors[i].again, loop_now(loop));
 	return listeners;
 }
 

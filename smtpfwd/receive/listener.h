@@ -63,8 +63,9 @@ struct receive_world {			/* what sessions use; outlives them */
 
 /*
  * Starts to serve on bound sockets: sockets[i] is of addresses[i], counted over all listeners in order
- * (bound as root before the drop, see main.c).  Takes them over, also on failure.  The settings are
- * copied, but what they point to outlives the listeners.  NULL when a socket cannot be watched.
+ * (bound as root before the drop, see main.c; -1: an address this machine does not have).  Takes them
+ * over, also on failure.  The settings are copied, but what they point to outlives the listeners.  NULL
+ * when a socket cannot be watched.
  */
 struct listeners *listeners_new(struct loop *loop, const struct listener_settings *settings, int n_settings,
 		    const int *sockets, const struct receive_world *world, struct fault *fault_out);
