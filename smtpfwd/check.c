@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -13,23 +15,31 @@
 #include "smtpfwd/daemon.h"
 #include "smtpfwd/privileges.h"
 
+enum {
+	ASK_WITHIN_S = 5,		/* a daemon that hangs must not hang the check */
+	CHECK_PATH_MAX = 1100,		/* a setting has at most 1000 bytes */
+};
+
 struct check {
 	const struct config	*config;
 	json_t			*held;		/* addresses that the running daemon holds; an array */
-	int			 n_wrong;
+	const char		*hint;		/* to a port that is in use, or "" */
 };
 
-static void __attribute__((format(printf, 2, 3)))
-wrong(struct check *check, const char *format, ...)
-{
-	va_list args;
+/* With its file and line, after those found before. */
+#define wrong(check, section, setting, ...)	conf_error((check)->config->conf, (section), (setting), __VA_ARGS__)
 
-	va_start(args, format);
-	fputs("smtpfwd: ", stderr);
-	vfprintf(stderr, format, args);
-	fputc('\n', stderr);
-	va_end(args);
-	check->n_wrong++;
+static const struct conf_section *
+top_of(const struct check *check)
+{
+	return conf_section(check->config->conf, "");
+}
+
+static void
+print_all(const struct check *check)
+{
+	for (int i = 0; i < conf_n_errors(check->config->conf); i++)
+		fprintf(stderr, "%s\n", conf_error_text(check->config->conf, i));
 }
 
 static void
@@ -47,136 +57,225 @@ static void
 ask_running_daemon(struct check *check)
 {
 	json_t *request = json_pack("{s:s}", "command", "status");
+	struct timeval within = { .tv_sec = ASK_WITHIN_S };
 	char error[ASK_ERROR_MAX];
 	int socket = ask_connect(check->config->control);
 
-	if (socket >= 0)
-		ask_daemon(socket, request, take_addresses, check, error);
+	check->hint = "";
+	if (socket >= 0) {
+		setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &within, sizeof(within));
+		if (!ask_daemon(socket, request, take_addresses, check, error) || error[0] != '\0')
+			check->hint = " (a daemon runs, but does not say which are its own)";
+	} else if (errno == EACCES) {
+		check->hint = " (whether by the daemon only root and its user can tell)";
+	}
 	json_decref(request);
 }
 
+/* When it starts anew the daemon lets go of all it has, so what only overlaps is free then too. */
 static bool
-is_held(const struct check *check, struct str address)
+is_held(const struct check *check, const struct endpoint *address)
 {
+	struct endpoint endpoint;
 	size_t i;
 	json_t *held;
 
 	json_array_foreach(check->held, i, held)
-		if (str_eq(str_of(json_string_value(held)), address))
+		if (endpoint_parse(str_of(json_string_value(held)), &endpoint) && config_addresses_overlap(&endpoint, address))
 			return true;
 	return false;
+}
+
+static void
+check_port(struct check *check, const struct conf_section *section, const struct endpoint *at)
+{
+	const struct config *config = check->config;
+	char room[ENDPOINT_TEXT_MAX];
+	int socket = is_held(check, at) ? -EAGAIN : os_listen(at, 1);
+
+	if (socket >= 0)
+		os_close(socket);
+	else if (socket != -EAGAIN && !doors_may_lack(config, at, socket))
+		wrong(check, section, config->is_listener_default ? NULL : "address", "%.*s cannot be bound: %s%s",
+		    STR_ARG(endpoint_text(at, room)), strerror(-socket), socket == -EADDRINUSE ? check->hint : "");
 }
 
 static void
 check_ports(struct check *check)
 {
 	const struct config *config = check->config;
-	char room[ENDPOINT_TEXT_MAX];
 
 	for (int i = 0; i < config->n_listeners; i++) {
-		for (int k = 0; k < config->listeners[i].n_addresses; k++) {
-			const struct endpoint *at = &config->listeners[i].addresses[k];
-			struct str text = endpoint_text(at, room);
-			int socket = is_held(check, text) ? -EAGAIN : os_listen(at, 1);
+		const struct conf_section *section = config->is_listener_default ? conf_section_default(config->conf, "listen") :
+		    conf_section_at(config->conf, "listen", i);
 
-			if (socket >= 0)
-				os_close(socket);
-			else if (socket != -EAGAIN && !(config->is_listener_default && at->ip.family == IP_V6))
-				wrong(check, "listen \"%s\": %.*s cannot be bound: %s", config->listeners[i].name, STR_ARG(text),
-				    strerror(-socket));
-		}
+		for (int k = 0; k < config->listeners[i].n_addresses; k++)
+			check_port(check, section, &config->listeners[i].addresses[k]);
 	}
+}
+
+/* The directory above, "/" of "/x". */
+static void
+parent_of(const char *path, char parent_out[CHECK_PATH_MAX])
+{
+	char *end;
+
+	snprintf(parent_out, CHECK_PATH_MAX, "%s", path);	/* a setting is shorter */
+	end = strrchr(parent_out, '/');
+	*(end == parent_out ? end + 1 : end) = '\0';
 }
 
 /* A directory that is there must be writable; a missing one needs a parent (root makes it at the start). */
 static void
 check_directory(struct check *check, const char *setting, const char *path, bool was_root)
 {
-	char parent[4096];
-	char *end;
+	char parent[CHECK_PATH_MAX];
 	struct stat found;
 
 	if (stat(path, &found) == 0) {
 		if (!S_ISDIR(found.st_mode))
-			wrong(check, "%s: %s is no directory", setting, path);
+			wrong(check, top_of(check), setting, "%s is no directory", path);
 		else if (access(path, R_OK | W_OK | X_OK) != 0)
-			wrong(check, "%s: %s: %s", setting, path, strerror(errno));
+			wrong(check, top_of(check), setting, "%s: %s", path, strerror(errno));
 		return;
 	}
-	if (errno != ENOENT || strlen(path) >= sizeof(parent)) {
-		wrong(check, "%s: %s: %s", setting, path, strerror(errno));
+	if (errno != ENOENT) {
+		wrong(check, top_of(check), setting, "%s: %s", path, strerror(errno));
 		return;
 	}
-	strcpy(parent, path);
-	end = strrchr(parent, '/');
-	*(end == parent ? end + 1 : end) = '\0';
-	if (stat(parent, &found) != 0 || !S_ISDIR(found.st_mode))
-		wrong(check, "%s: %s: there is no directory %s", setting, path, parent);
-	else if (!was_root && access(parent, W_OK | X_OK) != 0)
-		wrong(check, "%s: %s cannot be made: %s", setting, path, strerror(errno));
+	parent_of(path, parent);
+	if (stat(parent, &found) != 0)
+		wrong(check, top_of(check), setting, "%s cannot be made in %s: %s", path, parent, strerror(errno));
+	else if (!S_ISDIR(found.st_mode))
+		wrong(check, top_of(check), setting, "%s cannot be made: %s is no directory", path, parent);
+	else if (access(parent, was_root ? X_OK : W_OK | X_OK) != 0)
+		wrong(check, top_of(check), setting, "%s cannot be made in %s: %s", path, parent, strerror(errno));
+}
+
+static void
+check_spool(struct check *check, const struct user *user, bool was_root)
+{
+	const char *spool = check->config->spool;
+	struct stat found;
+
+	if (stat(spool, &found) == 0 && S_ISDIR(found.st_mode) && found.st_uid != geteuid())
+		wrong(check, top_of(check), "spool", "%s: does not belong to %s (chown -R %s %s)", spool, user->name, user->name, spool);
+	else
+		check_directory(check, "spool", spool, was_root);
+}
+
+static void
+check_control(struct check *check, bool was_root)
+{
+	char parent[CHECK_PATH_MAX];
+	struct stat found;
+
+	parent_of(check->config->control, parent);
+	check_directory(check, "control", parent, was_root);
+	if (lstat(check->config->control, &found) == 0 && !S_ISSOCK(found.st_mode))
+		wrong(check, top_of(check), "control", "%s: is there and no socket", check->config->control);
 }
 
 static void
 check_log(struct check *check)
 {
+	const struct conf_section *section = conf_section(check->config->conf, "log");
 	const char *to = check->config->log_to;
+	char parent[CHECK_PATH_MAX];
 	struct stat found;
 
-	if (to[0] == '/' && stat(to, &found) == 0 && access(to, W_OK) != 0)
-		wrong(check, "log: %s: %s", to, strerror(errno));
+	if (to[0] != '/')
+		return;
+	parent_of(to, parent);
+	if (stat(to, &found) == 0 && S_ISDIR(found.st_mode))
+		wrong(check, section, "to", "%s is a directory", to);
+	else if (access(to, W_OK) != 0 && errno != ENOENT)
+		wrong(check, section, "to", "%s: %s", to, strerror(errno));
+	else if (access(to, F_OK) != 0 && access(parent, W_OK | X_OK) != 0)
+		wrong(check, section, "to", "%s cannot be made in %s: %s", to, parent, strerror(errno));
+}
+
+static bool
+check_readable(struct check *check, const struct conf_section *section, const char *setting, const char *path)
+{
+	if (access(path, R_OK) == 0)
+		return true;
+	wrong(check, section, setting, "%s: %s", path, strerror(errno));
+	return false;
 }
 
 static void
-check_files(struct check *check)
+check_certificates(struct check *check)
 {
 	const struct config *config = check->config;
 	struct tls_server *tls;
 	struct fault fault;
 
-	if (daemon_tls(config, &tls, &fault) != 0)
-		wrong(check, "%s", fault.text);
-	else
-		tls_server_free(tls);
-	for (int i = 0; i < config->n_routes; i++) {
-		struct tls_client *client;
+	for (int i = 0; i < config->n_certificates; i++) {
+		const struct conf_section *section = conf_section_at(config->conf, "tls", i);
+		const struct tls_certificate *certificate = &config->certificates[i];
+		bool is_certificate_there = check_readable(check, section, "certificate", certificate->certificate_path);
 
-		if (config->routes[i].ca_file == NULL)
+		if (!check_readable(check, section, "key", certificate->key_path) || !is_certificate_there)
+			continue;
+		tls = tls_server_new(certificate, 1, &fault);
+		if (tls == NULL)
+			wrong(check, section, NULL, "%s", fault.text);
+		tls_server_free(tls);
+	}
+}
+
+static void
+check_authorities(struct check *check)
+{
+	const struct config *config = check->config;
+	int n_relays = conf_n_sections(config->conf, "relay");
+	struct tls_client *client;
+	struct fault fault;
+
+	for (int i = 0; i < config->n_routes; i++) {
+		const struct conf_section *section = i < n_relays ? conf_section_at(config->conf, "relay", i) :
+		    conf_section_at(config->conf, "route", i - n_relays);
+
+		if (config->routes[i].ca_file == NULL || !check_readable(check, section, "ca-file", config->routes[i].ca_file))
 			continue;
 		client = tls_client_new(config->routes[i].ca_file, &fault);
 		if (client == NULL)
-			wrong(check, "%s: %s", config->routes[i].destination, fault.text);
-		else
-			tls_client_free(client);
+			wrong(check, section, "ca-file", "%s", fault.text);
+		tls_client_free(client);
 	}
-	if (config->resolver.is_dnssec && access(config->resolver.trust_anchor_path, R_OK) != 0)
-		wrong(check, "resolver: trust-anchor: %s: %s", config->resolver.trust_anchor_path, strerror(errno));
+	if (config->resolver.is_dnssec)
+		check_readable(check, conf_section(config->conf, "resolver"), "trust-anchor", config->resolver.trust_anchor_path);
 }
 
-/* In a child, because there is no way back to root. */
-static void
+/* In a child, because there is no way back to root.  True if all was well. */
+static bool
 check_as_user(struct check *check, const struct user *user)
 {
 	bool was_root = geteuid() == 0;
+	struct fault fault;
 	pid_t child;
 	int status;
 
 	fflush(NULL);
 	child = fork();
 	if (child == 0) {
-		struct fault fault;
-
-		check->n_wrong = 0;
 		if (privileges_drop(user, &fault) != 0) {
-			wrong(check, "%s", fault.text);
-			_exit(1);
+			wrong(check, top_of(check), "user", "%s", fault.text);
+		} else {
+			check_spool(check, user, was_root);
+			check_control(check, was_root);
+			check_log(check);
+			check_certificates(check);
+			check_authorities(check);
 		}
-		check_files(check);
-		check_directory(check, "spool", check->config->spool, was_root);
-		check_log(check);
-		_exit(check->n_wrong != 0);
+		print_all(check);
+		_exit(conf_n_errors(check->config->conf) != 0);
 	}
-	if (child < 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
-		check->n_wrong++;
+	if (child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status))
+		return WEXITSTATUS(status) == 0;
+	fprintf(stderr, "smtpfwd: the check as %s did not come to its end\n", user->name);
+	return false;
 }
 
 static void
@@ -197,20 +296,16 @@ check_all(const struct config *config)
 	struct check check = { .config = config, .held = json_array() };
 	struct fault fault;
 	struct user user;
-	char directory[4096];
+	bool is_well = true;
 
 	if (user_find(config->user, config->is_user_given, &user, &fault) != 0)
-		wrong(&check, "%s", fault.text);
+		wrong(&check, top_of(&check), "user", "%s", fault.text);
 	else
-		check_as_user(&check, &user);
+		is_well = check_as_user(&check, &user);
 	ask_running_daemon(&check);
 	check_ports(&check);
-	snprintf(directory, sizeof(directory), "%s", config->control);
-	if (strrchr(directory, '/') != directory) {
-		*strrchr(directory, '/') = '\0';
-		check_directory(&check, "control", directory, geteuid() == 0);
-	}
+	print_all(&check);
 	warn(config);
 	json_decref(check.held);
-	return check.n_wrong == 0;
+	return is_well && conf_n_errors(config->conf) == 0;
 }

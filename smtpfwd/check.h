@@ -8,7 +8,7 @@
 
 /*
  * Tries certificates, keys, authorities, paths and ports as the user would find them; what is wrong is
- * printed on stderr, a line each.  Ports that the running daemon holds are fine.  True if all is well.
+ * printed on stderr, each with its file and line.  Ports that the running daemon holds are fine.  True if all is well.
  */
 bool	check_all(const struct config *config);
 

@@ -43,8 +43,17 @@ struct daemon {
 	struct queue_commands	 queue_commands;
 	struct control_command	 commands[QUEUE_COMMANDS_N + 1];
 	struct signal_watch	 signals;
-	bool			 is_stopping, is_queue_stopped;
+	struct signal_list	 end;		/* one of these has changed */
+	bool			 is_stopping, is_receiving_stopped, is_queue_stopped;
+	struct instant		 stop_by;
+	struct fault		*fault_out;	/* of daemon_serve */
 };
+
+bool
+doors_may_lack(const struct config *config, const struct endpoint *address, int error)
+{
+	return config->is_listener_default && address->ip.family == IP_V6 && (error == -EAFNOSUPPORT || error == -EADDRNOTAVAIL);
+}
 
 int
 doors_open(const struct config *config, struct doors *doors_out, struct fault *fault_out)
@@ -62,9 +71,7 @@ doors_open(const struct config *config, struct doors *doors_out, struct fault *f
 			const struct endpoint *at = &listener->addresses[k];
 			int socket = os_listen(at, LISTEN_BACKLOG);
 
-			/* A machine without IPv6 is no error where nobody asked for it. */
-			if (socket < 0 && config->is_listener_default && at->ip.family == IP_V6 &&
-			    (socket == -EAFNOSUPPORT || socket == -EADDRNOTAVAIL))
+			if (doors_may_lack(config, at, socket))
 				socket = -1;
 			else if (socket < 0) {
 				doors_close(doors_out);
@@ -74,15 +81,21 @@ doors_open(const struct config *config, struct doors *doors_out, struct fault *f
 			doors_out->sockets[doors_out->n_sockets++] = socket;
 		}
 	}
-	doors_out->control = os_listen_unix(config->control, 0600);
-	if (doors_out->control < 0) {
-		int error = -doors_out->control;
+	return 0;
+}
 
-		doors_out->control = -1;
-		doors_close(doors_out);
-		return fault_temporary(fault_out, "control: %s: %s", config->control,
-		    error == EADDRINUSE ? "a daemon is running there" : strerror(error));
-	}
+int
+doors_open_control(const struct config *config, struct doors *doors, struct fault *fault_out)
+{
+	int socket = os_listen_unix(config->control, 0600);
+
+	if (socket == -EADDRINUSE)
+		return fault_permanent(fault_out, "control: %s: a daemon is running there", config->control);
+	if (socket == -EEXIST)
+		return fault_permanent(fault_out, "control: %s: is there and no socket", config->control);
+	if (socket < 0)
+		return fault_temporary(fault_out, "control: %s: %s", config->control, strerror(-socket));
+	doors->control = socket;
 	return 0;
 }
 
@@ -126,23 +139,44 @@ destination_of(void *context, const struct envelope *envelope, const struct reci
 
 /* --- the end --- */
 
+/* Both fibers of the end wait from the start: when it comes there may be no room for a new one. */
+static void
+await_end(struct daemon *daemon)
+{
+	while (!daemon->is_stopping)
+		signal_wait(&daemon->end, INSTANT_NEVER);
+}
+
+/* Beside the deliveries: while a slow client ends its mail, no delivery is to be begun that would be cut off. */
+static void
+stop_receiving(void *arg)
+{
+	struct daemon *daemon = arg;
+
+	await_end(daemon);
+	listeners_stop(daemon->listeners, daemon->stop_by);
+	daemon->is_receiving_stopped = true;
+	signal_all(&daemon->end);
+}
+
 static void
 stop(void *arg)
 {
 	struct daemon *daemon = arg;
-	struct instant deadline = instant_after(loop_now(daemon->loop), daemon->config->stop_within);
-	struct fault fault;
 
+	await_end(daemon);
 	log_say(daemon->log, LOG_LEVEL_INFO, "stopping", "what is in flight has %lld s",
 	    (long long)span_to_s(daemon->config->stop_within));
-	listeners_stop(daemon->listeners, deadline);
-	couriers_stop(daemon->couriers, deadline);
-	reporter_stop(daemon->reporter, deadline);
+	couriers_stop(daemon->couriers, daemon->stop_by);
+	while (!daemon->is_receiving_stopped)
+		signal_wait(&daemon->end, INSTANT_NEVER);
+	reporter_stop(daemon->reporter, daemon->stop_by);
+	/* While the name is still ours: when the socket is closed another daemon may put its own there.  Nobody else is held up any more. */
+	(void)os_unlink(daemon->config->control);
 	control_stop(daemon->control);
 	/* What was settled is written behind; give the disk its own time for it. */
-	daemon->is_queue_stopped = queue_stop(daemon->queue, instant_after(loop_now(daemon->loop), span_s(QUEUE_STOP_WITHIN_S)), &fault) == 0;
-	if (!daemon->is_queue_stopped)
-		log_say(daemon->log, LOG_LEVEL_ERROR, "queue-not-stopped", "%s", fault.text);
+	daemon->is_queue_stopped = queue_stop(daemon->queue, instant_after(loop_now(daemon->loop), span_s(QUEUE_STOP_WITHIN_S)),
+	    daemon->fault_out) == 0;
 	loop_stop(daemon->loop);
 }
 
@@ -160,7 +194,8 @@ on_signal(struct signal_watch *watch, int signal)
 		if (daemon->is_stopping)
 			return;
 		daemon->is_stopping = true;
-		insist(fiber_start(daemon->loop, "stop", stop, daemon) != NULL);
+		daemon->stop_by = instant_after(loop_now(daemon->loop), daemon->config->stop_within);
+		signal_all(&daemon->end);
 		return;
 	}
 }
@@ -277,6 +312,9 @@ make_parts(struct daemon *daemon, struct doors *doors, struct fault *fault_out)
 	daemon->reporter = reporter_new(daemon->loop, daemon->queue, daemon->policy, daemon->log);
 	if (make_listeners(daemon, doors, fault_out) != 0)
 		return -1;
+	if (fiber_start(daemon->loop, "stop", stop, daemon) == NULL ||
+	    fiber_start(daemon->loop, "stop receiving", stop_receiving, daemon) == NULL)
+		return fault_temporary(fault_out, "no memory for a fiber");
 	return make_control(daemon, doors, fault_out);
 }
 
@@ -300,16 +338,18 @@ int
 daemon_serve(const struct config *config, struct doors *doors, void (*ready)(void *context), void *context,
     struct fault *fault_out)
 {
-	struct daemon daemon = { .config = config };
+	struct daemon daemon = { .config = config, .fault_out = fault_out };
 
 	daemon.log_writer = log_writer_new(config->log_to, "smtpfwd", config->log_level, fault_out);
 	if (daemon.log_writer == NULL)
 		return -1;
 	daemon.log = log_writer_log(daemon.log_writer);
+	signal_init(&daemon.end);
 	daemon.loop = loop_new(n_sessions_max(config) + DELIVERIES_MAX + OTHER_FIBERS_MAX, fault_out);
 	if (daemon.loop == NULL || make_parts(&daemon, doors, fault_out) != 0) {
 		/* The process ends: what is half made ends with it, and nothing of a mail is in memory. */
-		log_say(daemon.log, LOG_LEVEL_ERROR, "cannot-start", "%s", fault_out->text);
+		if (strcmp(config->log_to, "stderr") != 0)	/* there the caller says it */
+			log_say(daemon.log, LOG_LEVEL_ERROR, "cannot-start", "%s", fault_out->text);
 		log_writer_free(daemon.log_writer);
 		return -1;
 	}
@@ -319,7 +359,9 @@ daemon_serve(const struct config *config, struct doors *doors, void (*ready)(voi
 	if (daemon.is_queue_stopped) {
 		free_parts(&daemon);
 		log_say(daemon.log, LOG_LEVEL_INFO, "stopped", "cleanly");
+	} else {
+		log_say(daemon.log, LOG_LEVEL_ERROR, "stopped", "not cleanly: %s", fault_out->text);
 	}
 	log_writer_free(daemon.log_writer);
-	return 0;
+	return daemon.is_queue_stopped ? 0 : -1;
 }

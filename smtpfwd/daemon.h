@@ -13,13 +13,18 @@ struct doors {
 	int	 control;
 };
 
-/* Binds all addresses and the control socket.  0, or -1 with a fault that names the address; then nothing is open. */
+/* Binds all addresses.  0, or -1 with a fault that names the address; then nothing is open. */
 int	doors_open(const struct config *config, struct doors *doors_out, struct fault *fault_out);
+/* Binds the control socket, as the user who will remove it.  0 or -1. */
+int	doors_open_control(const struct config *config, struct doors *doors, struct fault *fault_out);
+/* True for a bind's error that does not matter: a machine without IPv6, where nobody asked for it. */
+bool	doors_may_lack(const struct config *config, const struct endpoint *address, int error);
 void	doors_close(struct doors *doors);
 
 /*
- * Serves until SIGTERM or SIGINT.  ready is called once when mail is taken.  Takes over the doors.
- * 0 after a clean end, -1 and a fault when it cannot start.  Blocks.
+ * Serves until SIGTERM or SIGINT.  ready is called once when mail is taken.  Takes over the doors, and at the
+ * end removes the control socket's name.  0 after a clean end, -1 and a fault when it cannot start, or when the
+ * disk did not take all at the end.  Blocks.
  */
 int	daemon_serve(const struct config *config, struct doors *doors, void (*ready)(void *context),
 	    void *context, struct fault *fault_out);

@@ -38,6 +38,19 @@ struct options {
 	bool		 is_foreground, is_check;
 };
 
+/* A descriptor below 3 that is free would become a socket, and then get what is said on stderr. */
+static void
+fill_standard_descriptors(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd > STDERR_FILENO)
+		close(fd);
+}
+
 static void
 read_options(int argc, char **argv, struct options *options)
 {
@@ -69,6 +82,22 @@ print_errors(const struct config *config)
 	return n != 0;
 }
 
+/* The parent's end, as the child's: ready, or failed, which the child has explained if it could. */
+static _Noreturn void
+await_child(pid_t child, int pipe)
+{
+	char byte;
+	int status;
+
+	if (read(pipe, &byte, 1) == 1)
+		_exit(EXIT_DONE);
+	if (waitpid(child, &status, 0) != child)
+		_exit(EXIT_CANNOT);
+	if (WIFSIGNALED(status))
+		fprintf(stderr, "smtpfwd: ended by signal %d (%s) before it could serve\n", WTERMSIG(status), strsignal(WTERMSIG(status)));
+	_exit(WIFEXITED(status) && WEXITSTATUS(status) != EXIT_DONE ? WEXITSTATUS(status) : EXIT_CANNOT);
+}
+
 /*
  * Into the background: the parent waits until the child is ready or has failed, so that whoever
  * started us is told.  In the child the write end of the pipe; -1 on failure.
@@ -78,7 +107,6 @@ go_to_background(void)
 {
 	int ends[2];
 	pid_t child;
-	char byte;
 
 	if (pipe2(ends, O_CLOEXEC) != 0 || (child = fork()) < 0) {
 		fprintf(stderr, "smtpfwd: cannot go to the background: %s\n", strerror(errno));
@@ -86,10 +114,7 @@ go_to_background(void)
 	}
 	if (child != 0) {
 		close(ends[1]);
-		if (read(ends[0], &byte, 1) == 1)
-			_exit(EXIT_DONE);
-		int status;
-		_exit(waitpid(child, &status, 0) == child && WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_CANNOT);
+		await_child(child, ends[0]);
 	}
 	close(ends[0]);
 	setsid();
@@ -98,6 +123,7 @@ go_to_background(void)
 
 struct readiness {
 	int	pipe;			/* -1: in the foreground */
+	bool	logs_to_stderr;
 };
 
 static void
@@ -108,17 +134,24 @@ tell_ready(void *context)
 
 	if (readiness->pipe < 0)
 		return;
+	/* Whoever started us must not wait for our end, nor keep a disk mounted for our sake. */
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (null >= 0) {
 		dup2(null, STDIN_FILENO);
 		dup2(null, STDOUT_FILENO);
+		if (!readiness->logs_to_stderr)
+			dup2(null, STDERR_FILENO);
 		close(null);
 	}
-	if (write(readiness->pipe, "", 1) == 1)
-		close(readiness->pipe);
+	if (chdir("/") != 0 || write(readiness->pipe, "", 1) != 1)
+		return;			/* the pipe ends with us: the parent says that we did */
+	close(readiness->pipe);
 }
 
-/* All that may need root, and then no root any more.  0 or -1. */
+/*
+ * All that may need root, and then no root any more.  What stands in directories that are the user's is
+ * opened behind the drop: root would follow the links that the user put there.  0 or -1.
+ */
 static int
 open_and_drop(const struct config *config, struct doors *doors, struct fault *fault_out)
 {
@@ -127,12 +160,11 @@ open_and_drop(const struct config *config, struct doors *doors, struct fault *fa
 	if (user_find(config->user, config->is_user_given, &user, fault_out) != 0 ||
 	    directory_prepare(config->spool, &user, fault_out) != 0 ||
 	    directory_prepare_of(config->control, &user, fault_out) != 0 ||
-	    doors_open(config, doors, fault_out) != 0)
+	    doors_open(config, doors, fault_out) != 0 ||
+	    privileges_drop(&user, fault_out) != 0 ||
+	    directory_claim(config->spool, &user, fault_out) != 0)
 		return -1;
-	/* The socket is the user's too, so that it can be removed and asked by that user. */
-	if (geteuid() == 0 && chown(config->control, user.uid, user.gid) != 0)
-		return fault_temporary(fault_out, "control: %s: %s", config->control, strerror(errno));
-	return privileges_drop(&user, fault_out);
+	return doors_open_control(config, doors, fault_out);
 }
 
 int
@@ -141,9 +173,10 @@ main(int argc, char **argv)
 	struct options options = { .config = DEFAULT_CONFIG };
 	struct readiness readiness = { .pipe = -1 };
 	struct config *config;
-	struct doors doors;
+	struct doors doors = { .control = -1 };
 	struct fault fault;
 
+	fill_standard_descriptors();
 	read_options(argc, argv, &options);
 	umask(077);
 	signal(SIGPIPE, SIG_IGN);
@@ -158,12 +191,14 @@ main(int argc, char **argv)
 	}
 	if (!options.is_foreground && (readiness.pipe = go_to_background()) < 0)
 		return EXIT_CANNOT;
+	readiness.logs_to_stderr = strcmp(config->log_to, "stderr") == 0;
 	if (open_and_drop(config, &doors, &fault) != 0 ||
 	    daemon_serve(config, &doors, tell_ready, &readiness, &fault) != 0) {
 		fprintf(stderr, "smtpfwd: %s\n", fault.text);
+		if (doors.control >= 0)
+			unlink(config->control);
 		return EXIT_CANNOT;
 	}
-	unlink(config->control);
 	doors_close(&doors);
 	config_free(config);
 	return EXIT_DONE;

@@ -26,7 +26,13 @@ int	directory_prepare(const char *path, const struct user *user, struct fault *f
 /* The same for the directory that a file stands in, 0755. */
 int	directory_prepare_of(const char *file_path, const struct user *user, struct fault *fault_out);
 
-/* For good: groups, ids, no capability, no new privileges.  Nothing when we are that user.  0 or -1. */
+/* After the drop: a directory that must be ours alone.  Sets 0700; -1 when it belongs to somebody else. */
+int	directory_claim(const char *path, const struct user *user, struct fault *fault_out);
+
+/*
+ * For good: groups, ids, no capability, no new privileges.  Who is that user already only gives up
+ * capabilities; root that stays root keeps them.  0 or -1.
+ */
 int	privileges_drop(const struct user *user, struct fault *fault_out);
 
 #endif
