@@ -58,6 +58,7 @@ queue_new(struct loop *loop, const struct queue_settings *settings, const struct
 	list_init(&queue->debts);
 	list_init(&queue->debts_later);
 	signal_init(&queue->owed);
+	list_init(&queue->payments);
 	list_init(&queue->cursors);
 	signal_init(&queue->fibers_ended);
 	os_random(&queue->random, sizeof(queue->random));
@@ -176,6 +177,7 @@ queue_free(struct queue *queue)
 		entry->stored = NULL;
 		entry_unref(entry);
 	}
+	payments_forget(queue);
 	schedule_fini(&queue->schedule);
 	if (queue->commit.crew != NULL)
 		os_crew_free(queue->commit.crew);

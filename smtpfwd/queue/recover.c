@@ -433,10 +433,17 @@ apply_payments(struct recovery *r)
 {
 	for (struct recovered_payment *p = r->payments; p != NULL; p = p->next) {
 		struct entry *entry = index_find(&r->queue->index, &p->pays.mail);
+		uint8_t bit = (uint8_t)(1u << p->pays.kind);
+		bool is_news = false;
 
-		for (uint32_t i = 0; entry != NULL && i < p->pays.n_recipients; i++)
-			if (p->pays.recipients[i] < (uint32_t)entry->recovering->n)
-				entry->recovering->recipients[p->pays.recipients[i]].paid |= (uint8_t)(1u << p->pays.kind);
+		for (uint32_t i = 0; entry != NULL && i < p->pays.n_recipients; i++) {
+			if (p->pays.recipients[i] >= (uint32_t)entry->recovering->n)
+				continue;
+			is_news |= (entry->recovering->recipients[p->pays.recipients[i]].paid & bit) == 0;
+			entry->recovering->recipients[p->pays.recipients[i]].paid |= bit;
+		}
+		if (is_news)
+			payment_keep(r->queue, &p->pays);
 	}
 }
 

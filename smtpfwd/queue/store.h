@@ -56,6 +56,7 @@ struct queue {
 	struct list		 debts;		/* struct debt: to be paid now */
 	struct list		 debts_later;	/* after trouble: by their time */
 	struct signal_list	 owed;		/* fibers that wait for a debt */
+	struct list		 payments;	/* payment.c's, found by recovery */
 	struct list		 cursors;	/* of walks over all mails */
 	struct queue_counts	 counts;	/* those that are counted as they happen */
 	uint64_t		 random;	/* of a small generator: jitter needs no secrets */
@@ -170,6 +171,10 @@ struct debt {
 /* Adds what the state of a mail owes and is not known yet. */
 void	debts_add(struct queue *queue, struct entry *entry, unsigned kinds);
 unsigned state_debts(const struct mail_state *state);		/* bits of what is owed and not paid */
+/* Payments that recovery found (payment.c): kept, entered into a state that was read, dropped at the end. */
+void	payment_keep(struct queue *queue, const struct payment *payment);
+void	payments_enter(struct queue *queue, const struct mail_id *mail, struct mail_state *state);
+void	payments_forget(struct queue *queue);
 void	debt_is_paid(struct stored *stored, struct debt *debt, const uint32_t *recipients, uint32_t n_recipients,
 	    struct segment *report_segment);
 void	debt_is_unpaid(struct stored *stored, struct debt *debt);

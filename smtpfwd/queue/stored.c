@@ -207,6 +207,7 @@ stored_load(struct stored *stored)
 	if (state.segment != NULL)
 		state.segment->n_pins--;
 	if (!stored->is_bad) {
+		payments_enter(queue, &entry->id, &stored->record.state);
 		stored->slot_of = mem_new_array((size_t)stored->record.envelope.n_recipients, sizeof(struct slot *));
 		stored_match_slots(stored, loop_now(queue->loop));
 	}
