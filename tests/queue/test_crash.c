@@ -2,7 +2,7 @@
  * test_crash.c - power is cut at every call on the disk: what was accepted is never lost, what was surely settled
  * never comes back, a report that was paid is not owed again, and bytes are the same
  *
- * SIM_SEED chooses another world, CRASH_AT plays a single crash.
+ * SIM_SEED chooses another world, CRASH_STORY and CRASH_AT play a single crash of one story.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,19 +12,25 @@
 
 enum {
 	N_PUTTERS = 4,
-	MAILS_EACH = 7,
+	SETTLED_MAX = 300,
 	LARGE_BYTES = 20 * 1024,	/* beyond content_in_memory_max_bytes */
 	CONTENT_MAX_BYTES = 64 * 1024,
-	N_WORLDS = 4,
+};
+
+struct plan {				/* what the story is about */
+	int		 mails_each;
+	int		 n_tries_later;	/* of mail for "later": with many it stays, and compaction carries it along */
+	bool		 has_faults;	/* syncs and writes fail now and then */
 };
 
 struct crash {
 	struct yard	*yard;
+	const struct plan *plan;
 	int		 number;
 	int		 n_putting;
 	bool		 is_over;
 	int64_t		 n_settled;	/* in this process */
-	struct mail_id	 settled[200];
+	struct mail_id	 settled[SETTLED_MAX];
 };
 
 static struct str
@@ -41,7 +47,8 @@ note_sure(struct crash *c, int64_t n_settled)
 		sim_note(c->yard->sim, "surely-settled", id_str(&c->settled[i]), STR(""));
 }
 
-static void
+/* True if it was accepted. */
+static bool
 put_numbered(struct crash *c, int number)
 {
 	static const char *const recipients[] = {
@@ -60,25 +67,27 @@ put_numbered(struct crash *c, int number)
 		note_sure(c, n_settled);
 	}
 	buf_fini(&content);
+	return !mail_id_is_none(&id);
 }
 
 static void
 putter(void *arg)
 {
 	struct crash *c = arg;
-	int first = c->number++ * MAILS_EACH;
+	int first = c->number++ * c->plan->mails_each;
 
-	for (int i = 0; i < MAILS_EACH; i++)
-		put_numbered(c, first + i);
+	for (int i = 0; i < c->plan->mails_each; i++)
+		for (int n_tries = 0; n_tries < 5 && !put_numbered(c, first + i); n_tries++)
+			fiber_sleep(yard_in(1));	/* a client that was told 451 */
 	c->n_putting--;
 }
 
 static enum outcome_kind
-outcome_for(const struct delivery *d)
+outcome_for(const struct crash *c, const struct delivery *d)
 {
 	if (str_eq(d->recipients[0].recipient.address.local, STR("fail")))
 		return OUTCOME_FAILED;
-	if (str_eq(d->recipients[0].recipient.address.local, STR("later")) && d->n_tries < 2)
+	if (str_eq(d->recipients[0].recipient.address.local, STR("later")) && d->n_tries < c->plan->n_tries_later)
 		return OUTCOME_DEFERRED;
 	return OUTCOME_DELIVERED;
 }
@@ -87,7 +96,7 @@ outcome_for(const struct delivery *d)
 static void
 deliver(struct crash *c, const char *note, struct delivery *d, struct buf *content)
 {
-	enum outcome_kind kind = outcome_for(d);
+	enum outcome_kind kind = outcome_for(c, d);
 	struct mail_id id = d->mail;
 	bool is_whole_mail = d->n_recipients == d->envelope->n_recipients;
 
@@ -101,7 +110,7 @@ deliver(struct crash *c, const char *note, struct delivery *d, struct buf *conte
 		sim_note(c->yard->sim, note, str_n(key, sizeof(id.bytes) + d->destination.len), buf_str(content));
 	}
 	yard_settle(c->yard, d, kind);
-	if (kind == OUTCOME_DELIVERED && is_whole_mail && c->n_settled < 200)
+	if (kind == OUTCOME_DELIVERED && is_whole_mail && c->n_settled < SETTLED_MAX)
 		c->settled[c->n_settled++] = id;
 }
 
@@ -155,22 +164,42 @@ payer(void *arg)
 	c->n_putting--;
 }
 
+/* A disk that fails now and then, and is full for a moment. */
+static void
+troubler(void *arg)
+{
+	struct crash *c = arg;
+
+	while (c->n_putting > 1) {
+		enum sim_disk_call call = sim_random(c->yard->sim, 2) == 0 ? SIM_SYNC : SIM_WRITE;
+
+		sim_disk_fail(c->yard->sim, call, 1 + (int)sim_random(c->yard->sim, 4), 1,
+		    sim_random(c->yard->sim, 3) == 0 ? 28 : 5);		/* ENOSPC, EIO */
+		fiber_sleep(instant_after(os_now(), span_ms(50)));
+	}
+	c->n_putting--;
+}
+
 static void
 live_story(struct yard *yard)
 {
-	struct crash c = { .yard = yard, .n_putting = N_PUTTERS };
+	struct crash c = { .yard = yard, .plan = yard->arg, .n_putting = N_PUTTERS };
 
 	for (int i = 0; i < N_PUTTERS; i++)
 		fiber_start(yard->loop, "putter", putter, &c);
 	fiber_start(yard->loop, "taker", taker, &c);
 	fiber_start(yard->loop, "payer", payer, &c);
+	if (c.plan->has_faults) {
+		c.n_putting++;
+		fiber_start(yard->loop, "troubler", troubler, &c);
+	}
 	while (c.n_putting > 0)
 		fiber_sleep(yard_in(1));
 	fiber_sleep(yard_in(200));		/* what was deferred comes again */
 	c.number = 1000;
-	put_numbered(&c, 1001);
-	put_numbered(&c, 1001 + 4);
-	put_numbered(&c, 1001 + 10);
+	(void)put_numbered(&c, 1001);
+	(void)put_numbered(&c, 1001 + 4);
+	(void)put_numbered(&c, 1001 + 10);
 	c.is_over = true;
 	c.n_putting = 2;
 	while (c.n_putting > 0)
@@ -180,7 +209,8 @@ live_story(struct yard *yard)
 static void
 recover_story(struct yard *yard)
 {
-	struct crash c = { .yard = yard };
+	const struct plan plan = { .n_tries_later = 0 };
+	struct crash c = { .yard = yard, .plan = &plan };
 	struct delivery *d;
 	struct owed *owed;
 	struct buf content;
@@ -204,18 +234,19 @@ recover_story(struct yard *yard)
 }
 
 static void
-run_story(struct sim *sim, void (*story)(struct yard *yard))
+run_story(struct sim *sim, void (*story)(struct yard *yard), void *plan)
 {
 	struct yard yard;
 
 	yard_init(&yard, sim);
+	yard.arg = plan;
 	if (!expect(yard_run(&yard, story)))
 		printf("# %s\n", yard.fault.text);
 	yard_fini(&yard);
 }
 
-static void live(struct sim *sim, void *arg) { run_story(sim, live_story); }
-static void recover(struct sim *sim, void *arg) { run_story(sim, recover_story); }
+static void live(struct sim *sim, void *arg) { run_story(sim, live_story, arg); }
+static void recover(struct sim *sim, void *arg) { run_story(sim, recover_story, arg); }
 
 /* The nth "delivered" note of a mail and destination, any n: the bytes are what was accepted. */
 static bool
@@ -293,37 +324,59 @@ check(struct sim *sim, void *arg)
 		    (long long)sim_n_calls(sim));
 }
 
+/* One crash of a world that showed something. */
+static int
+play_one(const struct sim_story *story, int64_t crash_at)
+{
+	struct sim *sim = sim_new(&story->options);
+
+	test_case("one crash");
+	sim_run(sim, crash_at, live, story->arg);
+	sim_run(sim, 0, recover, story->arg);
+	check(sim, NULL);
+	sim_free(sim);
+	return test_end();
+}
+
 int
 main(void)
 {
-	struct sim_story story = {
-		.options = { .seed = sim_seed(20261), .disk_bytes = 8 * 1024 * 1024 },
-		.live = live, .recover = recover, .check = check, .every = 2,
+	static const struct {
+		const char	*name;
+		struct plan	 plan;
+		int		 every;
+		bool		 crashes_twice;
+	} stories[] = {
+		{ .name = "nothing is lost, undone or paid twice, wherever the power is cut",
+		    .plan = { .mails_each = 7, .n_tries_later = 2 }, .every = 1 },
+		{ .name = "nor when it is cut again while recovering",
+		    .plan = { .mails_each = 7, .n_tries_later = 2 }, .every = 2, .crashes_twice = true },
+		{ .name = "nor when syncs and writes failed before",
+		    .plan = { .mails_each = 7, .n_tries_later = 2, .has_faults = true }, .every = 2 },
+		{ .name = "nor while compaction carries mails along",
+		    .plan = { .mails_each = 40, .n_tries_later = 20 }, .every = 11, .crashes_twice = true },
 	};
-	int64_t n;
+	struct sim_story story = {
+		.options = { .disk_bytes = 8 * 1024 * 1024 }, .live = live, .recover = recover, .check = check,
+	};
+	const char *only = getenv("CRASH_STORY"), *at = getenv("CRASH_AT");
 
-	if (getenv("CRASH_AT") != NULL) {		/* one crash of a world that showed something */
-		struct sim *sim = sim_new(&story.options);
+	for (size_t i = 0; i < sizeof(stories) / sizeof(stories[0]); i++) {
+		struct plan plan = stories[i].plan;
+		int64_t n;
 
-		test_case("one crash");
-		sim_run(sim, strtoll(getenv("CRASH_AT"), NULL, 10), live, NULL);
-		sim_run(sim, 0, recover, NULL);
-		check(sim, NULL);
-		sim_free(sim);
-		return test_end();
-	}
-	for (int i = 0; i < N_WORLDS; i++) {
-		test_case("nothing is lost, undone or paid twice, wherever the power is cut (world %d)", i);
-		story.options.seed++;
+		if (only != NULL && (size_t)atoi(only) != i)
+			continue;
+		story.options.seed = sim_seed(20261) + i;
+		story.arg = &plan;
+		story.every = stories[i].every;
+		story.crashes_twice = stories[i].crashes_twice;
+		if (at != NULL)
+			return play_one(&story, strtoll(at, NULL, 10));
+		test_case("%s", stories[i].name);
 		n = sim_crash_everywhere(&story);
 		expect(n > 100);
 		printf("# %lld crashes\n", (long long)n);
 	}
-	test_case("nor when it is cut again while recovering");
-	story.options.seed++;
-	story.crashes_twice = true;
-	n = sim_crash_everywhere(&story);
-	expect(n > 100);
-	printf("# %lld crashes\n", (long long)n);
 	return test_end();
 }

@@ -164,7 +164,10 @@ pay_with_report(struct yard *yard, struct owed *owed)
 	struct draft *draft = draft_new(yard->queue);
 
 	expect_int(draft_append(draft, STR("it failed"), yard_in(10), NULL), 0);
-	return queue_pay(yard->queue, owed, draft, &envelope, &facts, STR(""), yard_in(10), NULL);
+	if (queue_pay(yard->queue, owed, draft, &envelope, &facts, STR(""), yard_in(10), NULL) == 0)
+		return 0;
+	draft_discard(draft);
+	return -1;
 }
 
 static void
