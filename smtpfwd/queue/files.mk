@@ -5,3 +5,4 @@ smtpfwd_queue_libqueue_a_SOURCES = \
 	%D%/entry.c %D%/index.c %D%/index.h %D%/octets.h %D%/operate.c %D%/owed.c %D%/payment.c %D%/put.c %D%/queue.c \
 	%D%/queue.h %D%/record.c %D%/record.h %D%/recover.c %D%/room.c %D%/scan.c %D%/scan.h %D%/schedule.c \
 	%D%/schedule.h %D%/segment.c %D%/segment.h %D%/settle.c %D%/spool.c %D%/spool.h %D%/store.h %D%/stored.c
+EXTRA_DIST += %D%/README

@@ -22,3 +22,8 @@ check_PROGRAMS += tests/queue/test_trouble
 tests_queue_test_trouble_SOURCES = %D%/test_trouble.c %D%/yard.c %D%/yard.h
 tests_queue_test_trouble_LDADD = $(queue_sim_libs)
 TESTS += tests/queue/test_trouble
+
+check_PROGRAMS += tests/queue/test_record
+tests_queue_test_record_SOURCES = %D%/test_record.c
+tests_queue_test_record_LDADD = $(queue_sim_libs)
+TESTS += tests/queue/test_record
