@@ -10,3 +10,8 @@ check_PROGRAMS += tests/relay/test_crash
 tests_relay_test_crash_SOURCES = %D%/test_crash.c $(tests_relay_around)
 tests_relay_test_crash_LDADD = $(tests_relay_parts)
 TESTS += tests/relay/test_crash
+
+check_PROGRAMS += tests/relay/test_life
+tests_relay_test_life_SOURCES = %D%/test_life.c $(tests_relay_around)
+tests_relay_test_life_LDADD = $(tests_relay_parts)
+TESTS += tests/relay/test_life

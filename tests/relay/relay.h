@@ -42,9 +42,10 @@ void	new_server_start(struct relay *relay, const char *at);
 
 /*
  * Sends a mail from alice@example.org, in the calling fiber.  For each recipient a note of kind "promised", key
- * "SUBJECT to RECIPIENT", with the bytes sent, once the relay said 250.  body lines end in CRLF.  True if it did.
+ * "SUBJECT to RECIPIENT", with the bytes sent, once the relay said 250.  body lines end in CRLF.  The code of the
+ * last reply; 0 when the connection broke.
  */
-bool	client_send(struct relay *relay, const char *subject, const char *const *recipients, int n_recipients,
+int	client_send(struct relay *relay, const char *subject, const char *const *recipients, int n_recipients,
 	    struct str body);
 
 #endif
