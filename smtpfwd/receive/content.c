@@ -140,17 +140,21 @@ content_look(struct content *content)
 
 /* --- the mail at its end --- */
 
+/* The Message-ID is among the bytes of content->header. */
 static void
-judge(struct session *session, struct arena *arena, struct str *message_id_out)
+judge(struct session *session, struct str *message_id_out)
 {
 	const struct listener *listener = session->listener;
 	struct content *content = &session->transaction->content;
 	struct verdict verdict = { .action = ACTION_ACCEPT };
 	struct header_section section;
+	struct arena arena;
 	int at;
 
-	if (header_read(buf_str(&content->header), arena, &section) != 0) {
+	arena_init(&arena, CONTENT_HEADER_ARENA_MAX_BYTES);
+	if (header_read(buf_str(&content->header), &arena, &section) != 0) {
 		content_fail(content, &REPLY(554, 5, 6, 0, "Too many header fields"), NULL);
+		arena_fini(&arena);
 		return;
 	}
 	at = header_find(&section, STR("Message-ID"), 0);
@@ -159,6 +163,7 @@ judge(struct session *session, struct arena *arena, struct str *message_id_out)
 	inspect_header(listener->world->policy, &section, listener->settings.received_max, &verdict);
 	if (verdict.action != ACTION_ACCEPT)
 		content_fail(content, &verdict.reply, verdict.reason);
+	arena_fini(&arena);
 }
 
 /*
@@ -216,7 +221,7 @@ content_answer_failure(struct session *session)
 	history_rejected(session->listener->world->log, &content->id, &session->peer, "data",
 	    &session->transaction->envelope.reverse_path, NULL, &content->failure, content->why);
 	if (reply_is_temporary(&content->failure))
-		return session_reply(session, &content->failure);
+		return session_reply_idle(session, &content->failure);
 	return session_reply_error(session, &content->failure);
 }
 
@@ -232,7 +237,7 @@ answer_success(struct session *session, int64_t n_bytes, struct str message_id)
 	reply.text = str_n(text, (size_t)len);
 	history_accepted(session->listener->world->log, &transaction->content.id, &session->peer,
 	    &transaction->envelope, (uint64_t)n_bytes, message_id);
-	session->n_errors = session->n_idle_commands = 0;
+	session->n_errors = session->n_idle = 0;
 	session->n_mails++;
 	session->listener->n_mails++;
 	return session_reply(session, &reply);
@@ -243,21 +248,18 @@ content_finish(struct session *session)
 {
 	struct content *content = &session->transaction->content;
 	struct str message_id = STR_EMPTY;
-	struct arena arena;
 	int64_t n_bytes = 0;
 	int result;
 
-	arena_init(&arena, CONTENT_HEADER_ARENA_MAX_BYTES);
 	content_look(content);
 	if (content->failure.code == 0)
-		judge(session, &arena, &message_id);
+		judge(session, &message_id);
 	if (content->failure.code == 0) {
 		n_bytes = draft_content_bytes(content->draft);
 		store(session);
 	}
 	result = content->failure.code != 0 ? content_answer_failure(session) :
 	    answer_success(session, n_bytes, message_id);
-	arena_fini(&arena);
 	transaction_drop(session);
 	return result;
 }

@@ -16,9 +16,6 @@
 enum {
 	COMMAND_ARENA_MAX_BYTES = 16 * 1024,	/* a line and what is decoded of it */
 	EHLO_REPLY_MAX_BYTES = 4096,
-
-	/* Commands that do nothing, between two mails; more are counted as errors.  A pool's RSETs are fewer. */
-	IDLE_COMMANDS_MAX = 100,
 };
 
 /* --- small commands --- */
@@ -49,20 +46,11 @@ greet(struct session *session, const struct command *command)
 	return result == 0 ? 0 : session_drop(session, "its replies are not taken");
 }
 
-/* For commands that do nothing for a mail: some are in order, an endless stream of them is not. */
-static int
-reply_idle(struct session *session, const struct reply *reply)
-{
-	if (++session->n_idle_commands > IDLE_COMMANDS_MAX)
-		session->n_errors++;
-	return session_reply(session, reply);
-}
-
 static int
 reset(struct session *session)
 {
 	transaction_drop(session);
-	return reply_idle(session, &REPLY(250, 2, 0, 0, "Ok"));
+	return session_reply_idle(session, &REPLY(250, 2, 0, 0, "Ok"));
 }
 
 /*
@@ -100,8 +88,7 @@ obey(struct session *session, const struct command *command)
 	switch (command->verb) {
 	case VERB_HELO:
 	case VERB_EHLO:
-		if (++session->n_idle_commands > IDLE_COMMANDS_MAX)
-			session->n_errors++;
+		session_count_idle(session);
 		return greet(session, command);
 	case VERB_MAIL:
 		return transaction_mail(session, &command->mail);
@@ -114,15 +101,15 @@ obey(struct session *session, const struct command *command)
 	case VERB_RSET:
 		return reset(session);
 	case VERB_NOOP:
-		return reply_idle(session, &REPLY(250, 2, 0, 0, "Ok"));
+		return session_reply_idle(session, &REPLY(250, 2, 0, 0, "Ok"));
 	case VERB_QUIT:
 		return session_end(session, &REPLY(221, 2, 0, 0, "Bye"), "QUIT");
 	case VERB_VRFY:			/* RFC 5321 3.5.3 */
-		return reply_idle(session, &REPLY(252, 2, 0, 0, "Cannot tell; send mail and see"));
+		return session_reply_idle(session, &REPLY(252, 2, 0, 0, "Cannot tell; send mail and see"));
 	case VERB_EXPN:
-		return reply_idle(session, &REPLY(502, 5, 5, 1, "There are no lists here"));
+		return session_reply_idle(session, &REPLY(502, 5, 5, 1, "There are no lists here"));
 	case VERB_HELP:
-		return reply_idle(session, &REPLY(214, 2, 0, 0, "RFC 5321 tells all"));
+		return session_reply_idle(session, &REPLY(214, 2, 0, 0, "RFC 5321 tells all"));
 	case VERB_STARTTLS:
 		return handshake_starttls(session);
 	case VERB_AUTH:

@@ -9,6 +9,7 @@
 
 enum {
 	REPLY_MAX_BYTES = 16 * SMTP_REPLY_LINE_MAX_BYTES,	/* a next hop's long answer passed on, in lines */
+	SESSION_IDLE_MAX = 100,		/* between two mails; a pool's RSETs are fewer */
 	LAST_WORD_MAX_S = 5,		/* a client that does not take the last reply is not waited for */
 };
 
@@ -37,6 +38,20 @@ int
 session_reply_error(struct session *session, const struct reply *reply)
 {
 	session->n_errors++;
+	return session_reply(session, reply);
+}
+
+void
+session_count_idle(struct session *session)
+{
+	if (++session->n_idle > SESSION_IDLE_MAX)
+		session->n_errors++;
+}
+
+int
+session_reply_idle(struct session *session, const struct reply *reply)
+{
+	session_count_idle(session);
 	return session_reply(session, reply);
 }
 

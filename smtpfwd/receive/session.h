@@ -64,7 +64,7 @@ struct session {
 	struct ip		 counted_ip;	/* it; XCLIENT changes peer.client only */
 	bool			 is_idle;	/* waits for a command between two mails: may be cancelled at a stop */
 	int			 n_errors;	/* since the last mail */
-	int			 n_idle_commands;	/* such as do nothing, since the last mail */
+	int			 n_idle;	/* by session_count_idle, since the last mail */
 	int			 n_mails;
 	const char		*why;		/* it ends: a constant, for the log */
 };
@@ -76,6 +76,13 @@ int	session_reply(struct session *session, const struct reply *reply);
 
 /* The same for a reply that is the client's error (5xx in general), which is counted. */
 int	session_reply_error(struct session *session, const struct reply *reply);
+
+/*
+ * For what brings no mail nearer and is no error: empty commands, temporary refusals.  Some are in order in
+ * a session; an endless stream, each with its reply and maybe a line in the log, is not: they are counted as errors.
+ */
+int	session_reply_idle(struct session *session, const struct reply *reply);
+void	session_count_idle(struct session *session);
 
 /* Ends the session with a last reply, sent at once if that is possible; always -1. */
 int	session_end(struct session *session, const struct reply *reply, const char *why);

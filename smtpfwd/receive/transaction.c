@@ -25,7 +25,7 @@ refuse_mail(struct session *session, const struct command_mail *mail, const stru
 	history_rejected(session->listener->world->log, NULL, &session->peer, "mail", &mail->reverse_path, NULL,
 	    reply, why);
 	if (reply_is_temporary(reply))
-		return session_reply(session, reply);
+		return session_reply_idle(session, reply);
 	return session_reply_error(session, reply);
 }
 

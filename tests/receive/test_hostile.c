@@ -231,6 +231,29 @@ commands_without_end(struct stage *stage)
 }
 
 static void
+set_full(struct stage *stage)
+{
+	stage->queue.is_full = true;
+}
+
+static void
+mails_without_end(struct stage *stage)
+{
+	static const char *const before[] = { GREETED, NULL };
+	struct stage_client client = { .stage = stage };
+	int n_heard = 0;
+
+	stage_connect(&client, stage);
+	stage_play(&client, before);
+	send_many(&client, "MAIL FROM:<a@example.org>\r\n", 400);
+	while (stage_hear(&client) && str_starts(buf_str(&client.reply), STR("452")))
+		n_heard++;
+	expect(str_starts(buf_str(&client.reply), STR("421 4.7.0")));
+	expect(n_heard < 200);
+	stage_close(&client);
+}
+
+static void
 line_without_end(struct stage *stage)
 {
 	struct stage_client client = { .stage = stage };
@@ -288,6 +311,7 @@ static const struct flood floods[] = {
 	{ "a mail beyond the limit is read to its end and refused", set_small, sends_too_much },
 	{ "a mail without end is cut off", set_small, sends_without_end },
 	{ "commands that do nothing come to an end", NULL, commands_without_end },
+	{ "so do mails that a full queue refuses, each with a line in the log", set_full, mails_without_end },
 	{ "a command line without end is cut off", NULL, line_without_end },
 	{ "a header section beyond its limit is refused", set_large, header_without_end },
 	{ "a long mail whose first line is no field is a mail", set_large, body_without_header },
