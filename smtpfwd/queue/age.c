@@ -100,6 +100,17 @@ age_look(struct queue *queue, struct entry *entry)
 	entry_unref(entry);
 }
 
+/* No wait is beyond the maximum of today. */
+static void
+shorten_waits(struct queue *queue, struct entry *entry)
+{
+	struct instant now = loop_now(queue->loop), latest = instant_after(now, queue->retry.max);
+
+	for (struct slot *slot = entry->slots; slot != NULL; slot = slot->next)
+		if (slot->where == SLOT_LATER && instant_is_before(latest, slot_due(slot, now)))
+			slot_place(&queue->schedule, slot, latest, now);
+}
+
 /* Routes changed: each mail is opened once, which gives it slots by the new ones. */
 static void
 reroute_all(struct queue *queue)
@@ -118,6 +129,7 @@ reroute_all(struct queue *queue)
 		stored = stored_open(queue, entry, INSTANT_NEVER, NULL);
 		if (stored != NULL)
 			stored_close(stored);
+		shorten_waits(queue, entry);
 		entry_set_clock(queue, entry);
 		entry_unref(entry);
 		fiber_yield();

@@ -67,7 +67,8 @@ struct queue	*queue_open(struct loop *loop, const struct queue_settings *setting
  * delivery, owed or draft may be out.  To be called on a fiber, before queue_close.  Suspends.  0 or -1.
  */
 int		 queue_stop(struct queue *queue, struct instant deadline, struct fault *fault_out);
-/* After queue_stop (on a fiber it calls it itself, with a deadline of 30 s). Blocks for one small write. */
+/* After queue_stop (on a fiber it calls it itself, with a deadline of 30 s).  Blocks for one small
+ * write.  Where queue_stop failed the process is to end: nothing is freed then. */
 void		 queue_close(struct queue *queue);
 
 /* New retry settings and routes: due times and destinations are worked out anew. */

@@ -5,168 +5,14 @@
  * of its mail, and of states the highest version holds, so nothing else depends on the order.
  * What cannot be read is reported and set aside, and the search goes on behind it.
  */
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/code.h"
 #include "base/insist.h"
 #include "base/mem.h"
-#include "smtpfwd/queue/scan.h"
-#include "smtpfwd/queue/store.h"
+#include "smtpfwd/queue/recover.h"
 
-enum {
-	RECORD_ARENA_MAX_BYTES = 512 * 1024 * 1024,	/* of one record while it is looked at */
-	SEGMENTS_MAX = 1000000,				/* numbers beyond are none of ours */
-};
-
-struct recovering_recipient {
-	struct destination *destination;
-	struct timestamp next_try;
-	uint32_t	 n_tries;
-	uint8_t		 step, owed, paid;
-};
-
-struct recovering {			/* of one mail; in the recovery's arena */
-	uint32_t	 version;
-	int		 n;
-	bool		 is_held, is_warned, is_removed, has_file;
-	struct timestamp arrived;
-	struct recovering_recipient recipients[];
-};
-
-struct recovered_payment {
-	struct recovered_payment *next;
-	struct payment	 pays;
-};
-
-struct recovery {
-	struct queue	*queue;
-	struct arena	 arena;
-	struct skip	*skips;
-	uint32_t	 n_skips;
-	struct recovered_payment *payments;
-	uint64_t	 batch_max;
-	bool		 was_closed;		/* the newest segment ends with END */
-	bool		 has_damage;		/* then nothing is removed only because nobody refers to it */
-	struct instant	 now;
-	struct timestamp wall_now;
-};
-
-/* --- the files --- */
-
-struct number_list {
-	uint32_t	*numbers;
-	size_t		 n;
-};
-
-static void
-list_segment(void *context, const char *name)
-{
-	struct number_list *list = context;
-	unsigned long number;
-	char *end;
-
-	number = strtoul(name, &end, 10);
-	if (end != name + 8 || strcmp(end, ".seg") != 0 || number == 0 || number > SEGMENTS_MAX)
-		return;
-	list->numbers = mem_resize_array(list->numbers, list->n + 1, sizeof(*list->numbers));
-	list->numbers[list->n++] = (uint32_t)number;
-}
-
-/* Sorts into the log, by generation; there are few. */
-static void
-log_insert(struct room *room, struct segment *segment)
-{
-	struct list_link *place = room->log.head.prev;
-
-	while (place != &room->log.head && LIST_ITEM(place, struct segment, link)->generation > segment->generation)
-		place = place->prev;
-	list_insert_after(&room->log, place, &segment->link);
-}
-
-/* Both copies of its header are damaged: the file is kept for people, whole. */
-static void
-set_file_aside(struct recovery *r, struct segment *segment)
-{
-	struct queue *queue = r->queue;
-	struct spool_path from, to;
-	char name[64];
-
-	(void)snprintf(name, sizeof(name), "damaged/segment-%08u-%lld", (unsigned)segment->number,
-	    (long long)r->wall_now.us);
-	spool_path_segment(&from, queue->directory, segment->number);
-	spool_path(&to, queue->directory, name);
-	r->has_damage = true;
-	damaged_report(queue, segment, 0, segment->bytes, "the segment's header cannot be read");
-	(void)os_rename(from.text, to.text);
-	segment_free(segment);
-}
-
-static int
-open_segments(struct recovery *r, struct fault *fault_out)
-{
-	struct queue *queue = r->queue;
-	struct room *room = &queue->room;
-	struct number_list list = { .n = 0 };
-	struct spool_path path;
-	int error, result = 0;
-
-	spool_path(&path, queue->directory, "segments");
-	error = os_list_dir(path.text, list_segment, &list);
-	if (error < 0)
-		result = spool_fault(fault_out, error, "list", path.text);
-	for (size_t i = 0; i < list.n && result == 0; i++) {
-		struct segment *segment = segment_open(queue->directory, list.numbers[i], fault_out);
-
-		if (segment == NULL) {
-			result = -1;
-			break;
-		}
-		if (segment->number >= room->next_number)
-			room->next_number = segment->number + 1;
-		switch (segment_read_header(segment)) {
-		case SEGMENT_USED:
-			log_insert(room, segment);
-			break;
-		case SEGMENT_FREE:
-			if (segment->bytes == queue->segment_bytes) {
-				list_append(&room->spares, &segment->link);
-				break;
-			}
-			spool_path_segment(&path, queue->directory, segment->number);	/* half made, or of another size */
-			(void)os_unlink(path.text);
-			segment_free(segment);
-			break;
-		case SEGMENT_UNREADABLE:
-			set_file_aside(r, segment);
-			break;
-		}
-	}
-	mem_free(list.numbers);
-	return result;
-}
-
-/* What later generations say of earlier ones must be known before those are read. */
-static void
-read_starts(struct recovery *r)
-{
-	LIST_EACH(link, &r->queue->room.log) {
-		struct segment *segment = LIST_ITEM(link, struct segment, link);
-		struct scan scan;
-		struct scan_piece piece;
-		struct skip *skips;
-		uint32_t n_skips;
-
-		scan_init(&scan, segment, NULL, 0);
-		if (scan_next(&scan, &piece) == SCAN_RECORD && piece.header.type == RECORD_START &&
-		    record_decode_start(piece.record, &piece.header, &r->arena, &skips, &n_skips, NULL) == 0 && n_skips > 0) {
-			r->skips = mem_resize_array(r->skips, r->n_skips + n_skips, sizeof(*r->skips));
-			memcpy(r->skips + r->n_skips, skips, n_skips * sizeof(*skips));
-			r->n_skips += n_skips;
-		}
-		scan_fini(&scan);
-	}
-}
+enum { RECORD_ARENA_MAX_BYTES = 512 * 1024 * 1024 };	/* of one record while it is looked at */
 
 /* --- records --- */
 
@@ -231,8 +77,8 @@ apply_mail(struct recovery *r, const struct mail_record *mail, const struct plac
 	}
 }
 
-static void
-forget_recovered(struct queue *queue, struct entry *entry)
+void
+recover_forget(struct queue *queue, struct entry *entry)
 {
 	const struct place nowhere = { .segment = NULL };
 
@@ -285,7 +131,7 @@ apply_record(struct recovery *r, struct segment *segment, const struct scan_piec
 		break;
 	case RECORD_GONE:
 		if (entry != NULL)
-			forget_recovered(queue, entry);
+			recover_forget(queue, entry);
 		break;
 	}
 	arena_fini(&arena);
@@ -294,8 +140,8 @@ apply_record(struct recovery *r, struct segment *segment, const struct scan_piec
 
 /* --- holes --- */
 
-static void
-set_aside(struct recovery *r, struct segment *segment, int64_t from, int64_t to, const char *why)
+void
+recover_set_aside(struct recovery *r, struct segment *segment, int64_t from, int64_t to, const char *why)
 {
 	r->has_damage = true;
 	damaged_report(r->queue, segment, from, to, why);
@@ -352,11 +198,11 @@ read_segment(struct recovery *r, struct segment *segment, struct fault *fault_ou
 		r->was_closed = false;
 		segment->end = piece.to;
 		if (found == SCAN_HOLE) {
-			set_aside(r, segment, piece.from, piece.to, "no record can be read here");
+			recover_set_aside(r, segment, piece.from, piece.to, "no record can be read here");
 			continue;
 		}
 		if (apply_record(r, segment, &piece, &why) != 0)
-			set_aside(r, segment, piece.from, piece.to, why.text);
+			recover_set_aside(r, segment, piece.from, piece.to, why.text);
 		flags = piece.header.flags;
 		r->was_closed = piece.header.type == RECORD_END;
 		if (piece.header.batch > r->batch_max)
@@ -365,64 +211,6 @@ read_segment(struct recovery *r, struct segment *segment, struct fault *fault_ou
 	scan_fini(&scan);
 	if (scan.error != 0)
 		return spool_fault(fault_out, scan.error, "read a segment of", r->queue->directory);
-	return 0;
-}
-
-/* --- large files --- */
-
-struct large_walk {
-	struct recovery	*recovery;
-	struct number_list unused;
-};
-
-static void
-large_seen(void *context, const char *name)
-{
-	struct recovery *r = context;
-	struct queue *queue = r->queue;
-	struct spool_path from, to;
-	struct entry *entry;
-	struct mail_id id;
-	char kept[64];
-
-	if (!mail_id_parse(str_of(name), &id))
-		return;
-	entry = index_find(&queue->index, &id);
-	if (entry != NULL && entry->is_large) {
-		entry->recovering->has_file = true;
-		return;
-	}
-	spool_path_large(&from, queue->directory, &id);
-	if (!r->has_damage) {			/* nobody was told 250 for it, or it is delivered */
-		(void)os_unlink(from.text);
-		return;
-	}
-	(void)snprintf(kept, sizeof(kept), "damaged/large-%.40s", name);
-	spool_path(&to, queue->directory, kept);
-	(void)os_rename(from.text, to.text);
-}
-
-static int
-check_large(struct recovery *r, struct fault *fault_out)
-{
-	struct queue *queue = r->queue;
-	struct spool_path path;
-	int error;
-
-	spool_path(&path, queue->directory, "large");
-	error = os_list_dir(path.text, large_seen, r);
-	if (error < 0)
-		return spool_fault(fault_out, error, "list", path.text);
-	LIST_EACH(link, &queue->index.by_age) {
-		struct entry *entry = LIST_ITEM(link, struct entry, by_age);
-		struct segment *segment = entry->mail.segment;
-		int64_t from = place_offset(&entry->mail);
-
-		if (!entry->is_large || entry->recovering->has_file)
-			continue;
-		set_aside(r, segment, from, from + entry->mail.bytes, "its large content is missing");
-		forget_recovered(queue, entry);
-	}
 	return 0;
 }
 
@@ -540,14 +328,14 @@ queue_recover(struct queue *queue, struct fault *fault_out)
 	int result;
 
 	arena_init(&r.arena, SIZE_MAX / 2);
-	result = open_segments(&r, fault_out);
+	result = recover_segments(&r, fault_out);
 	if (result == 0)
-		read_starts(&r);
+		recover_starts(&r);
 	LIST_EACH(link, &queue->room.log)
 		if (result == 0)
 			result = read_segment(&r, LIST_ITEM(link, struct segment, link), fault_out);
 	if (result == 0)
-		result = check_large(&r, fault_out);
+		result = recover_large(&r, fault_out);
 	if (result == 0) {
 		set_commit(&r);
 		apply_payments(&r);

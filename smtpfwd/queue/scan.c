@@ -12,12 +12,16 @@ void
 scan_init(struct scan *scan, struct segment *segment, const struct skip *skips, uint32_t n_skips)
 {
 	*scan = (struct scan){
-		.segment = segment, .skips = skips, .n_skips = n_skips, .end = segment->bytes,
-		.offset = SEGMENT_HEADER_BYTES,
+		.segment = segment, .end = segment->bytes, .offset = SEGMENT_HEADER_BYTES,
 	};
 	for (uint32_t i = 0; i < n_skips; i++) {
-		if (skips[i].generation != segment->generation || skips[i].to != INT64_MAX)
+		if (skips[i].generation != segment->generation)
 			continue;
+		if (skips[i].to != INT64_MAX) {
+			scan->skips = mem_resize_array(scan->skips, scan->n_skips + 1, sizeof(*skips));
+			scan->skips[scan->n_skips++] = skips[i];
+			continue;
+		}
 		scan->is_end_known = true;
 		if (skips[i].from < scan->end)
 			scan->end = skips[i].from;
@@ -28,6 +32,7 @@ void
 scan_fini(struct scan *scan)
 {
 	mem_free(scan->room);
+	mem_free(scan->skips);
 }
 
 /* n bytes at an offset, or NULL if they are not there or cannot be read. */
@@ -82,8 +87,7 @@ scan_skip_to(const struct scan *scan, int64_t offset)
 	for (uint32_t i = 0; i < scan->n_skips; i++) {
 		const struct skip *skip = &scan->skips[i];
 
-		if (skip->generation == scan->segment->generation && skip->from <= offset && offset < skip->to &&
-		    skip->to != INT64_MAX)
+		if (skip->from <= offset && offset < skip->to)
 			return skip->to;
 	}
 	return -1;

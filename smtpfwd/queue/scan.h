@@ -10,7 +10,7 @@
 
 struct scan {
 	struct segment	*segment;
-	const struct skip *skips;	/* of any generation */
+	struct skip	*skips;		/* owned: those of this generation that have an end */
 	uint32_t	 n_skips;
 	int64_t		 end;		/* of what is to be read: the generation's end if it is known */
 	bool		 is_end_known;
@@ -35,6 +35,7 @@ struct scan_piece {
 	struct record_header header;
 };
 
+/* skips are of any generation. */
 void		scan_init(struct scan *scan, struct segment *segment, const struct skip *skips, uint32_t n_skips);
 void		scan_fini(struct scan *scan);
 enum scan_found	scan_next(struct scan *scan, struct scan_piece *piece_out);
