@@ -212,20 +212,37 @@ n_sessions_max(const struct config *config)
 	return n;
 }
 
-/* As many descriptors as there may be: the usual soft limit of 1024 is for select(2). */
-static void
-raise_descriptor_limit(struct daemon *daemon)
+static rlim_t
+n_descriptors_wanted(const struct config *config)
 {
+	return (rlim_t)(n_sessions_max(config) + DELIVERIES_MAX + OTHER_FIBERS_MAX);
+}
+
+/* The usual soft limit of 1024 is for select(2). */
+void
+daemon_raise_descriptor_limit(const struct config *config)
+{
+	rlim_t wanted = n_descriptors_wanted(config);
 	struct rlimit limit;
-	int wanted = n_sessions_max(daemon->config) + DELIVERIES_MAX + OTHER_FIBERS_MAX;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
 		return;
+	if (limit.rlim_max < wanted && setrlimit(RLIMIT_NOFILE, &(struct rlimit){ .rlim_cur = wanted, .rlim_max = wanted }) == 0)
+		return;			/* as root may */
 	limit.rlim_cur = limit.rlim_max;
-	if (setrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < (rlim_t)wanted)
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static void
+warn_of_few_descriptors(const struct daemon *daemon)
+{
+	rlim_t wanted = n_descriptors_wanted(daemon->config);
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < wanted)
 		log_say(daemon->log, LOG_LEVEL_WARNING, "few-descriptors",
-		    "%llu open files are allowed, max-connections and deliveries may need %d",
-		    (unsigned long long)limit.rlim_cur, wanted);
+		    "%llu open files are allowed, max-connections and deliveries may need %llu",
+		    (unsigned long long)limit.rlim_cur, (unsigned long long)wanted);
 }
 
 static int
@@ -305,7 +322,7 @@ make_parts(struct daemon *daemon, struct doors *doors, struct fault *fault_out)
 	error = loop_watch_signals(daemon->loop, signals, 3, &daemon->signals);
 	if (error != 0)
 		return fault_temporary(fault_out, "signals cannot be watched: %s", strerror(-error));
-	raise_descriptor_limit(daemon);
+	warn_of_few_descriptors(daemon);
 	if (daemon_tls(daemon->config, &daemon->tls, fault_out) != 0 || make_resolver(daemon, fault_out) != 0 ||
 	    make_queue(daemon, fault_out) != 0 || make_couriers(daemon, fault_out) != 0)
 		return -1;

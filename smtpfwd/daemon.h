@@ -21,6 +21,9 @@ int	doors_open_control(const struct config *config, struct doors *doors, struct 
 bool	doors_may_lack(const struct config *config, const struct endpoint *address, int error);
 void	doors_close(struct doors *doors);
 
+/* As many descriptors as all sessions and deliveries may need, or as many as we may have.  Root may have any. */
+void	daemon_raise_descriptor_limit(const struct config *config);
+
 /*
  * Serves until SIGTERM or SIGINT.  ready is called once when mail is taken.  Takes over the doors, and at the
  * end removes the control socket's name.  0 after a clean end, -1 and a fault when it cannot start, or when the

@@ -157,6 +157,7 @@ open_and_drop(const struct config *config, struct doors *doors, struct fault *fa
 {
 	struct user user;
 
+	daemon_raise_descriptor_limit(config);
 	if (user_find(config->user, config->is_user_given, &user, fault_out) != 0 ||
 	    directory_prepare(config->spool, &user, fault_out) != 0 ||
 	    directory_prepare_of(config->control, &user, fault_out) != 0 ||

@@ -7,6 +7,7 @@ import json
 import os
 import pwd
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -19,6 +20,7 @@ import time
 import world
 
 USER = "smtpfwd-test"
+CAP_SYS_RESOURCE = 24
 PROGRAMS = os.path.join(world.WORK, "bin")
 
 
@@ -375,6 +377,28 @@ def drop(tap):
     place.stop()
 
 
+def descriptor_limit(pid):
+    with open("/proc/%d/limits" % pid) as limits:
+        return next(int(line.split()[3]) for line in limits if line.startswith("Max open files"))
+
+
+def limits(tap):
+    """Nine thousand connections need descriptors, whatever limit the start was given"""
+    place = Place().start(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 2048)))
+    got = descriptor_limit(place.process.pid)
+    may = int(status_of(os.getpid())["CapEff"], 16) >> CAP_SYS_RESOURCE & 1    # a container's root may lack it
+    tap("root lifts the limit, or says that it cannot", got >= 9000 and "few-descriptors" not in place.log_text() if may else
+        got == 2048 and "few-descriptors" in place.log_text(), got)
+    place.stop()
+    place = Place(owner=USER_ENTRY)
+    place.process = subprocess.Popen(["setpriv", "--reuid", USER, "--regid", USER, "--clear-groups", "sh", "-c",
+                                      "ulimit -n 2048; exec %s/smtpfwd -f -c %s 2>%s" % (PROGRAMS, place.config, place.log)])
+    world.wait_for("smtpfwd greets", lambda: place.alive() and world.greets(place.port))
+    tap("an ordinary user cannot, and it is logged", "few-descriptors" in place.log_text() and
+        descriptor_limit(place.process.pid) == 2048, place.log_text())
+    place.stop()
+
+
 def links(tap):
     """Root follows no link that the user has put in its way"""
     victim = os.path.join(world.WORK, "victim")
@@ -688,6 +712,6 @@ if os.geteuid() != 0:
     raise SystemExit("Bail out! runs as root only")
 USER_ENTRY = make_user()
 copy_programs()
-SCENARIOS = (bad_configurations, check_of_files, check_of_ports, drop, links, ordinary_user, second_daemon, crash, background,
+SCENARIOS = (bad_configurations, check_of_files, check_of_ports, drop, limits, links, ordinary_user, second_daemon, crash, background,
              stop_receiving, stop_delivering, logs, queue_commands, no_daemon, installed)
 world.Tap().run(*(s for s in SCENARIOS if not sys.argv[1:] or s.__name__ in sys.argv[1:]))
