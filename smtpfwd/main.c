@@ -182,12 +182,13 @@ main(int argc, char **argv)
 	umask(077);
 	signal(SIGPIPE, SIG_IGN);
 	config = config_load(options.config);
-	if (print_errors(config))
+	if (print_errors(config) || (options.is_check && !check_all(config))) {
+		config_free(config);
 		return EXIT_WRONG_CONFIG;
+	}
 	if (options.is_check) {
-		if (!check_all(config))
-			return EXIT_WRONG_CONFIG;
 		printf("%s: all is well\n", options.config);
+		config_free(config);
 		return EXIT_DONE;
 	}
 	if (!options.is_foreground && (readiness.pipe = go_to_background()) < 0)
