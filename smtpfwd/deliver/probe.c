@@ -109,6 +109,6 @@ probe_went_down(struct couriers *c, struct next_hop *next_hop, const struct trou
 	held_end_idle(c, next_hop);
 	if (route_is_down(route) && !route->is_held_back) {
 		route->is_held_back = true;
-		queue_hold_back(c->queue, route->destination, INSTANT_NEVER);
+		queue_hold_back(c->queue, route->destination, INSTANT_NEVER, trouble->text);
 	}
 }

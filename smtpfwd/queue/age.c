@@ -48,7 +48,7 @@ age_expire(struct stored *stored)
 
 	for (int i = 0; i < state->n_recipients; i++) {
 		struct recipient_state *r = &state->recipients[i];
-		struct outcome outcome = r->has_outcome ? r->outcome : (struct outcome){ .kind = OUTCOME_FAILED };
+		struct outcome outcome = stored_last_outcome(stored, i);
 
 		slot = stored->slot_of[i];
 		if (r->step != RECIPIENT_WAITING || (slot != NULL && slot->where == SLOT_OUT))

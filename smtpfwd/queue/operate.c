@@ -99,17 +99,15 @@ struct listing {
 };
 
 static struct str
-outcome_in_words(const struct recipient_state *r, struct arena *arena)
+outcome_in_words(const struct outcome *outcome, struct arena *arena)
 {
 	struct buf room;
 	struct str text = STR_EMPTY;
 
-	if (!r->has_outcome)
-		return text;
-	if (r->outcome.reply.code == 0)
-		return r->outcome.text;
+	if (outcome->reply.code == 0)
+		return outcome->text;
 	buf_init(&room, OUTCOME_TEXT_MAX_BYTES);
-	if (reply_append_line(&r->outcome.reply, OUTCOME_TEXT_MAX_BYTES / 2, &room) == 0)
+	if (reply_append_line(&outcome->reply, OUTCOME_TEXT_MAX_BYTES / 2, &room) == 0)
 		(void)arena_copy(arena, buf_str(&room), &text);
 	buf_fini(&room);
 	return text;
@@ -120,11 +118,12 @@ view_recipient(const struct stored *stored, int i, struct arena *arena, struct q
 {
 	const struct recipient_state *r = &stored->record.state.recipients[i];
 	const struct slot *slot = stored->slot_of[i];
+	struct outcome last = stored_last_outcome(stored, i);
 	struct instant now = loop_now(stored->queue->loop);
 
 	(void)address_text(&stored->record.envelope.recipients[i].address, arena, &view->address);
 	view->destination = slot != NULL ? destination_name(slot->destination) : STR_EMPTY;
-	view->last_text = outcome_in_words(r, arena);
+	view->last_text = outcome_in_words(&last, arena);
 	view->n_tries = (int)r->n_tries;
 	switch (r->step) {
 	case RECIPIENT_DONE:

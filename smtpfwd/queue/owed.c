@@ -103,6 +103,7 @@ owed_fill(struct owing *o)
 	const struct mail_record *mail = &o->stored->record;
 	struct owed *owed = &o->owed;
 	unsigned bit = 1u << o->debt->kind;
+	struct outcome *last;
 	int n = 0;
 
 	for (int i = 0; i < mail->state.n_recipients; i++)
@@ -115,9 +116,13 @@ owed_fill(struct owing *o)
 
 		if ((r->owed & ~r->paid & bit) == 0)
 			continue;
-		owed->recipients[owed->n_recipients++] = (struct owed_recipient){
-			.recipient = mail->envelope.recipients[i], .index = i, .outcome = r->outcome,
+		owed->recipients[owed->n_recipients] = (struct owed_recipient){
+			.recipient = mail->envelope.recipients[i], .index = i,
+			.outcome = stored_last_outcome(o->stored, i),
 		};
+		last = &owed->recipients[owed->n_recipients++].outcome;
+		if (!arena_copy(&o->arena, last->text, &last->text))
+			last->text = STR_EMPTY;
 	}
 	owed->mail = mail->id;
 	owed->kind = o->debt->kind;

@@ -268,9 +268,9 @@ queue_limit(struct queue *queue, struct str destination, int n_at_once)
 }
 
 void
-queue_hold_back(struct queue *queue, struct str destination, struct instant until)
+queue_hold_back(struct queue *queue, struct str destination, struct instant until, const char *why)
 {
-	schedule_hold_back(&queue->schedule, destination, until, loop_now(queue->loop));
+	schedule_hold_back(&queue->schedule, destination, until, why, loop_now(queue->loop));
 }
 
 void

@@ -131,9 +131,10 @@ void		 queue_limit(struct queue *queue, struct str destination, int n_at_once);
 
 /*
  * A destination that fails is probed, not hammered: nothing of it is given out before `until`, then one delivery.
+ * why (a printable line) is told of mail that was never tried itself.
  * queue_release_destination ends that, and its waiting mail (whatever its own retry time) is due at once.
  */
-void		 queue_hold_back(struct queue *queue, struct str destination, struct instant until);
+void		 queue_hold_back(struct queue *queue, struct str destination, struct instant until, const char *why);
 void		 queue_release_destination(struct queue *queue, struct str destination);
 
 /* Reads content (prefix first) at an offset into room: bytes read, 0 at the end, -1 with a fault.  Suspends. */

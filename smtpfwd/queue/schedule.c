@@ -3,6 +3,8 @@
  */
 #include "smtpfwd/queue/schedule.h"
 
+#include <stdio.h>
+
 #include "base/insist.h"
 #include "base/mem.h"
 
@@ -329,12 +331,14 @@ schedule_limit(struct schedule *schedule, struct str name, int limit, struct ins
 }
 
 void
-schedule_hold_back(struct schedule *schedule, struct str name, struct instant until, struct instant now)
+schedule_hold_back(struct schedule *schedule, struct str name, struct instant until, const char *why,
+    struct instant now)
 {
 	struct destination *d = destination_get(schedule, name);
 
 	d->is_held_back = true;
 	d->held_until = until;
+	snprintf(d->held_why, sizeof(d->held_why), "%s", why);
 	destination_changed(schedule, d, now);
 }
 

@@ -36,6 +36,8 @@ struct slot {
 	bool		 is_probe : 1;	/* given out while the destination is held back */
 };
 
+enum { HELD_WHY_MAX_BYTES = 160 };
+
 struct destination {
 	struct list_link by_name;	/* of all destinations, any order */
 	struct list_link ready;		/* it has something to give */
@@ -47,6 +49,7 @@ struct destination {
 	int64_t		 n_out;
 	int		 limit;		/* 0: none */
 	bool		 is_held_back;
+	char		 held_why[HELD_WHY_MAX_BYTES];	/* for people; "" when not held back */
 	bool		 is_probe_out;
 	struct instant	 held_until;
 	struct slot	*found;		/* scratch of whoever matches recipients with slots */
@@ -84,7 +87,8 @@ struct slot	*schedule_take(struct schedule *schedule, struct instant now);
 struct slot	*schedule_take_of(struct schedule *schedule, struct destination *destination, struct instant now);
 
 void	schedule_limit(struct schedule *schedule, struct str name, int limit, struct instant now);
-void	schedule_hold_back(struct schedule *schedule, struct str name, struct instant until, struct instant now);
+void	schedule_hold_back(struct schedule *schedule, struct str name, struct instant until, const char *why,
+	    struct instant now);
 void	schedule_release(struct schedule *schedule, struct str name, struct instant now);
 
 /* When the slot is due; an instant in the past if it is already. */

@@ -123,6 +123,11 @@ struct stored {				/* a mail read back from the log, while somebody needs it */
 struct stored	*stored_open(struct queue *queue, struct entry *entry, struct instant deadline, struct fault *fault_out);
 void		 stored_ref(struct stored *stored);
 void		 stored_close(struct stored *stored);
+/*
+ * What became of a recipient at its last try; for one that was never tried, why its destination is held back.
+ * The texts live until the next suspension.
+ */
+struct outcome	 stored_last_outcome(const struct stored *stored, int index);
 /* Which recipient waits in which slot, by the routes of now; makes and drops slots. */
 void		 stored_match_slots(struct stored *stored, struct instant now);
 

@@ -448,3 +448,17 @@ stored_read(struct stored *stored, struct content_reader *reader, int64_t offset
 	}
 	return n;
 }
+
+struct outcome
+stored_last_outcome(const struct stored *stored, int index)
+{
+	const struct recipient_state *r = &stored->record.state.recipients[index];
+	const struct slot *slot = stored->slot_of[index];
+
+	if (r->has_outcome)
+		return r->outcome;
+	if (slot == NULL || !slot->destination->is_held_back)
+		return (struct outcome){ .kind = OUTCOME_DEFERRED };
+	return (struct outcome){ .kind = OUTCOME_DEFERRED, .status = STATUS(4, 4, 1),
+	    .text = str_of(slot->destination->held_why) };
+}

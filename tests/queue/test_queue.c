@@ -293,8 +293,8 @@ expiry_while_held_back_story(struct yard *yard)
 	struct owed *owed;
 
 	(void)yard_put(yard, "!x@y.example ~b@x.example", STR("hello"));
-	queue_hold_back(yard->queue, STR("x.example"), yard_in(30 * 86400));
-	queue_hold_back(yard->queue, STR("y.example"), yard_in(30 * 86400));
+	queue_hold_back(yard->queue, STR("x.example"), yard_in(30 * 86400), "down");
+	queue_hold_back(yard->queue, STR("y.example"), yard_in(30 * 86400), "down");
 	expect(take_owed(yard, 86390) == NULL);
 	owed = take_owed(yard, 20);
 	if (!expect(owed != NULL))
@@ -315,7 +315,7 @@ warning_story(struct yard *yard)
 
 	(void)yard_put(yard, "b@x.example ~c@x.example", STR("hello"));
 	(void)yard_put_from(yard, "", "b@x.example", STR("of nobody"), NULL);
-	queue_hold_back(yard->queue, STR("x.example"), yard_in(20 * 3600));
+	queue_hold_back(yard->queue, STR("x.example"), yard_in(20 * 3600), "down");
 	expect(take_owed(yard, 4 * 3600 - 10) == NULL);
 	owed = take_owed(yard, 20);
 	if (!expect(owed != NULL))
@@ -412,13 +412,13 @@ probe_story(struct yard *yard)
 	for (int i = 0; i < 5; i++)
 		(void)yard_put(yard, "b@x.example", STR("hello"));
 	d = yard_take(yard, 1, NULL);
-	queue_hold_back(yard->queue, STR("x.example"), yard_in(30));
+	queue_hold_back(yard->queue, STR("x.example"), yard_in(30), "down");
 	queue_settle(yard->queue, d, &(struct outcome){ .kind = OUTCOME_DEFERRED, .text = STR("down") }, true);
 	expect(yard_take(yard, 28, NULL) == NULL);
 	d = yard_take(yard, 5, NULL);
 	expect(d != NULL);
 	expect(yard_take(yard, 100, NULL) == NULL);	/* one probe, no more */
-	queue_hold_back(yard->queue, STR("x.example"), yard_in(300));
+	queue_hold_back(yard->queue, STR("x.example"), yard_in(300), "down");
 	queue_settle(yard->queue, d, &(struct outcome){ .kind = OUTCOME_DEFERRED, .text = STR("down") }, true);
 	expect(yard_take(yard, 295, NULL) == NULL);
 	d = yard_take(yard, 10, NULL);
