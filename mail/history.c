@@ -66,6 +66,8 @@ put_peer(struct log_line *line, const struct peer *peer)
 	if (peer == NULL)
 		return;
 	put_endpoint(line, "client", &peer->client);
+	if (peer->client.ip.family == IP_NONE)		/* a proxy spoke for somebody whom it did not name */
+		put_endpoint(line, "connection", &peer->connection);
 	if (peer->name.len > 0)
 		log_str(line, "name", peer->name);
 	if (peer->helo.len > 0)

@@ -56,6 +56,9 @@ test_in(void)
 	history_rejected(&kept.log, NULL, &peer, "rcpt", &null_path, &alice, &reply, NULL);
 	expect_str(said(), STR("rejected stage=rcpt from=<> to=alice@a.example client=192.0.2.1:4711"
 	    " helo=\"h\\x0a\" reply=\"550 5.1.1 no such user\""));
+	peer = (struct peer){ .connection = peer.client };
+	history_rejected(&kept.log, NULL, &peer, "connect", NULL, NULL, NULL, "unnamed");
+	expect_str(said(), STR("rejected stage=connect connection=192.0.2.1:4711 why=unnamed"));
 	history_rejected(&kept.log, NULL, NULL, "connect", NULL, NULL, NULL, "too many");
 	expect_str(said(), STR("rejected stage=connect why=\"too many\""));
 }
