@@ -29,7 +29,7 @@ struct envelope {
 	struct address	 reverse_path;
 	struct str	 envid;		/* wire form, xtext; "" if none was given */
 	enum ret	 ret;
-	bool		 is_8bit;	/* BODY=8BITMIME */
+	bool		 is_8bit;	/* to be sent with BODY=8BITMIME: there are such bytes */
 	bool		 is_smtputf8;	/* the SMTPUTF8 parameter was given */
 	struct recipient *recipients;	/* in the arena, as all strings */
 	int		 n_recipients;

@@ -167,15 +167,14 @@ judge(struct session *session, struct str *message_id_out)
 }
 
 /*
- * 8-bit data without BODY=8BITMIME are relayed, marked as what they are: refusing them would lose mail that
- * every server takes, and the next hop is asked for 8BITMIME then.  An 8-bit header field without
- * SMTPUTF8 is just as opaque.
+ * The data tell, not BODY.  8-bit data without BODY=8BITMIME are relayed, marked as what they are: refusing
+ * them would lose mail that every server takes.  7-bit data with it are not marked: some clients say it of each mail,
+ * and a next hop without 8BITMIME can have those (RFC 6152 3).  An 8-bit header field without SMTPUTF8 is just as opaque.
  */
 static void
 mark_8bit(struct transaction *transaction)
 {
-	if ((transaction->content.decoder.found & DATA_FOUND_8BIT) != 0)
-		transaction->envelope.is_8bit = true;
+	transaction->envelope.is_8bit = (transaction->content.decoder.found & DATA_FOUND_8BIT) != 0;
 }
 
 /* Puts the mail into the queue, Received on top; suspends until it is durable. */

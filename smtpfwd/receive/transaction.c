@@ -34,7 +34,6 @@ copy_envelope(const struct command_mail *mail, struct arena *arena, struct envel
 {
 	*envelope_out = (struct envelope){
 		.ret = mail->ret,
-		.is_8bit = mail->body == BODY_8BITMIME,
 		.is_smtputf8 = mail->is_smtputf8,
 	};
 	return address_copy(arena, &mail->reverse_path, &envelope_out->reverse_path) &&

@@ -349,6 +349,7 @@ play_step(struct stage_client *client, const char *step)
 	case 'F': expect_reverse_path(mail, text); break;
 	case 'T': expect_recipients(mail, text); break;
 	case 'B': expect_str(mail->content, text); break;
+	case '8': expect_int(mail->envelope.is_8bit, atoi(step + 1)); break;
 	case 'H': if (str_find_str(mail->prefix, text) < 0) expect_str(mail->prefix, text); break;
 	case 'D': pause_ms(client, 1); expect_logged(client, text); break;
 	case '!': start_tls(client); break;

@@ -10,6 +10,7 @@
  *	Q	so many mails are queued
  *	F, T	the last mail's reverse-path; its recipients, parted by blanks
  *	B	the last mail's content, whole
+ *	8	1: the last mail is marked as 8-bit; 0: not
  *	H	its Received holds the text
  *	D	all said so far is in the log, which holds the text
  *	!	the client's TLS handshake

@@ -148,7 +148,11 @@ static const struct talk talks[] = {
 		GREETED, "CMAIL FROM:<a@example.org>", "S250", "CRCPT TO:<b@elsewhere.example>", "S250", NULL } },
 	{ "8-bit data without BODY are relayed and marked", NULL, {
 		GREETED, MAIL, "CSubject: gr\303\274n", "C", "C\377\376", "C.", "S250", "BSubject: gr\303\274n\r\n\r\n\377\376\r\n",
-		NULL } },
+		"81", NULL } },
+	{ "7-bit data are not marked, whatever BODY says", NULL, {
+		GREETED, "CMAIL FROM:<a@example.org> BODY=8BITMIME", "S250", "CRCPT TO:<b@example.com>", "S250", "CDATA", "S354",
+		"Cx", "C.", "S250", "80", "CMAIL FROM:<a@example.org> BODY=8BITMIME", "S250", "CRCPT TO:<b@example.com>", "S250",
+		"CDATA", "S354", "C\377", "C.", "S250", "81", NULL } },
 	{ "an internationalised address needs SMTPUTF8 at MAIL (RFC 6531 3.5)", NULL, {
 		GREETED, "CMAIL FROM:<a@example.org>", "S250", "CRCPT TO:<\303\274@example.com>", "S553", "CRSET", "S250",
 		"CMAIL FROM:<\303\274@example.org> SMTPUTF8", "S250", "CRCPT TO:<\303\274@example.com>", "S250", "CDATA",
