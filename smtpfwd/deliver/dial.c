@@ -163,6 +163,7 @@ open_session(const struct dialling *d, bool with_tls, struct client **client_out
 	client = client_connect(d->dialer->loop, d->dialer->settings, &d->to, has_source ? &source : NULL, d->deadline, &fault);
 	if (client == NULL) {		/* the fault names the address itself */
 		trouble_of_fault(&fault, STATUS(4, 4, 1), NULL, d->trouble);
+		d->trouble->is_ours = fault.cause == FAULT_FULL;
 		return WENT_WRONG;
 	}
 	if (client_greeting(client, d->deadline, &reply, &fault) != 0)
@@ -204,6 +205,7 @@ dial(const struct dialer *dialer, struct next_hop *next_hop, struct instant dead
 	};
 	struct host_addresses addresses = { .n_ips = 1, .ips = { next_hop->ip } };
 	struct client *client;
+	bool is_ours = true;
 	int i;
 
 	if (next_hop->ip.family == IP_NONE &&
@@ -217,8 +219,10 @@ dial(const struct dialer *dialer, struct next_hop *next_hop, struct instant dead
 			next_hop->n_sessions++;
 			return client;
 		}
+		is_ours &= trouble_out->is_ours;
 		if (trouble_out->is_cancelled)
 			break;
 	}
+	trouble_out->is_ours = is_ours;		/* one address that does not serve us is the next hop's trouble */
 	return NULL;
 }

@@ -102,14 +102,15 @@ take_standing(struct next_hop *next_hop)
 
 /*
  * A server that turns this session away while it serves others of ours is up, and full of us ("too many
- * connections"); one that cannot be connected to is down, whatever the other sessions look like.
+ * connections"); one that cannot be connected to is down, whatever the other sessions look like.  What we
+ * ran out of ourselves says nothing about it.
  */
 static void
 judge_trouble(struct couriers *c, struct next_hop *next_hop, const struct trouble *trouble)
 {
 	if (trouble->is_cancelled)
 		return;
-	if (trouble->reply_code != 0 && next_hop->n_sessions > 0)
+	if (trouble->is_ours || (trouble->reply_code != 0 && next_hop->n_sessions > 0))
 		next_hop_note_trouble(next_hop, trouble);
 	else
 		probe_went_down(c, next_hop, trouble);

@@ -25,6 +25,7 @@ struct trouble {
 	char		 reply_text[OUTCOME_REPLY_MAX_BYTES];
 	char		 text[400];		/* one printable line, the reply in it */
 	bool		 is_cancelled;		/* our own fiber is to end */
+	bool		 is_ours;		/* no connection could be made for want of something of our own */
 };
 
 /* context: "greeting 192.0.2.1:25" ...; NULL: the fault says it all */

@@ -48,7 +48,7 @@ stream_make(struct loop *loop, int socket, struct stream_limits limits, unsigned
 	buf_init(&stream->output, limits.output_max_bytes);
 	error = loop_watch(loop, socket, &stream->watch);
 	if (error != 0) {
-		fault_temporary(fault_out, "watch a connection: %s", strerror(-error));
+		fault_because(fault_out, FAULT_FULL, "watch a connection: %s", strerror(-error));
 		os_close(socket);
 		mem_free(stream);
 		return NULL;
@@ -62,6 +62,20 @@ stream_new(struct loop *loop, int socket, struct stream_limits limits, struct fa
 	return stream_make(loop, socket, limits, OS_READABLE | OS_WRITABLE, fault_out);
 }
 
+/* What we ran out of, and not the peer: descriptors, memory, local ports. */
+static bool
+is_own_shortage(int error)
+{
+	return error == -EMFILE || error == -ENFILE || error == -ENOBUFS || error == -ENOMEM || error == -EADDRNOTAVAIL ||
+	    error == -EAGAIN;
+}
+
+static int
+connect_fault(int error, struct fault *fault_out)
+{
+	return fault_because(fault_out, is_own_shortage(error) ? FAULT_FULL : FAULT_OTHER, "%s", strerror(-error));
+}
+
 struct stream *
 stream_connect(struct loop *loop, const struct endpoint *to, const struct endpoint *from,
     struct stream_limits limits, struct instant deadline, struct fault *fault_out)
@@ -72,7 +86,8 @@ stream_connect(struct loop *loop, const struct endpoint *to, const struct endpoi
 
 	socket = os_connect(to, from);
 	if (socket < 0) {
-		fault_temporary(fault_out, "connect to %.*s: %s", STR_ARG(endpoint_text(to, room)), strerror(-socket));
+		connect_fault(socket, fault_out);
+		fault_prefix(fault_out, "connect to %.*s", STR_ARG(endpoint_text(to, room)));
 		return NULL;
 	}
 	stream = stream_make(loop, socket, limits, 0, fault_out);
@@ -87,7 +102,7 @@ stream_connect(struct loop *loop, const struct endpoint *to, const struct endpoi
 		stream->ready |= OS_READABLE | OS_WRITABLE;
 		return stream;
 	}
-	fault_temporary(fault_out, "%s", strerror(-error));
+	connect_fault(error, fault_out);
 failed:
 	fault_prefix(fault_out, "connect to %.*s", STR_ARG(endpoint_text(to, room)));
 	stream_close(stream);

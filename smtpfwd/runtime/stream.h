@@ -23,7 +23,7 @@ struct stream_limits {
 /* Takes over a connected socket.  NULL and the socket closed when it cannot be watched. */
 struct stream	*stream_new(struct loop *loop, int socket, struct stream_limits limits, struct fault *fault_out);
 
-/* Connects; suspends.  from: local address or NULL. */
+/* Connects; suspends.  from: local address or NULL.  FAULT_FULL: we lack descriptors, memory or ports. */
 struct stream	*stream_connect(struct loop *loop, const struct endpoint *to, const struct endpoint *from,
 		    struct stream_limits limits, struct instant deadline, struct fault *fault_out);
 

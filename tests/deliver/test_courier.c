@@ -11,7 +11,7 @@
 #include "tests/expect.h"
 #include "tests/sim/sim.h"
 
-enum { PEERS = 3, LINES_MAX_BYTES = 4 * 1024 * 1024 };
+enum { PEERS = 3, LINES_MAX_BYTES = 4 * 1024 * 1024, DESCRIPTORS_MAX = 300 };
 
 /* Peers are 192.0.2.1, .2 and .3, port 25; names in the fake DNS: see ask(). */
 #define IPV4(last)	{ .family = IP_V4, .bytes = { 192, 0, 2, (last) } }
@@ -445,6 +445,30 @@ no_dns(struct world *w)
 	expect(wait_for_mails(w, 1, 60) >= 0);
 }
 
+/* Without descriptors nothing is known about the next hop, and mail goes to it as soon as there are some. */
+static void
+no_descriptors(struct world *w)
+{
+	struct endpoint at = { .ip = IPV4(200) };
+	int fds[DESCRIPTORS_MAX], n_fds = 0, fd;
+
+	peer_says(&w->peers[0], "S: 220 hi\nC: EHLO\nS: 250 hi\nC: MAIL\nS: 250\nC: RCPT\nS: 451 later");
+	peer_says(&w->peers[0], "S: 220 hi\nM: ");
+	put(w, 1);
+	wait_s(w, 40);			/* put off, and its session is closed */
+	expect_int(n_lines(w, "deferred "), 1);
+	for (at.port = 1; (fd = os_listen(&at, 1)) >= 0; at.port++)
+		fds[n_fds++] = fd;
+	wait_s(w, 30);
+	expect_int(n_lines(w, "deferred "), 2);
+	expect(log_has(w, "Too many open files"));
+	expect_int(n_lines(w, "nexthop-down "), 0);
+	expect(hop(w, 0).is_up);
+	while (n_fds > 0)
+		os_close(fds[--n_fds]);
+	expect(wait_for_mails(w, 1, 100) >= 0);
+}
+
 static void
 black_hole(struct world *w)
 {
@@ -694,6 +718,7 @@ static const struct story stories[] = {
 	{ .name = "the second address is tried when the first is not there", .tell = second_address, .hops = hop_two },
 	{ .name = "without DNS mail waits", .tell = no_dns, .hops = hop_two },
 	{ .name = "a next hop that does not answer gives way to the next one after 30 s", .tell = black_hole, .n_hops = 2 },
+	{ .name = "without descriptors of our own no next hop is down", .tell = no_descriptors },
 	{ .name = "one that does not greet, after five minutes", .tell = silent_greeting, .n_hops = 2 },
 	{ .name = "one that never ends greeting, at once", .tell = endless_greeting, .n_hops = 2 },
 	{ .name = "too many connections: the mail waits, the next hop is not down", .tell = too_many_connections },
@@ -735,7 +760,7 @@ tell(void *arg)
 static void
 play(const struct story *story, int round)
 {
-	struct sim_options options = { .seed = sim_seed(1), .may_block = false };
+	struct sim_options options = { .seed = sim_seed(1), .may_block = false, .max_fds = DESCRIPTORS_MAX };
 	struct world w = { .story = story, .round = round, .resolver.ask = ask, .dns_result = DNS_FOUND };
 	const struct queue_settings settings = {
 		.directory = "/spool", .segment_bytes = 1 << 20, .content_in_memory_max_bytes = 65536,
