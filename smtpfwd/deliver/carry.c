@@ -139,6 +139,9 @@ get_session(struct errand *e)
 	struct next_hop *next_hop;
 
 	for (;;) {
+		/* A next hop that took all the time leaves none to try another one: that would only look down. */
+		if (e->tried != 0 && !instant_is_before(loop_now(e->c->loop), e->deadline))
+			return false;
 		switch (route_choose(e->route, e->tried, &next_hop)) {
 		case ROUTE_NONE_LEFT:
 			if (e->tried == 0)
