@@ -137,6 +137,13 @@ destination_of(void *context, const struct envelope *envelope, const struct reci
 	return policy_destination_of(daemon->policy, &recipient->address);
 }
 
+/* Mail that an operator wants tried waits for no check of a next hop that was down. */
+static void
+check_next_hops(void *context, struct str destination)
+{
+	couriers_check_now(context, destination);
+}
+
 /* --- the end --- */
 
 /* Both fibers of the end wait from the start: when it comes there may be no room for a new one. */
@@ -286,7 +293,8 @@ make_control(struct daemon *daemon, struct doors *doors, struct fault *fault_out
 	daemon->overview = (struct overview){ .config = daemon->config, .since = os_wall_clock(), .queue = daemon->queue,
 	    .listeners = daemon->listeners, .couriers = daemon->couriers };
 	daemon->queue_commands = (struct queue_commands){ .queue = daemon->queue, .log = daemon->log,
-	    .each_destination = overview_each_destination, .each_destination_context = &daemon->overview };
+	    .each_destination = overview_each_destination, .each_destination_context = &daemon->overview,
+	    .retried = check_next_hops, .retried_context = daemon->couriers };
 	queue_commands_fill(&daemon->queue_commands, daemon->commands);
 	daemon->commands[QUEUE_COMMANDS_N] =
 	    (struct control_command){ .name = "status", .run = overview_answer, .context = &daemon->overview };

@@ -251,6 +251,8 @@ change_mails(const struct queue_commands *c, const json_t *request, struct answe
 					filters.filter.destination = filters.destinations[i];
 				n = change(c->queue, &filters.filter, deadline, &fault);
 				total += n > 0 ? n : 0;
+				if (change == queue_retry_now && c->retried != NULL)
+					c->retried(c->retried_context, filters.filter.destination);
 			} while (n >= 0 && ++i < filters.n_destinations);
 			if (n < 0)
 				answer_error(answer, "%s", fault.text);

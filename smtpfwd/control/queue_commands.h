@@ -17,6 +17,9 @@ struct queue_commands {			/* context of the commands; outlives the control */
 	void	       (*each_destination)(void *context, struct str word,
 			    void (*visit)(void *visit_context, struct str destination), void *visit_context);
 	void		*each_destination_context;
+	/* Told of each destination whose mail is to be tried now, "" for all; may be NULL. */
+	void	       (*retried)(void *context, struct str destination);
+	void		*retried_context;
 };
 
 enum { QUEUE_COMMANDS_N = 6 };

@@ -280,3 +280,18 @@ couriers_each_next_hop(const struct couriers *c, void (*visit)(void *context, co
 		}
 	}
 }
+
+void
+couriers_check_now(struct couriers *c, struct str destination)
+{
+	int i, j;
+
+	for (i = 0; i < routes_n(c->routes); i++) {
+		struct route *route = routes_at(c->routes, i);
+
+		for (j = 0; j < route->n_next_hops; j++) {
+			if (destination.len == 0 || str_eq(route->destination, destination))
+				signal_all(&route->next_hops[j].check_now);
+		}
+	}
+}

@@ -40,6 +40,9 @@ struct couriers	*couriers_new(struct loop *loop, struct queue *queue, struct res
 void		 couriers_stop(struct couriers *couriers, struct instant deadline);
 void		 couriers_free(struct couriers *couriers);	/* after couriers_stop */
 
+/* Next hops of the destination ("": of all) that are down are checked now and not when it is their time. */
+void		 couriers_check_now(struct couriers *couriers, struct str destination);
+
 struct next_hop_view {			/* for status */
 	struct str	 destination, next_hop;
 	bool		 is_up;

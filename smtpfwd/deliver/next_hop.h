@@ -20,6 +20,7 @@ struct next_hop {
 
 	bool		 is_up;
 	bool		 is_checked;	/* a probe is on it */
+	struct signal_list check_now;	/* the probe waits here for its next check */
 	char		 last_trouble[400];	/* "" if none */
 	int		 n_connections;	/* open or being opened, idle ones too */
 	int		 n_sessions;	/* of these past EHLO */

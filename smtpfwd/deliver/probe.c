@@ -70,9 +70,12 @@ check_until_up(struct couriers *c, void *arg)
 	while (!next_hop->is_up) {
 		struct held held = { .next_hop = next_hop };
 		struct trouble trouble;
+		enum wake wake;
 
-		if (fiber_sleep(instant_after(loop_now(c->loop), with_jitter(wait))) == WAKE_CANCELLED)
+		wake = signal_wait(&next_hop->check_now, instant_after(loop_now(c->loop), with_jitter(wait)));
+		if (wake == WAKE_CANCELLED)
 			break;
+		wait = wake == WAKE_READY ? next_hop->route->check_interval : longer(wait, next_hop->route);
 		next_hop_claim(next_hop);
 		held.client = dial(&c->dialer, next_hop, instant_after(loop_now(c->loop), span_s(DIAL_MAX_S)), &trouble);
 		if (held.client != NULL) {
@@ -84,7 +87,6 @@ check_until_up(struct couriers *c, void *arg)
 			break;
 		next_hop_note_trouble(next_hop, &trouble);
 		log_state(c, next_hop, LOG_LEVEL_DEBUG, "nexthop-checked", trouble.text);
-		wait = longer(wait, next_hop->route);
 	}
 	next_hop->is_checked = false;
 }

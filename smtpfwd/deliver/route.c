@@ -65,6 +65,7 @@ init_next_hop(struct routes *routes, struct route *route, const struct next_hop_
 	*next_hop = (struct next_hop){ .route = route, .ip = from->ip, .port = from->port, .is_up = true };
 	next_hop->written = str_of(keep(routes, from->written));
 	list_init(&next_hop->idle);
+	signal_init(&next_hop->check_now);
 	if (from->host != NULL) {
 		next_hop->ip.family = IP_NONE;
 		next_hop->host = str_of(keep(routes, from->host));

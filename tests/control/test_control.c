@@ -25,6 +25,7 @@ struct scene {
 	struct loop		*loop;
 	struct log		 log;
 	char			 logged[4096];
+	char			 retried[64];		/* destinations that were to be checked */
 	struct queue		*queue;
 	struct control		*control;
 	struct queue_commands	 queue_commands;
@@ -71,6 +72,15 @@ each_destination(void *context, struct str word, void (*visit)(void *visit_conte
 		visit(visit_context, STR("relay:a"));
 	if (str_eq(word, STR("b")) || str_eq(word, STR("both")))
 		visit(visit_context, STR("relay:b"));
+}
+
+static void
+note_retried(void *context, struct str destination)
+{
+	struct scene *s = context;
+	size_t len = strlen(s->retried);
+
+	snprintf(s->retried + len, sizeof(s->retried) - len, "<%.*s>", STR_ARG(destination));
 }
 
 static void
@@ -365,6 +375,10 @@ test_hold(struct scene *s)
 	expect_str(ask(s, "{\"command\":\"queue-hold\",\"id\":\"%s\"}", s->ids[0]), STR("{\"mails\":0}\n" DONE));
 	test_case("retry leaves what is held");
 	expect_str(ask(s, "{\"command\":\"queue-retry\",\"all\":true}"), STR("{\"mails\":1}\n" DONE));
+	test_case("a retry, and nothing else, has the next hops checked");
+	expect_str(str_of(s->retried), STR("<>"));
+	ask(s, "{\"command\":\"queue-retry\",\"next-hop\":\"both\"}");
+	expect_str(str_of(s->retried), STR("<><relay:a><relay:b>"));
 	expect_int(list(s, "\"held\":true"), 5);
 	test_case("release by id");
 	expect_str(ask(s, "{\"command\":\"queue-release\",\"id\":\"%s\"}", s->ids[0]), STR("{\"mails\":1}\n" DONE));
@@ -474,7 +488,8 @@ start(struct scene *s)
 	s->loop = loop_new(100, &fault);
 	s->queue = queue_open(s->loop, &settings, &world, &s->log, &fault);
 	insist(s->queue != NULL);
-	s->queue_commands = (struct queue_commands){ .queue = s->queue, .log = &s->log, .each_destination = each_destination };
+	s->queue_commands = (struct queue_commands){ .queue = s->queue, .log = &s->log, .each_destination = each_destination,
+	    .retried = note_retried, .retried_context = s };
 	queue_commands_fill(&s->queue_commands, s->commands);
 	s->commands[QUEUE_COMMANDS_N] = (struct control_command){ .name = "bytes", .run = answer_bytes, .context = s };
 	s->control = control_new(s->loop, os_listen_unix(CONTROL_AT, 0600), DAEMON_UID, s->commands, QUEUE_COMMANDS_N + 1, &s->log, &fault);

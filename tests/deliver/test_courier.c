@@ -11,7 +11,7 @@
 #include "tests/expect.h"
 #include "tests/sim/sim.h"
 
-enum { PEERS = 3, LINES_MAX_BYTES = 4 * 1024 * 1024, DESCRIPTORS_MAX = 300 };
+enum { PEERS = 3, LINES_MAX_BYTES = 4 * 1024 * 1024, DESCRIPTORS_MAX = 300, DIALOGUE_MAX_BYTES = 4096 };
 
 /* Peers are 192.0.2.1, .2 and .3, port 25; names in the fake DNS: see ask(). */
 #define IPV4(last)	{ .family = IP_V4, .bytes = { 192, 0, 2, (last) } }
@@ -55,6 +55,7 @@ struct world {
 	struct peer		 peers[PEERS];
 	struct tls_server	*tls;
 	struct mail_id		 id;		/* of the mail put last */
+	struct buf		 dialogue;	/* of a peer, when it is made up */
 };
 
 /* --- what surrounds the couriers --- */
@@ -469,6 +470,47 @@ no_descriptors(struct world *w)
 	expect(wait_for_mails(w, 1, 100) >= 0);
 }
 
+/* The checks have become rare by then; an operator who mended the next hop need not wait for one. */
+static void
+checked_on_demand(struct world *w)
+{
+	peer_stop(&w->peers[0]);
+	put(w, 1);
+	wait_s(w, 2000);
+	expect(!hop(w, 0).is_up);
+	couriers_check_now(w->couriers, STR("relay:x"));
+	wait_s(w, 1);
+	expect(!hop(w, 0).is_up);
+	peer_listen(&w->peers[0]);
+	peer_says(&w->peers[0], "S: 220 hi\nM: ");
+	couriers_check_now(w->couriers, STR("relay:other"));
+	wait_s(w, 1);
+	expect(!hop(w, 0).is_up);
+	couriers_check_now(w->couriers, STR(""));
+	expect_int(wait_for_mails(w, 1, 10), 0);
+	expect(hop(w, 0).is_up);
+}
+
+/* Each of its replies comes in time, and yet the mail's four hours pass: that says nothing about the other one. */
+static void
+dawdling(struct world *w)
+{
+	int i;
+
+	buf_init(&w->dialogue, DIALOGUE_MAX_BYTES);
+	insist(buf_append(&w->dialogue, STR("S: 220 hi\nC: EHLO\nS: 250 hi\nC: MAIL\nS: 250\n")) == 0);
+	for (i = 0; i < 49; i++)
+		insist(buf_append(&w->dialogue, STR("C: RCPT\nW: 290000\nS: 250\n")) == 0);
+	insist(buf_append(&w->dialogue, STR("C: RCPT\nW: 290000\nX:\0")) == 0);
+	peer_says(&w->peers[0], w->dialogue.at);
+	peer_says(&w->peers[1], "S: 220 hi\nM: ");
+	put_to(w, "example.com", 60);
+	wait_s(w, 4 * 3600 + 30);
+	expect_int(n_lines(w, "deferred "), 60);
+	expect_int(n_lines(w, "nexthop-down "), 0);
+	expect_int(w->peers[1].n_connections, 0);
+}
+
 static void
 black_hole(struct world *w)
 {
@@ -719,6 +761,8 @@ static const struct story stories[] = {
 	{ .name = "without DNS mail waits", .tell = no_dns, .hops = hop_two },
 	{ .name = "a next hop that does not answer gives way to the next one after 30 s", .tell = black_hole, .n_hops = 2 },
 	{ .name = "without descriptors of our own no next hop is down", .tell = no_descriptors },
+	{ .name = "an operator has a next hop checked at once", .tell = checked_on_demand },
+	{ .name = "a next hop that takes all the time takes no other one down", .tell = dawdling, .n_hops = 2 },
 	{ .name = "one that does not greet, after five minutes", .tell = silent_greeting, .n_hops = 2 },
 	{ .name = "one that never ends greeting, at once", .tell = endless_greeting, .n_hops = 2 },
 	{ .name = "too many connections: the mail waits, the next hop is not down", .tell = too_many_connections },
@@ -796,6 +840,7 @@ play(const struct story *story, int round)
 		peer_free(&w.peers[i]);
 	tls_server_free(w.tls);
 	buf_fini(&w.log.lines);
+	buf_fini(&w.dialogue);
 	loop_free(w.loop);
 	expect_int(sim_leave(w.sim), 0);
 	sim_free(w.sim);
