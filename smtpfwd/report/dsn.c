@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/code.h"
+#include "base/endpoint.h"
 #include "mail/date.h"
 #include "mail/xtext.h"
 #include "smtpfwd/report/dsn.h"
@@ -225,6 +226,22 @@ status_for(enum report_kind kind, struct status status)
 	return STATUS(class, 0, 0);
 }
 
+/* An address stands there as a domain literal (RFC 3464 9.3). */
+static int
+append_remote_mta(struct str remote, struct buf *out)
+{
+	struct ip ip;
+	const char *open = "", *close = "";
+
+	if (ip_parse(remote, &ip)) {
+		open = ip.family == IP_V6 ? "[IPv6:" : "[";
+		close = "]";
+	}
+	if (buf_printf(out, "Remote-MTA: dns; %s", open) != 0 || escape_append(remote, false, SHOWN_MAX_BYTES, out) != 0)
+		return -1;
+	return buf_printf(out, "%s\r\n", close);
+}
+
 static int
 append_diagnostic(const struct outcome *outcome, struct buf *out)
 {
@@ -234,8 +251,7 @@ append_diagnostic(const struct outcome *outcome, struct buf *out)
 
 	if (outcome->reply.code == 0)
 		return 0;
-	if (remote.len != 0 && (buf_append(out, STR("Remote-MTA: dns; ")) != 0 ||
-	    escape_append(remote, false, SHOWN_MAX_BYTES, out) != 0 || buf_append(out, STR("\r\n")) != 0))
+	if (remote.len != 0 && append_remote_mta(remote, out) != 0)
 		return -1;
 	buf_init(&reason, 4 * SHOWN_MAX_BYTES);
 	if (append_reason(outcome, &reason) == 0 && buf_append(out, STR("Diagnostic-Code: smtp; ")) == 0 &&

@@ -122,6 +122,16 @@ test_others(void)
 	tear_down(&f);
 
 	set_up(&f, REPORT_FAILED);
+	f.recipients[0].outcome.remote_mta = STR("192.0.2.1");
+	f.recipients[1].outcome = f.recipients[0].outcome;
+	f.recipients[1].outcome.remote_mta = STR("2001:db8::1");
+	test_case("a remote MTA known by its address is a domain literal");
+	expect_int(dsn_append_opening(&f.dsn, &f.out), 0);
+	expect(has(&f, "Remote-MTA: dns; [192.0.2.1]\r\n"));
+	expect(has(&f, "Remote-MTA: dns; [IPv6:2001:db8::1]\r\n"));
+	tear_down(&f);
+
+	set_up(&f, REPORT_FAILED);
 	f.envelope.is_smtputf8 = true;
 	f.recipients[0].recipient.address.local = STR("b\xc3\xa4" "d");
 	test_case("an internationalised mail has the types of RFC 6533");
