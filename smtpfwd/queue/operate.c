@@ -65,11 +65,14 @@ walk(struct queue *queue, const struct queue_filter *filter, bool is_open,
 		if (!mail_id_is_none(&filter->id))
 			cursor.next = NULL;
 		if (++n_looked % YIELD_EVERY == 0) {
+			bool is_there;
+
 			entry_ref(entry);
 			fiber_yield();
+			is_there = entry->is_in_index;
 			entry_unref(entry);	/* it stays in memory while the index has it */
 			is_in_time = instant_is_before(os_now(), deadline) && !fiber_is_cancelled();
-			if (index_find(&queue->index, &entry->id) != entry)
+			if (!is_there)
 				continue;
 		}
 		if (!filter_matches_entry(filter, entry))
@@ -271,6 +274,8 @@ remove_one(void *context, struct entry *entry, struct stored *stored)
 
 	entry->is_removed = true;
 	entry_drop_debts(queue, entry);
+	if (stored != NULL)
+		stored_forget_slots(stored);
 	entry_drop_slots(queue, entry, false);
 	entry_set_clock(queue, entry);
 	if (entry->n_out == 0 && stored == NULL)

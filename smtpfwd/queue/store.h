@@ -130,6 +130,8 @@ void		 stored_close(struct stored *stored);
 struct outcome	 stored_last_outcome(const struct stored *stored, int index);
 /* Which recipient waits in which slot, by the routes of now; makes and drops slots. */
 void		 stored_match_slots(struct stored *stored, struct instant now);
+/* Before slots that are not out are dropped: no recipient waits in one any more. */
+void		 stored_forget_slots(struct stored *stored);
 
 struct content_reader {			/* checks while it is read from front to end */
 	int64_t		 next_offset;

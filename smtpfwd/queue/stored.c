@@ -327,6 +327,14 @@ match_recipient(struct stored *stored, int i, struct instant now)
 }
 
 void
+stored_forget_slots(struct stored *stored)
+{
+	for (int i = 0; i < stored->record.state.n_recipients; i++)
+		if (stored->slot_of[i] != NULL && stored->slot_of[i]->where != SLOT_OUT)
+			stored->slot_of[i] = NULL;
+}
+
+void
 stored_match_slots(struct stored *stored, struct instant now)
 {
 	struct queue *queue = stored->queue;
@@ -344,6 +352,8 @@ stored_match_slots(struct stored *stored, struct instant now)
 			stored->slot_of[i] = NULL;
 		else if (slot != NULL && slot->where == SLOT_OUT)
 			slot->n_recipients++;		/* in delivery by the old routes */
+		else if (entry->is_removed)
+			stored->slot_of[i] = NULL;	/* it waits for nothing but the end of what is out */
 		else
 			stored->slot_of[i] = match_recipient(stored, i, now);
 	}

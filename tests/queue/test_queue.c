@@ -547,6 +547,25 @@ remove_story(struct yard *yard)
 	expect_int(queue_remove(yard->queue, &filter, yard_in(10), NULL), 0);
 }
 
+/* What waited of a mail in delivery is dropped with the mail, and new routes do not ask for it. */
+static void
+remove_then_reroute_story(struct yard *yard)
+{
+	const struct queue_world world = { .destination_of = all_to_one };
+	struct queue_filter filter = { .id = yard_put(yard, "b@x.example c@y.example", STR("hello")) };
+	struct delivery *d = yard_take(yard, 1, NULL);
+
+	if (!expect(d != NULL))
+		return;
+	expect_int(queue_remove(yard->queue, &filter, yard_in(10), NULL), 1);
+	queue_reconfigure(yard->queue, &yard->settings.retry, &world);
+	fiber_sleep(yard_in(1));
+	expect(yard_take(yard, 1, NULL) == NULL);
+	yard_settle(yard, d, OUTCOME_DEFERRED);
+	fiber_sleep(yard_in(1));
+	expect_int(yard_count(yard).n_mails, 0);
+}
+
 struct seen {
 	int	 n;
 	struct arena arena;
@@ -723,6 +742,7 @@ main(void)
 	    nothing_left_story);
 	in_a_world("retry now is now", retry_now_story);
 	in_two_lives("what is removed is gone, after its delivery if it is in one", remove_story, nothing_left_story, NULL);
+	in_a_world("what is removed stays so under new routes", remove_then_reroute_story);
 	in_a_world("a listing tells what became of each recipient", list_story);
 	return test_end();
 }
