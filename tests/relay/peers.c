@@ -12,8 +12,19 @@ enum { MAIL_MAX_BYTES = 4 << 20, KEY_MAX_BYTES = 400, LATER_TIMES = 2, RECIPIENT
 
 static const struct stream_limits limits = { .input_max_bytes = 64 * 1024, .output_max_bytes = 64 * 1024 };
 
+struct server {
+	struct watch		 watch;
+	struct list_link	 link;		/* in relay->servers */
+	struct list		 sessions;
+	struct relay		*relay;
+	int			 socket;
+};
+
 struct session {			/* of a server */
 	struct relay	*relay;
+	struct server	*server;
+	struct list_link link;
+	struct fiber	*fiber;
 	struct stream	*stream;
 	char		 recipients[RECIPIENTS_MAX][100];
 	int		 n_recipients;
@@ -146,14 +157,9 @@ serve(void *arg)
 			;
 	buf_fini(&line);
 	stream_close(s->stream);
+	list_remove(&s->server->sessions, &s->link);
 	mem_free(s);
 }
-
-struct server {
-	struct watch	 watch;
-	struct relay	*relay;
-	int		 socket;
-};
 
 static void
 accept_all(struct watch *watch, unsigned what)
@@ -166,20 +172,51 @@ accept_all(struct watch *watch, unsigned what)
 		struct session *s = mem_new(sizeof(*s));
 
 		s->relay = server->relay;
+		s->server = server;
 		s->stream = stream_new(server->relay->loop, socket, limits, NULL);
-		insist(s->stream != NULL && fiber_start(server->relay->loop, "server", serve, s) != NULL);
+		s->fiber = fiber_start(server->relay->loop, "server", serve, s);
+		insist(s->stream != NULL && s->fiber != NULL);
+		list_append(&server->sessions, &s->link);
 	}
 }
 
 void
 new_server_start(struct relay *relay, const char *at)
 {
-	struct server *server = mem_new(sizeof(*server));	/* lives as long as the process */
+	struct server *server = mem_new(sizeof(*server));
 	struct endpoint endpoint;
 
 	insist(endpoint_parse(str_of(at), &endpoint));
 	*server = (struct server){ .watch = { .notice = accept_all }, .relay = relay, .socket = os_listen(&endpoint, 100) };
+	list_init(&server->sessions);
+	list_append(&relay->servers, &server->link);
 	insist(server->socket >= 0 && loop_watch(relay->loop, server->socket, &server->watch) == 0);
+}
+
+void
+servers_stop(struct relay *relay)
+{
+	LIST_EACH(link, &relay->servers) {
+		struct server *server = LIST_ITEM(link, struct server, link);
+
+		loop_unwatch(relay->loop, server->socket, &server->watch);
+		os_close(server->socket);
+		LIST_EACH(session, &server->sessions)
+			fiber_cancel(LIST_ITEM(session, struct session, link)->fiber);
+	}
+}
+
+void
+servers_free(struct relay *relay)
+{
+	struct list_link *link;
+
+	while ((link = list_take_first(&relay->servers)) != NULL) {
+		struct server *server = LIST_ITEM(link, struct server, link);
+
+		insist(list_is_empty(&server->sessions));
+		mem_free(server);
+	}
 }
 
 /* Sends a command and reads one reply; its code, 0 when the connection broke. */

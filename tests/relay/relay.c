@@ -122,6 +122,7 @@ relay_start(struct relay *relay, struct sim *sim)
 	struct fault fault;
 
 	*relay = (struct relay){ .sim = sim, .log = { .level = LOG_LEVEL_DEBUG, .write = write_log } };
+	list_init(&relay->servers);
 	relay->loop = loop_new(FIBERS_MAX, &fault);
 	insist(relay->loop != NULL);
 	start_policy(relay);
@@ -141,6 +142,7 @@ stop_parts(void *arg)
 	couriers_stop(relay->couriers, deadline);
 	reporter_stop(relay->reporter, deadline);
 	insist(queue_stop(relay->queue, deadline, NULL) == 0);
+	servers_stop(relay);
 	loop_stop(relay->loop);
 }
 
@@ -154,4 +156,7 @@ relay_end(struct relay *relay)
 	couriers_free(relay->couriers);
 	queue_close(relay->queue);
 	policy_free(relay->policy);
+	loop_run(relay->loop);		/* until the servers' sessions have ended, too */
+	servers_free(relay);
+	loop_free(relay->loop);
 }

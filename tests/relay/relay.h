@@ -7,6 +7,7 @@
 #ifndef TESTS_RELAY_RELAY_H
 #define TESTS_RELAY_RELAY_H
 
+#include "base/list.h"
 #include "smtpfwd/deliver/courier.h"
 #include "smtpfwd/queue/queue.h"
 #include "smtpfwd/receive/listener.h"
@@ -22,6 +23,7 @@ struct relay {
 	struct reporter		*reporter;
 	struct listeners	*listeners;
 	struct log		 log;		/* on stdout with RELAY_LOG=1 */
+	struct list		 servers;	/* peers.c's */
 };
 
 /* Where everybody is. */
@@ -30,7 +32,7 @@ extern const char	RELAY_AT[], NEW_SERVER_AT[], HOME_AT[];	/* endpoints; HOME tak
 /* Opens the queue in /spool and serves; the loop does not run yet. */
 void	relay_start(struct relay *relay, struct sim *sim);
 
-/* Ends all parts and frees them; from outside of the loop: runs it until done. */
+/* Ends all parts and servers and frees them; from outside of the loop: runs it until done. */
 void	relay_end(struct relay *relay);
 
 /*
@@ -39,6 +41,8 @@ void	relay_end(struct relay *relay);
  * "SUBJECT to RECIPIENT", the bytes of the mail.
  */
 void	new_server_start(struct relay *relay, const char *at);
+void	servers_stop(struct relay *relay);	/* all of them; their sessions end in the loop's next rounds */
+void	servers_free(struct relay *relay);
 
 /*
  * Sends a mail from alice@example.org, in the calling fiber.  For each recipient a note of kind "promised", key
