@@ -87,12 +87,12 @@ is_dialogue(const struct dirent *entry)
 int
 main(void)
 {
-	const char *srcdir = getenv("srcdir");
+	const char *top = getenv("top_srcdir");
 	struct dirent **files;
 	char folder[PATH_MAX_BYTES], path[PATH_MAX_BYTES * 2];
 	int n;
 
-	snprintf(folder, sizeof(folder), "%s/tests/talk", srcdir != NULL ? srcdir : ".");
+	snprintf(folder, sizeof(folder), "%s/tests/talk", top != NULL ? top : ".");
 	n = scandir(folder, &files, is_dialogue, alphasort);
 	test_case("there are dialogues in %s", folder);
 	expect(n > 0);
