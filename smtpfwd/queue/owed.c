@@ -204,9 +204,13 @@ void
 debt_is_paid(struct stored *stored, struct debt *debt, const uint32_t *recipients, uint32_t n_recipients,
     struct segment *report_segment)
 {
+	enum report_kind kind = debt->kind;
+
 	for (uint32_t i = 0; i < n_recipients; i++)
-		stored->record.state.recipients[recipients[i]].paid |= 1u << debt->kind;
+		stored->record.state.recipients[recipients[i]].paid |= 1u << kind;
 	debt_end(stored->queue, debt);
+	if (!stored->entry->is_removed)		/* who was left for the next report */
+		debts_add(stored->queue, stored->entry, state_debts(&stored->record.state) & 1u << kind);
 	stored_write(stored, report_segment, NULL);
 }
 

@@ -197,7 +197,8 @@ ssize_t		 queue_read_owed(struct queue *queue, const struct owed *owed, int64_t 
 /*
  * Pays: the report (its draft and envelope, as queue_put) and the debt's end are one record.  draft NULL: no
  * report is to be sent (null reverse-path, NOTIFY), only the debt ends.  Frees owed.  0, or -1: nothing happened,
- * the debt stays and comes again later; the draft is to be discarded.  Suspends.
+ * the debt stays and comes again later; the draft is to be discarded.  Who lowered owed->n_recipients pays for the
+ * first ones only, and the others come as a debt of their own.  Suspends.
  */
 int		 queue_pay(struct queue *queue, struct owed *owed, struct draft *draft, const struct envelope *envelope,
 		    const struct mail_facts *facts, struct str prefix, struct instant deadline, struct fault *fault_out);

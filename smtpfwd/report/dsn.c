@@ -155,8 +155,6 @@ append_for_people(const struct dsn *dsn, struct buf *out)
 	for (int i = 0; i < owed->n_recipients && status == 0; i++) {
 		const struct owed_recipient *r = &owed->recipients[i];
 
-		if (!dsn->is_included[i])
-			continue;
 		buf_clear(&reason);
 		if (buf_append(out, STR("\r\n<")) != 0 || append_address(dsn, &r->recipient.address, out) != 0 ||
 		    buf_append(out, STR(">\r\n    ")) != 0 || append_reason(&r->outcome, &reason) != 0)
@@ -294,7 +292,7 @@ dsn_append_opening(const struct dsn *dsn, struct buf *out)
 	    append_message_fields(dsn, out) != 0)
 		return -1;
 	for (int i = 0; i < owed->n_recipients; i++)
-		if (dsn->is_included[i] && append_recipient_fields(dsn, &owed->recipients[i], out) != 0)
+		if (append_recipient_fields(dsn, &owed->recipients[i], out) != 0)
 			return -1;
 	if (buf_append(out, STR("\r\n")) != 0)
 		return -1;

@@ -13,7 +13,6 @@
 
 struct dsn {
 	const struct owed	*owed;
-	const bool		*is_included;	/* one per recipient of owed: who is reported on */
 	struct mail_id		 id;		/* the report's own */
 	struct str		 hostname;	/* the reporting MTA */
 	struct timestamp	 now;

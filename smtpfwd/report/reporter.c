@@ -16,7 +16,7 @@ enum {
 	/* Without RET a mail up to this size is returned whole, a larger one by its header section. */
 	RETURN_FULL_MAX_BYTES = 64 * 1024,
 	HEADER_RETURNED_MAX_BYTES = 256 * 1024,
-	/* A recipient makes some 4 KB of a report at most; a report has no more than REPORTED_MAX of them. */
+	/* A recipient makes some 4 KB of a report at most; who is left has the next report. */
 	REPORTED_MAX = 1000,
 	OPENING_MAX_BYTES = 16 * 1024 * 1024,
 	PAY_WITHIN_S = 300,
@@ -46,24 +46,12 @@ kind_word(enum report_kind kind)
 	return "failure";
 }
 
-static int
-choose_recipients(const struct owed *owed, bool *is_included)
-{
-	int n = 0;
-
-	for (int i = 0; i < owed->n_recipients; i++) {
-		is_included[i] = n < REPORTED_MAX;
-		n += is_included[i];
-	}
-	return n;
-}
-
 /* Why no report is sent; NULL: one is. */
 static const char *
-why_not(const struct reporter *reporter, const struct owed *owed, int n_included)
+why_not(const struct reporter *reporter, const struct owed *owed)
 {
 	insist(!address_is_null(&owed->envelope->reverse_path));
-	insist(n_included > 0);
+	insist(owed->n_recipients > 0);
 	if (str_eq(policy_destination_of(reporter->policy, &owed->envelope->reverse_path), STR("none")))
 		return "no outbound route is configured";
 	return NULL;
@@ -158,13 +146,13 @@ fill(struct reporter *reporter, const struct dsn *dsn, struct draft *draft, stru
 }
 
 static int
-pay_with_report(struct reporter *reporter, struct owed *owed, const bool *is_included, int n_included, struct fault *fault_out)
+pay_with_report(struct reporter *reporter, struct owed *owed, struct fault *fault_out)
 {
 	struct instant deadline = instant_after(loop_now(reporter->loop), span_s(PAY_WITHIN_S));
 	struct recipient sender = { .address = owed->envelope->reverse_path, .notify = NOTIFY_NEVER };
 	struct envelope envelope = { .recipients = &sender, .n_recipients = 1, .cap_recipients = 1,
 	    .is_8bit = owed->envelope->is_8bit, .is_smtputf8 = owed->envelope->is_smtputf8 };
-	struct dsn dsn = { .owed = owed, .is_included = is_included, .hostname = str_of(policy_hostname(reporter->policy)),
+	struct dsn dsn = { .owed = owed, .hostname = str_of(policy_hostname(reporter->policy)),
 	    .now = os_wall_clock(), .is_full = returns_full(owed) };
 	struct mail_facts facts = { .arrived = dsn.now, .class_name = STR("report"), .client = STR(""),
 	    .listener = STR(""), .is_from_trusted = true, .is_report = true };
@@ -179,13 +167,14 @@ pay_with_report(struct reporter *reporter, struct owed *owed, const bool *is_inc
 	insist(address_copy(&kept, &owed->envelope->reverse_path, &to));
 	dsn.id = draft_id(draft);
 	enum report_kind kind = owed->kind;
+	int n_recipients = owed->n_recipients;
 	status = fill(reporter, &dsn, draft, deadline, fault_out);
 	if (status == 0)
 		status = queue_pay(reporter->queue, owed, draft, &envelope, &facts, STR_EMPTY, deadline, fault_out);
 	else
 		queue_give_back_owed(reporter->queue, owed);
 	if (status == 0)
-		history_reported(reporter->log, &mail, kind_word(kind), &dsn.id, &to, n_included);
+		history_reported(reporter->log, &mail, kind_word(kind), &dsn.id, &to, n_recipients);
 	else
 		draft_discard(draft);
 	arena_fini(&kept);
@@ -195,19 +184,16 @@ pay_with_report(struct reporter *reporter, struct owed *owed, const bool *is_inc
 static int
 pay(struct reporter *reporter, struct owed *owed, struct fault *fault_out)
 {
-	bool *is_included = mem_new_array((size_t)owed->n_recipients, sizeof(bool));
-	int n_included = choose_recipients(owed, is_included), status;
-	const char *why = why_not(reporter, owed, n_included);
+	const char *why = why_not(reporter, owed);
 
 	if (why == NULL) {
-		status = pay_with_report(reporter, owed, is_included, n_included, fault_out);
-	} else {
-		history_unreported(reporter->log, &owed->mail, kind_word(owed->kind), why);
-		status = queue_pay(reporter->queue, owed, NULL, NULL, NULL, STR_EMPTY,
-		    instant_after(loop_now(reporter->loop), span_s(PAY_WITHIN_S)), fault_out);
+		if (owed->n_recipients > REPORTED_MAX)
+			owed->n_recipients = REPORTED_MAX;
+		return pay_with_report(reporter, owed, fault_out);
 	}
-	mem_free(is_included);
-	return status;
+	history_unreported(reporter->log, &owed->mail, kind_word(owed->kind), why);
+	return queue_pay(reporter->queue, owed, NULL, NULL, NULL, STR_EMPTY,
+	    instant_after(loop_now(reporter->loop), span_s(PAY_WITHIN_S)), fault_out);
 }
 
 static void

@@ -170,6 +170,31 @@ pay_with_report(struct yard *yard, struct owed *owed)
 	return -1;
 }
 
+/* Each report names those it paid for, and nobody is forgotten. */
+static void
+paid_in_parts_story(struct yard *yard)
+{
+	struct owed *owed;
+
+	yard_put(yard, "b@x.example c@x.example d@x.example", STR("hello"));
+	yard_settle(yard, yard_take(yard, 1, NULL), OUTCOME_FAILED);
+	owed = take_owed(yard, 5);
+	if (!expect(owed != NULL))
+		return;
+	expect_int(owed->n_recipients, 3);
+	owed->n_recipients = 2;
+	expect_int(pay_with_report(yard, owed), 0);
+	owed = take_owed(yard, 5);
+	if (!expect(owed != NULL))
+		return;
+	expect_int(owed->n_recipients, 1);
+	expect_int(owed->recipients[0].index, 2);
+	expect_int(pay_with_report(yard, owed), 0);
+	fiber_sleep(yard_in(1));
+	expect_int(yard_count(yard).n_owed, 0);
+	expect_int(yard_count(yard).n_mails, 2);		/* the reports */
+}
+
 static void
 failure_is_owed_story(struct yard *yard)
 {
@@ -725,6 +750,7 @@ static void
 reports(void)
 {
 	in_a_world("a failure is owed, and paid once", failure_is_owed_story);
+	in_a_world("a report may pay for some, and the next one for the others", paid_in_parts_story);
 	in_two_lives("a debt survives a restart", owed_before_restart_story, owed_after_restart_story, nothing_left_story);
 	in_a_world("no report for a null reverse-path, nor where NOTIFY leaves it out", who_gets_no_report_story);
 	in_a_world("a relayed report where success was asked for", relayed_story);

@@ -12,7 +12,6 @@ struct fixture {
 	struct envelope		 envelope;
 	struct mail_facts	 facts;
 	struct owed_recipient	 recipients[2];
-	bool			 is_included[2];
 	struct owed		 owed;
 	struct dsn		 dsn;
 	struct buf		 out;
@@ -31,13 +30,12 @@ set_up(struct fixture *f, enum report_kind kind)
 			{ .recipient = { .address = { STR("other"), STR("example.com") } },
 			  .outcome = { .kind = OUTCOME_FAILED, .status = STATUS(4, 4, 1), .text = STR("not reached\r\nfor 5 days") } },
 		},
-		.is_included = { true, true },
 	};
 	arena_init(&f->arena, 100000);
 	buf_init(&f->out, OUT_MAX_BYTES);
 	f->owed = (struct owed){ .kind = kind, .envelope = &f->envelope, .facts = &f->facts, .recipients = f->recipients,
 	    .n_recipients = 2, .expires = { 1795665600000000 }, .arena = &f->arena };
-	f->dsn = (struct dsn){ .owed = &f->owed, .is_included = f->is_included, .hostname = STR("mx.example.net"),
+	f->dsn = (struct dsn){ .owed = &f->owed, .hostname = STR("mx.example.net"),
 	    .now = { 1795237200000000 }, .is_full = false };
 	f->dsn.id.bytes[0] = 1;
 }
@@ -111,14 +109,6 @@ test_others(void)
 	expect_int(dsn_append_opening(&f.dsn, &f.out), 0);
 	expect(has(&f, "Action: delayed\r\nStatus: 4.4.1\r\nWill-Retry-Until: Thu, 26 Nov 2026 04:00:00 +0000\r\n"));
 	expect(has(&f, "Action: delayed\r\nStatus: 4.0.0\r\n"));
-	tear_down(&f);
-
-	set_up(&f, REPORT_FAILED);
-	f.is_included[1] = false;
-	test_case("who is not reported on is not named");
-	expect_int(dsn_append_opening(&f.dsn, &f.out), 0);
-	expect(has(&f, "bad@example.com"));
-	expect(!has(&f, "other@example.com"));
 	tear_down(&f);
 
 	set_up(&f, REPORT_FAILED);
