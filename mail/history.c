@@ -122,19 +122,6 @@ history_rejected(struct log *log, const struct mail_id *id, const struct peer *p
 
 /* --- in the queue --- */
 
-void
-history_queued(struct log *log, const struct mail_id *id, const struct envelope *envelope, uint64_t n_bytes)
-{
-	struct log_line line;
-
-	log_begin(&line, log, LOG_LEVEL_INFO, "queued");
-	put_id(&line, "id", id);
-	put_address(&line, "from", &envelope->reverse_path);
-	log_int(&line, "rcpts", envelope->n_recipients);
-	log_int(&line, "size", (int64_t)n_bytes);
-	log_end(&line);
-}
-
 static void
 say_of_mail(struct log *log, enum log_level level, const char *event, const struct mail_id *id,
     const char *key, const char *text)
@@ -163,18 +150,6 @@ void
 history_removed(struct log *log, const struct mail_id *id, const char *by)
 {
 	say_of_mail(log, LOG_LEVEL_INFO, "removed", id, "by", by);
-}
-
-void
-history_damaged(struct log *log, const struct mail_id *id, const char *why)
-{
-	say_of_mail(log, LOG_LEVEL_ERROR, "damaged", id, "why", why);
-}
-
-void
-history_finished(struct log *log, const struct mail_id *id)
-{
-	say_of_mail(log, LOG_LEVEL_INFO, "finished", id, "why", NULL);
 }
 
 /* --- going out --- */

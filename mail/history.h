@@ -31,13 +31,9 @@ void	history_rejected(struct log *log, const struct mail_id *id, const struct pe
 	    const struct reply *reply, const char *why);
 
 /* --- in the queue --- */
-void	history_queued(struct log *log, const struct mail_id *id, const struct envelope *envelope,
-	    uint64_t n_bytes);
 void	history_held(struct log *log, const struct mail_id *id, const char *why);
 void	history_released(struct log *log, const struct mail_id *id, const char *by);
 void	history_removed(struct log *log, const struct mail_id *id, const char *by);	/* by an operator */
-void	history_damaged(struct log *log, const struct mail_id *id, const char *why);	/* a record was set aside */
-void	history_finished(struct log *log, const struct mail_id *id);	/* no recipient is left: forgotten */
 
 /* --- going out: one line per recipient --- */
 struct history_attempt {

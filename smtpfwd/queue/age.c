@@ -48,15 +48,12 @@ age_expire(struct stored *stored)
 
 	for (int i = 0; i < state->n_recipients; i++) {
 		struct recipient_state *r = &state->recipients[i];
-		struct outcome outcome = stored_last_outcome(stored, i);
+		struct outcome last = stored_last_outcome(stored, i);
 
 		slot = stored->slot_of[i];
 		if (r->step != RECIPIENT_WAITING || (slot != NULL && slot->where == SLOT_OUT))
 			continue;
-		outcome.status = STATUS(4, 4, 7);	/* RFC 3463 3.5: delivery time expired */
-		if (outcome.text.len == 0)
-			outcome.text = STR("delivery time expired");
-		recipient_fail(stored, i, &outcome);
+		recipient_expire(stored, i, &last);
 		has_failed = true;
 	}
 	for (slot = entry->slots; slot != NULL; slot = next) {

@@ -8,6 +8,8 @@
 #include "base/mem.h"
 #include "smtpfwd/queue/store.h"
 
+enum { OUTCOME_WHY_MAX_BYTES = 300 };			/* of a text in a log line */
+
 enum { DELIVERY_ARENA_MAX_BYTES = 16 * 1024 * 1024 };	/* recipients of one delivery, and the taker's own */
 
 struct taken {				/* what stands behind a delivery */
@@ -387,16 +389,25 @@ recipient_fail(struct stored *stored, int index, const struct outcome *outcome)
 	recipient_end(stored, index, RECIPIENT_FAILED, REPORT_FAILED);
 }
 
-/* It was deferred once more, and its time is over (RFC 5321 4.5.4.1). */
-static void
+void
 recipient_expire(struct stored *stored, int index, const struct outcome *last)
 {
+	const struct mail_record *mail = &stored->record;
 	struct outcome outcome = *last;
+	struct history_attempt attempt = {
+		.recipient = &mail->envelope.recipients[index].address, .next_hop = last->remote_mta,
+		.reply = last->reply.code != 0 ? &last->reply : NULL,
+		.delay = instant_diff(stored->entry->arrived, loop_now(stored->queue->loop)),
+	};
+	char why[OUTCOME_WHY_MAX_BYTES];
 
 	if (outcome.status.class != 5)
 		outcome.status = STATUS(4, 4, 7);	/* RFC 3463 3.5: delivery time expired */
 	if (outcome.text.len == 0)
 		outcome.text = STR("delivery time expired");
+	snprintf(why, sizeof(why), "%.*s", STR_ARG(outcome.text));
+	attempt.why = attempt.reply == NULL ? why : NULL;
+	history_expired(stored->queue->log, &stored->entry->id, &attempt);
 	recipient_fail(stored, index, &outcome);
 }
 

@@ -162,6 +162,8 @@ void	entry_write_gone(struct queue *queue, struct entry *entry, struct waiter *w
 struct waiter	*waiter_new(void);
 void		 waiter_unref(struct waiter *waiter);
 void	recipient_fail(struct stored *stored, int index, const struct outcome *outcome);
+/* Its time is over (RFC 5321 4.5.4.1): it fails with what became of it last. */
+void		 recipient_expire(struct stored *stored, int index, const struct outcome *last);
 bool	recipient_wants(const struct mail_record *mail, int index, enum report_kind kind);
 size_t	outcome_text_max_bytes(int n_recipients);
 

@@ -47,10 +47,6 @@ test_in(void)
 	history_accepted(&kept.log, &id, &peer, &envelope, 4096, STR("<1@a>"));
 	expect_str(said(), STR("accepted " ID " from=alice@a.example to=\"\\\"b ob\\\"@b.example\" rcpts=1 size=4096"
 	    " client=192.0.2.1:4711 helo=\"h\\x0a\" proto=ESMTP message-id=<1@a>"));
-	envelope.n_recipients = 2;
-	envelope.reverse_path = null_path;
-	history_queued(&kept.log, &id, &envelope, 1);
-	expect_str(said(), STR("queued " ID " from=<> rcpts=2 size=1"));
 
 	test_case("rejected, with what is known");
 	history_rejected(&kept.log, NULL, &peer, "rcpt", &null_path, &alice, &reply, NULL);
@@ -105,14 +101,9 @@ test_out(void)
 	expect_str(said(), STR("released " ID " by=root"));
 	history_removed(&kept.log, &id, "root");
 	expect_str(said(), STR("removed " ID " by=root"));
-	history_finished(&kept.log, &id);
-	expect_str(said(), STR("finished " ID));
-	history_damaged(&kept.log, &id, "checksum");
-	expect_int(kept.level, LOG_LEVEL_ERROR);
 	test_case("no log is no trouble");
-	history_finished(NULL, &id);
 	history_failed(NULL, &id, &attempt);
-	expect_str(said(), STR("damaged " ID " why=checksum"));
+	expect_str(said(), STR("removed " ID " by=root"));
 }
 
 static void

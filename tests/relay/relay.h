@@ -23,6 +23,7 @@ struct relay {
 	struct reporter		*reporter;
 	struct listeners	*listeners;
 	struct log		 log;		/* on stdout with RELAY_LOG=1 */
+	int			 n_expired;	/* lines of the log that say so */
 	struct list		 servers;	/* peers.c's */
 };
 

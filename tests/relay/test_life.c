@@ -105,6 +105,7 @@ tell_expiry(struct story *story)
 	test_case("after 5 days it fails and is reported, and the queue forgets it");
 	sleep_for(story, span_s(86400));
 	expect_int(n_reports(story, "", "", ""), 4);
+	expect_int(story->relay.n_expired, 2);
 	expect_int(n_reports(story, "Action: failed", "Subject: patience", "No route to host"), 1);
 	expect_int(n_reports(story, "Action: failed", "Subject: never-tried", "No route to host"), 1);
 	expect_int(n_mails(story), 0);
