@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include "smtpfwd/queue/recover.h"
 
-enum { SEGMENTS_MAX = 1000000 };		/* numbers beyond are none of ours */
+enum { SEGMENT_NUMBER_MAX = 99999999 };	/* what a name of 8 digits can say */
 
 /* --- the files --- */
 
@@ -24,7 +24,7 @@ list_segment(void *context, const char *name)
 	char *end;
 
 	number = strtoul(name, &end, 10);
-	if (end != name + 8 || strcmp(end, ".seg") != 0 || number == 0 || number > SEGMENTS_MAX)
+	if (end != name + 8 || strcmp(end, ".seg") != 0 || number == 0 || number > SEGMENT_NUMBER_MAX)
 		return;
 	list->numbers = mem_resize_array(list->numbers, list->n + 1, sizeof(*list->numbers));
 	list->numbers[list->n++] = (uint32_t)number;
@@ -74,6 +74,7 @@ recover_segments(struct recovery *r, struct fault *fault_out)
 		result = spool_fault(fault_out, error, "list", path.text);
 	for (size_t i = 0; i < list.n && result == 0; i++) {
 		struct segment *segment = segment_open(queue->directory, list.numbers[i], fault_out);
+		enum segment_use use;
 
 		if (segment == NULL) {
 			result = -1;
@@ -81,7 +82,13 @@ recover_segments(struct recovery *r, struct fault *fault_out)
 		}
 		if (segment->number >= room->next_number)
 			room->next_number = segment->number + 1;
-		switch (segment_read_header(segment)) {
+		use = segment_read_header(segment, &error);
+		if (error != 0) {		/* the disk, not its bytes: to be tried again, nothing to be set aside */
+			result = spool_fault(fault_out, error, "read a segment of", queue->directory);
+			segment_free(segment);
+			break;
+		}
+		switch (use) {
 		case SEGMENT_USED:
 			log_insert(room, segment);
 			break;

@@ -59,7 +59,7 @@ segment_write_header(struct segment *segment, uint64_t generation, uint64_t stam
 }
 
 enum segment_use
-segment_read_header(struct segment *segment)
+segment_read_header(struct segment *segment, int *error_out)
 {
 	char *page = mem_new(SEGMENT_HEADER_BYTES);
 	uint64_t generation[2] = { 0, 0 }, stamp[2] = { 0, 0 };
@@ -67,6 +67,7 @@ segment_read_header(struct segment *segment)
 	enum segment_use use = SEGMENT_UNREADABLE;
 	bool has_any = false;
 
+	*error_out = n < 0 ? (int)n : 0;
 	for (int i = 0; i < 2 && n == SEGMENT_HEADER_BYTES; i++)
 		has_any |= header_decode(segment, page + (i == 0 ? 0 : HEADER_COPY_AT), &generation[i], &stamp[i]);
 	if (has_any) {

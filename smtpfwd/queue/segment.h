@@ -50,8 +50,8 @@ struct segment	*segment_open(const char *directory, uint32_t number, struct faul
 
 enum segment_use { SEGMENT_FREE, SEGMENT_USED, SEGMENT_UNREADABLE };
 
-/* Fills generation and stamp if used; 0 or -errno in *use_out's place is SEGMENT_UNREADABLE. */
-enum segment_use	 segment_read_header(struct segment *segment);
+/* Fills generation and stamp if used.  *error_out: 0, or -errno of a failed read, which says nothing of the header. */
+enum segment_use	 segment_read_header(struct segment *segment, int *error_out);
 
 /* Writes the header of a generation, or the mark that it is free (generation 0).  Not synced.  0 or -errno. */
 int	segment_write_header(struct segment *segment, uint64_t generation, uint64_t stamp);
