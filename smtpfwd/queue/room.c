@@ -1,6 +1,8 @@
 /*
  * room.c - the keeper: makes segments ahead of need, takes back those that hold nothing any more
  */
+#include <errno.h>
+
 #include "base/insist.h"
 #include "base/mem.h"
 #include "smtpfwd/queue/store.h"
@@ -18,6 +20,7 @@ struct room_job {
 	struct segment	*segment;	/* made, or to be taken back */
 	uint32_t	 number;
 	bool		 is_urgent;	/* even where it takes what is to be left free */
+	bool		 is_tried;	/* its number is used up */
 	bool		 is_to_be_kept, is_kept, is_removed;
 	int64_t		 free_bytes;
 	struct fault	 fault;
@@ -79,10 +82,12 @@ make_run(struct os_job *job)
 	struct queue *queue = rj->queue;
 
 	rj->free_bytes = os_free_bytes(queue->directory);
-	if (!rj->is_urgent && rj->free_bytes < queue->min_free_bytes + queue->segment_bytes)
+	if (!rj->is_urgent && rj->free_bytes < queue->min_free_bytes + queue->segment_bytes) {
 		(void)fault_because(&rj->fault, FAULT_FULL, "too little is free on the disk of %s", queue->directory);
-	else
+	} else {
 		rj->segment = segment_create(queue->directory, rj->number, queue->segment_bytes, &rj->fault);
+		rj->is_tried = true;
+	}
 	rj->free_bytes = os_free_bytes(queue->directory);
 }
 
@@ -95,18 +100,21 @@ take_back_run(struct os_job *job)
 {
 	struct room_job *rj = room_job_of(job);
 	struct spool_path path, folder;
-	int error = -1;
+	int error = -1, gone;
 
 	if (!rj->segment->is_failed) {
 		error = segment_write_header(rj->segment, 0, 0);
 		if (error == 0)
 			error = os_sync_data(rj->segment->fd);
+		/* A second try would sync without a fault what the first one lost; and it may have lost its name by then. */
+		rj->segment->is_failed = error != 0;
 	}
 	rj->is_kept = error == 0 && rj->is_to_be_kept;
 	if (!rj->is_kept) {
 		spool_path_segment(&path, rj->queue->directory, rj->segment->number);
 		spool_path(&folder, rj->queue->directory, "segments");
-		rj->is_removed = os_unlink(path.text) == 0;
+		gone = os_unlink(path.text);
+		rj->is_removed = gone == 0 || gone == -ENOENT;	/* removed before, when its folder could not be synced */
 		if (rj->is_removed)
 			rj->is_removed = os_sync_dir(folder.text) == 0 || error == 0;
 	}
@@ -172,7 +180,7 @@ keeper_make(struct queue *queue)
 	/* What became of mails that were accepted must be written, as long as the disk takes anything. */
 	rj.is_urgent = room->spares.n == 0 && commit_must_write(&queue->commit);
 	room_run(queue, &rj, make_run);
-	room->next_number++;
+	room->next_number += rj.is_tried ? 1 : 0;	/* numbers are not used up by looking at a full disk */
 	if (rj.segment != NULL)
 		list_append(&room->spares, &rj.segment->link);
 	room_set_short(queue, rj.segment == NULL, &rj.fault);

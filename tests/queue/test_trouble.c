@@ -233,6 +233,57 @@ reused_story(struct yard *yard)
 	expect(has[42]);
 }
 
+/* A segment whose mark, removal and folder fail in turn is never written again: its file has no name any more. */
+static void
+take_back_fails_story(struct yard *yard)
+{
+	bool has[N_MAILS] = { false };
+
+	for (int i = 0; i < 10; i++)
+		(void)put_numbered(yard, i, NULL);
+	sim_disk_fail(yard->sim, SIM_SYNC_DIR, 1, 1, EIO);
+	expect_int(drain(yard, has, N_MAILS, OUTCOME_DELIVERED), 10);
+	fiber_sleep(yard_in(30));
+	for (int i = 10; i < 40; i++) {
+		sim_disk_fail(yard->sim, SIM_SYNC_DIR, 1, 1, EIO);
+		sim_disk_fail(yard->sim, SIM_SYNC, 2 + i % 3, 1, EIO);
+		(void)put_numbered(yard, i, NULL);
+		(void)drain(yard, has, N_MAILS, OUTCOME_DELIVERED);
+	}
+	sim_disk_fail(yard->sim, SIM_SYNC_DIR, 1000000, 1, EIO);
+	sim_disk_fail(yard->sim, SIM_SYNC, 1000000, 1, EIO);
+	fiber_sleep(yard_in(60));
+	expect_int(yard_count(yard).n_mails, 0);
+	expect(yard_count(yard).n_segments <= 2);	/* none is stuck at the log's beginning */
+	for (int i = 40; i < N_MAILS; i++)
+		expect(put_numbered(yard, i, NULL));
+}
+
+static void
+taken_back_story(struct yard *yard)
+{
+	bool has[N_MAILS] = { false };
+
+	expect_int(drain(yard, has, N_MAILS, OUTCOME_DELIVERED), N_MAILS - 40);
+}
+
+/* --- a disk that stays full --- */
+
+static void
+looks_in_vain_story(struct yard *yard)
+{
+	struct fault fault = { .cause = FAULT_OTHER };
+	int n = 0;
+
+	while (n < 1000 && put_numbered(yard, n, &fault))
+		n++;
+	fiber_sleep(yard_in(10000));
+	sim_disk_set_bytes(yard->sim, 4 * 1024 * 1024);
+	fiber_sleep(yard_in(10));
+	for (int i = 0; i < 20; i++)
+		expect(put_numbered(yard, n++, &fault));
+}
+
 /* --- compaction --- */
 
 static bool
@@ -344,6 +395,33 @@ damage_at(int64_t at)
 	sim_free(sim);
 }
 
+static void
+greatest_number(void *context, const char *name)
+{
+	int *greatest = context, number = atoi(name);
+
+	*greatest = number > *greatest ? number : *greatest;
+}
+
+static void
+full_for_long(void)
+{
+	struct sim_options options = { .seed = sim_seed(13), .disk_bytes = 800 * 1024 };
+	struct yard yard;
+	int greatest = 0;
+
+	test_case("a disk that stays full uses up no numbers of segments");
+	sim = sim_new(&options);
+	sim_enter(sim);
+	yard_init(&yard, sim);
+	expect(yard_run(&yard, looks_in_vain_story));
+	(void)os_list_dir("/spool/segments", greatest_number, &greatest);
+	expect(greatest > 5 && greatest < 100);
+	yard_fini(&yard);
+	expect_int(sim_leave(sim), 0);
+	sim_free(sim);
+}
+
 int
 main(void)
 {
@@ -358,6 +436,9 @@ main(void)
 	in_a_world("a disk that fails for a while is waited for", 4 * 1024 * 1024, disk_gone_for_a_while_story,
 	    nothing_left_but_one_story);
 	in_a_world("segments are used again, and their old records stay dead", 4 * 1024 * 1024, reuse_story, reused_story);
+	in_a_world("a segment that could not be taken back is never written again", 8 * 1024 * 1024, take_back_fails_story,
+	    taken_back_story);
+	full_for_long();
 	in_a_world("compaction keeps every mail and its state", 8 * 1024 * 1024, compact_story, compacted_story);
 	test_case("a bit that turns over costs at most one mail, which is reported and set aside");
 	for (int64_t at = 1; at < YARD_SEGMENT_BYTES; at += 61)
