@@ -86,13 +86,14 @@ header_end(struct str read)
 
 static int
 copy_all(struct reporter *reporter, const struct owed *owed, struct draft *draft, struct instant deadline,
-    struct fault *fault_out)
+    bool *is_8bit_out, struct fault *fault_out)
 {
 	char *piece = mem_new(PIECE_BYTES);
 	int64_t offset = 0;
 	ssize_t n;
 
 	while ((n = queue_read_owed(reporter->queue, owed, offset, piece, PIECE_BYTES, deadline, fault_out)) > 0) {
+		*is_8bit_out |= !str_is_ascii(str_n(piece, (size_t)n));
 		if (draft_append(draft, str_n(piece, (size_t)n), deadline, fault_out) != 0) {
 			n = -1;
 			break;
@@ -105,8 +106,9 @@ copy_all(struct reporter *reporter, const struct owed *owed, struct draft *draft
 
 static int
 copy_header(struct reporter *reporter, const struct owed *owed, struct draft *draft, struct instant deadline,
-    struct fault *fault_out)
+    bool *is_8bit_out, struct fault *fault_out)
 {
+	struct str part;
 	struct buf header;
 	ptrdiff_t end = -1;
 	ssize_t n = 0;
@@ -120,14 +122,17 @@ copy_header(struct reporter *reporter, const struct owed *owed, struct draft *dr
 		buf_added(&header, (size_t)n);
 		end = header_end(buf_str(&header));
 	}
+	part = str_sub(buf_str(&header), 0, end >= 0 ? (size_t)end : header.len);
+	*is_8bit_out = !str_is_ascii(part);
 	if (n >= 0)
-		n = draft_append(draft, str_sub(buf_str(&header), 0, end >= 0 ? (size_t)end : header.len), deadline, fault_out);
+		n = draft_append(draft, part, deadline, fault_out);
 	buf_fini(&header);
 	return n < 0 ? -1 : 0;
 }
 
 static int
-fill(struct reporter *reporter, const struct dsn *dsn, struct draft *draft, struct instant deadline, struct fault *fault_out)
+fill(struct reporter *reporter, const struct dsn *dsn, struct draft *draft, struct instant deadline, bool *is_8bit_out,
+    struct fault *fault_out)
 {
 	struct buf text;
 	int status = -1;
@@ -136,7 +141,7 @@ fill(struct reporter *reporter, const struct dsn *dsn, struct draft *draft, stru
 	if (dsn_append_opening(dsn, &text) != 0)
 		fault_temporary(fault_out, "the report is too large");
 	else if (draft_append(draft, buf_str(&text), deadline, fault_out) == 0 &&
-	    (dsn->is_full ? copy_all : copy_header)(reporter, dsn->owed, draft, deadline, fault_out) == 0) {
+	    (dsn->is_full ? copy_all : copy_header)(reporter, dsn->owed, draft, deadline, is_8bit_out, fault_out) == 0) {
 		buf_clear(&text);
 		insist(dsn_append_closing(dsn, &text) == 0);
 		status = draft_append(draft, buf_str(&text), deadline, fault_out);
@@ -151,7 +156,7 @@ pay_with_report(struct reporter *reporter, struct owed *owed, struct fault *faul
 	struct instant deadline = instant_after(loop_now(reporter->loop), span_s(PAY_WITHIN_S));
 	struct recipient sender = { .address = owed->envelope->reverse_path, .notify = NOTIFY_NEVER };
 	struct envelope envelope = { .recipients = &sender, .n_recipients = 1, .cap_recipients = 1,
-	    .is_8bit = owed->envelope->is_8bit, .is_smtputf8 = owed->envelope->is_smtputf8 };
+	    .is_smtputf8 = owed->envelope->is_smtputf8 };
 	struct dsn dsn = { .owed = owed, .hostname = str_of(policy_hostname(reporter->policy)),
 	    .now = os_wall_clock(), .is_full = returns_full(owed) };
 	struct mail_facts facts = { .arrived = dsn.now, .class_name = STR("report"), .client = STR(""),
@@ -168,7 +173,8 @@ pay_with_report(struct reporter *reporter, struct owed *owed, struct fault *faul
 	dsn.id = draft_id(draft);
 	enum report_kind kind = owed->kind;
 	int n_recipients = owed->n_recipients;
-	status = fill(reporter, &dsn, draft, deadline, fault_out);
+	/* Only what is really in it asks the sender's server for 8BITMIME. */
+	status = fill(reporter, &dsn, draft, deadline, &envelope.is_8bit, fault_out);
 	if (status == 0)
 		status = queue_pay(reporter->queue, owed, draft, &envelope, &facts, STR_EMPTY, deadline, fault_out);
 	else

@@ -141,6 +141,8 @@ take_command(struct session *s, struct str line)
 		say(s->relay, s->stream, "221 2.0.0 bye\r\n");
 		return false;
 	}
+	if (str_starts_nocase(line, STR("MAIL")))
+		sim_note(s->relay->sim, "mail", line, STR("x"));
 	s->n_recipients = 0;		/* MAIL, RSET */
 	return say(s->relay, s->stream, "250 2.0.0 ok\r\n");
 }

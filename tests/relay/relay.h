@@ -39,7 +39,7 @@ void	relay_end(struct relay *relay);
 /*
  * A mail server at an endpoint.  It takes all but recipients whose local part starts with "bad" (550 5.1.1)
  * and, the first two times each, with "later" (451).  What it takes is noted before its 250: kind "arrived", key
- * "SUBJECT to RECIPIENT", the bytes of the mail.
+ * "SUBJECT to RECIPIENT", the bytes of the mail.  Each MAIL command is a note of kind "mail" with the line as its key.
  */
 void	new_server_start(struct relay *relay, const char *at);
 void	servers_stop(struct relay *relay);	/* all of them; their sessions end in the loop's next rounds */

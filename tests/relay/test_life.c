@@ -203,6 +203,41 @@ tell_clock(struct story *story)
 	expect_int(n_reports(story, "", "", ""), 0);
 }
 
+/* How many MAIL commands have both parts. */
+static int
+n_mail_commands(struct story *story, struct str start, struct str part)
+{
+	struct str key, bytes;
+	int n = 0;
+
+	for (int i = 0; sim_find_note(story->relay.sim, "mail", (struct str){ .at = NULL }, i, &key, &bytes); i++)
+		n += str_starts(key, start) && str_find_str(key, part) >= 0;
+	return n;
+}
+
+static void
+tell_8bit_report(struct story *story)
+{
+	static const char *const nobody[] = { "bad@example.com" };
+	struct buf body;
+
+	buf_init(&body, 200 * 1024);
+	while (body.len < 100 * 1024)		/* too large to be returned whole */
+		buf_append(&body, STR("Gr\xc3\xbc\xc3\x9f" "e\r\n"));
+	test_case("a report that returns only ASCII fields of an 8-bit mail does not ask for 8BITMIME");
+	expect_int(client_send(&story->relay, "large", nobody, 1, buf_str(&body)), 250);
+	sleep_for(story, span_s(60));
+	expect_int(n_mail_commands(story, STR("MAIL FROM:<alice@"), STR("BODY=8BITMIME")), 1);
+	expect_int(n_mail_commands(story, STR("MAIL FROM:<>"), STR("")), 1);
+	expect_int(n_mail_commands(story, STR("MAIL FROM:<>"), STR("BODY=8BITMIME")), 0);
+
+	test_case("one that returns it whole does");
+	expect_int(client_send(&story->relay, "small", nobody, 1, STR("Gr\xc3\xbc\xc3\x9f" "e\r\n")), 250);
+	sleep_for(story, span_s(60));
+	expect_int(n_mail_commands(story, STR("MAIL FROM:<>"), STR("BODY=8BITMIME")), 1);
+	buf_fini(&body);
+}
+
 int
 main(void)
 {
@@ -213,5 +248,6 @@ main(void)
 	play(&options, tell_full_disk);
 	play(&options, tell_failing_sync);
 	play(&options, tell_clock);
+	play(&options, tell_8bit_report);
 	return test_end();
 }
