@@ -210,8 +210,8 @@ read_segment(struct recovery *r, struct segment *segment, struct fault *fault_ou
 	}
 	scan_fini(&scan);
 	/* What was read may stand in the page cache only, if the last process was killed; it is acted upon from now on. */
-	if (scan.error == 0)
-		scan.error = os_sync_data(segment->fd);
+	if (scan.error == 0 && os_sync_data(segment->fd) != 0)
+		log_say(r->queue->log, LOG_LEVEL_WARNING, "sync_failed", "segment %u, at the start", (unsigned)segment->number);
 	if (scan.error != 0)
 		return spool_fault(fault_out, scan.error, "read a segment of", r->queue->directory);
 	return 0;
