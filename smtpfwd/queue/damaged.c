@@ -44,6 +44,19 @@ damaged_keep(struct queue *queue, struct segment *segment, int64_t from, int64_t
 	return is_kept;
 }
 
+bool
+damaged_keep_large(struct queue *queue, const struct mail_id *id)
+{
+	struct spool_path from, to, folder;
+	char name[64], room[MAIL_ID_TEXT_MAX];
+
+	(void)snprintf(name, sizeof(name), "damaged/large-%.*s", STR_ARG(mail_id_text(id, room)));
+	spool_path(&to, queue->directory, name);
+	spool_path(&folder, queue->directory, "damaged");
+	spool_path_large(&from, queue->directory, id);
+	return os_rename(from.text, to.text) == 0 && os_sync_dir(folder.text) == 0;
+}
+
 void
 damaged_report(struct queue *queue, const struct segment *segment, int64_t from, int64_t to, const char *why)
 {

@@ -138,10 +138,9 @@ large_seen(void *context, const char *name)
 {
 	struct recovery *r = context;
 	struct queue *queue = r->queue;
-	struct spool_path from, to;
+	struct spool_path path;
 	struct entry *entry;
 	struct mail_id id;
-	char kept[64];
 
 	if (!mail_id_parse(str_of(name), &id))
 		return;
@@ -150,14 +149,12 @@ large_seen(void *context, const char *name)
 		entry->recovering->has_file = true;
 		return;
 	}
-	spool_path_large(&from, queue->directory, &id);
-	if (!r->has_damage) {			/* nobody was told 250 for it, or it is delivered */
-		(void)os_unlink(from.text);
+	if (r->has_damage) {
+		(void)damaged_keep_large(queue, &id);
 		return;
 	}
-	(void)snprintf(kept, sizeof(kept), "damaged/large-%.40s", name);
-	spool_path(&to, queue->directory, kept);
-	(void)os_rename(from.text, to.text);
+	spool_path_large(&path, queue->directory, &id);
+	(void)os_unlink(path.text);		/* nobody was told 250 for it, or it is delivered */
 }
 
 int

@@ -234,6 +234,8 @@ void	clock_run(void *queue);
 /* --- damage (damaged.c): blocks --- */
 /* Copies bytes of a segment to spool/damaged, to be kept; false if that failed. */
 bool	damaged_keep(struct queue *queue, struct segment *segment, int64_t from, int64_t to);
+/* Blocks: the content of a mail whose record is lost goes to damaged/large-ID. */
+bool	damaged_keep_large(struct queue *queue, const struct mail_id *id);
 void	damaged_report(struct queue *queue, const struct segment *segment, int64_t from, int64_t to, const char *why);
 
 /* --- recovery (recover.c): blocks --- */

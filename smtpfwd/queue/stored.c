@@ -69,6 +69,7 @@ struct keep_job {
 	struct os_job	 job;
 	struct queue	*queue;
 	struct place	 place;
+	const struct mail_id *large;	/* whose content goes along; NULL: none */
 	bool		 is_kept;
 };
 
@@ -78,14 +79,15 @@ keep_run(struct os_job *job)
 	struct keep_job *keep = (struct keep_job *)(void *)((char *)job - offsetof(struct keep_job, job));
 	int64_t from = place_offset(&keep->place);
 
-	keep->is_kept = damaged_keep(keep->queue, keep->place.segment, from, from + keep->place.bytes);
+	keep->is_kept = damaged_keep(keep->queue, keep->place.segment, from, from + keep->place.bytes) &&
+	    (keep->large == NULL || damaged_keep_large(keep->queue, keep->large));
 }
 
 /* 0, and why in *fault_out: the record is set aside.  -1: it could not be, so it stays where it is. */
 static int
-set_aside(struct queue *queue, const struct place *place, const char *why)
+set_aside(struct queue *queue, const struct place *place, const struct mail_id *large, const char *why)
 {
-	struct keep_job keep = { .job.run = keep_run, .queue = queue, .place = *place };
+	struct keep_job keep = { .job.run = keep_run, .queue = queue, .place = *place, .large = large };
 	int64_t from = place_offset(place);
 
 	fiber_run_on_crew(queue->disk_crew, &keep.job);
@@ -150,7 +152,7 @@ load_state(struct stored *stored, const struct place *place)
 		return -1;
 	}
 	/* What became of it is lost, the mail is not: better delivered twice than not at all. */
-	if (set_aside(queue, place, "a mail's state cannot be read") != 0)
+	if (set_aside(queue, place, NULL, "a mail's state cannot be read") != 0)
 		return fault_temporary(&stored->fault, "a damaged state could not be set aside");
 	stored->record.state.version += VERSION_JUMP;
 	return 0;
@@ -196,7 +198,9 @@ stored_load(struct stored *stored)
 	if (load_mail(stored) != 0) {
 		stored->is_bad = true;
 		if (stored->fault.kind == FAULT_PERMANENT) {
-			if (set_aside(queue, &stored->place, stored->fault.text) != 0)
+			const struct mail_id *large = entry->is_large ? &entry->id : NULL;
+
+			if (set_aside(queue, &stored->place, large, stored->fault.text) != 0)
 				(void)fault_temporary(&stored->fault, "a damaged record could not be set aside");
 			else if (entry->is_in_index)
 				entry_forget(queue, entry);

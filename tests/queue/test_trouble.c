@@ -127,6 +127,50 @@ large_on_full_story(struct yard *yard)
 	mem_free(room);
 }
 
+struct look {				/* at a file, where one may block */
+	struct os_job	 job;
+	const char	*path;
+	int64_t		 n_bytes;	/* -1: there is none */
+};
+
+static void
+look_run(struct os_job *job)
+{
+	struct look *look = (struct look *)(void *)job;
+	int fd = os_open(look->path, OS_OPEN_READ);
+
+	look->n_bytes = fd >= 0 ? os_file_bytes(fd) : -1;
+	if (fd >= 0)
+		os_close(fd);
+}
+
+/* The record goes bad on the disk while the queue serves: what is left of the mail is kept for people. */
+static void
+large_damaged_story(struct yard *yard)
+{
+	char *room = mem_new(1024 * 1024), id_room[MAIL_ID_TEXT_MAX], path[200];
+	struct os_crew *crew = os_crew_new(loop_poller(yard->loop), 1);
+	struct look look = { .job.run = look_run };
+	struct mail_id id;
+
+	queue_hold_back(yard->queue, STR("x.example"), INSTANT_NEVER, "down");
+	id = yard_put_from(yard, "a@b.example", "b@x.example", str_n(room, 1024 * 1024), NULL);
+	expect(!mail_id_is_none(&id));
+	fiber_sleep(yard_in(5));
+	for (int64_t at = 4096; at < 4096 + 512; at++)
+		sim_disk_flip(yard->sim, "/spool/segments/00000001.seg", at);
+	queue_release_destination(yard->queue, STR("x.example"));
+	expect(yard_take(yard, 30, NULL) == NULL);
+	expect_int(yard_count(yard).n_mails, 0);
+	expect(yard_count(yard).n_set_aside > 0);
+	snprintf(path, sizeof(path), "/spool/damaged/large-%.*s", STR_ARG(mail_id_text(&id, id_room)));
+	look.path = path;
+	fiber_run_on_crew(crew, &look.job);
+	expect_int(look.n_bytes, 1024 * 1024);
+	os_crew_free(crew);
+	mem_free(room);
+}
+
 /* --- failing --- */
 
 static void
@@ -429,6 +473,7 @@ main(void)
 	in_a_world("what others put on the disk counts too", 4 * 1024 * 1024, others_fill_story, NULL);
 	in_a_world("large content on a full disk is refused, and leaves nothing behind", 4 * 1024 * 1024,
 	    large_on_full_story, NULL);
+	in_a_world("a damaged record's large content is set aside with it", 8 * 1024 * 1024, large_damaged_story, NULL);
 	in_a_world("after a failed sync the mail does not exist, and the next one does", 4 * 1024 * 1024,
 	    sync_fails_story, sync_failed_before_story);
 	in_a_world("what was settled is written again after failed syncs", 4 * 1024 * 1024, settle_fails_story,
