@@ -4,22 +4,7 @@
 #ifndef SMTPFWD_DAEMON_H
 #define SMTPFWD_DAEMON_H
 
-#include "smtpfwd/config.h"
-
-/* What was opened while we might still be root. */
-struct doors {
-	int	*sockets;		/* one per address of each listener, in order; -1: left out */
-	int	 n_sockets;
-	int	 control;
-};
-
-/* Binds all addresses.  0, or -1 with a fault that names the address; then nothing is open. */
-int	doors_open(const struct config *config, struct doors *doors_out, struct fault *fault_out);
-/* Binds the control socket, as the user who will remove it.  0 or -1. */
-int	doors_open_control(const struct config *config, struct doors *doors, struct fault *fault_out);
-/* True for a bind's error that does not matter: a machine without IPv6, where nobody asked for it. */
-bool	doors_may_lack(const struct config *config, const struct endpoint *address, int error);
-void	doors_close(struct doors *doors);
+#include "smtpfwd/doors.h"
 
 /* As many descriptors as all sessions and deliveries may need, or as many as we may have.  Root may have any. */
 void	daemon_raise_descriptor_limit(const struct config *config);

@@ -8,7 +8,7 @@ smtpfwd_libs = $(OPENSSL_LIBS) $(UNBOUND_LIBS) $(CONFUSE_LIBS) $(IDN2_LIBS) $(JA
 
 smtpfwd_smtpfwd_SOURCES = \
 	%D%/ask.c %D%/ask.h %D%/check.c %D%/check.h %D%/config.c %D%/config.h %D%/config_listen.c \
-	%D%/config_route.c %D%/daemon.c %D%/daemon.h %D%/main.c %D%/privileges.c %D%/privileges.h \
+	%D%/config_route.c %D%/daemon.c %D%/daemon.h %D%/doors.c %D%/doors.h %D%/main.c %D%/privileges.c %D%/privileges.h \
 	%D%/overview.c %D%/overview.h
 smtpfwd_smtpfwd_LDADD = $(smtpfwd_parts) $(smtpfwd_libs)
 
