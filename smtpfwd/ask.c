@@ -6,15 +6,23 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "smtpfwd/ask.h"
 
+bool
+ask_is_timeout(int error)
+{
+	return error == EAGAIN || error == EWOULDBLOCK || error == EINPROGRESS;
+}
+
 int
-ask_connect(const char *socket_path)
+ask_connect(const char *socket_path, int timeout_s)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct timeval timeout = { .tv_sec = timeout_s };
 	int fd;
 
 	if (strlen(socket_path) >= sizeof(address.sun_path)) {
@@ -23,6 +31,11 @@ ask_connect(const char *socket_path)
 	}
 	memcpy(address.sun_path, socket_path, strlen(socket_path));
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	/* The one for sending bounds connect(2) too: a daemon that hangs accepts nobody. */
+	if (fd >= 0 && timeout_s > 0) {
+		(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
+		(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
+	}
 	if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0) {
 		int error = errno;
 
@@ -51,21 +64,22 @@ send_request(int socket, const json_t *request)
 	return n_sent == n_bytes;
 }
 
-bool
+enum ask_end
 ask_daemon(int socket, const json_t *request, void (*visit)(void *context, const json_t *object, const char *line),
     void *context, char error_out[ASK_ERROR_MAX])
 {
 	FILE *answer = fdopen(socket, "r");
 	char *line = NULL;
 	size_t room = 0;
-	bool is_done = false;
+	bool is_done = false, is_timeout;
 
 	error_out[0] = '\0';
 	if (answer == NULL) {
 		close(socket);
-		return false;
+		return ASK_BROKEN_OFF;
 	}
 	(void)send_request(socket, request);	/* if it went wrong, the answer says why or does not come */
+	errno = 0;
 	while (!is_done && getline(&line, &room, answer) > 0) {
 		json_t *object = json_loads(line, 0, NULL);
 		const char *error = json_string_value(json_object_get(object, "error"));
@@ -76,8 +90,12 @@ ask_daemon(int socket, const json_t *request, void (*visit)(void *context, const
 		if (!is_done && object != NULL)
 			visit(context, object, line);
 		json_decref(object);
+		errno = 0;
 	}
+	is_timeout = ask_is_timeout(errno);
 	free(line);
 	fclose(answer);
-	return is_done;
+	if (is_done)
+		return ASK_ANSWERED;
+	return is_timeout ? ASK_TIMED_OUT : ASK_BROKEN_OFF;
 }

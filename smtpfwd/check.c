@@ -4,9 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -57,14 +55,12 @@ static void
 ask_running_daemon(struct check *check)
 {
 	json_t *request = json_pack("{s:s}", "command", "status");
-	struct timeval within = { .tv_sec = ASK_WITHIN_S };
 	char error[ASK_ERROR_MAX];
-	int socket = ask_connect(check->config->control);
+	int socket = ask_connect(check->config->control, ASK_WITHIN_S);
 
 	check->hint = "";
 	if (socket >= 0) {
-		setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &within, sizeof(within));
-		if (!ask_daemon(socket, request, take_addresses, check, error) || error[0] != '\0')
+		if (ask_daemon(socket, request, take_addresses, check, error) != ASK_ANSWERED || error[0] != '\0')
 			check->hint = " (a daemon runs, but does not say which are its own)";
 	} else if (errno == EACCES) {
 		check->hint = " (whether by the daemon only root and its user can tell)";

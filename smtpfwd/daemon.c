@@ -19,6 +19,7 @@
 
 enum {
 	DELIVERIES_MAX = 500,		/* at once; each is a fiber and a connection */
+	COMMANDS_MAX = 40,		/* of the operator */
 	OTHER_FIBERS_MAX = 200,		/* control, checks of next hops, the reporter, the stop */
 	QUEUE_STOP_WITHIN_S = 30,
 	IDLE_CONNECTION_S = 10,		/* Postfix and others close idle sessions late; we let go early */
@@ -39,7 +40,8 @@ struct daemon {
 	struct control		*control;
 	struct overview		 overview;
 	struct queue_commands	 queue_commands;
-	struct control_command	 commands[QUEUE_COMMANDS_N + 1];
+	struct control_command	 commands[COMMANDS_MAX];
+	int			 n_commands;
 	struct signal_watch	 signals;
 	struct signal_list	 end;		/* one of these has changed */
 	bool			 is_stopping, is_receiving_stopped, is_queue_stopped;
@@ -223,6 +225,14 @@ make_couriers(struct daemon *daemon, struct fault *fault_out)
 	return daemon->couriers != NULL ? 0 : -1;
 }
 
+static void
+add_command(struct daemon *daemon, const char *name,
+    void (*run)(void *context, const json_t *request, struct answer *answer, struct instant deadline), void *context)
+{
+	insist(daemon->n_commands < COMMANDS_MAX);
+	daemon->commands[daemon->n_commands++] = (struct control_command){ .name = name, .run = run, .context = context };
+}
+
 static int
 make_control(struct daemon *daemon, struct doors *doors, struct fault *fault_out)
 {
@@ -232,9 +242,9 @@ make_control(struct daemon *daemon, struct doors *doors, struct fault *fault_out
 	    .each_destination = overview_each_destination, .each_destination_context = &daemon->overview,
 	    .retried = check_next_hops, .retried_context = daemon->couriers };
 	queue_commands_fill(&daemon->queue_commands, daemon->commands);
-	daemon->commands[QUEUE_COMMANDS_N] =
-	    (struct control_command){ .name = "status", .run = overview_answer, .context = &daemon->overview };
-	daemon->control = control_new(daemon->loop, doors->control, geteuid(), daemon->commands, QUEUE_COMMANDS_N + 1,
+	daemon->n_commands = QUEUE_COMMANDS_N;
+	add_command(daemon, "status", overview_answer, &daemon->overview);
+	daemon->control = control_new(daemon->loop, doors->control, geteuid(), daemon->commands, daemon->n_commands,
 	    daemon->log, fault_out);
 	if (daemon->control != NULL)
 		doors->control = -1;	/* it is control's now */

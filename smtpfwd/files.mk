@@ -12,6 +12,7 @@ smtpfwd_smtpfwd_SOURCES = \
 	%D%/overview.c %D%/overview.h
 smtpfwd_smtpfwd_LDADD = $(smtpfwd_parts) $(smtpfwd_libs)
 
-smtpfwd_smtpfwdctl_SOURCES = %D%/ask.c %D%/ask.h %D%/show.c %D%/show.h %D%/smtpfwdctl.c
+smtpfwd_smtpfwdctl_SOURCES = \
+	%D%/ask.c %D%/ask.h %D%/ctl.h %D%/ctl_queue.c %D%/ctl_status.c %D%/show.c %D%/show.h %D%/smtpfwdctl.c
 smtpfwd_smtpfwdctl_LDADD = policy/libpolicy.a mail/libmail.a base/libbase.a \
 	$(CONFUSE_LIBS) $(IDN2_LIBS) $(JANSSON_LIBS)

@@ -1,5 +1,8 @@
 /*
- * show.h - the daemon's answers as people read them
+ * show.h - parts of the daemon's answers as people read them
+ *
+ * What a command's answer looks like as a whole is in the file of its subject (ctl.h).  Every text of others came
+ * escaped or as valid UTF-8; show_safe masks what would steer a terminal.
  */
 #ifndef SMTPFWD_SHOW_H
 #define SMTPFWD_SHOW_H
@@ -14,9 +17,15 @@ struct shown {
 /* Shows one object of an answer; with NULL at the end what is to be said then. */
 typedef void	show(const json_t *object, struct shown *shown);
 
-/* A text of others without the control bytes that steer a terminal. */
-void	show_safe(const char *text, FILE *out);
+/* A text of others without the control bytes that steer a terminal: C1 ones in UTF-8 too become '?'. */
+void		show_safe(const char *text, FILE *out);
 
-show	show_status, show_list, show_mail, show_count;
+/* Members of an object; "" and 0 when there is none. */
+const char	*show_text(const json_t *object, const char *key);
+long long	 show_number(const json_t *object, const char *key);
+
+/* On stdout: bytes as "12 KB", "2026-11-21T04:46:13.123456Z" as "2026-11-21 04:46:13". */
+void		 show_size(long long n_bytes);
+void		 show_time(const char *iso);
 
 #endif

@@ -1,11 +1,9 @@
 /*
- * smtpfwdctl.c - asks the daemon at its control socket, and shows the answer
+ * smtpfwdctl.c - finds the command in the words, asks the daemon, shows the answer
  *
- * A short-lived program: it may block.  How an answer looks to people is in show.c.
+ * What commands there are is in the tables of ctl.h, each in the file of its subject.
  */
 #include <errno.h>
-#include <getopt.h>
-#include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,127 +12,161 @@
 #include <config.h>
 #include "policy/settings.h"
 #include "smtpfwd/ask.h"
-#include "smtpfwd/show.h"
+#include "smtpfwd/ctl.h"
 
 #define DEFAULT_CONFIG	"/etc/smtpfwd/smtpfwd.conf"
 
-enum exit_status {
-	EXIT_DONE = 0,
-	EXIT_REFUSED = 1,		/* the daemon says no, or is not there */
-	EXIT_WRONG_USE = 2,
+enum {
+	TIMEOUT_DEFAULT_S = 30,
+	TIMEOUT_MAX_S = 24 * 3600,
+	OPTIONS_MAX = 32,		/* of all commands and of one */
+	USAGE_COLUMN = 28,		/* where the sentences begin */
 };
 
-struct command {
-	const char	*words;		/* as the person writes them */
-	const char	*request;	/* the daemon's name for it */
-	bool		 takes_filter;
-	bool		 needs_filter;	/* it changes mails: which ones must be said */
-	show		*show;
+/* In the order of the usage text. */
+static const struct ctl_command *const tables[] = {
+	ctl_status_commands, ctl_queue_commands,
+};
+enum { N_TABLES = sizeof(tables) / sizeof(tables[0]) };
+
+static const struct option common_options[] = {
+	{ "config", required_argument, NULL, 'c' }, { "socket", required_argument, NULL, 's' },
+	{ "json", no_argument, NULL, 'j' }, { "timeout", required_argument, NULL, 't' },
+	{ "help", no_argument, NULL, 'h' }, { "version", no_argument, NULL, 'V' }, { NULL, 0, NULL, 0 },
 };
 
-static const struct command commands[] = {
-	{ "status", "status", false, false, show_status },
-	{ "queue list", "queue-list", true, false, show_list },
-	{ "queue show", "queue-show", true, true, show_mail },
-	{ "queue hold", "queue-hold", true, true, show_count },
-	{ "queue release", "queue-release", true, true, show_count },
-	{ "queue retry", "queue-retry", true, true, show_count },
-	{ "queue remove", "queue-remove", true, true, show_count },
-};
-
-static const char usage_text[] =
-    "usage: smtpfwdctl [-c FILE | -s SOCKET] [--json] COMMAND\n"
-    "\n"
-    "  status                     the daemon, its listeners, next hops and queue\n"
-    "  queue list [WHICH]         the mails that wait, oldest first\n"
-    "  queue show ID              one mail, with what happened to each recipient\n"
-    "  queue hold WHICH           keep from delivery until released\n"
-    "  queue release WHICH        end a hold\n"
-    "  queue retry WHICH          try now\n"
-    "  queue remove WHICH         delete, without a report to the sender\n"
-    "\n"
-    "WHICH: ID, --recipient-domain DOMAIN, --next-hop NAME (a relay, a route, or host:port), --held, --all\n";
-
-struct options {
-	const char	*config, *socket;
-	bool		 is_json;
-	json_t		*request;
-};
-
-static _Noreturn void
-wrong_use(const char *why, const char *what)
-{
-	fprintf(stderr, "smtpfwdctl: %s%s\n%s", why, what, usage_text);
-	exit(EXIT_WRONG_USE);
-}
-
-/* What cannot be sent as it is must not be left out: fewer words would mean more mails. */
-static void
-add_word(json_t *request, const char *key, const char *word)
-{
-	json_t *value = json_string(word);
-
-	if (value == NULL || word[0] == '\0')
-		wrong_use(word[0] == '\0' ? "empty: " : "no valid UTF-8: ", key);
-	if (json_object_get(request, key) != NULL)
-		wrong_use("given twice: ", key);
-	json_object_set_new(request, key, value);
-}
+/* --- wrong use --- */
 
 static void
-read_options(int argc, char **argv, struct options *options)
+print_usage(FILE *out)
 {
-	static const struct option known[] = {
-		{ "config", required_argument, NULL, 'c' }, { "socket", required_argument, NULL, 's' },
-		{ "json", no_argument, NULL, 'j' }, { "help", no_argument, NULL, 'h' }, { "version", no_argument, NULL, 'V' },
-		{ "recipient-domain", required_argument, NULL, 'd' }, { "next-hop", required_argument, NULL, 'n' },
-		{ "held", no_argument, NULL, 'H' }, { "all", no_argument, NULL, 'a' }, { NULL, 0, NULL, 0 },
-	};
-	int option;
+	fprintf(out, "usage: smtpfwdctl [-c FILE | -s SOCKET] [--timeout SECONDS] [--json] COMMAND\n\n");
+	for (int t = 0; t < N_TABLES; t++) {
+		for (const struct ctl_command *c = tables[t]; c->words != NULL; c++) {
+			int n = fprintf(out, "  %s%s%s", c->words, c->behind != NULL ? " " : "", c->behind != NULL ? c->behind : "");
 
-	while ((option = getopt_long(argc, argv, "c:s:hV", known, NULL)) != -1) {
-		switch (option) {
-		case 'c': options->config = optarg; break;
-		case 's': options->socket = optarg; break;
-		case 'j': options->is_json = true; break;
-		case 'd': add_word(options->request, "recipient-domain", optarg); break;
-		case 'n': add_word(options->request, "next-hop", optarg); break;
-		case 'H': json_object_set_new(options->request, "held", json_true()); break;
-		case 'a': json_object_set_new(options->request, "all", json_true()); break;
-		case 'h': fputs(usage_text, stdout); exit(EXIT_DONE);
-		case 'V': puts(PACKAGE_STRING); exit(EXIT_DONE);
-		default: fputs(usage_text, stderr); exit(EXIT_WRONG_USE);
+			fprintf(out, "%*s%s\n", n < USAGE_COLUMN ? USAGE_COLUMN - n + 1 : 2, "", c->sentence);
 		}
+	}
+	fprintf(out, "\nWHICH: ID, --recipient-domain DOMAIN, --next-hop NAME (a relay, a route, or host:port), --held, --all\n");
+}
+
+_Noreturn void
+ctl_wrong_use(const char *why, const char *what)
+{
+	fprintf(stderr, "smtpfwdctl: %s%s\n", why, what);
+	print_usage(stderr);
+	exit(CTL_WRONG_USE);
+}
+
+void
+ctl_say(struct ctl *ctl, const char *key, const char *text)
+{
+	json_t *value = json_string(text);
+
+	if (value == NULL || text[0] == '\0')
+		ctl_wrong_use(text[0] == '\0' ? "empty: " : "no valid UTF-8: ", key);
+	if (json_object_get(ctl->request, key) != NULL)
+		ctl_wrong_use("given twice: ", key);
+	json_object_set_new(ctl->request, key, value);
+}
+
+/* --- options and words --- */
+
+static int
+seconds_of(const char *text)
+{
+	char *end;
+	long value = strtol(text, &end, 10);
+
+	if (*text == '\0' || *end != '\0' || value < 1 || value > TIMEOUT_MAX_S)
+		ctl_wrong_use("no number of seconds: ", text);
+	return (int)value;
+}
+
+static void
+take_common(struct ctl *ctl, int option)
+{
+	switch (option) {
+	case 'c': ctl->config = optarg; break;
+	case 's': ctl->socket = optarg; break;
+	case 'j': ctl->is_json = true; break;
+	case 't': ctl->timeout_s = seconds_of(optarg); break;
+	case 'h': print_usage(stdout); exit(CTL_DONE);
+	case 'V': puts(PACKAGE_STRING); exit(CTL_DONE);
+	default: print_usage(stderr); exit(CTL_WRONG_USE);
 	}
 }
 
-/* Finds the command in the words, and takes an id behind it. */
-static const struct command *
-read_command(int n_words, char **words, json_t *request)
+/* The command that the first words name; how many words that are. */
+static const struct ctl_command *
+find_command(int n_words, char **words, int *n_used_out)
 {
-	const struct command *command = NULL;
 	char written[64];
-	int n_used = n_words > 0 && strcmp(words[0], "queue") == 0 ? 2 : 1;
 
-	if (n_words < n_used)
-		wrong_use("a command is missing", "");
-	snprintf(written, sizeof(written), n_used == 2 ? "%s %s" : "%s", words[0], words[n_used - 1]);
-	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-		if (strcmp(commands[i].words, written) == 0)
-			command = &commands[i];
-	if (command == NULL)
-		wrong_use("there is no command ", written);
-	if (n_words > n_used && command->takes_filter)
-		add_word(request, "id", words[n_used++]);
-	if (n_words > n_used)
-		wrong_use("too much: ", words[n_used]);
-	if (!command->takes_filter && json_object_size(request) != 0)
-		wrong_use("takes no WHICH: ", written);
-	if (command->needs_filter && json_object_size(request) == 0)
-		wrong_use("say which mails: ", written);
-	json_object_set_new(request, "command", json_string(command->request));
+	for (int n = n_words < 2 ? n_words : 2; n > 0; n--) {
+		snprintf(written, sizeof(written), n == 2 ? "%s %s" : "%s", words[0], words[n - 1]);
+		for (int t = 0; t < N_TABLES; t++) {
+			for (const struct ctl_command *c = tables[t]; c->words != NULL; c++) {
+				if (strcmp(c->words, written) == 0) {
+					*n_used_out = n;
+					return c;
+				}
+			}
+		}
+	}
+	if (n_words == 0)
+		ctl_wrong_use("a command is missing", "");
+	ctl_wrong_use("there is no command ", words[0]);
+}
+
+/* Options and words behind the command's own words; the common options may stand here too. */
+static void
+read_rest(struct ctl *ctl, const struct ctl_command *command, int argc, char **argv)
+{
+	struct option options[2 * OPTIONS_MAX];
+	int n = 0, option;
+
+	for (const struct option *o = common_options; o->name != NULL; o++)
+		options[n++] = *o;
+	for (const struct option *o = command->options; o != NULL && o->name != NULL && n < 2 * OPTIONS_MAX - 1; o++)
+		options[n++] = *o;
+	options[n] = (struct option){ .name = NULL };
+	optind = 0;			/* a new beginning, for glibc */
+	while ((option = getopt_long(argc, argv, "c:s:hV", options, NULL)) != -1) {
+		bool is_own = false;
+
+		for (const struct option *o = command->options; o != NULL && o->name != NULL; o++)
+			is_own |= o->val == option;
+		if (is_own)
+			command->take(ctl, option, optarg);
+		else
+			take_common(ctl, option);
+	}
+	ctl->words = argv + optind;
+	ctl->n_words = argc - optind;
+	if (ctl->n_words > command->words_most)
+		ctl_wrong_use("too much: ", ctl->words[command->words_most]);
+	if (ctl->n_words < command->words_least)
+		ctl_wrong_use("something is missing behind ", command->words);
+}
+
+static const struct ctl_command *
+read_arguments(struct ctl *ctl, int argc, char **argv)
+{
+	const struct ctl_command *command;
+	int option, n_used;
+
+	while ((option = getopt_long(argc, argv, "+c:s:hV", common_options, NULL)) != -1)
+		take_common(ctl, option);
+	command = find_command(argc - optind, argv + optind, &n_used);
+	optind += n_used - 1;
+	argv[optind] = argv[0];		/* getopt wants the program's name before what it reads */
+	read_rest(ctl, command, argc - optind, argv + optind);
 	return command;
 }
+
+/* --- asking --- */
 
 /* The control socket that the configuration names; only that setting is looked at. */
 static const char *
@@ -146,15 +178,57 @@ socket_of_config(const char *path)
 		for (int i = 0; i < conf_n_errors(conf); i++)
 			fprintf(stderr, "%s\n", conf_error_text(conf, i));
 		fprintf(stderr, "smtpfwdctl: the control socket is not known (-s SOCKET names it)\n");
-		exit(EXIT_REFUSED);
+		exit(CTL_REFUSED);
 	}
 	return conf_string(conf_section(conf, ""), "control");	/* the conf lives as long as the program */
 }
 
+static const char *
+hint(int error)
+{
+	if (error == ECONNREFUSED || error == ENOENT)
+		return " (is smtpfwd running?)";
+	return error == EACCES ? " (only root and the daemon's user may ask)" : "";
+}
+
+int
+ctl_ask(struct ctl *ctl, const char *request, void (*visit)(void *context, const json_t *object, const char *line),
+    void *context)
+{
+	char error[ASK_ERROR_MAX];
+	int socket;
+
+	if (ctl->socket == NULL)
+		ctl->socket = socket_of_config(ctl->config);
+	json_object_set_new(ctl->request, "command", json_string(request));
+	socket = ask_connect(ctl->socket, ctl->timeout_s);
+	if (socket < 0) {
+		fprintf(stderr, "smtpfwdctl: %s: %s%s\n", ctl->socket, ask_is_timeout(errno) ? "the daemon does not answer" :
+		    strerror(errno), hint(errno));
+		return CTL_REFUSED;
+	}
+	switch (ask_daemon(socket, ctl->request, visit, context, error)) {
+	case ASK_ANSWERED:
+		break;
+	case ASK_BROKEN_OFF:
+		fprintf(stderr, "smtpfwdctl: the daemon broke off\n");
+		return CTL_REFUSED;
+	case ASK_TIMED_OUT:
+		fprintf(stderr, "smtpfwdctl: the daemon said nothing for %d s (--timeout)\n", ctl->timeout_s);
+		return CTL_REFUSED;
+	}
+	if (error[0] == '\0')
+		return CTL_DONE;
+	fputs("smtpfwdctl: ", stderr);
+	show_safe(error, stderr);
+	fputc('\n', stderr);
+	return CTL_REFUSED;
+}
+
 struct answer_shown {
-	const struct command	*command;
-	struct shown		 shown;
-	bool			 is_json;
+	const struct ctl_command	*command;
+	struct shown			 shown;
+	bool				 is_json;
 };
 
 static void
@@ -168,56 +242,34 @@ show_object(void *context, const json_t *object, const char *line)
 		answer->command->show(object, &answer->shown);
 }
 
-static const char *
-hint(int error)
-{
-	if (error == ECONNREFUSED || error == ENOENT)
-		return " (is smtpfwd running?)";
-	return error == EACCES ? " (only root and the daemon's user may ask)" : "";
-}
-
 static int
-ask_and_show(const struct command *command, const struct options *options)
+ask_and_show(struct ctl *ctl, const struct ctl_command *command)
 {
-	struct answer_shown answer = { .command = command, .is_json = options->is_json };
-	char error[ASK_ERROR_MAX];
-	int socket = ask_connect(options->socket);
+	struct answer_shown answer = { .command = command, .is_json = ctl->is_json };
+	int status;
 
-	if (socket < 0) {
-		fprintf(stderr, "smtpfwdctl: %s: %s%s\n", options->socket, strerror(errno), hint(errno));
-		return EXIT_REFUSED;
-	}
-	if (!ask_daemon(socket, options->request, show_object, &answer, error)) {
-		fprintf(stderr, "smtpfwdctl: the daemon broke off\n");
-		return EXIT_REFUSED;
-	}
-	if (error[0] != '\0') {
-		fputs("smtpfwdctl: ", stderr);
-		show_safe(error, stderr);
-		fputc('\n', stderr);
-		return EXIT_REFUSED;
-	}
-	if (!options->is_json)
+	if (command->prepare != NULL)
+		command->prepare(ctl, command);
+	status = ctl_ask(ctl, command->request, show_object, &answer);
+	if (status == CTL_DONE && !ctl->is_json)
 		command->show(NULL, &answer.shown);
-	return EXIT_DONE;
+	return status;
 }
 
 int
 main(int argc, char **argv)
 {
-	struct options options = { .config = DEFAULT_CONFIG, .request = json_object() };
-	const struct command *command;
+	struct ctl ctl = { .config = DEFAULT_CONFIG, .timeout_s = TIMEOUT_DEFAULT_S, .request = json_object() };
+	const struct ctl_command *command;
+	int status;
 
 	signal(SIGPIPE, SIG_DFL);
-	read_options(argc, argv, &options);
-	command = read_command(argc - optind, argv + optind, options.request);
-	if (options.socket == NULL)
-		options.socket = socket_of_config(options.config);
-	int status = ask_and_show(command, &options);
-	json_decref(options.request);
+	command = read_arguments(&ctl, argc, argv);
+	status = command->run != NULL ? command->run(&ctl, command) : ask_and_show(&ctl, command);
+	json_decref(ctl.request);
 	if (fflush(stdout) != 0) {
 		perror("smtpfwdctl");
-		return EXIT_REFUSED;
+		return CTL_REFUSED;
 	}
 	return status;
 }

@@ -1,0 +1,65 @@
+/*
+ * ctl_status.c - smtpfwdctl status
+ */
+#include <stdio.h>
+
+#include "smtpfwd/ctl.h"
+
+static void
+show_queue(const json_t *queue)
+{
+	printf("queue      %lld mails (", show_number(queue, "mails"));
+	show_size(show_number(queue, "bytes"));
+	printf("), %lld in delivery, %lld held%s\n", show_number(queue, "in-delivery"), show_number(queue, "held"),
+	    json_is_true(json_object_get(queue, "full")) ? "; THE DISK IS FULL: new mail is refused for now" : "");
+	if (show_text(queue, "oldest")[0] != '\0') {
+		printf("           oldest from ");
+		show_time(show_text(queue, "oldest"));
+		putchar('\n');
+	}
+	if (show_number(queue, "set-aside") > 0)
+		printf("           %lld DAMAGED records were set aside; see the log\n", show_number(queue, "set-aside"));
+	printf("since start  %lld accepted, %lld delivered, %lld deferred, %lld failed\n", show_number(queue, "put"),
+	    show_number(queue, "delivered"), show_number(queue, "deferred"), show_number(queue, "failed"));
+}
+
+static void
+show_next_hop(const json_t *hop)
+{
+	printf("next hop   %s for %s: %s, %lld connections, %lld delivered", show_text(hop, "name"),
+	    show_text(hop, "destination"), json_is_true(json_object_get(hop, "up")) ? "up" : "DOWN",
+	    show_number(hop, "connections"), show_number(hop, "delivered"));
+	if (show_text(hop, "trouble")[0] != '\0') {
+		printf("\n           ");
+		show_safe(show_text(hop, "trouble"), stdout);
+	}
+	putchar('\n');
+}
+
+static void
+show_status(const json_t *object, struct shown *shown)
+{
+	const json_t *part;
+
+	(void)shown;
+	if ((part = json_object_get(object, "daemon")) != NULL) {
+		printf("smtpfwd    %s as %s, pid %lld, up since ", show_text(part, "version"), show_text(part, "hostname"),
+		    show_number(part, "pid"));
+		show_time(show_text(part, "since"));
+		putchar('\n');
+	} else if ((part = json_object_get(object, "listener")) != NULL) {
+		printf("listener   %s: %lld sessions; since start %lld accepted, %lld refused, %lld mails\n",
+		    show_text(part, "name"), show_number(part, "sessions"), show_number(part, "accepted"),
+		    show_number(part, "refused"), show_number(part, "mails"));
+	} else if ((part = json_object_get(object, "next-hop")) != NULL) {
+		show_next_hop(part);
+	} else if ((part = json_object_get(object, "queue")) != NULL) {
+		show_queue(part);
+	}
+}
+
+const struct ctl_command ctl_status_commands[] = {
+	{ .words = "status", .sentence = "the daemon, its listeners, next hops and queue",
+	  .request = "status", .show = show_status },
+	{ .words = NULL },
+};
