@@ -15,6 +15,7 @@ struct relay {
 };
 
 struct policy {
+	int		 n_holders;
 	char		*hostname;
 	char		*outbound;	/* "route:NAME", or NULL */
 	struct relay	*relays;
@@ -52,6 +53,7 @@ policy_new(const struct policy_settings *settings, const uint64_t seed[2])
 {
 	struct policy *policy = mem_new(sizeof(*policy));
 
+	policy->n_holders = 1;
 	policy->hostname = copy_joined("", settings->hostname);
 	if (settings->outbound != NULL)
 		policy->outbound = copy_joined("route:", settings->outbound);
@@ -70,10 +72,20 @@ policy_new(const struct policy_settings *settings, const uint64_t seed[2])
 	return policy;
 }
 
-void
-policy_free(struct policy *policy)
+const struct policy *
+policy_hold(const struct policy *policy)
 {
-	if (policy == NULL)
+	/* Immutable to who uses it; how many do is not part of what it says. */
+	((struct policy *)(uintptr_t)policy)->n_holders++;
+	return policy;
+}
+
+void
+policy_free(const struct policy *shared)
+{
+	struct policy *policy = (struct policy *)(uintptr_t)shared;
+
+	if (policy == NULL || --policy->n_holders > 0)
 		return;
 	for (int i = 0; i < policy->n_relays; i++) {
 		mem_free(policy->relays[i].name);

@@ -28,7 +28,9 @@ struct policy_settings {
 
 /* Copies what it keeps.  Domains are canonical already; one that two relays name is an insist (the configuration refuses it). */
 struct policy	*policy_new(const struct policy_settings *settings, const uint64_t seed[2]);
-void		 policy_free(struct policy *policy);
+/* One more who uses it, in the same thread; policy_free then is one less, and the last one's frees it.  NULL is nothing. */
+const struct policy *policy_hold(const struct policy *policy);
+void		 policy_free(const struct policy *policy);
 
 const char	*policy_hostname(const struct policy *policy);
 

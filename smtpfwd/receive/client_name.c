@@ -88,7 +88,7 @@ client_name_find(struct session *session)
 
 	if (resolver == NULL || peer->name_state != PEER_NAME_UNASKED || peer->client.ip.family == IP_NONE)
 		return;
-	if (instant_is_before(began, session->listener->names_rest_until)) {
+	if (instant_is_before(began, session->listener->gate->names_rest_until)) {
 		peer->name_state = PEER_NAME_UNSETTLED;
 		return;
 	}
@@ -105,6 +105,6 @@ client_name_find(struct session *session)
 	if (peer->name_state == PEER_NAME_FOUND && !arena_copy(&session->peer_arena, name, &peer->name))
 		peer->name_state = PEER_NAME_UNSETTLED;
 	if (peer->name_state == PEER_NAME_UNSETTLED && instant_diff(began, os_now()).ns >= span_ms(CLIENT_NAME_SLOW_MS).ns)
-		session->listener->names_rest_until = instant_after(os_now(), span_s(CLIENT_NAME_REST_S));
+		session->listener->gate->names_rest_until = instant_after(os_now(), span_s(CLIENT_NAME_REST_S));
 	arena_fini(&arena);
 }

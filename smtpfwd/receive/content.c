@@ -160,7 +160,7 @@ judge(struct session *session, struct str *message_id_out)
 	at = header_find(&section, STR("Message-ID"), 0);
 	if (at >= 0)
 		*message_id_out = str_trim(section.fields[at].value);
-	inspect_header(listener->world->policy, &section, listener->settings.received_max, &verdict);
+	inspect_header(session->transaction->policy, &section, listener->settings.received_max, &verdict);
 	if (verdict.action != ACTION_ACCEPT)
 		content_fail(content, &verdict.reply, verdict.reason);
 	arena_fini(&arena);
@@ -199,7 +199,7 @@ store(struct session *session)
 
 	mark_8bit(transaction);
 	buf_init(&prefix, TRACE_MAX_BYTES);
-	if (trace_append_received(&session->peer, &transaction->envelope, str_of(policy_hostname(listener->world->policy)),
+	if (trace_append_received(&session->peer, &transaction->envelope, str_of(policy_hostname(transaction->policy)),
 	    &content->id, now, &prefix) != 0)
 		content_fail(content, &REPLY(451, 4, 3, 0, "Cannot store this now; try again later"), "Received is too long");
 	else if (queue_put(listener->world->queue, content->draft, &transaction->envelope, &facts, buf_str(&prefix),
@@ -238,7 +238,7 @@ answer_success(struct session *session, int64_t n_bytes, struct str message_id)
 	    &transaction->envelope, (uint64_t)n_bytes, message_id);
 	session->n_errors = session->n_idle = 0;
 	session->n_mails++;
-	session->listener->n_mails++;
+	session->listener->gate->n_mails++;
 	return session_reply(session, &reply);
 }
 

@@ -3,7 +3,7 @@ noinst_LIBRARIES += smtpfwd/receive/libreceive.a
 smtpfwd_receive_libreceive_a_SOURCES = \
 	%D%/admit.c %D%/admit.h %D%/client_name.c %D%/client_name.h \
 	%D%/command_line.c %D%/command_line.h %D%/content.c %D%/content.h \
-	%D%/handshake.c %D%/handshake.h %D%/intake.c %D%/intake.h \
+	%D%/door.c %D%/door.h %D%/handshake.c %D%/handshake.h %D%/intake.c %D%/intake.h \
 	%D%/listener.c %D%/listener.h %D%/opening.c %D%/opening.h %D%/proxy.c %D%/proxy.h \
 	%D%/server.c %D%/server.h %D%/session.c %D%/session.h \
 	%D%/transaction.c %D%/transaction.h %D%/xclient.c %D%/xclient.h

@@ -1,122 +1,13 @@
 /*
- * listener.c - accepts connections and gives each a session
+ * listener.c - the listen sections at work: made, put in the place of others, and ended
  *
- * Doors are watched on the loop's own stack: a connection that is too many costs no fiber.
+ * What a reload leaves alone is in the gate: counts, and who is inside.  Accepting is in door.c.
  */
-#include <errno.h>
-
 #include "base/insist.h"
 #include "base/mem.h"
-#include "mail/history.h"
-#include "smtpfwd/receive/server.h"
-#include "smtpfwd/smtp/limits.h"
-#include "smtpfwd/smtp/reply_read.h"
+#include "smtpfwd/receive/door.h"
 
-enum {
-	LISTENER_TURN_CONNECTIONS = 64,		/* accepted in one turn of the loop, then others run */
-	LISTENER_TROUBLE_PAUSE_MS = 200,	/* out of descriptors: trying at once again helps nobody */
-};
-
-struct door {				/* one address that is listened on */
-	struct watch		 watch;
-	struct timer		 again;		/* more may wait: the poller tells of news only */
-	struct listeners	*listeners;
-	struct listener		*listener;
-	struct endpoint		 address;
-	int			 socket;	/* -1: closed */
-	bool			 is_watched;
-};
-
-struct listeners {
-	struct loop		*loop;
-	struct receive_world	 world;
-	struct listener		*each;
-	int			 n;
-	struct door		*doors;
-	int			 n_doors;
-};
-
-/* --- accepting --- */
-
-/* Says 421 if the socket takes it at once, and closes. */
-static void
-turn_away(struct listener *listener, int socket, const struct endpoint *client, const char *why)
-{
-	const struct reply reply = REPLY(421, 4, 3, 2, "Too many connections; try again later");
-	struct peer peer = { .client = *client, .connection = *client, .listener = str_of(listener->settings.name) };
-	struct buf wire;
-
-	listener->n_refused++;
-	history_rejected(listener->world->log, NULL, &peer, "connect", NULL, NULL, &reply, why);
-	buf_init(&wire, SMTP_REPLY_LINE_MAX_BYTES);
-	if (listener->settings.tls != LISTEN_TLS_IMPLICIT && reply_write(&reply, true, &wire) == 0)
-		os_sendv(socket, &(struct iovec){ .iov_base = wire.at, .iov_len = wire.len }, 1);
-	buf_fini(&wire);
-	os_close(socket);
-}
-
-static void
-welcome(struct door *door, int socket, const struct endpoint *client, const struct endpoint *local)
-{
-	struct listener *listener = door->listener;
-	struct peer peer = { .client = *client, .connection = *client, .listener = str_of(listener->settings.name) };
-	struct fault fault;
-
-	if (!admit_connection(&listener->admit)) {
-		turn_away(listener, socket, client, "connections_max");
-		return;
-	}
-	if (server_start(door->listeners->loop, listener, socket, client, local, &fault) == 0) {
-		listener->n_accepted++;
-		return;
-	}
-	listener->n_refused++;
-	history_rejected(listener->world->log, NULL, &peer, "connect", NULL, NULL, NULL, fault.text);
-}
-
-static void
-accept_waiting(struct door *door)
-{
-	struct loop *loop = door->listeners->loop;
-	struct endpoint client, local;
-	int socket = 0;
-
-	for (int n = 0; n < LISTENER_TURN_CONNECTIONS; n++) {
-		socket = os_accept(door->socket, &client, &local);
-		if (socket < 0)
-			break;
-		welcome(door, socket, &client, &local);
-	}
-	if (socket >= 0) {
-		timer_set(loop, &door->again, loop_now(loop));
-	} else if (socket == -ECONNABORTED) {	/* that one is gone; more may wait */
-		timer_set(loop, &door->again, loop_now(loop));
-	} else if (socket != -EAGAIN) {
-		char room[ENDPOINT_TEXT_MAX];
-		struct str address = endpoint_text(&door->address, room);
-
-		log_say(door->listeners->world.log, LOG_LEVEL_WARNING, "accept-failed", "%.*s: %s", STR_ARG(address),
-		    strerror(-socket));
-		timer_set(loop, &door->again, instant_after(loop_now(loop), span_ms(LISTENER_TROUBLE_PAUSE_MS)));
-	}
-}
-
-static void
-notice(struct watch *watch, unsigned what)
-{
-	struct door *door = LIST_ITEM(watch, struct door, watch);
-
-	(void)what;
-	accept_waiting(door);
-}
-
-static void
-ring(struct timer *timer)
-{
-	accept_waiting(LIST_ITEM(timer, struct door, again));
-}
-
-/* --- made and ended --- */
+/* --- one listener --- */
 
 static void
 offer(const struct listener *listener, bool is_tls, bool may_xclient, struct ehlo *ehlo_out)
@@ -141,40 +32,213 @@ offer(const struct listener *listener, bool is_tls, bool may_xclient, struct ehl
 	memcpy(ehlo_out->domain, hostname.at, hostname.len);
 }
 
-static void
-listener_init(struct listener *listener, const struct listener_settings *settings, const struct receive_world *world)
+static struct listener *
+listener_new(const struct listener_settings *settings, const struct receive_world *world)
 {
-	uint64_t seed[2];
+	struct listener *listener = mem_new(sizeof(*listener));
 
 	insist(settings->message_max_bytes > 0);
 	insist(settings->recipients_max > 0);
 	insist(settings->command_timeout.ns > 0 && settings->data_timeout.ns > 0 && settings->session_max.ns > 0);
 	insist(settings->tls == LISTEN_TLS_OFF || world->tls != NULL);
-	*listener = (struct listener){ .settings = *settings, .world = world };
-	os_random(seed, sizeof(seed));
-	admit_init(&listener->admit, settings->connections_max, settings->connections_per_address_max, seed);
-	list_init(&listener->sessions);
-	signal_init(&listener->ended);
+	*listener = (struct listener){ .settings = *settings, .own_world = *world, .n_holders = 1 };
+	listener->world = &listener->own_world;
+	if (world->hold != NULL)
+		world->hold(world->held);
 	for (int is_tls = 0; is_tls < 2; is_tls++) {
 		offer(listener, is_tls, false, &listener->offered[is_tls][false]);
 		offer(listener, is_tls, true, &listener->offered[is_tls][true]);
 	}
+	return listener;
+}
+
+static struct gate *
+gate_find(const struct listeners *listeners, const char *name)
+{
+	LIST_EACH(link, &listeners->gates) {
+		struct gate *gate = LIST_ITEM(link, struct gate, link);
+
+		if (strcmp(gate->name, name) == 0)
+			return gate;
+	}
+	return NULL;
+}
+
+static struct gate *
+gate_new(struct listeners *listeners, const char *name)
+{
+	struct gate *gate = mem_new(sizeof(*gate));
+	size_t n_bytes = strlen(name) + 1;
+	uint64_t seed[2];
+
+	*gate = (struct gate){ .listeners = listeners, .name = mem_new(n_bytes) };
+	memcpy(gate->name, name, n_bytes);
+	os_random(seed, sizeof(seed));
+	admit_init(&gate->admit, 0, 0, seed);
+	list_init(&gate->sessions);
+	list_append(&listeners->gates, &gate->link);
+	return gate;
+}
+
+/* A gate that no settings name any more goes when the last session has left.  NULL is nothing. */
+static void
+gate_free_if_gone(struct gate *gate)
+{
+	if (gate == NULL || gate->listener != NULL || !list_is_empty(&gate->sessions))
+		return;
+	list_remove(&gate->listeners->gates, &gate->link);
+	admit_fini(&gate->admit);
+	mem_free(gate->name);
+	mem_free(gate);
+}
+
+/* NULL: the gate is gone. */
+static void
+gate_set(struct gate *gate, struct listener *listener)
+{
+	struct listener *old = gate->listener;
+
+	gate->listener = listener;
+	if (listener != NULL) {
+		listener->gate = gate;
+		gate->admit.connections_max = listener->settings.connections_max;
+		gate->admit.per_address_max = listener->settings.connections_per_address_max;
+	}
+	if (old != NULL)
+		listener_release(old);
+	else
+		gate_free_if_gone(gate);
+}
+
+void
+listener_hold(struct listener *listener)
+{
+	listener->n_holders++;
+}
+
+void
+listener_release(struct listener *listener)
+{
+	const struct receive_world world = listener->own_world;
+	struct gate *gate = listener->gate;
+
+	insist(listener->n_holders > 0);
+	if (--listener->n_holders > 0)
+		return;
+	mem_free(listener);
+	if (world.release != NULL)
+		world.release(world.held);
+	gate_free_if_gone(gate);
+}
+
+/* --- all of them --- */
+
+static struct door *
+door_find(const struct listeners *listeners, const struct endpoint *address)
+{
+	LIST_EACH(link, &listeners->doors) {
+		struct door *door = LIST_ITEM(link, struct door, link);
+
+		if (endpoint_eq(&door->address, address))
+			return door;
+	}
+	return NULL;
+}
+
+/* Where a door of the new settings leads; NULL: it is none of theirs. */
+static struct listener *
+listener_at(struct listener *const *each, const struct listener_settings *settings, int n_settings, const struct endpoint *address)
+{
+	for (int i = 0; i < n_settings; i++)
+		for (int j = 0; j < settings[i].n_addresses; j++)
+			if (endpoint_eq(&settings[i].addresses[j], address))
+				return each[i];
+	return NULL;
+}
+
+/* Opens the new doors, each as if its listener were there already.  -1: none of them is open, and all sockets are closed. */
+static int
+open_doors(struct listeners *listeners, struct listener *const *each, const struct listener_settings *settings, int n_settings,
+    const int *sockets, struct fault *fault_out)
+{
+	size_t n_before = listeners->doors.n;
+	int i_socket = 0, result = 0;
+
+	for (int i = 0; i < n_settings; i++) {
+		for (int j = 0; j < settings[i].n_addresses; j++, i_socket++) {
+			const struct endpoint *address = &settings[i].addresses[j];
+
+			if (sockets[i_socket] < 0)
+				continue;
+			insist(door_find(listeners, address) == NULL);
+			if (result == 0 && door_open(listeners, each[i], address, sockets[i_socket], fault_out) == NULL)
+				result = -1;
+			if (result != 0)
+				os_close(sockets[i_socket]);
+		}
+	}
+	while (result != 0 && listeners->doors.n > n_before)
+		door_close(LIST_ITEM(listeners->doors.head.prev, struct door, link));
+	return result;
+}
+
+/* Doors lead to the new listeners, and those that lead nowhere are closed. */
+static void
+turn_doors(struct listeners *listeners, struct listener *const *each, const struct listener_settings *settings, int n_settings)
+{
+	LIST_EACH(link, &listeners->doors) {
+		struct door *door = LIST_ITEM(link, struct door, link);
+		struct listener *listener = listener_at(each, settings, n_settings, &door->address);
+
+		if (listener != NULL) {
+			door->listener = listener;
+			continue;
+		}
+		door_welcome_all(door);
+		door_close(door);
+	}
 }
 
 static void
-close_doors(struct listeners *listeners)
+set_gates(struct listeners *listeners, struct listener *const *each, int n)
 {
-	for (int i = 0; i < listeners->n_doors; i++) {
-		struct door *door = &listeners->doors[i];
+	LIST_EACH(link, &listeners->gates) {
+		struct gate *gate = LIST_ITEM(link, struct gate, link);
+		bool is_named = false;
 
-		if (door->socket < 0)
-			continue;
-		timer_clear(listeners->loop, &door->again);
-		if (door->is_watched)
-			loop_unwatch(listeners->loop, door->socket, &door->watch);
-		os_close(door->socket);
-		door->socket = -1;
+		for (int i = 0; i < n; i++)
+			is_named |= strcmp(each[i]->settings.name, gate->name) == 0;
+		if (!is_named && gate->listener != NULL)
+			gate_set(gate, NULL);
 	}
+	for (int i = 0; i < n; i++) {
+		struct gate *gate = gate_find(listeners, each[i]->settings.name);
+
+		gate_set(gate != NULL ? gate : gate_new(listeners, each[i]->settings.name), each[i]);
+	}
+}
+
+int
+listeners_adopt(struct listeners *listeners, const struct listener_settings *settings, int n_settings, const int *sockets,
+    const struct receive_world *world, struct fault *fault_out)
+{
+	struct listener **each = mem_new_array((size_t)n_settings, sizeof(struct listener *));
+	int result;
+
+	insist(!listeners->is_stopping);
+	for (int i = 0; i < n_settings; i++)
+		each[i] = listener_new(&settings[i], world);
+	result = open_doors(listeners, each, settings, n_settings, sockets, fault_out);
+	if (result == 0) {
+		turn_doors(listeners, each, settings, n_settings);
+		set_gates(listeners, each, n_settings);
+		listeners->policy = world->policy;
+	} else {
+		for (int i = 0; i < n_settings; i++)
+			listener_release(each[i]);
+	}
+	mem_free(each);
+	return result;
 }
 
 struct listeners *
@@ -182,57 +246,42 @@ listeners_new(struct loop *loop, const struct listener_settings *settings, int n
     const struct receive_world *world, struct fault *fault_out)
 {
 	struct listeners *listeners = mem_new(sizeof(*listeners));
-	int n_doors = 0, result = 0;
 
-	for (int i = 0; i < n_settings; i++)
-		n_doors += settings[i].n_addresses;
-	*listeners = (struct listeners){
-		.loop = loop, .world = *world, .n = n_settings, .n_doors = n_doors,
-		.each = mem_new_array((size_t)n_settings, sizeof(struct listener)),
-		.doors = mem_new_array((size_t)n_doors, sizeof(struct door)),
-	};
-	n_doors = 0;
-	for (int i = 0; i < n_settings; i++) {
-		listener_init(&listeners->each[i], &settings[i], &listeners->world);
-		for (int j = 0; j < settings[i].n_addresses; j++, n_doors++)
-			listeners->doors[n_doors] = (struct door){
-				.watch.notice = notice, .again.ring = ring, .listeners = listeners,
-				.listener = &listeners->each[i], .address = settings[i].addresses[j],
-				.socket = sockets[n_doors],
-			};
-	}
-	for (int i = 0; i < n_doors && result == 0; i++) {
-		if (listeners->doors[i].socket < 0)
-			continue;
-		result = loop_watch(loop, listeners->doors[i].socket, &listeners->doors[i].watch);
-		listeners->doors[i].is_watched = result == 0;
-	}
-	if (result != 0) {
-		fault_temporary(fault_out, "listening: %s", strerror(-result));
-		listeners_free(listeners);
+	listeners->loop = loop;
+	list_init(&listeners->gates);
+	list_init(&listeners->doors);
+	signal_init(&listeners->ended);
+	if (listeners_adopt(listeners, settings, n_settings, sockets, world, fault_out) != 0) {
+		mem_free(listeners);
 		return NULL;
 	}
-	for (int i = 0; i < n_doors; i++)	/* who came before we watched is no news */
-		if (listeners->doors[i].socket >= 0)
-			timer_set(loop, &listeners->doors[i].again, loop_now(loop));
 	return listeners;
 }
 
-static int
+/* --- the end --- */
+
+static void
+close_doors(struct listeners *listeners)
+{
+	LIST_EACH(link, &listeners->doors)
+		door_close(LIST_ITEM(link, struct door, link));
+}
+
+static size_t
 count_sessions(const struct listeners *listeners)
 {
 	size_t n = 0;
 
-	for (int i = 0; i < listeners->n; i++)
-		n += listeners->each[i].sessions.n;
-	return (int)n;
+	LIST_EACH(link, &listeners->gates)
+		n += LIST_ITEM(link, struct gate, link)->sessions.n;
+	return n;
 }
 
 static void
 cancel_sessions(struct listeners *listeners, bool is_only_idle)
 {
-	for (int i = 0; i < listeners->n; i++) {
-		LIST_EACH(link, &listeners->each[i].sessions) {
+	LIST_EACH(gate_link, &listeners->gates) {
+		LIST_EACH(link, &LIST_ITEM(gate_link, struct gate, link)->sessions) {
 			struct session *session = LIST_ITEM(link, struct session, link);
 
 			if (session->is_idle || !is_only_idle)
@@ -241,17 +290,13 @@ cancel_sessions(struct listeners *listeners, bool is_only_idle)
 	}
 }
 
-/* False when the deadline passed before all had ended. */
+/* False when the deadline passed before all had ended, or when we are cancelled. */
 static bool
 await_sessions(struct listeners *listeners, struct instant deadline)
 {
-	for (int i = 0; i < listeners->n; i++) {
-		struct listener *listener = &listeners->each[i];
-
-		while (!list_is_empty(&listener->sessions)) {
-			if (signal_wait(&listener->ended, deadline) != WAKE_READY)
-				return false;
-		}
+	while (count_sessions(listeners) > 0) {
+		if (signal_wait(&listeners->ended, deadline) != WAKE_READY)
+			return false;
 	}
 	return true;
 }
@@ -260,14 +305,13 @@ void
 listeners_stop(struct listeners *listeners, struct instant deadline)
 {
 	close_doors(listeners);
-	for (int i = 0; i < listeners->n; i++)
-		listeners->each[i].is_stopping = true;
+	listeners->is_stopping = true;
 	cancel_sessions(listeners, true);
 	if (await_sessions(listeners, deadline))
 		return;
 	cancel_sessions(listeners, false);
 	/* A cancelled session cannot wait for a peer any more; for the disk it must, so there is no deadline. */
-	while (count_sessions(listeners) > 0 && !await_sessions(listeners, INSTANT_NEVER))
+	while (!await_sessions(listeners, INSTANT_NEVER))
 		fiber_yield();
 }
 
@@ -278,10 +322,9 @@ listeners_free(struct listeners *listeners)
 		return;
 	insist(count_sessions(listeners) == 0);
 	close_doors(listeners);
-	for (int i = 0; i < listeners->n; i++)
-		admit_fini(&listeners->each[i].admit);
-	mem_free(listeners->each);
-	mem_free(listeners->doors);
+	LIST_EACH(link, &listeners->gates)
+		gate_set(LIST_ITEM(link, struct gate, link), NULL);
+	insist(list_is_empty(&listeners->gates));
 	mem_free(listeners);
 }
 
@@ -289,14 +332,15 @@ void
 listeners_each(const struct listeners *listeners, void (*visit)(void *context, const struct listener_view *view),
     void *context)
 {
-	for (int i = 0; i < listeners->n; i++) {
-		const struct listener *listener = &listeners->each[i];
+	LIST_EACH(link, &listeners->gates) {
+		const struct gate *gate = LIST_ITEM(link, struct gate, link);
 		struct listener_view view = {
-			.name = str_of(listener->settings.name),
-			.n_sessions = (int)listener->sessions.n,
-			.n_accepted = listener->n_accepted,
-			.n_refused = listener->n_refused,
-			.n_mails = listener->n_mails,
+			.name = str_of(gate->name),
+			.is_gone = gate->listener == NULL,
+			.n_sessions = (int)gate->sessions.n,
+			.n_accepted = gate->n_accepted,
+			.n_refused = gate->n_refused,
+			.n_mails = gate->n_mails,
 		};
 
 		visit(context, &view);

@@ -53,26 +53,43 @@ struct listener_settings {		/* a listen section */
 
 struct listeners;
 
-struct receive_world {			/* what sessions use; outlives them */
+struct receive_world {			/* what sessions use */
 	struct queue		*queue;
 	const struct policy	*policy;	/* gives our name too */
 	struct resolver		*resolver;	/* for the client's name in Received; NULL: it stays unknown */
 	const struct tls_server	*tls;		/* NULL only if every listener's tls is off */
 	struct log		*log;
+	/*
+	 * Of this and of what the settings point to, where a reload may put others in their place: hold(held) counts
+	 * one who uses them, release(held) one less.  NULL, both: they outlive the listeners.
+	 */
+	void			*held;
+	void		       (*hold)(void *held);
+	void		       (*release)(void *held);
 };
 
 /*
  * Starts to serve on bound sockets: sockets[i] is of addresses[i], counted over all listeners in order
  * (bound as root before the drop, see main.c; -1: an address this machine does not have).  Takes them
- * over, also on failure.  The settings are copied, but what they point to outlives the listeners.  NULL
+ * over, also on failure.  The settings are copied; what they point to lives with the world.  NULL
  * when a socket cannot be watched.
  */
 struct listeners *listeners_new(struct loop *loop, const struct listener_settings *settings, int n_settings,
 		    const int *sockets, const struct receive_world *world, struct fault *fault_out);
 
 /*
+ * Puts other settings and another world in the place of those: an address that stays, by whatever listener, stays open
+ * (sockets[i] is -1 then), one that is gone is closed, a new one comes with its bound socket, which is taken over
+ * also on failure.  Sessions go on by the settings and certificates with which they began, but judge each new mail
+ * by today's policy; counts, and who counts as inside, go on by name.  Nothing suspends.  0, or -1: nothing has changed.
+ */
+int		 listeners_adopt(struct listeners *listeners, const struct listener_settings *settings, int n_settings,
+		    const int *sockets, const struct receive_world *world, struct fault *fault_out);
+
+/*
  * Closes the doors.  Who waits between two mails gets 421 at once, the others behind the mail they are
- * at; returns when all have ended or, at the deadline, were cut.  Suspends.
+ * at; returns when all have ended or, at the deadline or when
+ * the caller is cancelled, were cut.  Suspends.
  */
 void		 listeners_stop(struct listeners *listeners, struct instant deadline);
 
@@ -81,6 +98,7 @@ void		 listeners_free(struct listeners *listeners);
 
 struct listener_view {			/* for status */
 	struct str	 name;
+	bool		 is_gone;	/* from the settings; its last sessions go on */
 	int		 n_sessions;
 	int64_t		 n_accepted, n_refused;		/* connections */
 	int64_t		 n_mails;			/* that got a 250 */

@@ -23,10 +23,10 @@ admit(struct session *session)
 	if (session->peer.is_trusted || session->may_xclient || is_health_check)
 		return 0;
 	session->counted_ip = session->peer.client.ip;
-	session->is_counted = admit_address(&listener->admit, &session->counted_ip);
+	session->is_counted = admit_address(&listener->gate->admit, &session->counted_ip);
 	if (session->is_counted)
 		return 0;
-	listener->n_refused++;
+	listener->gate->n_refused++;
 	if (listener->settings.tls != LISTEN_TLS_IMPLICIT)
 		return session_turn_away(session, "connect", &reply, why);
 	history_rejected(listener->world->log, NULL, &session->peer, "connect", NULL, NULL, &reply, why);
@@ -55,7 +55,7 @@ listen_for_early_talker(struct session *session)
 			return session_drop(session, "connection lost");
 	}
 	if (stream_has_input(session->stream) && stream_input(session->stream).len > 0) {
-		session->listener->n_refused++;
+		session->listener->gate->n_refused++;
 		return session_turn_away(session, "connect", &reply, "early talker");
 	}
 	return 0;

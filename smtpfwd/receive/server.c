@@ -176,7 +176,7 @@ converse(struct session *session)
 	if (errors_max > 0 && session->n_errors >= errors_max)
 		return session_turn_away(session, "command", &REPLY(421, 4, 7, 0, "Too many errors; closing"),
 		    "errors_max");
-	if (session->listener->is_stopping && session->transaction == NULL)
+	if (session->listener->gate->listeners->is_stopping && session->transaction == NULL)
 		return session_end(session, &REPLY(421, 4, 3, 2, "Service is shutting down; closing"),
 		    "we are shutting down");
 	arena_init(&arena, COMMAND_ARENA_MAX_BYTES);
@@ -230,18 +230,20 @@ static void
 session_free(struct session *session)
 {
 	struct listener *listener = session->listener;
+	struct gate *gate = listener->gate;
 
 	transaction_drop(session);
 	stream_close(session->stream);
 	if (session->is_counted)
-		admit_release_address(&listener->admit, &session->counted_ip);
-	admit_release_connection(&listener->admit);
-	list_remove(&listener->sessions, &session->link);
-	signal_all(&listener->ended);
+		admit_release_address(&gate->admit, &session->counted_ip);
+	admit_release_connection(&gate->admit);
+	list_remove(&gate->sessions, &session->link);
+	signal_all(&gate->listeners->ended);
 	arena_fini(&session->peer_arena);
 	buf_fini(&session->helo);
 	mem_free(session->tls);
 	mem_free(session);
+	listener_release(listener);
 }
 
 static void
@@ -276,7 +278,8 @@ server_start(struct loop *loop, struct listener *listener, int socket, const str
 	};
 	arena_init(&session->peer_arena, SESSION_PEER_MAX_BYTES);
 	buf_init(&session->helo, SESSION_HELO_MAX_BYTES);
-	list_append(&listener->sessions, &session->link);
+	listener_hold(listener);
+	list_append(&listener->gate->sessions, &session->link);
 	session->stream = stream_new(loop, socket, limits, fault_out);
 	if (session->stream != NULL)
 		session->fiber = fiber_start(loop, "session", run, session);

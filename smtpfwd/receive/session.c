@@ -119,7 +119,7 @@ session_await_input(struct session *session, struct instant deadline)
 	    &fault) != 0)
 		return session_drop(session, "its replies are not taken");
 	session->is_idle = session->transaction == NULL;
-	if (session->is_idle && session->listener->is_stopping)
+	if (session->is_idle && session->listener->gate->listeners->is_stopping)
 		fault_because(&fault, FAULT_CANCELLED, "stopping");
 	else if (!instant_is_before(loop_now(fiber_loop()), session->ends))	/* who never pauses never waits */
 		fault_because(&fault, FAULT_TIMED_OUT, "session_max");

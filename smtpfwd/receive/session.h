@@ -30,17 +30,41 @@ enum {
 	SESSION_HELO_MAX_BYTES = 4096,		/* longer than a command line */
 };
 
-struct listener {			/* a listen section at work */
-	struct listener_settings	 settings;
-	const struct receive_world	*world;
-	struct ehlo			 offered[2][2];	/* by TLS on, by XCLIENT allowed */
+struct listeners {
+	struct loop			*loop;
+	struct list			 gates;
+	struct list			 doors;		/* listener.c's */
+	struct signal_list		 ended;		/* a session has */
+	const struct policy		*policy;	/* today's */
+	bool				 is_stopping;
+};
+
+struct gate {				/* a listener's name through all reloads: who is inside, and counts */
+	struct list_link		 link;		/* in listeners->gates */
+	struct listeners		*listeners;
+	struct listener			*listener;	/* by today's settings; NULL: gone, its sessions go on to their end */
+	char				*name;		/* owned */
 	struct admit			 admit;
 	struct list			 sessions;
-	struct signal_list		 ended;		/* a session has */
 	struct instant			 names_rest_until;	/* the DNS did not answer: clients' names are not asked for */
-	bool				 is_stopping;
 	int64_t				 n_accepted, n_refused, n_mails;
 };
+
+/*
+ * A listen section at work, as it was when its sessions began: immutable.  Its gate holds it while these are
+ * today's settings, and each session from its accept to its end.
+ */
+struct listener {
+	struct gate			*gate;
+	struct listener_settings	 settings;
+	struct receive_world		 own_world;
+	const struct receive_world	*world;		/* own_world */
+	struct ehlo			 offered[2][2];	/* by TLS on, by XCLIENT allowed */
+	int				 n_holders;
+};
+
+void	listener_hold(struct listener *listener);
+void	listener_release(struct listener *listener);	/* the last one frees it, and a gate that is gone with it */
 
 struct session {
 	struct list_link	 link;		/* in listener->sessions */

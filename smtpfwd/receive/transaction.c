@@ -59,6 +59,7 @@ transaction_mail(struct session *session, const struct command_mail *mail)
 	transaction = mem_new(sizeof(*transaction));
 	arena_init(&transaction->arena, ENVELOPE_FIXED_MAX_BYTES +
 	    (size_t)settings->recipients_max * ENVELOPE_RECIPIENT_MAX_BYTES);
+	transaction->policy = policy_hold(session->listener->gate->listeners->policy);
 	session->transaction = transaction;
 	if (!copy_envelope(mail, &transaction->arena, &transaction->envelope)) {
 		transaction_drop(session);
@@ -106,7 +107,7 @@ transaction_rcpt(struct session *session, const struct recipient *rcpt)
 		    &REPLY(553, 5, 6, 7, "An internationalised address needs SMTPUTF8"), NULL);
 	if (envelope->n_recipients >= session->listener->settings.recipients_max)
 		return refuse_too_many(session, rcpt, NULL);
-	inspect_recipient(session->listener->world->policy, &session->peer, envelope, &rcpt->address, &verdict);
+	inspect_recipient(transaction->policy, &session->peer, envelope, &rcpt->address, &verdict);
 	if (verdict.action != ACTION_ACCEPT)
 		return refuse_rcpt(session, rcpt, &verdict.reply, verdict.reason);
 	if (!envelope_add_recipient(envelope, rcpt, &transaction->arena))
@@ -123,6 +124,7 @@ transaction_drop(struct session *session)
 		return;
 	session->transaction = NULL;
 	content_drop(&transaction->content);
+	policy_free(transaction->policy);
 	arena_fini(&transaction->arena);
 	mem_free(transaction);
 }

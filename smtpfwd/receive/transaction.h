@@ -10,6 +10,7 @@
 struct transaction {
 	struct arena		 arena;		/* the envelope's */
 	struct envelope		 envelope;
+	const struct policy	*policy;	/* held: today's when MAIL came, so that one mail is judged by one */
 	bool			 has_told_limit;	/* too many recipients: one log line says it for all */
 	struct content		 content;	/* is_begun from DATA or the first BDAT on */
 };
