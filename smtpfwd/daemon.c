@@ -220,8 +220,12 @@ make_couriers(struct daemon *daemon, struct fault *fault_out)
 		.mail_timeout = span_s(300), .rcpt_timeout = span_s(300), .data_timeout = span_s(120),
 		.block_timeout = span_s(180), .final_timeout = span_s(600),
 	};
+	struct courier_plan *plan;
 
-	daemon->couriers = couriers_new(daemon->loop, daemon->queue, daemon->resolver, &settings, daemon->log, fault_out);
+	plan = courier_plan_new(&settings, fault_out);
+	if (plan == NULL)
+		return -1;
+	daemon->couriers = couriers_new(daemon->loop, daemon->queue, daemon->resolver, plan, daemon->log, fault_out);
 	return daemon->couriers != NULL ? 0 : -1;
 }
 

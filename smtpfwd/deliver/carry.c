@@ -178,6 +178,23 @@ get_session(struct errand *e)
 	}
 }
 
+static void
+count_outcome(struct next_hop *next_hop, enum outcome_kind kind)
+{
+	switch (kind) {
+	case OUTCOME_DELIVERED:
+	case OUTCOME_RELAYED:
+		next_hop->n_delivered++;
+		break;
+	case OUTCOME_DEFERRED:
+		next_hop->n_deferred++;
+		break;
+	case OUTCOME_FAILED:
+		next_hop->n_failed++;
+		break;
+	}
+}
+
 /* Offers who is left in the session at hand.  False: no more to be done. */
 static bool
 offer(struct errand *e)
@@ -191,6 +208,7 @@ offer(struct errand *e)
 		.content = &e->content, .recipients = e->offered, .n_recipients = n_recipients,
 		.remote_mta = next_hop->host, .arena = e->delivery->arena,
 	};
+	struct instant began = loop_now(e->c->loop);
 	enum handover_end end;
 
 	for (i = 0; i < n_recipients; i++)
@@ -204,9 +222,10 @@ offer(struct errand *e)
 		if (was_settled[i] || !e->offered[i].has_outcome)
 			continue;
 		log_outcome(e, &e->offered[i]);
-		if (e->offered[i].outcome.kind == OUTCOME_DELIVERED || e->offered[i].outcome.kind == OUTCOME_RELAYED)
-			next_hop->n_delivered++;
+		count_outcome(next_hop, e->offered[i].outcome.kind);
 	}
+	if (end == HANDOVER_DONE)
+		next_hop->latency = instant_diff(began, loop_now(e->c->loop));
 	mem_free(was_settled);
 	e->held->was_idle = true;
 	if (end != HANDOVER_DONE || !client_is_reusable(e->held->client))
@@ -294,7 +313,7 @@ carry(struct couriers *c, struct delivery *delivery, struct held *held)
 	int i;
 
 	*e = (struct errand){
-		.c = c, .delivery = delivery, .held = held, .route = routes_find(c->routes, delivery->destination),
+		.c = c, .delivery = delivery, .held = held, .route = routes_find(c->plan->routes, delivery->destination),
 		.content = { .n_bytes = delivery->content_bytes, .read = read_content },
 		.deadline = instant_after(loop_now(c->loop), span_s(CARRY_MAX_S)),
 		.remote_mta = STR_EMPTY, .next_hop = STR_EMPTY,

@@ -6,8 +6,6 @@
 #include "smtpfwd/deliver/couriers.h"
 
 enum {
-	DELIVERIES_DEFAULT = 200,
-	IDLE_DEFAULT_S = 30,		/* servers wait five minutes (RFC 5321 4.5.3.2.7), but their slots are others' too */
 	/* One after the other over one session; then the session goes back, so that destinations take turns. */
 	SAME_SESSION_MAX_MAILS = 100,
 	NO_FIBER_WAIT_MS = 200,		/* the loop is full: give the mail back and breathe */
@@ -74,7 +72,7 @@ run_courier(struct couriers *c, void *arg)
 		delivery = NULL;
 		if (held.client != NULL && held.next_hop->is_up && !c->is_stopping && ++n_mails < SAME_SESSION_MAX_MAILS)
 			delivery = queue_take_same(c->queue, held.next_hop->route->destination,
-			    instant_after(loop_now(c->loop), c->idle_max));
+			    instant_after(loop_now(c->loop), c->plan->idle_max));
 	}
 	if (held.client != NULL)
 		held_keep(c, &held);
@@ -87,7 +85,7 @@ take_deliveries(struct couriers *c, void *arg)
 	while (!c->is_stopping) {
 		struct delivery *delivery;
 
-		if (c->tended[TENDED_COURIER].n >= (size_t)c->deliveries_max) {
+		if (c->tended[TENDED_COURIER].n >= (size_t)c->plan->deliveries_max) {
 			signal_wait(&c->changed, INSTANT_NEVER);
 			continue;
 		}
@@ -107,38 +105,13 @@ take_deliveries(struct couriers *c, void *arg)
 
 /* --- start and end --- */
 
-static struct span
-or_else(struct span given, int otherwise_s)
-{
-	return given.ns > 0 ? given : span_s(otherwise_s);
-}
-
-static void
-init_client_settings(struct couriers *c, const struct courier_settings *s)
-{
-	size_t n = strlen(s->hostname) + 1;
-
-	c->hostname = mem_new(n);
-	memcpy(c->hostname, s->hostname, n);
-	c->client_settings = (struct client_settings){		/* RFC 5321 4.5.3.2, but for connect */
-		.hostname = c->hostname,
-		.connect_timeout = or_else(s->connect_timeout, 30),
-		.greeting_timeout = or_else(s->greeting_timeout, 300),
-		.mail_timeout = or_else(s->mail_timeout, 300),
-		.rcpt_timeout = or_else(s->rcpt_timeout, 300),
-		.data_timeout = or_else(s->data_timeout, 120),
-		.block_timeout = or_else(s->block_timeout, 180),
-		.final_timeout = or_else(s->final_timeout, 600),
-	};
-}
-
 static void
 init_routes(struct couriers *c)
 {
 	int i, j;
 
-	for (i = 0; i < routes_n(c->routes); i++) {
-		struct route *route = routes_at(c->routes, i);
+	for (i = 0; i < routes_n(c->plan->routes); i++) {
+		struct route *route = routes_at(c->plan->routes, i);
 
 		route->couriers = c;
 		for (j = 0; j < route->n_next_hops; j++)
@@ -147,28 +120,28 @@ init_routes(struct couriers *c)
 	}
 }
 
-struct couriers *
-couriers_new(struct loop *loop, struct queue *queue, struct resolver *resolver,
-    const struct courier_settings *settings, struct log *log, struct fault *fault_out)
+static void
+take_up_plan(struct couriers *c, struct courier_plan *plan)
 {
-	struct routes *routes = routes_new(settings->routes, settings->n_routes, fault_out);
-	struct couriers *c;
+	c->plan = plan;
+	c->dialer.settings = &plan->client_settings;
+	init_routes(c);
+}
+
+struct couriers *
+couriers_new(struct loop *loop, struct queue *queue, struct resolver *resolver, struct courier_plan *plan,
+    struct log *log, struct fault *fault_out)
+{
+	struct couriers *c = mem_new(sizeof(*c));
 	int kind;
 
-	if (routes == NULL)
-		return NULL;
-	c = mem_new(sizeof(*c));
-	*c = (struct couriers){
-		.loop = loop, .queue = queue, .log = log, .routes = routes,
-		.idle_max = or_else(settings->idle_max, IDLE_DEFAULT_S),
-		.deliveries_max = settings->deliveries_max > 0 ? settings->deliveries_max : DELIVERIES_DEFAULT,
-	};
-	init_client_settings(c, settings);
-	c->dialer = (struct dialer){ .loop = loop, .resolver = resolver, .log = log, .settings = &c->client_settings };
+	*c = (struct couriers){ .loop = loop, .queue = queue, .log = log };
+	c->dialer = (struct dialer){ .loop = loop, .resolver = resolver, .log = log };
 	for (kind = 0; kind < TENDED_N_KINDS; kind++)
 		list_init(&c->tended[kind]);
 	signal_init(&c->changed);
-	init_routes(c);
+	list_init(&c->retired);
+	take_up_plan(c, plan);
 	if (!couriers_start(c, TENDED_SERVICE, "couriers", take_deliveries, NULL)) {
 		fault_because(fault_out, FAULT_FULL, "no room for a fiber to deliver mail");
 		couriers_free(c);
@@ -182,13 +155,32 @@ each_next_hop(struct couriers *c, void (*visit)(struct couriers *c, struct next_
 {
 	int i, j;
 
-	for (i = 0; i < routes_n(c->routes); i++) {
-		struct route *route = routes_at(c->routes, i);
+	for (i = 0; i < routes_n(c->plan->routes); i++) {
+		struct route *route = routes_at(c->plan->routes, i);
 
 		for (j = 0; j < route->n_next_hops; j++)
 			visit(c, &route->next_hops[j]);
 		signal_all(&route->freed);	/* who waits for room looks again, and sees that we stop */
 	}
+}
+
+void
+couriers_adopt(struct couriers *c, struct courier_plan *plan)
+{
+	struct courier_plan *old = c->plan;
+	int i;
+
+	each_next_hop(c, held_end_idle);
+	for (i = 0; i < routes_n(old->routes); i++) {
+		struct route *route = routes_at(old->routes, i);
+
+		if (route->is_held_back)
+			queue_release_destination(c->queue, route->destination);
+		route->is_held_back = false;
+		queue_limit(c->queue, route->destination, 0);
+	}
+	list_append(&c->retired, &old->in_retired);
+	take_up_plan(c, plan);
 }
 
 static bool
@@ -215,8 +207,8 @@ release_destinations(struct couriers *c)
 {
 	int i;
 
-	for (i = 0; i < routes_n(c->routes); i++) {
-		struct route *route = routes_at(c->routes, i);
+	for (i = 0; i < routes_n(c->plan->routes); i++) {
+		struct route *route = routes_at(c->plan->routes, i);
 
 		if (route->is_held_back)
 			queue_release_destination(c->queue, route->destination);
@@ -251,8 +243,9 @@ couriers_free(struct couriers *c)
 
 	for (kind = 0; kind < TENDED_N_KINDS; kind++)
 		insist(list_is_empty(&c->tended[kind]));
-	routes_free(c->routes);
-	mem_free(c->hostname);
+	courier_plan_free(c->plan);
+	LIST_EACH(link, &c->retired)
+		courier_plan_free(LIST_ITEM(link, struct courier_plan, in_retired));
 	mem_free(c);
 }
 
@@ -262,8 +255,8 @@ couriers_each_next_hop(const struct couriers *c, void (*visit)(void *context, co
 {
 	int i, j;
 
-	for (i = 0; i < routes_n(c->routes); i++) {
-		const struct route *route = routes_at(c->routes, i);
+	for (i = 0; i < routes_n(c->plan->routes); i++) {
+		const struct route *route = routes_at(c->plan->routes, i);
 
 		for (j = 0; j < route->n_next_hops; j++) {
 			const struct next_hop *next_hop = &route->next_hops[j];
@@ -275,7 +268,10 @@ couriers_each_next_hop(const struct couriers *c, void (*visit)(void *context, co
 				.last_trouble = str_of(next_hop->last_trouble),
 				.n_connections = next_hop->n_connections,
 				.n_idle = (int)next_hop->idle.n,
+				.limit = route->connections_max, .limit_max = route->connections_max,
 				.n_delivered = next_hop->n_delivered,
+				.n_deferred = next_hop->n_deferred, .n_failed = next_hop->n_failed,
+				.latency = next_hop->latency,
 			});
 		}
 	}
@@ -286,8 +282,8 @@ couriers_check_now(struct couriers *c, struct str destination)
 {
 	int i, j;
 
-	for (i = 0; i < routes_n(c->routes); i++) {
-		struct route *route = routes_at(c->routes, i);
+	for (i = 0; i < routes_n(c->plan->routes); i++) {
+		struct route *route = routes_at(c->plan->routes, i);
 
 		for (j = 0; j < route->n_next_hops; j++) {
 			if (destination.len == 0 || str_eq(route->destination, destination))

@@ -11,6 +11,7 @@
 #include "smtpfwd/runtime/tls.h"
 
 struct couriers;
+struct courier_plan;
 
 struct courier_settings {		/* a zero means the default */
 	const char			*hostname;	/* our EHLO name */
@@ -24,14 +25,28 @@ struct courier_settings {		/* a zero means the default */
 };
 
 /*
- * Starts its fibers.  Copies the settings.  NULL and a fault for a CA file that cannot be read.
+ * Settings made ready: CA files are read.  Copies the settings.  Blocks, and may run on any thread.  NULL and a
+ * fault for what cannot be read.
+ */
+struct courier_plan	*courier_plan_new(const struct courier_settings *settings, struct fault *fault_out);
+void			 courier_plan_free(struct courier_plan *plan);	/* one that nobody adopted */
+
+/*
+ * Starts its fibers; the plan is the couriers' from here on, whatever comes of it.  NULL and a fault for want of room.
  *
  * A recipient fails only by what a next hop said of it or of the mail, or cannot take (8BITMIME, SMTPUTF8,
  * SIZE), and for the destination "none".  All else is temporary: next hops that are down or turn us away, TLS
  * that does not come up to the route's, names that do not resolve, a destination that is not configured.
  */
 struct couriers	*couriers_new(struct loop *loop, struct queue *queue, struct resolver *resolver,
-		    const struct courier_settings *settings, struct log *log, struct fault *fault_out);
+		    struct courier_plan *plan, struct log *log, struct fault *fault_out);
+
+/*
+ * Another plan, which is the couriers' then; on their loop.  New deliveries go by it; those under way end by the old
+ * one, whose idle sessions are ended.  What is known of a next hop of a destination that stays is kept: up or down,
+ * what it was seen to bear, counts.  The queue is to be told of new destinations by queue_reconfigure.
+ */
+void		 couriers_adopt(struct couriers *couriers, struct courier_plan *plan);
 
 /*
  * Takes nothing new; returns when what is under way is settled or, at the deadline, cut off and given back.  A mail
@@ -48,7 +63,9 @@ struct next_hop_view {			/* for status */
 	bool		 is_up;
 	struct str	 last_trouble;	/* "" if none */
 	int		 n_connections, n_idle;
-	int64_t		 n_delivered;
+	int		 limit, limit_max;	/* of connections: what it is trusted with now, and what is set */
+	int64_t		 n_delivered, n_deferred, n_failed;	/* recipients, since we know it */
+	struct span	 latency;	/* of the last mail it answered for: from MAIL to the answer to the dot; 0: none */
 };
 void		 couriers_each_next_hop(const struct couriers *couriers,
 		    void (*visit)(void *context, const struct next_hop_view *view), void *context);

@@ -6,6 +6,7 @@
 
 #include "smtpfwd/deliver/courier.h"
 #include "smtpfwd/deliver/dial.h"
+#include "smtpfwd/deliver/plan.h"
 #include "smtpfwd/deliver/pool.h"
 
 enum {
@@ -26,12 +27,9 @@ struct couriers {
 	struct loop		*loop;
 	struct queue		*queue;
 	struct log		*log;
-	struct routes		*routes;
+	struct courier_plan	*plan;		/* owned */
+	struct list		 retired;	/* plans that came before */
 	struct dialer		 dialer;
-	struct client_settings	 client_settings;
-	char			*hostname;	/* owned */
-	struct span		 idle_max;
-	int			 deliveries_max;
 	bool			 is_stopping;	/* take nothing new */
 	struct list		 tended[TENDED_N_KINDS];	/* fibers */
 	struct signal_list	 changed;	/* a fiber ended */

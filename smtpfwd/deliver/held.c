@@ -77,11 +77,11 @@ held_keep(struct couriers *c, struct held *held)
 	struct client *client = held->client;
 
 	*held = (struct held){ .client = NULL };
-	if (c->is_stopping || !next_hop->is_up || !client_is_reusable(client) || client_is_stale(client)) {
+	if (c->is_stopping || client->settings != &c->plan->client_settings || !next_hop->is_up || !client_is_reusable(client) || client_is_stale(client)) {
 		end_session(c, next_hop, client);
 		return;
 	}
-	pool_put(next_hop, client, instant_after(loop_now(c->loop), c->idle_max));
+	pool_put(next_hop, client, instant_after(loop_now(c->loop), c->plan->idle_max));
 	timer_set(c->loop, &next_hop->expiry, pool_expires(next_hop));
 }
 

@@ -26,7 +26,8 @@ struct next_hop {
 	int		 n_sessions;	/* of these past EHLO */
 	struct list	 idle;		/* of struct client, the one that waits longest first */
 	struct timer	 expiry;	/* of the idle one that waits longest */
-	int64_t		 n_delivered;	/* recipients */
+	int64_t		 n_delivered, n_deferred, n_failed;	/* recipients */
+	struct span	 latency;	/* of the last mail that it answered for; 0: none */
 };
 
 struct couriers;

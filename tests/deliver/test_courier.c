@@ -223,7 +223,7 @@ start_couriers(struct world *w)
 	};
 	struct fault fault;
 
-	w->couriers = couriers_new(w->loop, w->queue, &w->resolver, &settings, &w->log.log, &fault);
+	w->couriers = couriers_new(w->loop, w->queue, &w->resolver, courier_plan_new(&settings, &fault), &w->log.log, &fault);
 	insist(w->couriers != NULL);
 }
 

@@ -94,7 +94,7 @@ start_couriers(struct relay *relay)
 	};
 	struct fault fault;
 
-	relay->couriers = couriers_new(relay->loop, relay->queue, &no_names, &settings, &relay->log, &fault);
+	relay->couriers = couriers_new(relay->loop, relay->queue, &no_names, courier_plan_new(&settings, &fault), &relay->log, &fault);
 	insist(relay->couriers != NULL);
 }
 
