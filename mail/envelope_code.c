@@ -172,6 +172,7 @@ static bool
 is_wire_safe(struct str s, size_t max_bytes, enum wire_form form)
 {
 	bool is_quoted = form == WIRE_LOCAL && s.len > 1 && s.at[0] == '"' && s.at[s.len - 1] == '"';
+	bool is_escaped = false;
 
 	if (s.len == 0 || s.len > max_bytes)
 		return false;
@@ -181,6 +182,10 @@ is_wire_safe(struct str s, size_t max_bytes, enum wire_form form)
 		if (c < ' ' || c == 0x7f || (c == ' ' && !is_quoted) ||
 		    ((c == '<' || c == '>') && !is_quoted && form != WIRE_XTEXT))
 			return false;
+		/* The first quote that is not escaped is the last byte, or the rest could be parameters. */
+		if (is_quoted && c == '"' && i > 0 && is_escaped == (i + 1 == s.len))
+			return false;
+		is_escaped = is_quoted && c == '\\' && !is_escaped;
 	}
 	return true;
 }

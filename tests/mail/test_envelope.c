@@ -130,6 +130,8 @@ static const struct {
 	{ "a line end in the local part", { "\x01\x01\x02" "a\n" "\x02\x01" "b", 8 } },
 	{ "one inside of quotes", { "\x01\x01\x03" "\"\r\"" "\x02\x01" "b", 9 } },
 	{ "a blank outside of quotes", { "\x01\x01\x03" "a b" "\x02\x01" "b", 9 } },
+	{ "a second quoted string in the local part", { "\x01\x01\x07" "\"x\"@y>\"" "\x02\x01" "b", 13 } },
+	{ "quotes whose end is escaped", { "\x01\x01\x04" "\"x\\\"" "\x02\x01" "b", 10 } },
 	{ "a bracket in the domain", { "\x01\x01\x01" "a" "\x02\x02" "b>", 8 } },
 	{ "a NUL in the domain", { "\x01\x01\x01" "a" "\x02\x02" "b\0", 8 } },
 	{ "a RET that is none", { "\x01\x04\x01\x03", 4 } },
