@@ -18,3 +18,4 @@ include tests/relay/files.mk
 include tests/sim/files.mk
 include tests/talk/files.mk
 include tests/live/files.mk
+include tests/fuzz/files.mk

@@ -1,0 +1,45 @@
+# tests/fuzz/files.mk - a libFuzzer target for each parser of foreign bytes; built with --enable-fuzz only
+#
+# A target is one file, its name in fuzz_programs; corpus/NAME has what it begins with.
+EXTRA_DIST += %D%/README %D%/run %D%/seeds %D%/corpus %D%/dictionaries
+
+fuzz_plain = tests/fuzz/fuzz_address tests/fuzz/fuzz_code tests/fuzz/fuzz_command tests/fuzz/fuzz_data \
+	tests/fuzz/fuzz_dns tests/fuzz/fuzz_ehlo tests/fuzz/fuzz_endpoint tests/fuzz/fuzz_envelope tests/fuzz/fuzz_header \
+	tests/fuzz/fuzz_proxy tests/fuzz/fuzz_reply tests/fuzz/fuzz_trace tests/fuzz/fuzz_words
+fuzz_programs = $(fuzz_plain)
+EXTRA_PROGRAMS += $(fuzz_programs)
+if FUZZ
+noinst_PROGRAMS += $(fuzz_programs)
+endif
+
+EXTRA_LIBRARIES += tests/fuzz/libfuzz.a
+tests_fuzz_libfuzz_a_SOURCES = %D%/fuzz.c %D%/fuzz.h
+FUZZ_LINK = -fsanitize=fuzzer
+fuzz_libs = tests/fuzz/libfuzz.a smtpfwd/smtp/libsmtp.a mail/libmail.a base/libbase.a $(IDN2_LIBS)
+
+tests_fuzz_fuzz_address_LDADD = $(fuzz_libs)
+tests_fuzz_fuzz_address_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_code_LDADD = $(fuzz_libs)
+tests_fuzz_fuzz_code_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_command_LDADD = $(fuzz_libs)
+tests_fuzz_fuzz_command_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_data_LDADD = $(fuzz_libs)
+tests_fuzz_fuzz_data_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_dns_LDADD = $(fuzz_libs)
+tests_fuzz_fuzz_dns_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_ehlo_LDADD = $(fuzz_libs)
+tests_fuzz_fuzz_ehlo_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_endpoint_LDADD = $(fuzz_libs)
+tests_fuzz_fuzz_endpoint_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_envelope_LDADD = $(fuzz_libs)
+tests_fuzz_fuzz_envelope_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_header_LDADD = $(fuzz_libs)
+tests_fuzz_fuzz_header_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_proxy_LDADD = $(fuzz_libs)
+tests_fuzz_fuzz_proxy_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_reply_LDADD = $(fuzz_libs)
+tests_fuzz_fuzz_reply_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_trace_LDADD = $(fuzz_libs)
+tests_fuzz_fuzz_trace_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_words_LDADD = $(fuzz_libs)
+tests_fuzz_fuzz_words_LDFLAGS = $(FUZZ_LINK)
