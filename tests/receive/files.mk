@@ -11,6 +11,11 @@ tests_receive_test_server_SOURCES = %D%/test_server.c
 tests_receive_test_server_LDADD = $(receive_test_libs)
 TESTS += tests/receive/test_server
 
+check_PROGRAMS += tests/receive/test_adopt
+tests_receive_test_adopt_SOURCES = %D%/test_adopt.c
+tests_receive_test_adopt_LDADD = $(receive_test_libs)
+TESTS += tests/receive/test_adopt
+
 check_PROGRAMS += tests/receive/test_hostile
 tests_receive_test_hostile_SOURCES = %D%/test_hostile.c
 tests_receive_test_hostile_LDADD = $(receive_test_libs)
