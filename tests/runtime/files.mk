@@ -26,6 +26,11 @@ tests_runtime_test_log_writer_SOURCES = %D%/test_log_writer.c
 tests_runtime_test_log_writer_LDADD = $(runtime_test_libs)
 TESTS += tests/runtime/test_os tests/runtime/test_crew tests/runtime/test_log_writer
 
+check_PROGRAMS += tests/runtime/test_resolver_switch
+tests_runtime_test_resolver_switch_SOURCES = %D%/test_resolver_switch.c
+tests_runtime_test_resolver_switch_LDADD = $(runtime_test_libs)
+TESTS += tests/runtime/test_resolver_switch
+
 check_PROGRAMS += tests/runtime/test_stream_sim
 tests_runtime_test_stream_sim_SOURCES = %D%/test_stream_sim.c
 tests_runtime_test_stream_sim_LDADD = tests/libexpect.a smtpfwd/runtime/libruntime.a tests/sim/libsim.a base/libbase.a \
