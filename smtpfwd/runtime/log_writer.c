@@ -38,10 +38,14 @@ struct writer_job {
 	struct log_writer	*writer;
 };
 
-struct log_writer {
-	struct log		 log;
+struct log_place {
 	enum log_where		 where;
 	char			*path;		/* of LOG_TO_FILE */
+	int			 fd;		/* STDERR or of the file */
+};
+
+struct log_writer {
+	struct log		 log;
 	struct os_crew		*crew;
 
 	pthread_mutex_t		 lock;		/* for what follows */
@@ -49,16 +53,17 @@ struct log_writer {
 	uint64_t		 n_dropped;	/* since it was last told */
 	bool			 is_job_out;	/* a job runs that will look at waiting once more */
 	bool			 must_reopen;
+	struct log_place	*next_place;	/* NULL: the lines stay where they go */
 	int			 i_job;		/* the one to submit next */
 	struct writer_job	 jobs[2];
 
 	/* The job's own. */
+	struct log_place	*place;
 	struct buf		 writing;	/* entries */
 	struct buf		 out;		/* text */
 	uint64_t		 n_out_lines;	/* in out */
 	uint64_t		 n_lost;	/* lines that could not be written */
 	bool			 is_torn;	/* the last write ended within a line */
-	int			 fd;
 };
 
 /* --- what the loop calls --- */
@@ -111,6 +116,19 @@ log_writer_reopen(struct log_writer *writer)
 	pthread_mutex_unlock(&writer->lock);
 }
 
+void
+log_writer_move(struct log_writer *writer, struct log_place *place)
+{
+	struct log_place *unused;
+
+	pthread_mutex_lock(&writer->lock);
+	unused = writer->next_place;
+	writer->next_place = place;
+	submit_job(writer);
+	pthread_mutex_unlock(&writer->lock);
+	log_place_free(unused);
+}
+
 /* --- what the thread does --- */
 
 static int
@@ -135,7 +153,7 @@ put_prefix(struct log_writer *writer, const struct entry *entry)
 	time_t seconds = (time_t)(entry->at.us / 1000000);
 	struct tm tm;
 
-	switch (writer->where) {
+	switch (writer->place->where) {
 	case LOG_TO_JOURNAL:
 		/* It has the time by itself, and takes the level so (sd-daemon(3)). */
 		buf_printf(&writer->out, "<%d>", syslog_priority(entry->level));
@@ -159,7 +177,7 @@ write_out(struct log_writer *writer)
 	ssize_t n;
 
 	while (left.len > 0) {
-		n = os_log_write(writer->fd, left.at, left.len);
+		n = os_log_write(writer->place->fd, left.at, left.len);
 		if (n <= 0) {
 			writer->n_lost += writer->n_out_lines;
 			if (left.len < writer->out.len)
@@ -176,7 +194,7 @@ write_out(struct log_writer *writer)
 static void
 put_entry(struct log_writer *writer, const struct entry *entry, struct str line)
 {
-	if (writer->where == LOG_TO_SYSLOG) {
+	if (writer->place->where == LOG_TO_SYSLOG) {
 		os_syslog(syslog_priority(entry->level), line);
 		return;
 	}
@@ -220,15 +238,15 @@ reopen(struct log_writer *writer)
 {
 	int fd;
 
-	if (writer->where != LOG_TO_FILE)
+	if (writer->place->where != LOG_TO_FILE)
 		return;
-	fd = os_log_open(writer->path);
+	fd = os_log_open(writer->place->path);
 	if (fd < 0) {
 		put_own_line(writer, LOG_LEVEL_ERROR, "log-reopen-failed", "error", str_of(strerror(-fd)));
 		return;
 	}
-	os_close(writer->fd);
-	writer->fd = fd;
+	os_close(writer->place->fd);
+	writer->place->fd = fd;
 }
 
 static void
@@ -252,11 +270,12 @@ write_waiting(struct os_job *job)
 {
 	struct log_writer *writer = LIST_ITEM(job, struct writer_job, job)->writer;
 	struct buf swap;
+	struct log_place *next_place;
 	uint64_t n_dropped;
 	bool must_reopen;
 
 	pthread_mutex_lock(&writer->lock);
-	while (writer->waiting.len > 0 || writer->n_dropped > 0 || writer->must_reopen) {
+	while (writer->waiting.len > 0 || writer->n_dropped > 0 || writer->must_reopen || writer->next_place != NULL) {
 		swap = writer->writing;
 		writer->writing = writer->waiting;
 		writer->waiting = swap;
@@ -264,6 +283,8 @@ write_waiting(struct os_job *job)
 		writer->n_dropped = 0;
 		must_reopen = writer->must_reopen;
 		writer->must_reopen = false;
+		next_place = writer->next_place;
+		writer->next_place = NULL;
 		pthread_mutex_unlock(&writer->lock);
 
 		/* What was lost on the way out is told when something can be written again. */
@@ -272,7 +293,10 @@ write_waiting(struct os_job *job)
 		put_entries(writer);
 		put_dropped(writer, n_dropped);
 		write_out(writer);
-		if (must_reopen) {
+		if (next_place != NULL) {
+			log_place_free(writer->place);
+			writer->place = next_place;
+		} else if (must_reopen) {
 			reopen(writer);
 			write_out(writer);
 		}
@@ -284,26 +308,42 @@ write_waiting(struct os_job *job)
 
 /* --- beginning and end --- */
 
-static int
-log_writer_open(struct log_writer *writer, const char *to, const char *program, struct fault *fault_out)
+struct log_place *
+log_place_new(const char *to, const char *program, struct fault *fault_out)
 {
-	writer->fd = STDERR;
+	struct log_place *place = mem_new(sizeof(*place));
+
+	place->fd = STDERR;
 	if (strcmp(to, "stderr") == 0) {
-		writer->where = os_stderr_is_journal() ? LOG_TO_JOURNAL : LOG_TO_STDERR;
-		return 0;
+		place->where = os_stderr_is_journal() ? LOG_TO_JOURNAL : LOG_TO_STDERR;
+		return place;
 	}
 	if (strcmp(to, "syslog") == 0) {
-		writer->where = LOG_TO_SYSLOG;
+		place->where = LOG_TO_SYSLOG;
 		os_syslog_begin(program);
-		return 0;
+		return place;
 	}
-	writer->where = LOG_TO_FILE;
-	writer->fd = os_log_open(to);
-	if (writer->fd < 0)
-		return fault_permanent(fault_out, "log file %s: %s", to, strerror(-writer->fd));
-	writer->path = mem_new(strlen(to) + 1);
-	memcpy(writer->path, to, strlen(to) + 1);
-	return 0;
+	place->where = LOG_TO_FILE;
+	place->fd = os_log_open(to);
+	if (place->fd < 0) {
+		fault_permanent(fault_out, "log file %s: %s", to, strerror(-place->fd));
+		mem_free(place);
+		return NULL;
+	}
+	place->path = mem_new(strlen(to) + 1);
+	memcpy(place->path, to, strlen(to) + 1);
+	return place;
+}
+
+void
+log_place_free(struct log_place *place)
+{
+	if (place == NULL)
+		return;
+	if (place->where == LOG_TO_FILE)
+		os_close(place->fd);
+	mem_free(place->path);
+	mem_free(place);
 }
 
 struct log_writer *
@@ -314,7 +354,8 @@ log_writer_new(const char *to, const char *program, enum log_level level, struct
 	writer = mem_new(sizeof(*writer));
 	writer->log.level = level;
 	writer->log.write = write_line;
-	if (log_writer_open(writer, to, program, fault_out) != 0)
+	writer->place = log_place_new(to, program, fault_out);
+	if (writer->place == NULL)
 		goto failed;
 	writer->crew = os_crew_new(NULL, 1);
 	if (writer->crew == NULL) {
@@ -329,9 +370,7 @@ log_writer_new(const char *to, const char *program, enum log_level level, struct
 		writer->jobs[i] = (struct writer_job){ .job = { .run = write_waiting }, .writer = writer };
 	return writer;
 failed:
-	if (writer->fd > STDERR)
-		os_close(writer->fd);
-	mem_free(writer->path);
+	log_place_free(writer->place);
 	mem_free(writer);
 	return NULL;
 }
@@ -343,12 +382,10 @@ log_writer_free(struct log_writer *writer)
 		return;
 	os_crew_free(writer->crew);
 	insist(writer->waiting.len == 0);
-	if (writer->where == LOG_TO_FILE)
-		os_close(writer->fd);
+	log_place_free(writer->place);
 	pthread_mutex_destroy(&writer->lock);
 	buf_fini(&writer->waiting);
 	buf_fini(&writer->writing);
 	buf_fini(&writer->out);
-	mem_free(writer->path);
 	mem_free(writer);
 }

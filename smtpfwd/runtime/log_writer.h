@@ -28,6 +28,15 @@ struct log		*log_writer_log(struct log_writer *writer);
 /* Opens the file anew by its name, after a rotation; soon, not at once. */
 void			 log_writer_reopen(struct log_writer *writer);
 
+/*
+ * Another place for the lines: "syslog" or a path, opened by log_place_new (blocks; NULL and a fault), so that
+ * nothing can fail when the writer takes it over, soon, not at once.  Not back to stderr, which may have been given away.
+ */
+struct log_place;
+struct log_place	*log_place_new(const char *to, const char *program, struct fault *fault_out);
+void			 log_place_free(struct log_place *place);	/* one that was not taken; NULL is nothing */
+void			 log_writer_move(struct log_writer *writer, struct log_place *place);
+
 /* Writes what waits, then ends the thread.  Blocks. */
 void			 log_writer_free(struct log_writer *writer);
 

@@ -191,6 +191,52 @@ test_full(const char *folder, char *room)
 }
 
 static void
+test_move(const char *folder, char *room)
+{
+	struct log_writer *writer;
+	struct log_place *place, *unused;
+	char old[128], new[128], never[128];
+	struct str rest, line = STR_EMPTY;
+	struct fault fault;
+
+	snprintf(old, sizeof(old), "%s/old", folder);
+	snprintf(new, sizeof(new), "%s/new", folder);
+	snprintf(never, sizeof(never), "%s/never", folder);
+	test_case("what was logged before a move is in the old file, the rest in the new one");
+	writer = log_writer_new(old, "test", LOG_LEVEL_INFO, &fault);
+	for (int i = 0; i < 1000; i++)
+		log_number(log_writer_log(writer), "before", i);
+	unused = log_place_new(never, "test", &fault);
+	place = log_place_new(new, "test", &fault);
+	if (!expect(place != NULL && unused != NULL))
+		return;
+	log_writer_move(writer, unused);
+	log_writer_move(writer, place);
+	for (int i = 0; i < 500 && read_file(old, room).len == 0; i++)
+		usleep(10 * 1000);
+	usleep(50 * 1000);
+	log_number(log_writer_log(writer), "behind", 1);
+	log_writer_reopen(writer);
+	log_writer_free(writer);
+	rest = read_file(old, room);
+	for (int i = 0; i < 1000; i++)
+		expect(take_line(&rest, &line) && str_starts(line, STR("before")));
+	expect_int((int64_t)rest.len, 0);
+	rest = read_file(new, room);
+	expect(take_line(&rest, &line));
+	expect_str(line, STR("behind n=1"));
+
+	test_case("a place that cannot be opened is a fault, and nothing moves");
+	snprintf(new, sizeof(new), "%s/none/log", folder);
+	expect(log_place_new(new, "test", &fault) == NULL);
+	expect(strstr(fault.text, new) != NULL);
+	snprintf(new, sizeof(new), "%s/new", folder);
+	unlink(old);
+	unlink(new);
+	unlink(never);
+}
+
+static void
 test_stderr(const char *folder, char *room)
 {
 	struct log_writer *writer;
@@ -239,6 +285,7 @@ main(void)
 	test_file(folder, room);
 	test_reopen(folder, room);
 	test_full(folder, room);
+	test_move(folder, room);
 	test_stderr(folder, room);
 	expect_int(rmdir(folder), 0);
 	mem_free(room);
