@@ -26,7 +26,8 @@ enum {
 struct reporter {
 	struct loop		*loop;
 	struct queue		*queue;
-	const struct policy	*policy;
+	const struct policy	*policy;	/* of the report at hand; held, as the next one */
+	const struct policy	*next_policy;	/* of those that follow */
 	struct log		*log;
 	struct fiber		*fiber;		/* NULL: ended */
 	struct signal_list	 ended;
@@ -202,6 +203,16 @@ pay(struct reporter *reporter, struct owed *owed, struct fault *fault_out)
 	    instant_after(loop_now(reporter->loop), span_s(PAY_WITHIN_S)), fault_out);
 }
 
+/* Between two reports only: one that is being written points into its policy. */
+static void
+take_policy(struct reporter *reporter, const struct policy *policy)
+{
+	if (policy != NULL)
+		policy_hold(policy);
+	policy_free(reporter->policy);
+	reporter->policy = policy;
+}
+
 static void
 run(void *arg)
 {
@@ -211,6 +222,7 @@ run(void *arg)
 
 	while (!fiber_is_cancelled()) {
 		owed = queue_take_owed(reporter->queue, INSTANT_NEVER);
+		take_policy(reporter, reporter->next_policy);
 		if (owed == NULL || pay(reporter, owed, &fault) == 0)
 			continue;
 		log_say(reporter->log, LOG_LEVEL_WARNING, "report-waits", "%s", fault.text);
@@ -225,11 +237,19 @@ reporter_new(struct loop *loop, struct queue *queue, const struct policy *policy
 {
 	struct reporter *reporter = mem_new(sizeof(*reporter));
 
-	*reporter = (struct reporter){ .loop = loop, .queue = queue, .policy = policy, .log = log };
+	*reporter = (struct reporter){ .loop = loop, .queue = queue, .next_policy = policy_hold(policy), .log = log };
 	signal_init(&reporter->ended);
 	reporter->fiber = fiber_start(loop, "reporter", run, reporter);
 	insist(reporter->fiber != NULL);
 	return reporter;
+}
+
+void
+reporter_adopt(struct reporter *reporter, const struct policy *policy)
+{
+	policy_hold(policy);
+	policy_free(reporter->next_policy);
+	reporter->next_policy = policy;
 }
 
 void
@@ -245,5 +265,7 @@ void
 reporter_free(struct reporter *reporter)
 {
 	insist(reporter->fiber == NULL);
+	take_policy(reporter, NULL);
+	policy_free(reporter->next_policy);
 	mem_free(reporter);
 }
