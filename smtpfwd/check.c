@@ -21,6 +21,7 @@ enum {
 struct check {
 	const struct config	*config;
 	json_t			*held;		/* addresses that the running daemon holds; an array */
+	const struct inherited	*inherited;	/* held by who started us */
 	const char		*hint;		/* to a port that is in use, or "" */
 };
 
@@ -76,6 +77,8 @@ is_held(const struct check *check, const struct endpoint *address)
 	size_t i;
 	json_t *held;
 
+	if (inherited_has(check->inherited, address))
+		return true;
 	json_array_foreach(check->held, i, held)
 		if (endpoint_parse(str_of(json_string_value(held)), &endpoint) && config_addresses_overlap(&endpoint, address))
 			return true;
@@ -287,9 +290,9 @@ warn(const struct config *config)
 }
 
 bool
-check_all(const struct config *config)
+check_all(const struct config *config, const struct inherited *inherited)
 {
-	struct check check = { .config = config, .held = json_array() };
+	struct check check = { .config = config, .held = json_array(), .inherited = inherited };
 	struct fault fault;
 	struct user user;
 	bool is_well = true;

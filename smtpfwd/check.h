@@ -5,11 +5,12 @@
 #define SMTPFWD_CHECK_H
 
 #include "smtpfwd/config.h"
+#include "smtpfwd/runtime/inherited.h"
 
 /*
  * Tries certificates, keys, authorities, paths and ports as the user would find them; what is wrong is
- * printed on stderr, each with its file and line.  Ports that the running daemon holds are fine.  True if all is well.
+ * printed on stderr, each with its file and line.  Ports that the running daemon holds, or who started us, are fine.  True if all is well.
  */
-bool	check_all(const struct config *config);
+bool	check_all(const struct config *config, const struct inherited *inherited);
 
 #endif

@@ -27,6 +27,7 @@ enum {
 
 struct daemon {
 	const struct config	*config;
+	struct starter		*starter;
 	struct loop		*loop;
 	struct log_writer	*log_writer;
 	struct log		*log;
@@ -139,6 +140,7 @@ on_signal(struct signal_watch *watch, int signal)
 		if (daemon->is_stopping)
 			return;
 		daemon->is_stopping = true;
+		notify_stopping(&daemon->starter->notify);
 		daemon->stop_by = instant_after(loop_now(daemon->loop), daemon->config->stop_within);
 		signal_all(&daemon->end);
 		return;
@@ -309,16 +311,36 @@ free_parts(struct daemon *daemon)
 	loop_free(daemon->loop);
 }
 
-int
-daemon_serve(const struct config *config, struct doors *doors, void (*ready)(void *context), void *context,
-    struct fault *fault_out)
+static void
+keep_socket(void *context, const struct endpoint *at, int socket)
 {
-	struct daemon daemon = { .config = config, .fault_out = fault_out };
+	struct daemon *daemon = context;
+	char room[ENDPOINT_TEXT_MAX];
+	int error = notify_keep_socket(&daemon->starter->notify, at, socket);
+
+	if (error != 0)
+		log_say(daemon->log, LOG_LEVEL_WARNING, "socket-not-kept", "%.*s will refuse connections during a restart: %s",
+		    STR_ARG(endpoint_text(at, room)), strerror(-error));
+}
+
+/* So that a restart refuses nobody. */
+static void
+keep_sockets(struct daemon *daemon)
+{
+	listeners_each_socket(daemon->listeners, keep_socket, daemon);
+}
+
+int
+daemon_serve(const struct config *config, struct doors *doors, struct starter *starter,
+    void (*ready)(void *context), void *context, struct fault *fault_out)
+{
+	struct daemon daemon = { .config = config, .starter = starter, .fault_out = fault_out };
 
 	daemon.log_writer = log_writer_new(config->log_to, "smtpfwd", config->log_level, fault_out);
 	if (daemon.log_writer == NULL)
 		return -1;
 	daemon.log = log_writer_log(daemon.log_writer);
+	inherited_close(&starter->inherited, &starter->notify, daemon.log);
 	signal_init(&daemon.end);
 	daemon.loop = loop_new(n_sessions_max(config) + DELIVERIES_MAX + OTHER_FIBERS_MAX, fault_out);
 	if (daemon.loop == NULL || make_parts(&daemon, doors, fault_out) != 0) {
@@ -330,7 +352,10 @@ daemon_serve(const struct config *config, struct doors *doors, void (*ready)(voi
 	}
 	log_say(daemon.log, LOG_LEVEL_INFO, "started", "as %s", config->hostname);
 	ready(context);
+	keep_sockets(&daemon);
+	notify_ready(&starter->notify, daemon.loop, overview_line, &daemon.overview);
 	loop_run(daemon.loop);
+	notify_end(&starter->notify);
 	if (daemon.is_queue_stopped) {
 		free_parts(&daemon);
 		log_say(daemon.log, LOG_LEVEL_INFO, "stopped", "cleanly");

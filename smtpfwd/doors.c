@@ -16,7 +16,7 @@ doors_may_lack(const struct config *config, const struct endpoint *address, int 
 }
 
 int
-doors_open(const struct config *config, struct doors *doors_out, struct fault *fault_out)
+doors_open(const struct config *config, struct inherited *inherited, struct doors *doors_out, struct fault *fault_out)
 {
 	char room[ENDPOINT_TEXT_MAX];
 	int n = 0;
@@ -29,8 +29,10 @@ doors_open(const struct config *config, struct doors *doors_out, struct fault *f
 
 		for (int k = 0; k < listener->n_addresses; k++) {
 			const struct endpoint *at = &listener->addresses[k];
-			int socket = os_listen(at, LISTEN_BACKLOG);
+			int socket = inherited_take(inherited, at);
 
+			if (socket < 0)
+				socket = os_listen(at, LISTEN_BACKLOG);
 			if (doors_may_lack(config, at, socket))
 				socket = -1;
 			else if (socket < 0) {

@@ -5,6 +5,7 @@
 #define SMTPFWD_DOORS_H
 
 #include "smtpfwd/config.h"
+#include "smtpfwd/runtime/inherited.h"
 
 struct doors {
 	int	*sockets;		/* one per address of each listener, in order; -1: left out */
@@ -12,8 +13,11 @@ struct doors {
 	int	 control;
 };
 
-/* Binds all addresses.  0, or -1 with a fault that names the address; then nothing is open. */
-int	doors_open(const struct config *config, struct doors *doors_out, struct fault *fault_out);
+/*
+ * Binds all addresses, but for those whose sockets were handed over: these are taken.  0, or -1 with a fault that
+ * names the address; then nothing is open.
+ */
+int	doors_open(const struct config *config, struct inherited *inherited, struct doors *doors_out, struct fault *fault_out);
 /* Binds the control socket, as the user who will remove it.  0 or -1. */
 int	doors_open_control(const struct config *config, struct doors *doors, struct fault *fault_out);
 /* True for a bind's error that does not matter: a machine without IPv6, where nobody asked for it. */

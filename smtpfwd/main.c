@@ -153,7 +153,7 @@ tell_ready(void *context)
  * opened behind the drop: root would follow the links that the user put there.  0 or -1.
  */
 static int
-open_and_drop(const struct config *config, struct doors *doors, struct fault *fault_out)
+open_and_drop(const struct config *config, struct inherited *inherited, struct doors *doors, struct fault *fault_out)
 {
 	struct user user;
 
@@ -161,7 +161,7 @@ open_and_drop(const struct config *config, struct doors *doors, struct fault *fa
 	if (user_find(config->user, config->is_user_given, &user, fault_out) != 0 ||
 	    directory_prepare(config->spool, &user, fault_out) != 0 ||
 	    directory_prepare_of(config->control, &user, fault_out) != 0 ||
-	    doors_open(config, doors, fault_out) != 0 ||
+	    doors_open(config, inherited, doors, fault_out) != 0 ||
 	    privileges_drop(&user, fault_out) != 0 ||
 	    directory_claim(config->spool, &user, fault_out) != 0)
 		return -1;
@@ -175,14 +175,17 @@ main(int argc, char **argv)
 	struct readiness readiness = { .pipe = -1 };
 	struct config *config;
 	struct doors doors = { .control = -1 };
+	struct starter starter;
 	struct fault fault;
 
 	fill_standard_descriptors();
+	inherited_find(&starter.inherited);
+	notify_init(&starter.notify);
 	read_options(argc, argv, &options);
 	umask(077);
 	signal(SIGPIPE, SIG_IGN);
 	config = config_load(options.config);
-	if (print_errors(config) || (options.is_check && !check_all(config))) {
+	if (print_errors(config) || (options.is_check && !check_all(config, &starter.inherited))) {
 		config_free(config);
 		return EXIT_WRONG_CONFIG;
 	}
@@ -194,8 +197,8 @@ main(int argc, char **argv)
 	if (!options.is_foreground && (readiness.pipe = go_to_background()) < 0)
 		return EXIT_CANNOT;
 	readiness.logs_to_stderr = strcmp(config->log_to, "stderr") == 0;
-	if (open_and_drop(config, &doors, &fault) != 0 ||
-	    daemon_serve(config, &doors, tell_ready, &readiness, &fault) != 0) {
+	if (open_and_drop(config, &starter.inherited, &doors, &fault) != 0 ||
+	    daemon_serve(config, &doors, &starter, tell_ready, &readiness, &fault) != 0) {
 		fprintf(stderr, "smtpfwd: %s\n", fault.text);
 		if (doors.control >= 0)
 			unlink(config->control);

@@ -1,6 +1,7 @@
 /*
  * overview.c - counts and views of the parts as JSON
  */
+#include <stdio.h>
 #include <unistd.h>
 
 #include <config.h>
@@ -95,6 +96,39 @@ overview_answer(void *context, const json_t *request, struct answer *answer, str
 		if (answer_write(answer, json_incref(object), deadline) != 0)
 			break;
 	json_decref(answering.objects);
+}
+
+static void
+count_sessions(void *context, const struct listener_view *view)
+{
+	*(int64_t *)context += view->n_sessions;
+}
+
+struct next_hops { int n, n_down; };
+
+static void
+count_next_hop(void *context, const struct next_hop_view *view)
+{
+	struct next_hops *next_hops = context;
+
+	next_hops->n++;
+	next_hops->n_down += view->is_up ? 0 : 1;
+}
+
+void
+overview_line(void *context, char line_out[NOTIFY_STATUS_MAX])
+{
+	const struct overview *overview = context;
+	struct next_hops next_hops = { .n = 0 };
+	struct queue_counts counts;
+	int64_t n_sessions = 0;
+
+	listeners_each(overview->listeners, count_sessions, &n_sessions);
+	couriers_each_next_hop(overview->couriers, count_next_hop, &next_hops);
+	queue_count(overview->queue, &counts);
+	snprintf(line_out, NOTIFY_STATUS_MAX, "%lld sessions; %lld mails in the queue%s, %lld in delivery; %d of %d next hops down",
+	    (long long)n_sessions, (long long)counts.n_mails, counts.is_full ? " (full)" : "", (long long)counts.n_in_delivery,
+	    next_hops.n_down, next_hops.n);
 }
 
 static bool

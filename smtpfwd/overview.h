@@ -7,6 +7,7 @@
 #include "smtpfwd/config.h"
 #include "smtpfwd/control/control.h"
 #include "smtpfwd/deliver/courier.h"
+#include "smtpfwd/runtime/notify.h"
 
 struct overview {				/* borrowed parts */
 	const struct config	*config;
@@ -18,6 +19,9 @@ struct overview {				/* borrowed parts */
 
 /* The command "status": objects "daemon", "listener", "next-hop" and "queue". context: struct overview. */
 void	overview_answer(void *context, const json_t *request, struct answer *answer, struct instant deadline);
+
+/* One line for the service manager.  context: struct overview. */
+void	overview_line(void *context, char line_out[NOTIFY_STATUS_MAX]);
 
 /* Calls visit for each destination that an operator's word means: a relay's or route's name, a destination, a next hop. */
 void	overview_each_destination(void *context, struct str word,

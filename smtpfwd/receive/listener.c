@@ -346,3 +346,14 @@ listeners_each(const struct listeners *listeners, void (*visit)(void *context, c
 		visit(context, &view);
 	}
 }
+
+void
+listeners_each_socket(const struct listeners *listeners,
+    void (*visit)(void *context, const struct endpoint *at, int socket), void *context)
+{
+	LIST_EACH(link, &listeners->doors) {
+		const struct door *door = LIST_ITEM(link, struct door, link);
+
+		visit(context, &door->address, door->socket);
+	}
+}

@@ -107,4 +107,8 @@ struct listener_view {			/* for status */
 void		 listeners_each(const struct listeners *listeners,
 		    void (*visit)(void *context, const struct listener_view *view), void *context);
 
+/* The sockets that are listened on, one per address. */
+void		 listeners_each_socket(const struct listeners *listeners,
+		    void (*visit)(void *context, const struct endpoint *at, int socket), void *context);
+
 #endif

@@ -2,7 +2,8 @@
 noinst_LIBRARIES += smtpfwd/runtime/libruntime.a smtpfwd/runtime/libos.a
 smtpfwd_runtime_libruntime_a_SOURCES = \
 	%D%/fiber.c %D%/fiber.h %D%/fiber_sanitize.h %D%/fiber_stack.c %D%/fiber_stack.h %D%/fiber_switch.h \
-	%D%/log_writer.c %D%/log_writer.h %D%/loop.c %D%/loop_inside.h %D%/os.h \
+	%D%/inherited.c %D%/inherited.h %D%/log_writer.c %D%/log_writer.h %D%/loop.c %D%/loop_inside.h \
+	%D%/notify.c %D%/notify.h %D%/os.h \
 	%D%/stream.c %D%/stream.h %D%/stream_inside.h %D%/stream_tls.c \
 	%D%/sync.c %D%/sync.h %D%/tls.c %D%/tls.h %D%/tls_inside.h
 smtpfwd_runtime_libruntime_a_SOURCES += \
@@ -18,4 +19,4 @@ smtpfwd_runtime_libruntime_a_SOURCES += \
 endif
 smtpfwd_runtime_libos_a_SOURCES = \
 	%D%/os_linux.c %D%/os_linux_crew.c %D%/os_linux_file.c %D%/os_linux_log.c \
-	%D%/os_linux_socket.c
+	%D%/os_linux_socket.c %D%/os_linux_starter.c

@@ -124,4 +124,20 @@ bool	os_stderr_is_journal(void);
 void	os_syslog_begin(const char *program);	/* the name is kept, not copied */
 void	os_syslog(int priority, struct str line);	/* blocks; RFC 5424's severity */
 
+/* --- who started us (notify.c, inherited.c, log_writer.c) --- */
+
+/*
+ * Sends a datagram to a unix socket ("@name": an abstract one), descriptors beside it; the other end has them too
+ * then.  Found by its path each time: who listens there may have been restarted.  May it not block, then -EAGAIN
+ * tells that nobody reads there now.  0 or -errno.
+ */
+enum { OS_TELL_FDS_MAX = 4 };
+int	os_tell(const char *path, const struct iovec *pieces, int n_pieces, const int *fds, int n_fds, bool may_block);
+
+/*
+ * For a descriptor that we did not open: makes it close-on-exec, and non-blocking if it is a TCP socket that listens.
+ * 0, -EBADF if there is none, or another -errno for what is no such socket.
+ */
+int	os_adopt_listener(int fd, int backlog, struct endpoint *at_out);
+
 #endif

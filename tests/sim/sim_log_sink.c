@@ -1,6 +1,8 @@
 /*
  * sim_log_sink.c - where os.h's log lines go: a file of the simulated disk, or nowhere
  */
+#include <errno.h>
+
 #include "tests/sim/sim_world.h"
 
 int
@@ -32,4 +34,11 @@ void
 os_syslog(int priority, struct str line)
 {
 	sim_world_trace("syslog", "", priority, (int64_t)line.len);
+}
+
+/* Nobody supervises a simulated daemon. */
+int
+os_tell(const char *path, const struct iovec *pieces, int n_pieces, const int *fds, int n_fds, bool may_block)
+{
+	return -ENOENT;
 }
