@@ -118,7 +118,7 @@ owed_fill(struct owing *o)
 			continue;
 		owed->recipients[owed->n_recipients] = (struct owed_recipient){
 			.recipient = mail->envelope.recipients[i], .index = i,
-			.outcome = stored_last_outcome(o->stored, i),
+			.outcome = stored_last_outcome(o->stored, i), .last_try = r->last_try,
 		};
 		last = &owed->recipients[owed->n_recipients++].outcome;
 		if (!arena_copy(&o->arena, last->text, &last->text))

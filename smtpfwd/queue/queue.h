@@ -175,6 +175,7 @@ struct owed_recipient {
 	struct recipient	 recipient;
 	int			 index;
 	struct outcome		 outcome;	/* the last */
+	struct timestamp	 last_try;	/* 0: it was never tried itself */
 };
 
 struct owed {				/* a report that we owe the sender of a mail */

@@ -19,7 +19,7 @@ enum {
 	MAIL_LAYOUT = 1,		/* the version of what stands in a MAIL's meta */
 	MAIL_IS_LARGE = 1, MAIL_IS_FROM_TRUSTED = 2, MAIL_IS_REPORT = 4,
 	STATE_IS_HELD = 1, STATE_IS_WARNED = 2, STATE_IS_REMOVED = 4,
-	STEP_MASK = 3, HAS_OUTCOME = 4, HAS_TRIES = 8, HAS_DEBT = 16,	/* a recipient's first octet */
+	STEP_MASK = 3, HAS_OUTCOME = 4, HAS_TRIES = 8, HAS_DEBT = 16, HAS_LAST_TRY = 32,	/* a recipient's first octet */
 };
 
 /* --- the frame around every record --- */
@@ -119,12 +119,15 @@ encode_recipient_state(const struct recipient_state *r, size_t text_max_bytes, s
 	bool is_over = r->step == RECIPIENT_DONE && (r->owed & ~r->paid) == 0;
 	bool has_outcome = r->has_outcome && !is_over;
 	bool has_tries = (r->n_tries != 0 || r->next_try.us != 0) && !is_over, has_debt = (r->owed | r->paid) != 0;
+	bool has_last_try = r->last_try.us != 0 && !is_over;
 	int failed;
 
 	failed = octets_put(out, (unsigned)r->step | (has_outcome ? HAS_OUTCOME : 0) | (has_tries ? HAS_TRIES : 0) |
-	    (has_debt ? HAS_DEBT : 0), 1);
+	    (has_debt ? HAS_DEBT : 0) | (has_last_try ? HAS_LAST_TRY : 0), 1);
 	if (has_tries)
 		failed |= octets_put(out, r->n_tries, 4) | octets_put(out, (uint64_t)r->next_try.us, 8);
+	if (has_last_try)
+		failed |= octets_put(out, (uint64_t)r->last_try.us, 8);
 	if (has_debt)
 		failed |= octets_put(out, r->owed, 1) | octets_put(out, r->paid, 1);
 	if (has_outcome)
@@ -174,13 +177,15 @@ decode_recipient_state(struct octets *o, struct arena *arena, struct recipient_s
 {
 	uint64_t first = octets_take(o, 1), owed_max = (1 << (REPORT_RELAYED + 1)) - 1;
 
-	if ((first & STEP_MASK) > RECIPIENT_FAILED || first >= 2 * HAS_DEBT)
+	if ((first & STEP_MASK) > RECIPIENT_FAILED || first >= 2 * HAS_LAST_TRY)
 		o->is_bad = true;
 	r->step = (enum recipient_step)(first & STEP_MASK);
 	if (first & HAS_TRIES) {
 		r->n_tries = (uint32_t)octets_take(o, 4);
 		r->next_try.us = (int64_t)octets_take(o, 8);
 	}
+	if (first & HAS_LAST_TRY)
+		r->last_try.us = (int64_t)octets_take(o, 8);
 	if (first & HAS_DEBT) {
 		r->owed = (unsigned)octets_take(o, 1);
 		r->paid = (unsigned)octets_take(o, 1);

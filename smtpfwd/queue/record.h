@@ -58,6 +58,7 @@ struct recipient_state {
 	unsigned		 paid;		/* ... and is paid; only ever grows */
 	uint32_t		 n_tries;
 	struct timestamp	 next_try;	/* 0: none set */
+	struct timestamp	 last_try;	/* 0: none was made */
 	bool			 has_outcome;
 	struct outcome		 outcome;	/* the last */
 };

@@ -420,6 +420,8 @@ settle_recipient(struct taken *t, int index, const struct outcome *outcome, bool
 	struct recipient_state *r = &stored->record.state.recipients[index];
 
 	insist(r->step == RECIPIENT_WAITING);
+	if (!is_destination_down)
+		r->last_try = os_wall_clock();
 	switch (outcome->kind) {
 	case OUTCOME_DELIVERED:
 		queue->counts.n_delivered++;

@@ -12,11 +12,7 @@
 #include "smtpfwd/runtime/sync.h"
 
 enum {
-	PIECE_BYTES = 16 * 1024,
-	/* Without RET a mail up to this size is returned whole, a larger one by its header section. */
-	RETURN_FULL_MAX_BYTES = 64 * 1024,
-	HEADER_RETURNED_MAX_BYTES = 256 * 1024,
-	/* A recipient makes some 4 KB of a report at most; who is left has the next report. */
+	/* A recipient makes some 12 KB of a report at most, a few hundred bytes in general; who is left has the next one. */
 	REPORTED_MAX = 1000,
 	OPENING_MAX_BYTES = 16 * 1024 * 1024,
 	PAY_WITHIN_S = 300,
@@ -58,82 +54,8 @@ why_not(const struct reporter *reporter, const struct owed *owed)
 	return NULL;
 }
 
-static bool
-returns_full(const struct owed *owed)
-{
-	if (owed->kind != REPORT_FAILED)
-		return false;		/* RFC 3461 5.2.7 e */
-	switch (owed->envelope->ret) {
-	case RET_FULL:
-		return true;
-	case RET_HDRS:
-		return false;
-	case RET_UNSET:
-		return owed->content_bytes <= RETURN_FULL_MAX_BYTES;
-	}
-	return false;
-}
-
-/* Where the header section ends in what was read so far: behind its last line; -1: not yet. */
-static ptrdiff_t
-header_end(struct str read)
-{
-	ptrdiff_t at = str_find_str(read, STR("\r\n\r\n"));
-
-	if (str_starts(read, STR("\r\n")))
-		return 0;
-	return at >= 0 ? at + 2 : -1;
-}
-
 static int
-copy_all(struct reporter *reporter, const struct owed *owed, struct draft *draft, struct instant deadline,
-    bool *is_8bit_out, struct fault *fault_out)
-{
-	char *piece = mem_new(PIECE_BYTES);
-	int64_t offset = 0;
-	ssize_t n;
-
-	while ((n = queue_read_owed(reporter->queue, owed, offset, piece, PIECE_BYTES, deadline, fault_out)) > 0) {
-		*is_8bit_out |= !str_is_ascii(str_n(piece, (size_t)n));
-		if (draft_append(draft, str_n(piece, (size_t)n), deadline, fault_out) != 0) {
-			n = -1;
-			break;
-		}
-		offset += n;
-	}
-	mem_free(piece);
-	return n < 0 ? -1 : 0;
-}
-
-static int
-copy_header(struct reporter *reporter, const struct owed *owed, struct draft *draft, struct instant deadline,
-    bool *is_8bit_out, struct fault *fault_out)
-{
-	struct str part;
-	struct buf header;
-	ptrdiff_t end = -1;
-	ssize_t n = 0;
-	char *room;
-
-	buf_init(&header, HEADER_RETURNED_MAX_BYTES);
-	while (end < 0 && (room = buf_room(&header, PIECE_BYTES)) != NULL) {
-		n = queue_read_owed(reporter->queue, owed, (int64_t)header.len, room, PIECE_BYTES, deadline, fault_out);
-		if (n <= 0)
-			break;
-		buf_added(&header, (size_t)n);
-		end = header_end(buf_str(&header));
-	}
-	part = str_sub(buf_str(&header), 0, end >= 0 ? (size_t)end : header.len);
-	*is_8bit_out = !str_is_ascii(part);
-	if (n >= 0)
-		n = draft_append(draft, part, deadline, fault_out);
-	buf_fini(&header);
-	return n < 0 ? -1 : 0;
-}
-
-static int
-fill(struct reporter *reporter, const struct dsn *dsn, struct draft *draft, struct instant deadline, bool *is_8bit_out,
-    struct fault *fault_out)
+fill(struct reporter *reporter, const struct dsn *dsn, struct draft *draft, struct instant deadline, struct fault *fault_out)
 {
 	struct buf text;
 	int status = -1;
@@ -142,7 +64,7 @@ fill(struct reporter *reporter, const struct dsn *dsn, struct draft *draft, stru
 	if (dsn_append_opening(dsn, &text) != 0)
 		fault_temporary(fault_out, "the report is too large");
 	else if (draft_append(draft, buf_str(&text), deadline, fault_out) == 0 &&
-	    (dsn->is_full ? copy_all : copy_header)(reporter, dsn->owed, draft, deadline, is_8bit_out, fault_out) == 0) {
+	    returned_copy(reporter->queue, dsn->owed, dsn->returned, dsn_is_quoted(dsn), draft, deadline, fault_out) == 0) {
 		buf_clear(&text);
 		insist(dsn_append_closing(dsn, &text) == 0);
 		status = draft_append(draft, buf_str(&text), deadline, fault_out);
@@ -151,35 +73,48 @@ fill(struct reporter *reporter, const struct dsn *dsn, struct draft *draft, stru
 	return status;
 }
 
+/* Puts the report into the queue, and owed with it to its end, or gives it back. */
+static int
+send_report(struct reporter *reporter, struct owed *owed, struct dsn *dsn, struct draft *draft, struct instant deadline,
+    struct fault *fault_out)
+{
+	/* NEVER: should it fail, nobody is told (RFC 3461 6.1). */
+	struct recipient sender = { .address = dsn->to, .notify = NOTIFY_NEVER };
+	struct mail_facts facts = { .arrived = dsn->now, .class_name = STR("report"), .client = STR(""),
+	    .listener = STR(""), .is_from_trusted = true, .is_report = true };
+	struct returned returned;
+
+	if (returned_look(reporter->queue, owed, deadline, &returned, fault_out) == 0) {
+		struct envelope envelope = { .recipients = &sender, .n_recipients = 1, .cap_recipients = 1,
+		    .is_smtputf8 = dsn->is_utf8 };
+
+		dsn->returned = &returned;
+		envelope.is_8bit = dsn_is_8bit(dsn);
+		if (fill(reporter, dsn, draft, deadline, fault_out) == 0)
+			return queue_pay(reporter->queue, owed, draft, &envelope, &facts, STR_EMPTY, deadline, fault_out);
+	}
+	queue_give_back_owed(reporter->queue, owed);
+	return -1;
+}
+
 static int
 pay_with_report(struct reporter *reporter, struct owed *owed, struct fault *fault_out)
 {
 	struct instant deadline = instant_after(loop_now(reporter->loop), span_s(PAY_WITHIN_S));
-	struct recipient sender = { .address = owed->envelope->reverse_path, .notify = NOTIFY_NEVER };
-	struct envelope envelope = { .recipients = &sender, .n_recipients = 1, .cap_recipients = 1,
-	    .is_smtputf8 = owed->envelope->is_smtputf8 };
-	struct dsn dsn = { .owed = owed, .hostname = str_of(policy_hostname(reporter->policy)),
-	    .now = os_wall_clock(), .is_full = returns_full(owed) };
-	struct mail_facts facts = { .arrived = dsn.now, .class_name = STR("report"), .client = STR(""),
-	    .listener = STR(""), .is_from_trusted = true, .is_report = true };
+	struct dsn dsn = { .owed = owed, .hostname = str_of(policy_hostname(reporter->policy)), .now = os_wall_clock() };
 	struct draft *draft = draft_new(reporter->queue);
+	enum report_kind kind = owed->kind;
 	struct mail_id mail = owed->mail;
+	int n_recipients = owed->n_recipients, status;
 	struct address to;
 	struct arena kept;
-	int status;
 
-	/* What the log line says must outlive owed, which queue_pay frees. */
-	arena_init(&kept, 4 * ADDRESS_MAX_BYTES);
-	insist(address_copy(&kept, &owed->envelope->reverse_path, &to));
 	dsn.id = draft_id(draft);
-	enum report_kind kind = owed->kind;
-	int n_recipients = owed->n_recipients;
-	/* Only what is really in it asks the sender's server for 8BITMIME. */
-	status = fill(reporter, &dsn, draft, deadline, &envelope.is_8bit, fault_out);
-	if (status == 0)
-		status = queue_pay(reporter->queue, owed, draft, &envelope, &facts, STR_EMPTY, deadline, fault_out);
-	else
-		queue_give_back_owed(reporter->queue, owed);
+	dsn.is_utf8 = dsn_address(&owed->envelope->reverse_path, owed->arena, &dsn.to);
+	/* What the log line says must outlive owed, which is freed. */
+	arena_init(&kept, 4 * ADDRESS_MAX_BYTES);
+	insist(address_copy(&kept, &dsn.to, &to));
+	status = send_report(reporter, owed, &dsn, draft, deadline, fault_out);
 	if (status == 0)
 		history_reported(reporter->log, &mail, kind_word(kind), &dsn.id, &to, n_recipients);
 	else

@@ -3,3 +3,7 @@ check_PROGRAMS += tests/report/test_dsn
 tests_report_test_dsn_SOURCES = %D%/test_dsn.c
 tests_report_test_dsn_LDADD = tests/libexpect.a smtpfwd/report/libreport.a mail/libmail.a base/libbase.a $(IDN2_LIBS)
 TESTS += tests/report/test_dsn
+check_PROGRAMS += tests/report/test_wording
+tests_report_test_wording_SOURCES = %D%/test_wording.c
+tests_report_test_wording_LDADD = tests/libexpect.a smtpfwd/report/libreport.a mail/libmail.a base/libbase.a $(IDN2_LIBS)
+TESTS += tests/report/test_wording
