@@ -116,7 +116,7 @@ init_routes(struct couriers *c)
 		route->couriers = c;
 		for (j = 0; j < route->n_next_hops; j++)
 			route->next_hops[j].expiry.ring = held_expire;
-		queue_limit(c->queue, route->destination, route_connections_max(route));
+		queue_limit(c->queue, route->destination, route_connections_max(route), route_connections_max(route));
 	}
 }
 
@@ -177,7 +177,7 @@ couriers_adopt(struct couriers *c, struct courier_plan *plan)
 		if (route->is_held_back)
 			queue_release_destination(c->queue, route->destination);
 		route->is_held_back = false;
-		queue_limit(c->queue, route->destination, 0);
+		queue_limit(c->queue, route->destination, QUEUE_NO_LIMIT, QUEUE_NO_LIMIT);
 	}
 	list_append(&c->retired, &old->in_retired);
 	take_up_plan(c, plan);

@@ -74,7 +74,8 @@ entry_find_slot(const struct entry *entry, const struct destination *destination
 struct slot *
 entry_add_slot(struct queue *queue, struct entry *entry, struct destination *destination)
 {
-	struct slot *slot = slot_new(&queue->schedule, entry, destination);
+	struct slot *slot = slot_new(&queue->schedule, entry, destination,
+	    entry->content_bytes >= QUEUE_LARGE_BYTES);
 
 	slot->next = entry->slots;
 	entry->slots = slot;

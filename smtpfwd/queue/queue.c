@@ -261,10 +261,18 @@ queue_reconfigure(struct queue *queue, const struct retry_settings *retry, const
 
 /* --- destinations --- */
 
-void
-queue_limit(struct queue *queue, struct str destination, int n_at_once)
+bool
+queue_limit(struct queue *queue, struct str destination, int n_at_once, int n_large_at_once)
 {
-	schedule_limit(&queue->schedule, destination, n_at_once, loop_now(queue->loop));
+	return schedule_limit(&queue->schedule, destination, n_at_once, n_large_at_once, loop_now(queue->loop));
+}
+
+bool
+queue_has_mail(const struct queue *queue, struct str destination)
+{
+	const struct destination *d = destination_find(&queue->schedule, destination);
+
+	return d != NULL && d->n_slots > 0;
 }
 
 void

@@ -12,6 +12,8 @@
 #ifndef QUEUE_QUEUE_H
 #define QUEUE_QUEUE_H
 
+#include <limits.h>
+
 #include "base/log.h"
 #include "mail/envelope.h"
 #include "mail/mail_id.h"
@@ -126,8 +128,20 @@ struct delivery	*queue_take(struct queue *queue, struct instant deadline);
 /* Another due delivery for this destination now, or NULL: to go on with an open connection.  Suspends only to read. */
 struct delivery	*queue_take_same(struct queue *queue, struct str destination, struct instant deadline);
 
-/* At most n deliveries of the destination are out at once. (Default: no limit.) */
-void		 queue_limit(struct queue *queue, struct str destination, int n_at_once);
+enum {
+	QUEUE_NO_LIMIT = INT_MAX,
+	/* A mail of this size or more is large: it occupies its connection so long that it may be limited apart. */
+	QUEUE_LARGE_BYTES = 1024 * 1024,
+};
+
+/*
+ * At most so many deliveries of the destination are out at once, and so many of large mails among them; the two kinds
+ * take turns.  0: none is given out now.  (Default: no limit.)  True if there is one to be given out now.
+ */
+bool		 queue_limit(struct queue *queue, struct str destination, int n_at_once, int n_large_at_once);
+
+/* True if the queue has mail for the destination, due or not. */
+bool		 queue_has_mail(const struct queue *queue, struct str destination);
 
 /*
  * A destination that fails is probed, not hammered: nothing of it is given out before `until`, then one delivery.

@@ -43,9 +43,13 @@ destination_get(struct schedule *schedule, struct str name)
 	if (name.len != 0)
 		memcpy(d->name, name.at, name.len);
 	d->name_bytes = name.len;
-	list_init(&d->due);
-	heap_init(&d->later);
-	heap_init(&d->released);
+	d->limit = QUEUE_NO_LIMIT;
+	for (int i = 0; i < N_LINES; i++) {
+		list_init(&d->lines[i].due);
+		heap_init(&d->lines[i].later);
+		heap_init(&d->lines[i].released);
+		d->lines[i].limit = QUEUE_NO_LIMIT;
+	}
 	map_set(&schedule->by_name, destination_name(d), d);
 	list_append(&schedule->all, &d->by_name);
 	return d;
@@ -60,8 +64,10 @@ destination_free(struct schedule *schedule, struct destination *d)
 		list_remove(&schedule->ready, &d->ready);
 	if (heap_has(&d->wake))
 		heap_remove(&schedule->wakes, &d->wake);
-	heap_fini(&d->later);
-	heap_fini(&d->released);
+	for (int i = 0; i < N_LINES; i++) {
+		heap_fini(&d->lines[i].later);
+		heap_fini(&d->lines[i].released);
+	}
 	mem_free(d);
 }
 
@@ -80,41 +86,57 @@ schedule_fini(struct schedule *schedule)
 }
 
 static void
-destination_promote(struct destination *d, struct instant now)
+line_promote(struct line *line, struct instant now)
 {
 	struct heap_item *least;
 
-	while ((least = heap_least(&d->later)) != NULL && least->key <= now.ns) {
+	while ((least = heap_least(&line->later)) != NULL && least->key <= now.ns) {
 		struct slot *slot = HEAP_ITEM(least, struct slot, room.later);
 
-		heap_remove(&d->later, least);
+		heap_remove(&line->later, least);
 		slot->room.due = (struct list_link){ .next = NULL };
 		slot->where = SLOT_DUE;
-		list_append(&d->due, &slot->room.due);
+		list_append(&line->due, &slot->room.due);
 	}
 }
 
+/* A probe need not be due by its own retry time: the question is whether the destination is back. */
 static bool
-destination_can_give(const struct destination *d, struct instant now)
+line_can_give(const struct line *line, bool is_probe)
 {
-	bool has_due = !list_is_empty(&d->due) || d->released.n != 0;
+	return line->n_out < line->limit &&
+	    (!list_is_empty(&line->due) || line->released.n != 0 || (is_probe && line->later.n != 0));
+}
 
-	if (d->limit > 0 && d->n_out >= d->limit)
-		return false;
-	if (!d->is_held_back)
-		return has_due;
-	/* A probe need not be due by its own retry time: the question is whether the destination is back. */
-	return !d->is_probe_out && d->held_until.ns <= now.ns && (has_due || d->later.n != 0);
+/* The line whose turn it is, or NULL. */
+static struct line *
+destination_line(struct destination *d, struct instant now)
+{
+	if (d->n_out >= d->limit || (d->is_held_back && (d->is_probe_out || d->held_until.ns > now.ns)))
+		return NULL;
+	for (int i = 0; i < N_LINES; i++) {
+		struct line *line = &d->lines[(d->turn + i) % N_LINES];
+
+		if (line_can_give(line, d->is_held_back))
+			return line;
+	}
+	return NULL;
 }
 
 static struct instant
 destination_next_look(const struct destination *d, struct instant now)
 {
-	const struct heap_item *least = heap_least(&d->later);
+	struct instant next = INSTANT_NEVER;
 
 	if (d->is_held_back)
 		return d->held_until.ns > now.ns ? d->held_until : INSTANT_NEVER;
-	return least != NULL ? (struct instant){ least->key } : INSTANT_NEVER;
+	for (int i = 0; i < N_LINES; i++) {
+		const struct heap_item *least = heap_least(&d->lines[i].later);
+
+		if (least != NULL)
+			next = instant_min(next, (struct instant){ least->key });
+	}
+	return next;
 }
 
 static void
@@ -139,8 +161,9 @@ destination_changed(struct schedule *schedule, struct destination *d, struct ins
 	struct instant look;
 	bool can_give;
 
-	destination_promote(d, now);
-	can_give = destination_can_give(d, now);
+	for (int i = 0; i < N_LINES; i++)
+		line_promote(&d->lines[i], now);
+	can_give = destination_line(d, now) != NULL;
 	if (can_give && !list_has_link(&d->ready))
 		list_append(&schedule->ready, &d->ready);
 	else if (!can_give && list_has_link(&d->ready))
@@ -157,7 +180,7 @@ destination_changed(struct schedule *schedule, struct destination *d, struct ins
 		heap_remove(&schedule->wakes, &d->wake);
 	}
 	schedule_set_timer(schedule);
-	if (d->n_slots == 0 && d->limit == 0 && !(d->is_held_back && d->held_until.ns > now.ns))
+	if (d->n_slots == 0 && d->limit == QUEUE_NO_LIMIT && !(d->is_held_back && d->held_until.ns > now.ns))
 		destination_free(schedule, d);
 }
 
@@ -179,21 +202,28 @@ schedule_ring(struct timer *timer)
 /* --- slots --- */
 
 struct slot *
-slot_new(struct schedule *schedule, struct entry *entry, struct destination *destination)
+slot_new(struct schedule *schedule, struct entry *entry, struct destination *destination, bool is_large)
 {
 	struct slot *slot = mem_new(sizeof(*slot));
 
 	slot->entry = entry;
 	slot->destination = destination;
+	slot->is_large = is_large;
 	destination->n_slots++;
 	return slot;
+}
+
+static struct line *
+slot_line(const struct slot *slot)
+{
+	return &slot->destination->lines[slot->is_large ? LINE_LARGE : LINE_SMALL];
 }
 
 /* No mark in the slot says so: a release swaps the heaps and touches none of their slots. */
 static bool
 slot_is_released(const struct slot *slot)
 {
-	const struct heap *released = &slot->destination->released;
+	const struct heap *released = &slot_line(slot)->released;
 	size_t place = slot->room.later.place;
 
 	return slot->where == SLOT_LATER && place <= released->n && released->items[place - 1] == &slot->room.later;
@@ -204,18 +234,20 @@ static void
 slot_detach(struct slot *slot)
 {
 	struct destination *d = slot->destination;
+	struct line *line = slot_line(slot);
 
 	switch (slot->where) {
 	case SLOT_IDLE:
 		break;
 	case SLOT_DUE:
-		list_remove(&d->due, &slot->room.due);
+		list_remove(&line->due, &slot->room.due);
 		break;
 	case SLOT_LATER:
-		heap_remove(slot_is_released(slot) ? &d->released : &d->later, &slot->room.later);
+		heap_remove(slot_is_released(slot) ? &line->released : &line->later, &slot->room.later);
 		break;
 	case SLOT_OUT:
 		d->n_out--;
+		line->n_out--;
 		if (slot->is_probe)
 			d->is_probe_out = false;
 		slot->is_probe = false;
@@ -244,10 +276,10 @@ slot_place(struct schedule *schedule, struct slot *slot, struct instant due, str
 	slot_detach(slot);
 	if (due.ns <= now.ns) {
 		slot->where = SLOT_DUE;
-		list_append(&d->due, &slot->room.due);
+		list_append(&slot_line(slot)->due, &slot->room.due);
 	} else {
 		slot->where = SLOT_LATER;
-		heap_add(&d->later, &slot->room.later, due.ns);
+		heap_add(&slot_line(slot)->later, &slot->room.later, due.ns);
 	}
 	destination_changed(schedule, d, now);
 }
@@ -268,30 +300,33 @@ slot_due(const struct slot *slot, struct instant now)
 /* --- taking --- */
 
 static struct slot *
-destination_first(const struct destination *d)
+line_first(const struct line *line)
 {
-	struct list_link *due = list_first(&d->due);
+	struct list_link *due = list_first(&line->due);
 	struct heap_item *least;
 
 	if (due != NULL)
 		return LIST_ITEM(due, struct slot, room.due);
-	least = heap_least(&d->released);
+	least = heap_least(&line->released);
 	if (least == NULL)
-		least = heap_least(&d->later);		/* for a probe */
+		least = heap_least(&line->later);		/* for a probe */
 	return least != NULL ? HEAP_ITEM(least, struct slot, room.later) : NULL;
 }
 
 static struct slot *
 destination_take(struct schedule *schedule, struct destination *d, struct instant now)
 {
-	struct slot *slot = destination_first(d);
+	struct line *line = destination_line(d, now);
+	struct slot *slot = line != NULL ? line_first(line) : NULL;
 
 	insist(slot != NULL);
+	d->turn = (int)(line - d->lines + 1) % N_LINES;
 	slot_detach(slot);
 	slot->where = SLOT_OUT;
 	slot->is_probe = d->is_held_back;
 	d->is_probe_out |= d->is_held_back;
 	d->n_out++;
+	line->n_out++;
 	/* The others have their turn before it comes again. */
 	if (list_has_link(&d->ready))
 		list_remove(&schedule->ready, &d->ready);
@@ -316,18 +351,22 @@ schedule_take(struct schedule *schedule, struct instant now)
 struct slot *
 schedule_take_of(struct schedule *schedule, struct destination *destination, struct instant now)
 {
-	if (!destination_can_give(destination, now))
+	if (destination_line(destination, now) == NULL)
 		return NULL;
 	return destination_take(schedule, destination, now);
 }
 
-void
-schedule_limit(struct schedule *schedule, struct str name, int limit, struct instant now)
+bool
+schedule_limit(struct schedule *schedule, struct str name, int limit, int limit_large, struct instant now)
 {
 	struct destination *d = destination_get(schedule, name);
+	bool can_give;
 
 	d->limit = limit;
-	destination_changed(schedule, d, now);
+	d->lines[LINE_LARGE].limit = limit_large;
+	can_give = destination_line(d, now) != NULL;
+	destination_changed(schedule, d, now);		/* may free it */
+	return can_give;
 }
 
 void
@@ -344,21 +383,21 @@ schedule_hold_back(struct schedule *schedule, struct str name, struct instant un
 
 /* What waits is due at once.  The larger heap is kept, the smaller one's slots are moved. */
 static void
-destination_release_later(struct destination *d)
+line_release(struct line *line)
 {
 	struct heap_item *item;
 	struct heap other;
 
-	if (d->later.n > d->released.n) {
-		other = d->later;
-		d->later = d->released;
-		d->released = other;
+	if (line->later.n > line->released.n) {
+		other = line->later;
+		line->later = line->released;
+		line->released = other;
 	}
-	while ((item = heap_least(&d->later)) != NULL) {
+	while ((item = heap_least(&line->later)) != NULL) {
 		int64_t key = item->key;
 
-		heap_remove(&d->later, item);
-		heap_add(&d->released, item, key);
+		heap_remove(&line->later, item);
+		heap_add(&line->released, item, key);
 	}
 }
 
@@ -370,7 +409,8 @@ schedule_release(struct schedule *schedule, struct str name, struct instant now)
 	if (d == NULL)
 		return;
 	d->is_held_back = false;
-	destination_release_later(d);
+	for (int i = 0; i < N_LINES; i++)
+		line_release(&d->lines[i]);
 	destination_changed(schedule, d, now);
 }
 

@@ -2,7 +2,8 @@
  * schedule.h - which delivery is next: destinations in turn, oldest due first within one
  *
  * A slot is one mail's part for one destination.  It is due, later, released, out or idle
- * (held).  Everything is O(log n) in the slots of one destination, or better.  Knows no disk.
+ * (held).  Large mails of a destination stand in a line of their own: they may be limited
+ * apart, and the two lines take turns.  Everything is O(log n) in the slots of one destination, or better.  Knows no disk.
  */
 #ifndef QUEUE_SCHEDULE_H
 #define QUEUE_SCHEDULE_H
@@ -34,20 +35,30 @@ struct slot {
 	uint32_t	 n_recipients;	/* as matched last; only while the mail is open */
 	enum slot_where	 where : 8;
 	bool		 is_probe : 1;	/* given out while the destination is held back */
+	bool		 is_large : 1;
 };
 
 enum { HELD_WHY_MAX_BYTES = 160 };
+
+struct line {				/* of a destination: its large mails, or the others */
+	struct list	 due;
+	struct heap	 later;
+	struct heap	 released;	/* their time was later, but the destination is back */
+	int64_t		 n_out;
+	int		 limit;		/* of n_out */
+};
+
+enum { LINE_SMALL, LINE_LARGE, N_LINES };
 
 struct destination {
 	struct list_link by_name;	/* of all destinations, any order */
 	struct list_link ready;		/* it has something to give */
 	struct heap_item wake;		/* when to look at it again */
-	struct list	 due;
-	struct heap	 later;
-	struct heap	 released;	/* their time was later, but the destination is back */
+	struct line	 lines[N_LINES];
+	int		 turn;		/* the line that gives next if both can */
 	int64_t		 n_slots;
 	int64_t		 n_out;
-	int		 limit;		/* 0: none */
+	int		 limit;		/* of n_out; QUEUE_NO_LIMIT */
 	bool		 is_held_back;
 	char		 held_why[HELD_WHY_MAX_BYTES];	/* for people; "" when not held back */
 	bool		 is_probe_out;
@@ -77,7 +88,7 @@ struct destination	*destination_find(const struct schedule *schedule, struct str
 static inline struct str destination_name(const struct destination *d) { return str_n(d->name, d->name_bytes); }
 
 /* A new slot, idle. */
-struct slot	*slot_new(struct schedule *schedule, struct entry *entry, struct destination *destination);
+struct slot	*slot_new(struct schedule *schedule, struct entry *entry, struct destination *destination, bool is_large);
 void		 slot_free(struct schedule *schedule, struct slot *slot);	/* from wherever it is */
 void		 slot_place(struct schedule *schedule, struct slot *slot, struct instant due, struct instant now);
 void		 slot_set_idle(struct schedule *schedule, struct slot *slot);
@@ -86,7 +97,8 @@ void		 slot_set_idle(struct schedule *schedule, struct slot *slot);
 struct slot	*schedule_take(struct schedule *schedule, struct instant now);
 struct slot	*schedule_take_of(struct schedule *schedule, struct destination *destination, struct instant now);
 
-void	schedule_limit(struct schedule *schedule, struct str name, int limit, struct instant now);
+/* True if the destination has something to give now. */
+bool	schedule_limit(struct schedule *schedule, struct str name, int limit, int limit_large, struct instant now);
 void	schedule_hold_back(struct schedule *schedule, struct str name, struct instant until, const char *why,
 	    struct instant now);
 void	schedule_release(struct schedule *schedule, struct str name, struct instant now);

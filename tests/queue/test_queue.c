@@ -411,7 +411,7 @@ limit_story(struct yard *yard)
 {
 	struct delivery *first, *second;
 
-	queue_limit(yard->queue, STR("x.example"), 2);
+	expect(!queue_limit(yard->queue, STR("x.example"), 2, 2));
 	for (int i = 0; i < 4; i++)
 		(void)yard_put(yard, "b@x.example", STR("hello"));
 	first = yard_take(yard, 1, NULL);
@@ -424,9 +424,45 @@ limit_story(struct yard *yard)
 	expect(first != NULL);
 	queue_give_back(yard->queue, first, yard_in(5));
 	yard_settle(yard, second, OUTCOME_DELIVERED);
-	queue_limit(yard->queue, STR("x.example"), 0);
+	expect(queue_limit(yard->queue, STR("x.example"), QUEUE_NO_LIMIT, QUEUE_NO_LIMIT));
 	for (int i = 0; i < 2; i++)
 		yard_settle(yard, yard_take(yard, 6, NULL), OUTCOME_DELIVERED);
+}
+
+/* Large mails came first, and yet small ones get half of what is given out; and the large ones the other half. */
+static void
+large_story(struct yard *yard)
+{
+	enum { MAILS = 3, OUT = 4 };
+	struct delivery *d[OUT];
+	char *large = mem_new(QUEUE_LARGE_BYTES);
+
+	memset(large, 'x', QUEUE_LARGE_BYTES);
+	for (int i = 0; i < MAILS; i++)
+		(void)yard_put(yard, "b@x.example", str_n(large, QUEUE_LARGE_BYTES));
+	mem_free(large);
+	for (int i = 0; i < MAILS; i++)
+		(void)yard_put(yard, "b@x.example", STR("hello"));
+	expect(queue_limit(yard->queue, STR("x.example"), OUT, OUT / 2));
+	for (int i = 0; i < OUT; i++) {
+		d[i] = yard_take(yard, 1, NULL);
+		expect_int(d[i]->content_bytes >= QUEUE_LARGE_BYTES, i % 2);
+	}
+	expect(yard_take(yard, 1, NULL) == NULL);
+	yard_settle(yard, d[0], OUTCOME_DELIVERED);
+	d[0] = yard_take(yard, 1, NULL);
+	expect(d[0] != NULL && d[0]->content_bytes < QUEUE_LARGE_BYTES);
+	yard_settle(yard, d[2], OUTCOME_DELIVERED);
+	expect(yard_take(yard, 1, NULL) == NULL);		/* the last one is large, and two are out */
+	yard_settle(yard, d[1], OUTCOME_DELIVERED);
+	d[1] = yard_take(yard, 1, NULL);
+	expect(d[1] != NULL && d[1]->content_bytes >= QUEUE_LARGE_BYTES);
+	expect(!queue_limit(yard->queue, STR("x.example"), QUEUE_NO_LIMIT, QUEUE_NO_LIMIT));
+	expect(queue_has_mail(yard->queue, STR("x.example")));
+	for (int i = 0; i < OUT; i++)
+		if (i != 2)
+			yard_settle(yard, d[i], OUTCOME_DELIVERED);
+	expect(!queue_has_mail(yard->queue, STR("x.example")));
 }
 
 static void
@@ -726,6 +762,7 @@ in_and_out(void)
 	in_a_world("bytes come out as they went in, whatever their number", bytes_story);
 	in_a_world("a destination has its turn, however much waits for another", turns_story);
 	in_a_world("no more deliveries are out than the limit", limit_story);
+	in_a_world("large mails and others take turns, and are limited apart", large_story);
 	in_a_world("a destination that failed is probed by one delivery, and drained when it is back", probe_story);
 	in_a_world("what is deferred after a release waits its own time", released_then_deferred_story);
 	in_a_world("new routes take what waits", reroute_story);
