@@ -2,7 +2,7 @@
 sbin_PROGRAMS += smtpfwd/smtpfwd smtpfwd/smtpfwdctl
 smtpfwd_parts = \
 	smtpfwd/control/libcontrol.a smtpfwd/receive/libreceive.a smtpfwd/report/libreport.a \
-	smtpfwd/deliver/libdeliver.a smtpfwd/queue/libqueue.a smtpfwd/smtp/libsmtp.a \
+	smtpfwd/deliver/libdeliver.a smtpfwd/queue/libqueue.a smtpfwd/smtp/libsmtp.a smtpfwd/auth/libauth.a \
 	smtpfwd/runtime/libruntime.a smtpfwd/runtime/libos.a policy/libpolicy.a mail/libmail.a base/libbase.a
 smtpfwd_libs = $(OPENSSL_LIBS) $(UNBOUND_LIBS) $(CONFUSE_LIBS) $(IDN2_LIBS) $(JANSSON_LIBS) -lpthread
 

@@ -8,6 +8,7 @@ include tests/mail/files.mk
 include tests/policy/files.mk
 include tests/runtime/files.mk
 include tests/smtp/files.mk
+include tests/auth/files.mk
 include tests/queue/files.mk
 include tests/deliver/files.mk
 include tests/receive/files.mk

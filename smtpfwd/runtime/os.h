@@ -110,6 +110,7 @@ int	os_sync_dir(const char *path);					/* blocks: makes names durable */
 int	os_allocate(int fd, int64_t n_bytes);				/* blocks: fallocate from 0, size grows */
 int	os_truncate(int fd, int64_t n_bytes);				/* blocks */
 int64_t	os_file_bytes(int fd);
+int	os_file_mode(int fd);						/* permission bits, or -errno */
 int	os_rename(const char *from, const char *to);			/* blocks */
 int	os_unlink(const char *path);					/* blocks */
 int	os_make_dir(const char *path);					/* blocks; 0700; 0 if it is there already */

@@ -118,6 +118,14 @@ os_file_bytes(int fd)
 }
 
 int
+os_file_mode(int fd)
+{
+	struct stat status;
+
+	return fstat(fd, &status) == 0 ? (int)(status.st_mode & ALLPERMS) : -errno;
+}
+
+int
 os_rename(const char *from, const char *to)
 {
 	return rename(from, to) == 0 ? 0 : -errno;

@@ -1,5 +1,5 @@
 # tests/deliver/files.mk - the client against peers by dialogue; next hops, routes, outcomes
-deliver_test_libs = tests/libexpect.a smtpfwd/deliver/libdeliver.a smtpfwd/smtp/libsmtp.a \
+deliver_test_libs = tests/libexpect.a smtpfwd/deliver/libdeliver.a smtpfwd/smtp/libsmtp.a smtpfwd/auth/libauth.a \
 	smtpfwd/queue/libqueue.a smtpfwd/runtime/libruntime.a
 check_PROGRAMS += tests/deliver/test_host tests/deliver/test_route tests/deliver/test_client tests/deliver/test_handover \
 	tests/deliver/test_courier

@@ -2,7 +2,7 @@
 check_LIBRARIES += tests/receive/libstage.a
 tests_receive_libstage_a_SOURCES = %D%/fake_queue.c %D%/fake_queue.h %D%/stage.c %D%/stage.h
 
-receive_test_libs = tests/receive/libstage.a tests/libexpect.a smtpfwd/receive/libreceive.a smtpfwd/smtp/libsmtp.a \
+receive_test_libs = tests/receive/libstage.a tests/libexpect.a smtpfwd/receive/libreceive.a smtpfwd/smtp/libsmtp.a smtpfwd/auth/libauth.a \
 	policy/libpolicy.a mail/libmail.a smtpfwd/runtime/libruntime.a smtpfwd/runtime/libos.a base/libbase.a \
 	$(OPENSSL_LIBS) $(IDN2_LIBS) -lm
 
@@ -29,7 +29,7 @@ TESTS += tests/receive/test_extensions
 check_PROGRAMS += tests/receive/test_time
 tests_receive_test_time_SOURCES = %D%/test_time.c
 tests_receive_test_time_LDADD = tests/receive/libstage.a tests/libexpect.a smtpfwd/receive/libreceive.a \
-	smtpfwd/smtp/libsmtp.a policy/libpolicy.a mail/libmail.a smtpfwd/runtime/libruntime.a tests/sim/libsim.a \
+	smtpfwd/smtp/libsmtp.a smtpfwd/auth/libauth.a policy/libpolicy.a mail/libmail.a smtpfwd/runtime/libruntime.a tests/sim/libsim.a \
 	base/libbase.a tests/libexpect.a $(OPENSSL_LIBS) $(IDN2_LIBS) -lm
 TESTS += tests/receive/test_time
 

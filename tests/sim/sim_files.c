@@ -220,6 +220,13 @@ os_file_bytes(int fd)
 	return disk_here()->inodes[sim_fd_get(fd, FD_FILE)->inode].bytes;
 }
 
+int
+os_file_mode(int fd)
+{
+	sim_fd_get(fd, FD_FILE);
+	return 0600;
+}
+
 static size_t
 parent_length(const char *path)
 {
