@@ -52,6 +52,8 @@ volume_new_inode(struct sim_disk *disk, bool is_dir)
 		if (!disk->inodes[i].is_used) {
 			disk->inodes[i].is_used = true;
 			disk->inodes[i].is_dir = is_dir;
+			if (i >= disk->n_inodes)
+				disk->n_inodes = i + 1;
 			return i;
 		}
 	return -ENOSPC;

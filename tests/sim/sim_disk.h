@@ -81,6 +81,7 @@ struct sim_disk {
 	struct sim_name		 names[SIM_N_NAMES], durable_names[SIM_N_NAMES];
 	int			 n_changes;
 	struct sim_name_change	 changes[SIM_N_NAME_CHANGES];
+	int			 n_inodes;	/* one behind the last that was ever used: looking at others would use memory */
 	struct sim_inode	 inodes[SIM_N_INODES];
 	uint32_t		 first_free, n_touched;	/* pages: a list through older, and those never used */
 	struct sim_version	 versions[SIM_N_PAGES];

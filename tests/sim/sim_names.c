@@ -164,7 +164,7 @@ is_named(const struct sim_disk *disk, int inode)
 void
 volume_forget_unnamed(struct sim_disk *disk)
 {
-	for (int i = 1; i < SIM_N_INODES; i++)
+	for (int i = 1; i < disk->n_inodes; i++)
 		if (disk->inodes[i].is_used && !is_named(disk, i) && !sim_file_is_open(i))
 			volume_free_inode(disk, i);
 }

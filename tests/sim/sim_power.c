@@ -27,7 +27,7 @@ sim_power_cut(struct sim *sim)
 	insist(sim->process == NULL);
 	if (loss.rule == SIM_RULE_BY_SEED)
 		loss.rule = SIM_RULE_KEPT + (enum sim_rule)(sim_dice_roll(&loss.dice) % SIM_RULE_SCRAMBLED);
-	for (int i = 1; i < SIM_N_INODES; i++)
+	for (int i = 1; i < m->disk.n_inodes; i++)
 		if (m->disk.inodes[i].is_used && !m->disk.inodes[i].is_dir)
 			volume_lose(&m->disk, i, &loss);
 	volume_lose_names(&m->disk, &loss);
