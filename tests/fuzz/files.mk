@@ -6,7 +6,8 @@ EXTRA_DIST += %D%/README %D%/run %D%/seeds %D%/corpus %D%/dictionaries
 fuzz_plain = tests/fuzz/fuzz_address tests/fuzz/fuzz_code tests/fuzz/fuzz_command tests/fuzz/fuzz_data \
 	tests/fuzz/fuzz_dns tests/fuzz/fuzz_ehlo tests/fuzz/fuzz_endpoint tests/fuzz/fuzz_envelope tests/fuzz/fuzz_header \
 	tests/fuzz/fuzz_proxy tests/fuzz/fuzz_reply tests/fuzz/fuzz_trace tests/fuzz/fuzz_words
-fuzz_programs = $(fuzz_plain)
+fuzz_worlds = tests/fuzz/fuzz_client tests/fuzz/fuzz_server
+fuzz_programs = $(fuzz_plain) $(fuzz_worlds)
 EXTRA_PROGRAMS += $(fuzz_programs)
 if FUZZ
 noinst_PROGRAMS += $(fuzz_programs)
@@ -43,3 +44,11 @@ tests_fuzz_fuzz_trace_LDADD = $(fuzz_libs)
 tests_fuzz_fuzz_trace_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_words_LDADD = $(fuzz_libs)
 tests_fuzz_fuzz_words_LDFLAGS = $(FUZZ_LINK)
+
+# Those that live in the simulated world.
+fuzz_world_libs = smtpfwd/smtp/libsmtp.a smtpfwd/queue/libqueue.a smtpfwd/runtime/libruntime.a tests/sim/libsim.a \
+	policy/libpolicy.a mail/libmail.a tests/libexpect.a base/libbase.a
+tests_fuzz_fuzz_client_LDADD = tests/fuzz/libfuzz.a smtpfwd/deliver/libdeliver.a $(fuzz_world_libs)
+tests_fuzz_fuzz_client_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_server_LDADD = tests/fuzz/libfuzz.a tests/receive/libstage.a smtpfwd/receive/libreceive.a $(fuzz_world_libs)
+tests_fuzz_fuzz_server_LDFLAGS = $(FUZZ_LINK)

@@ -34,7 +34,9 @@ check_written(const struct reply *reply)
 	wire = buf_str(&out);
 	switch (reply_read(&reader, &wire, &again, &fault)) {
 	case REPLY_DONE:
-		insist(wire.len == 0 && again.code == reply->code && status_eq(again.status, reply->status));
+		insist(wire.len == 0 && again.code == reply->code);
+		/* A text without a status may look like one, once a CR at its end is gone. */
+		insist(reply->status.class == 0 || status_eq(again.status, reply->status));
 		break;
 	case REPLY_MALFORMED:		/* its lines were split, and now they are too many */
 		insist(out.len > SMTP_REPLY_READ_TEXT_MAX_BYTES / 2);
