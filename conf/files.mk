@@ -5,4 +5,19 @@ dist_man_MANS += %D%/smtpfwd.conf.5 smtpfwd/smtpfwd.8 smtpfwd/smtpfwdctl.8
 
 # The example is installed beside, never over, a configuration.
 exampledir = $(docdir)
-dist_example_DATA = %D%/smtpfwd.conf README
+dist_example_DATA = %D%/smtpfwd.conf %D%/smtpfwd.logrotate README
+
+# The sed is ours, and not configure's: there $(sbindir) would still be ${exec_prefix}/sbin.
+EXTRA_DIST += %D%/smtpfwd.service.in %D%/smtpfwd.sysusers %D%/smtpfwd.tmpfiles
+CLEANFILES += %D%/smtpfwd.service
+%D%/smtpfwd.service: $(top_srcdir)/%D%/smtpfwd.service.in Makefile
+	$(AM_V_GEN)$(MKDIR_P) %D% && sed 's|@sbindir[@]|$(sbindir)|g' $(top_srcdir)/%D%/smtpfwd.service.in >$@.new && mv $@.new $@
+if SYSTEMD_UNITS
+systemdsystemunit_DATA = %D%/smtpfwd.service
+install-data-hook:
+	$(MKDIR_P) '$(DESTDIR)$(prefix)/lib/sysusers.d' '$(DESTDIR)$(prefix)/lib/tmpfiles.d'
+	$(INSTALL_DATA) $(top_srcdir)/%D%/smtpfwd.sysusers '$(DESTDIR)$(prefix)/lib/sysusers.d/smtpfwd.conf'
+	$(INSTALL_DATA) $(top_srcdir)/%D%/smtpfwd.tmpfiles '$(DESTDIR)$(prefix)/lib/tmpfiles.d/smtpfwd.conf'
+uninstall-hook:
+	rm -f '$(DESTDIR)$(prefix)/lib/sysusers.d/smtpfwd.conf' '$(DESTDIR)$(prefix)/lib/tmpfiles.d/smtpfwd.conf'
+endif

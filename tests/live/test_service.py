@@ -22,6 +22,7 @@ import world
 
 USER = "smtpfwd-test"
 SOURCES_FROM = 100          # descriptors to hand over, above the numbers that they get
+EXPOSURE_MAX = 1.5          # what conf/smtpfwd.service.in reaches in systemd 252
 PROGRAMS = os.path.join(world.WORK, "bin")
 
 
@@ -356,6 +357,20 @@ def scenario_socket_activate(tap):
         os.kill(pid, signal.SIGTERM)
         activate.wait(60)
         world.wait_for("it ends", lambda: not os.path.exists("/proc/%d" % pid))
+
+
+def scenario_unit(tap):
+    """The unit, as systemd's own judge reads it."""
+    path = os.path.join(world.WORK, "smtpfwd.service")
+    with open(world.TOP + "/conf/smtpfwd.service.in") as template, open(path, "w") as unit:
+        unit.write(template.read().replace("@sbindir@", PROGRAMS))
+    result = subprocess.run(["systemd-analyze", "verify", "--man=no", path], capture_output=True, text=True, timeout=60)
+    tap("systemd-analyze verify has nothing to say", result.returncode == 0 and not result.stderr + result.stdout,
+        result.stderr + result.stdout)
+    result = subprocess.run(["systemd-analyze", "security", "--offline=true", "--no-pager",
+                             "--threshold=%d" % round(10 * EXPOSURE_MAX), path], capture_output=True, text=True, timeout=60)
+    tap("systemd-analyze security: an exposure of at most %.1f" % EXPOSURE_MAX, result.returncode == 0 and "OK" in result.stdout,
+        result.stdout[-200:] + result.stderr)
 
 
 def main():
