@@ -1,6 +1,8 @@
 /*
  * draft.c - content on its way in: in memory while it is small, else in a file of its own
  */
+#include <errno.h>
+
 #include "base/code.h"
 #include "base/insist.h"
 #include "base/mem.h"
@@ -151,14 +153,20 @@ large_remove(struct queue *queue, const struct mail_id *id)
 	room_want(queue);
 }
 
-/* Blocks: removes one file of the list that was taken over from room.dead_files. */
-void
-dead_file_bury(const char *directory, struct list_link *link)
+int
+dead_file_remove(const char *directory, const struct list_link *link)
 {
-	struct dead_file *dead = LIST_ITEM(link, struct dead_file, link);
+	const struct dead_file *dead = LIST_ITEM(link, struct dead_file, link);
 	struct spool_path path;
+	int error;
 
 	spool_path_large(&path, directory, &dead->id);
-	(void)os_unlink(path.text);	/* what is left by a failure goes at the next start */
-	mem_free(dead);
+	error = os_unlink(path.text);
+	return error == -ENOENT ? 0 : error;
+}
+
+void
+dead_file_free(struct list_link *link)
+{
+	mem_free(LIST_ITEM(link, struct dead_file, link));
 }

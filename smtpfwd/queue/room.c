@@ -10,7 +10,7 @@
 enum {
 	SPARES_KEPT_MAX = 4,		/* freed segments kept for reuse; more go back to the disk */
 	SHORT_LOOK_MS = 1000,		/* how often the disk is looked at while there is no room */
-	TROUBLE_LOOK_MS = 5000,		/* after a segment could not be taken back */
+	TROUBLE_LOOK_MS = 5000,		/* after a file could not be taken back */
 	BURY_AT_ONCE = 64,		/* large files removed in one job */
 };
 
@@ -47,8 +47,10 @@ room_fini(struct queue *queue)
 
 	while ((link = list_take_first(&room->log)) != NULL || (link = list_take_first(&room->spares)) != NULL)
 		segment_free(LIST_ITEM(link, struct segment, link));
-	while ((link = list_take_first(&room->dead_files)) != NULL)
-		dead_file_bury(queue->directory, link);
+	while ((link = list_take_first(&room->dead_files)) != NULL) {
+		(void)dead_file_remove(queue->directory, link);	/* what is left by a failure goes at the next start */
+		dead_file_free(link);
+	}
 }
 
 void
@@ -125,10 +127,13 @@ static void
 bury_run(struct os_job *job)
 {
 	struct room_job *rj = room_job_of(job);
-	struct list_link *link;
 
-	while ((link = list_take_first(&rj->dead_files)) != NULL)
-		dead_file_bury(rj->queue->directory, link);
+	LIST_EACH(link, &rj->dead_files) {
+		if (dead_file_remove(rj->queue->directory, link) != 0)
+			continue;
+		list_remove(&rj->dead_files, link);
+		dead_file_free(link);
+	}
 	rj->free_bytes = os_free_bytes(rj->queue->directory);
 }
 
@@ -217,18 +222,24 @@ keeper_take_back(struct queue *queue, bool *is_trouble_out)
 }
 
 static bool
-keeper_bury(struct queue *queue)
+keeper_bury(struct queue *queue, bool *is_trouble_out)
 {
 	struct room_job rj = { .number = 0 };
 	struct list_link *link;
+	size_t n;
 
 	if (list_is_empty(&queue->room.dead_files))
 		return false;
 	list_init(&rj.dead_files);
 	while (rj.dead_files.n < BURY_AT_ONCE && (link = list_take_first(&queue->room.dead_files)) != NULL)
 		list_append(&rj.dead_files, link);
+	n = rj.dead_files.n;
 	room_run(queue, &rj, bury_run);
-	return true;
+	*is_trouble_out |= rj.dead_files.n > 0;
+	n -= rj.dead_files.n;
+	while ((link = list_take_first(&rj.dead_files)) != NULL)	/* they take room still: again later */
+		list_append(&queue->room.dead_files, link);
+	return n > 0;
 }
 
 void
@@ -246,7 +257,7 @@ keeper_run(void *arg)
 		room->is_wanted = false;
 		did_something = keeper_make(queue);
 		did_something |= keeper_take_back(queue, &is_trouble);
-		did_something |= keeper_bury(queue);
+		did_something |= keeper_bury(queue, &is_trouble);
 		if (compact_is_worth_it(queue))
 			signal_one(&room->compact);
 		if (did_something)

@@ -205,7 +205,8 @@ int	draft_finish(struct draft *draft, struct fault *fault_out);
 void	draft_free(struct draft *draft);		/* without removing its file */
 /* Removes a large file some time soon. */
 void	large_remove(struct queue *queue, const struct mail_id *id);
-void	dead_file_bury(const char *directory, struct list_link *link);	/* blocks; of room.dead_files */
+int	dead_file_remove(const char *directory, const struct list_link *link);	/* blocks; of room.dead_files: 0 or -errno */
+void	dead_file_free(struct list_link *link);
 
 /* Encodes a mail and hands it to commit: what queue_put and queue_pay share (put.c). */
 struct put_plan {

@@ -171,6 +171,30 @@ large_damaged_story(struct yard *yard)
 	mem_free(room);
 }
 
+/* A file that cannot be removed takes room; it is not left for the next start. */
+static void
+large_unlink_fails_story(struct yard *yard)
+{
+	char *room = mem_new(1024 * 1024), id_room[MAIL_ID_TEXT_MAX], path[200];
+	struct os_crew *crew = os_crew_new(loop_poller(yard->loop), 1);
+	struct look look = { .job.run = look_run, .path = path };
+	struct mail_id id = yard_put_from(yard, "a@b.example", "b@x.example", str_n(room, 1024 * 1024), NULL);
+	struct delivery *d = yard_take(yard, 30, NULL);
+
+	snprintf(path, sizeof(path), "/spool/large/%.*s", STR_ARG(mail_id_text(&id, id_room)));
+	sim_disk_fail(yard->sim, SIM_UNLINK, 1, 2, EIO);
+	if (expect(d != NULL))
+		yard_settle(yard, d, OUTCOME_DELIVERED);
+	fiber_sleep(yard_in(1));
+	fiber_run_on_crew(crew, &look.job);
+	expect_int(look.n_bytes, 1024 * 1024);
+	fiber_sleep(yard_in(30));
+	fiber_run_on_crew(crew, &look.job);
+	expect_int(look.n_bytes, -1);
+	os_crew_free(crew);
+	mem_free(room);
+}
+
 /* --- failing --- */
 
 static void
@@ -474,6 +498,7 @@ main(void)
 	in_a_world("large content on a full disk is refused, and leaves nothing behind", 4 * 1024 * 1024,
 	    large_on_full_story, NULL);
 	in_a_world("a damaged record's large content is set aside with it", 8 * 1024 * 1024, large_damaged_story, NULL);
+	in_a_world("large content that cannot be removed is removed later", 8 * 1024 * 1024, large_unlink_fails_story, NULL);
 	in_a_world("after a failed sync the mail does not exist, and the next one does", 4 * 1024 * 1024,
 	    sync_fails_story, sync_failed_before_story);
 	in_a_world("what was settled is written again after failed syncs", 4 * 1024 * 1024, settle_fails_story,

@@ -96,6 +96,7 @@ bool		 sim_find_note(const struct sim *sim, const char *kind, struct str key, in
 /* --- time --- */
 void		 sim_step_wall_clock(struct sim *sim, struct span by);
 void		 sim_after(struct sim *sim, struct span wait, void (*call)(void *arg), void *arg);	/* on the loop's own stack */
+void		 sim_set_job_max(struct sim *sim, struct span job_max);	/* as in sim_options, from now on: a slow disk */
 void		 sim_signal(struct sim *sim, int signal);
 uint64_t	 sim_random(struct sim *sim, uint64_t below);	/* for tests' own choices; below > 0 */
 uint64_t	 sim_trace_hash(const struct sim *sim);
@@ -128,6 +129,7 @@ enum sim_disk_call {
  * failed SIM_SYNC what was written may be on the disk or not, and no later sync brings it there.
  */
 void		 sim_disk_fail(struct sim *sim, enum sim_disk_call call, int nth, int n_calls, int error);
+void		 sim_disk_heal(struct sim *sim);			/* no call fails any more */
 void		 sim_disk_set_bytes(struct sim *sim, int64_t disk_bytes);	/* -ENOSPC when so much is in use */
 int64_t		 sim_disk_used(const struct sim *sim);
 void		 sim_disk_flip(struct sim *sim, const char *path, int64_t offset);	/* one bit of that byte turns over on the disk */

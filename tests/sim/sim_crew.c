@@ -41,6 +41,13 @@ os_crew_new(struct os_poller *poller, int n_threads)
 	return crew;
 }
 
+void
+sim_set_job_max(struct sim *sim, struct span job_max)
+{
+	insist(job_max.ns >= 2);
+	sim->options.job_max = job_max;
+}
+
 static int64_t
 some_time(void)
 {

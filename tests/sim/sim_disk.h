@@ -115,6 +115,7 @@ void	 volume_free_page(struct sim_disk *disk, uint32_t page);
 /* --- sim_names.c --- */
 int	 volume_find(const struct sim_disk *disk, const char *path);	/* inode or -ENOENT */
 void	 volume_set_name(struct sim_disk *disk, const char *path, int inode, const char *gone);	/* today's; gone: or NULL */
+void	 volume_age_names(struct sim_disk *disk);	/* the older half of changes becomes durable: the kernel writes it out one day, too */
 void	 volume_sync_names(struct sim_disk *disk, const char *directory);
 void	 volume_lose_names(struct sim_disk *disk, struct sim_loss *loss);
 bool	 volume_has_parent(const struct sim_disk *disk, const char *path);

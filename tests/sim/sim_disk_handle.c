@@ -14,6 +14,12 @@ sim_disk_fail(struct sim *sim, enum sim_disk_call call, int nth, int n_calls, in
 }
 
 void
+sim_disk_heal(struct sim *sim)
+{
+	memset(sim->machine->disk.faults, 0, sizeof(sim->machine->disk.faults));
+}
+
+void
 sim_disk_set_bytes(struct sim *sim, int64_t disk_bytes)
 {
 	sim->machine->disk.total_bytes = disk_bytes;

@@ -93,8 +93,12 @@ os_open(const char *path, enum os_open_how how)
 	if (how == OS_OPEN_READ || how == OS_OPEN_WRITE || !volume_has_parent(disk, clean))
 		return -ENOENT;
 	sim_world_call("create", clean, how, 0);
-	if ((inode = volume_new_inode(disk, false)) < 0)
-		return inode;
+	if ((inode = volume_new_inode(disk, false)) < 0) {
+		volume_age_names(disk);
+		volume_forget_unnamed(disk);
+		if ((inode = volume_new_inode(disk, false)) < 0)
+			return inode;
+	}
 	volume_set_name(disk, clean, inode, NULL);
 	return open_inode(inode, how);
 }

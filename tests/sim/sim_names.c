@@ -76,14 +76,23 @@ volume_has_parent(const struct sim_disk *disk, const char *path)
 }
 
 void
+volume_age_names(struct sim_disk *disk)
+{
+	int n = (disk->n_changes + 1) / 2;
+
+	for (int i = 0; i < n; i++)
+		apply(disk->durable_names, &disk->changes[i]);
+	disk->n_changes -= n;
+	memmove(disk->changes, disk->changes + n, (size_t)disk->n_changes * sizeof(disk->changes[0]));
+}
+
+void
 volume_set_name(struct sim_disk *disk, const char *path, int inode, const char *gone)
 {
 	struct sim_name_change *change;
 
-	if (disk->n_changes == SIM_N_NAME_CHANGES) {	/* the kernel writes it out one day, too */
-		apply(disk->durable_names, &disk->changes[0]);
-		memmove(disk->changes, disk->changes + 1, (size_t)--disk->n_changes * sizeof(disk->changes[0]));
-	}
+	if (disk->n_changes == SIM_N_NAME_CHANGES)
+		volume_age_names(disk);
 	change = &disk->changes[disk->n_changes++];
 	strcpy(change->path, path);
 	strcpy(change->gone, gone != NULL ? gone : "");
