@@ -44,14 +44,31 @@ destination_of(void *context, const struct envelope *envelope, const struct reci
 }
 
 static void
-start_policy(struct relay *relay)
+start_policy(struct relay *relay, const struct relay_plan *plan)
 {
-	static const char *const domains[] = { "example.com" };
-	static const struct relay_rule rule = { .name = "moved", .domains = domains, .n_domains = 1 };
 	static const uint64_t seed[2] = { 1, 2 };
-	struct policy_settings settings = { .hostname = "old.example.com", .relays = &rule, .n_relays = 1, .outbound = "out" };
+	struct policy_settings settings = {
+		.hostname = "old.example.com", .relays = plan->rules, .n_relays = plan->n_rules, .outbound = "out",
+	};
 
 	relay->policy = policy_new(&settings, seed);
+}
+
+static struct retry_settings
+retry_from(struct span first)
+{
+	return (struct retry_settings){
+		.first = first, .factor = 1.5, .max = span_s(3600), .expire = span_s(5 * 86400), .warn = span_s(4 * 3600),
+	};
+}
+
+void
+relay_reload_queue(struct relay *relay, struct span first)
+{
+	struct retry_settings retry = retry_from(first);
+	struct queue_world world = { .context = relay, .destination_of = destination_of };
+
+	queue_reconfigure(relay->queue, &retry, &world);
 }
 
 static void
@@ -59,7 +76,7 @@ start_queue(struct relay *relay)
 {
 	struct queue_settings settings = {
 		.directory = "/spool", .segment_bytes = SEGMENT_BYTES, .content_in_memory_max_bytes = IN_MEMORY_MAX_BYTES,
-		.retry = { .first = span_s(60), .factor = 1.5, .max = span_s(3600), .expire = span_s(5 * 86400), .warn = span_s(4 * 3600) },
+		.retry = retry_from(span_s(60)),
 	};
 	struct queue_world world = { .context = relay, .destination_of = destination_of };
 	struct fault fault;
@@ -70,8 +87,8 @@ start_queue(struct relay *relay)
 	insist(relay->queue != NULL);
 }
 
-static struct next_hop_settings
-next_hop(const char *at)
+struct next_hop_settings
+relay_next_hop(const char *at)
 {
 	struct endpoint e;
 
@@ -80,15 +97,10 @@ next_hop(const char *at)
 }
 
 static void
-start_couriers(struct relay *relay)
+start_couriers(struct relay *relay, const struct relay_plan *plan)
 {
-	struct next_hop_settings new_server = next_hop(NEW_SERVER_AT), home = next_hop(HOME_AT);
-	struct route_settings routes[] = {
-		{ .destination = "relay:moved", .next_hops = &new_server, .n_next_hops = 1, .connections_max = 5, .check_interval = span_s(10) },
-		{ .destination = "route:out", .next_hops = &home, .n_next_hops = 1, .connections_max = 5, .check_interval = span_s(10) },
-	};
 	struct courier_settings settings = {
-		.hostname = "old.example.com", .routes = routes, .n_routes = 2, .deliveries_max = 20, .idle_max = span_s(10),
+		.hostname = "old.example.com", .routes = plan->routes, .n_routes = plan->n_routes, .deliveries_max = 20, .idle_max = span_s(10),
 		.connect_timeout = span_s(30), .greeting_timeout = span_s(300), .mail_timeout = span_s(300), .rcpt_timeout = span_s(300),
 		.data_timeout = span_s(120), .block_timeout = span_s(180), .final_timeout = span_s(600),
 	};
@@ -119,7 +131,7 @@ start_listeners(struct relay *relay)
 }
 
 void
-relay_start(struct relay *relay, struct sim *sim)
+relay_start_as(struct relay *relay, struct sim *sim, const struct relay_plan *plan)
 {
 	struct fault fault;
 
@@ -127,11 +139,25 @@ relay_start(struct relay *relay, struct sim *sim)
 	list_init(&relay->servers);
 	relay->loop = loop_new(FIBERS_MAX, &fault);
 	insist(relay->loop != NULL);
-	start_policy(relay);
+	start_policy(relay, plan);
 	start_queue(relay);
-	start_couriers(relay);
+	start_couriers(relay, plan);
 	relay->reporter = reporter_new(relay->loop, relay->queue, relay->policy, &relay->log);
 	start_listeners(relay);
+}
+
+void
+relay_start(struct relay *relay, struct sim *sim)
+{
+	static const char *const domains[] = { "example.com" };
+	static const struct relay_rule rule = { .name = "moved", .domains = domains, .n_domains = 1 };
+	struct next_hop_settings new_server = relay_next_hop(NEW_SERVER_AT), home = relay_next_hop(HOME_AT);
+	struct route_settings routes[] = {
+		{ .destination = "relay:moved", .next_hops = &new_server, .n_next_hops = 1, .connections_max = 5, .check_interval = span_s(10) },
+		{ .destination = "route:out", .next_hops = &home, .n_next_hops = 1, .connections_max = 5, .check_interval = span_s(10) },
+	};
+
+	relay_start_as(relay, sim, &(struct relay_plan){ .rules = &rule, .n_rules = 1, .routes = routes, .n_routes = 2 });
 }
 
 static void

@@ -30,8 +30,21 @@ struct relay {
 /* Where everybody is. */
 extern const char	RELAY_AT[], NEW_SERVER_AT[], HOME_AT[];	/* endpoints; HOME takes what is not for example.com */
 
-/* Opens the queue in /spool and serves; the loop does not run yet. */
+struct relay_plan {			/* whose mail goes where; there is a "route:out" for all else */
+	const struct relay_rule		*rules;
+	int				 n_rules;
+	const struct route_settings	*routes;
+	int				 n_routes;
+};
+
+/* Opens the queue in /spool and serves; the loop does not run yet.  The first relays example.com to NEW_SERVER. */
 void	relay_start(struct relay *relay, struct sim *sim);
+void	relay_start_as(struct relay *relay, struct sim *sim, const struct relay_plan *plan);	/* the plan is copied */
+
+/* As a reload does it: destinations are asked for anew, and the first retry comes after another span. */
+void	relay_reload_queue(struct relay *relay, struct span first);
+
+struct next_hop_settings	relay_next_hop(const char *at);		/* an endpoint's text, which must live on */
 
 /* Ends all parts and servers and frees them; from outside of the loop: runs it until done. */
 void	relay_end(struct relay *relay);

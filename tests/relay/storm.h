@@ -1,0 +1,131 @@
+/*
+ * storm.h - a storm: thousands of mails while everything goes wrong at once, and the ledger that judges it
+ *
+ * The ledger stands in shared memory, outside of the processes that are killed, and knows only what clients, next
+ * hops, the sender's home and the operator saw.  What a mail is (recipients, size, content) follows from the seed and
+ * its number, so that whoever meets it can tell whether it is whole.
+ */
+#ifndef TESTS_RELAY_STORM_H
+#define TESTS_RELAY_STORM_H
+
+#include "tests/relay/relay.h"
+
+enum {
+	STORM_RECIPIENTS_MAX = 5,
+	STORM_DOMAINS = 5,		/* d0.example ... d4.example, each a relay of its own */
+	STORM_HOPS = 9,			/* next hops of all of them; the last is the senders' home */
+	STORM_CLIENTS = 40,
+	STORM_TRIES_MAX = 8,		/* of a client for one mail; then it gives up */
+	STORM_KILLS_MAX = 8,
+};
+
+enum storm_fate {
+	FATE_GOOD,
+	FATE_BAD,			/* 550, always */
+	FATE_GREY,			/* 451 until some minutes after it was first asked */
+};
+
+struct storm_recipient {
+	enum storm_fate	 fate;
+	int		 domain;
+	int		 n_arrived;	/* whole mails, byte for byte */
+	int		 n_unsure;	/* of these, the relay may not have heard our 250 */
+	int		 n_of_kills;	/* of these, in a life that ended by a kill */
+	int		 n_this_life;
+	int		 n_refused;	/* a 5xx to it or to its mail */
+	int		 n_failed, n_delayed, n_relayed;	/* reports that reached the sender */
+	int64_t		 asked_ms;	/* first, of a grey one; 0: never */
+};
+
+struct storm_mail {
+	int		 n_recipients;
+	size_t		 body_bytes;
+	bool		 is_null;	/* reverse-path <> */
+	bool		 is_poison;	/* 554 at the final dot, always */
+	const char	*notify;	/* NULL: none asked */
+	bool		 is_busy;	/* a client has it */
+	int		 n_tries;	/* of clients */
+	int64_t		 again_ms;	/* a client may try again then */
+	int64_t		 promised_ms;	/* first 250 */
+	int		 n_promised;	/* 250s */
+	int		 n_unsure;	/* no answer, or a 451, to a whole mail */
+	bool		 is_removed;	/* the operator tried to */
+	struct storm_recipient recipients[STORM_RECIPIENTS_MAX];
+};
+
+struct storm_counts {
+	int	 n_garbled, n_strange;	/* arrivals that are not what was sent; mails and reports nobody can place */
+	int	 n_arrived, n_duplicates, n_reports, n_kills, n_removed, n_refused_by_relay, n_cut, n_troubles, n_reloads;
+	int64_t	 latest_arrival_ms;
+};
+
+struct storm_ledger {
+	uint64_t		 seed;
+	int			 n_mails;
+	int64_t			 base_ms, now_ms;	/* time of the storm: goes on over lives, whatever the calendar does */
+	struct storm_counts	 counts;
+	struct storm_mail	 mails[];
+};
+
+struct storm;
+
+struct storm_hop {
+	struct watch	 watch;
+	struct storm	*storm;
+	int		 number;
+	int		 socket;	/* -1: closed */
+	struct list	 sessions;
+	int		 trouble_percent;	/* chance of mischief at each step */
+	bool		 is_away;	/* a trouble has it: no other touches it */
+	int		 n_sessions;	/* since the start */
+};
+
+struct storm {				/* one life */
+	struct relay		 relay;
+	struct storm_ledger	*ledger;
+	struct storm_hop	 hops[STORM_HOPS];
+	bool			 is_calm;
+	int			 n_until;	/* clients send the mails below this number */
+	int			 first_open;	/* mails below need nothing more of a client */
+	int			 n_open;	/* mails below n_until that do */
+	int			 n_clients, n_troublemakers;	/* fibers at work */
+	int64_t			 start_ms;	/* of the loop's clock */
+};
+
+/* --- storm_ledger.c --- */
+struct storm_ledger	*ledger_new(uint64_t seed, int n_mails);	/* never NULL */
+void	 ledger_free(struct storm_ledger *ledger);
+void	 ledger_begin_life(struct storm_ledger *ledger);
+void	 ledger_note_kill(struct storm_ledger *ledger);		/* the life that just was ended by one */
+int64_t	 storm_now_ms(struct storm *storm);
+
+void	 ledger_write_mail(const struct storm_ledger *ledger, int number, struct buf *out);	/* as sent, not dot-stuffed */
+void	 ledger_write_address(const struct storm_ledger *ledger, int number, int index, struct buf *out);
+void	 ledger_write_sender(const struct storm_ledger *ledger, int number, struct buf *out);
+struct storm_recipient	*ledger_find(struct storm_ledger *ledger, struct str address, struct storm_mail **mail_out,
+	    int *number_out);		/* NULL: not one of ours */
+bool	 ledger_is_whole(const struct storm_ledger *ledger, int number, struct str arrived);
+void	 ledger_note_report(struct storm *storm, struct str report);
+
+/* Expectations over all mails, once all is calm. */
+void	 ledger_judge(struct storm_ledger *ledger);
+
+/* --- storm_hop.c, storm_hop_session.c: next hops --- */
+void	 hops_start(struct storm *storm);
+void	 hops_stop(struct storm *storm);		/* their sessions end in the loop's next rounds */
+void	 hop_open(struct storm_hop *hop);
+void	 hop_close(struct storm_hop *hop);		/* who connects is refused; sessions go on */
+struct endpoint	 hop_endpoint(int number);
+void	 hop_serve(struct storm_hop *hop, int socket);
+
+/* --- storm_client.c --- */
+void	 clients_start(struct storm *storm);		/* they end when all but a few of the mails below n_until are promised or given up */
+
+/* --- storm_trouble.c --- */
+void	 troubles_start(struct storm *storm);		/* they end when the clients have */
+
+const struct relay_plan	*storm_plan(struct route_settings routes[STORM_DOMAINS + 1],
+	    struct next_hop_settings next_hops[STORM_HOPS], struct relay_rule rules[STORM_DOMAINS],
+	    struct relay_plan *plan_out);
+
+#endif

@@ -1,0 +1,358 @@
+/*
+ * storm_client.c - the senders of a storm: each in its own manner, at its own speed, and many cut off
+ */
+#include <stdio.h>
+
+#include "base/insist.h"
+#include "base/mem.h"
+#include "smtpfwd/runtime/stream.h"
+#include "tests/relay/storm.h"
+
+enum {
+	PATIENCE_S = 700,
+	WIRE_MAX_BYTES = 4 << 20,
+	AGAIN_MIN_MS = 30 * 1000,
+	AGAIN_SPREAD_MS = 600 * 1000,
+	CUT_PERCENT = 4,		/* of mails, at a place of their own */
+	OPEN_AT_END = 32,		/* one of so many is not waited for: the calm is to find the queue full */
+};
+
+enum manner { IN_TURN, PIPELINED, CHUNKED, N_MANNERS };
+
+struct client {
+	struct storm	*storm;
+	struct stream	*stream;	/* NULL: none */
+	struct buf	 wire;
+	enum manner	 manner;
+	bool		 is_slow;
+	int		 number;	/* of the mail */
+	bool		 has_sent_all;	/* the final dot, or the last chunk */
+	int		 code;		/* of the latest reply; 0: none came */
+};
+
+static const struct stream_limits limits = { .input_max_bytes = 64 * 1024, .output_max_bytes = 64 * 1024 };
+
+static uint64_t
+dice(const struct client *c, uint64_t below)
+{
+	return sim_random(c->storm->relay.sim, below);
+}
+
+static void
+pause_ms(const struct client *c, uint64_t ms_max)
+{
+	fiber_sleep(instant_after(loop_now(c->storm->relay.loop), span_ms(1 + (int64_t)dice(c, ms_max))));
+}
+
+static struct instant
+patience(const struct client *c)
+{
+	return instant_after(loop_now(c->storm->relay.loop), span_s(PATIENCE_S));
+}
+
+static void
+hang_up(struct client *c)
+{
+	if (c->stream != NULL)
+		stream_close(c->stream);
+	c->stream = NULL;
+}
+
+/* --- the wire --- */
+
+static bool
+send_bytes(struct client *c, struct str bytes)
+{
+	while (bytes.len > 0) {
+		struct str piece = c->is_slow ? str_sub(bytes, 0, 1 + dice(c, 2000)) : bytes;
+
+		if (stream_write(c->stream, piece, patience(c), NULL) != 0 || stream_flush(c->stream, patience(c), NULL) != 0)
+			return false;
+		bytes = str_from(bytes, piece.len);
+		if (c->is_slow)
+			pause_ms(c, 3000);
+	}
+	return true;
+}
+
+/* One reply; false when the connection broke. */
+static bool
+read_reply(struct client *c)
+{
+	uint64_t code = 0;
+	bool is_last = false;
+
+	c->code = 0;
+	while (!is_last) {
+		struct str input;
+		ptrdiff_t end;
+
+		while ((end = str_find_str(stream_input(c->stream), STR("\r\n"))) < 0)
+			if (stream_fill(c->stream, patience(c), NULL) <= 0)
+				return false;
+		input = stream_input(c->stream);
+		insist(end >= 4 && str_to_u64(str_sub(input, 0, 3), &code));
+		is_last = input.at[3] == ' ';
+		stream_take(c->stream, (size_t)end + 2);
+	}
+	c->code = (int)code;
+	return true;
+}
+
+static bool
+ask(struct client *c, const char *command, int want)
+{
+	return send_bytes(c, str_of(command)) && read_reply(c) && c->code == want;
+}
+
+static bool
+open_session(struct client *c)
+{
+	struct endpoint at;
+
+	insist(endpoint_parse(str_of(RELAY_AT), &at));
+	c->stream = stream_connect(c->storm->relay.loop, &at, NULL, limits, patience(c), NULL);
+	return c->stream != NULL && read_reply(c) && c->code == 220 && ask(c, "EHLO client.example\r\n", 250);
+}
+
+/* --- a mail --- */
+
+static void
+write_mail_command(struct client *c)
+{
+	struct storm_ledger *ledger = c->storm->ledger;
+
+	buf_printf(&c->wire, "MAIL FROM:<");
+	ledger_write_sender(ledger, c->number, &c->wire);
+	buf_printf(&c->wire, ">%s\r\n", c->number % 5 == 0 ? " BODY=8BITMIME RET=HDRS" : "");
+}
+
+static void
+write_rcpt_command(struct client *c, int i)
+{
+	struct storm_ledger *ledger = c->storm->ledger;
+	const char *notify = ledger->mails[c->number].notify;
+
+	buf_printf(&c->wire, "RCPT TO:<");
+	ledger_write_address(ledger, c->number, i, &c->wire);
+	buf_printf(&c->wire, ">%s%s\r\n", notify != NULL ? " NOTIFY=" : "", notify != NULL ? notify : "");
+}
+
+/* The commands up to DATA (or RCPT), all taken; false: the mail is not to follow. */
+static bool
+send_envelope(struct client *c)
+{
+	int n = c->storm->ledger->mails[c->number].n_recipients;
+	bool is_fine = true;
+
+	buf_clear(&c->wire);
+	write_mail_command(c);
+	if (c->manner == IN_TURN && !(send_bytes(c, buf_str(&c->wire)) && read_reply(c) && c->code == 250))
+		return false;
+	for (int i = 0; i < n; i++) {
+		if (c->manner == IN_TURN)
+			buf_clear(&c->wire);
+		write_rcpt_command(c, i);
+		if (c->manner == IN_TURN && !(send_bytes(c, buf_str(&c->wire)) && read_reply(c) && c->code == 250))
+			return false;
+	}
+	if (c->manner == IN_TURN)
+		return ask(c, "DATA\r\n", 354);
+	if (c->manner == PIPELINED)
+		buf_append(&c->wire, STR("DATA\r\n"));
+	if (!send_bytes(c, buf_str(&c->wire)))
+		return false;
+	for (int i = 0; i < n + 1; i++)
+		is_fine = read_reply(c) && c->code == 250 && is_fine;
+	return is_fine && (c->manner == CHUNKED || (read_reply(c) && c->code == 354));
+}
+
+static void
+write_dotted(struct client *c)
+{
+	struct buf mail;
+	struct str rest, line;
+
+	buf_init(&mail, WIRE_MAX_BYTES);
+	ledger_write_mail(c->storm->ledger, c->number, &mail);
+	rest = buf_str(&mail);
+	while (str_take_until(&rest, '\n', &line)) {
+		if (str_starts(line, STR(".")))
+			buf_append_char(&c->wire, '.');
+		buf_append(&c->wire, line);
+		buf_append_char(&c->wire, '\n');
+	}
+	buf_append(&c->wire, STR(".\r\n"));
+	buf_fini(&mail);
+}
+
+/* All but the last few bytes may be cut off anywhere; behind them the relay has the mail whole. */
+static bool
+send_dotted(struct client *c)
+{
+	struct str bytes;
+
+	buf_clear(&c->wire);
+	write_dotted(c);
+	bytes = buf_str(&c->wire);
+	if (dice(c, 100) < CUT_PERCENT) {
+		size_t at = dice(c, 3) == 0 ? bytes.len - 1 - dice(c, 3) : dice(c, bytes.len);
+
+		send_bytes(c, str_sub(bytes, 0, at));
+		return false;
+	}
+	c->has_sent_all = true;
+	c->code = 0;
+	return send_bytes(c, bytes);
+}
+
+static bool
+send_chunks(struct client *c)
+{
+	bool is_cut = dice(c, 100) < CUT_PERCENT;
+	char command[60];
+	struct str rest;
+
+	buf_clear(&c->wire);
+	ledger_write_mail(c->storm->ledger, c->number, &c->wire);
+	rest = buf_str(&c->wire);
+	for (;;) {
+		struct str chunk = str_sub(rest, 0, dice(c, 3) == 0 ? rest.len : dice(c, rest.len + 1));
+
+		rest = str_from(rest, chunk.len);
+		if (is_cut && (rest.len == 0 || dice(c, 4) == 0)) {
+			send_bytes(c, STR("BDAT 1000 LAST\r\nhalf a chunk"));
+			return false;
+		}
+		c->has_sent_all = rest.len == 0;
+		c->code = 0;
+		snprintf(command, sizeof(command), "BDAT %zu%s\r\n", chunk.len, rest.len == 0 ? " LAST" : "");
+		if (!send_bytes(c, str_of(command)) || !send_bytes(c, chunk))
+			return false;
+		if (rest.len == 0)
+			return true;
+		if (!read_reply(c) || c->code != 250)
+			return false;
+	}
+}
+
+/* True: the session stands, and its last reply tells. */
+static bool
+send_mail(struct client *c)
+{
+	if (!send_envelope(c))
+		return false;
+	if (!(c->manner == CHUNKED ? send_chunks(c) : send_dotted(c)))
+		return false;
+	if (dice(c, 100) < CUT_PERCENT) {	/* right before our 250, or behind it */
+		pause_ms(c, 100);
+		c->code = 0;
+		return false;
+	}
+	return read_reply(c);
+}
+
+/* --- which mail, and what came of it --- */
+
+static bool
+is_open(const struct storm_mail *mail)
+{
+	return mail->n_promised == 0 && mail->n_tries < STORM_TRIES_MAX;
+}
+
+static int
+next_mail(struct storm *storm)
+{
+	struct storm_ledger *ledger = storm->ledger;
+	int64_t now_ms = storm_now_ms(storm);
+
+	for (int i = storm->first_open; i < storm->n_until; i++) {
+		struct storm_mail *mail = &ledger->mails[i];
+
+		if (!is_open(mail) && i == storm->first_open)
+			storm->first_open++;
+		if (is_open(mail) && !mail->is_busy && mail->again_ms <= now_ms)
+			return i;
+	}
+	return -1;
+}
+
+static void
+enter_result(struct client *c)
+{
+	struct storm *storm = c->storm;
+	struct storm_mail *mail = &storm->ledger->mails[c->number];
+
+	mail->is_busy = false;
+	mail->n_tries++;
+	mail->again_ms = storm_now_ms(storm) + AGAIN_MIN_MS + (int64_t)dice(c, AGAIN_SPREAD_MS);
+	if (c->has_sent_all && c->code == 250) {
+		mail->n_promised++;
+		if (mail->promised_ms == 0)
+			mail->promised_ms = storm_now_ms(storm);
+	} else if (c->has_sent_all && c->code == 0)
+		mail->n_unsure++;
+	storm->n_open -= !is_open(mail);
+	storm->ledger->counts.n_refused_by_relay += c->code >= 400;
+}
+
+/* Some mails in one session, or what can be done of them. */
+static void
+visit(struct client *c)
+{
+	int n_mails = 1 + (int)dice(c, 4);
+
+	c->manner = (enum manner)dice(c, N_MANNERS);
+	c->is_slow = dice(c, 10) == 0;
+	if (!open_session(c)) {
+		hang_up(c);
+		return;
+	}
+	while (n_mails-- > 0 && (c->number = next_mail(c->storm)) >= 0) {
+		bool stands;
+
+		c->storm->ledger->mails[c->number].is_busy = true;
+		c->has_sent_all = false;
+		c->code = 0;
+		stands = send_mail(c);
+		enter_result(c);
+		if (!stands) {
+			hang_up(c);
+			return;
+		}
+	}
+	if (dice(c, 3) != 0)
+		ask(c, "QUIT\r\n", 221);
+	hang_up(c);
+}
+
+static void
+run_client(void *arg)
+{
+	struct client *c = arg;
+	struct storm *storm = c->storm;
+
+	buf_init(&c->wire, WIRE_MAX_BYTES);
+	while (storm->n_open > storm->n_until / OPEN_AT_END) {
+		pause_ms(c, 60000);
+		if (next_mail(storm) >= 0)
+			visit(c);
+	}
+	buf_fini(&c->wire);
+	storm->n_clients--;
+	mem_free(c);
+}
+
+void
+clients_start(struct storm *storm)
+{
+	for (int i = 0; i < storm->n_until; i++)
+		storm->n_open += is_open(&storm->ledger->mails[i]);
+	for (int i = 0; i < STORM_CLIENTS; i++) {
+		struct client *c = mem_new(sizeof(*c));
+
+		c->storm = storm;
+		insist(fiber_start(storm->relay.loop, "client", run_client, c) != NULL);
+		storm->n_clients++;
+	}
+}

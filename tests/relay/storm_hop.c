@@ -1,0 +1,98 @@
+/*
+ * storm_hop.c - the next hops of a storm: where they listen and whose mail goes to them
+ */
+#include "base/insist.h"
+#include "tests/relay/storm.h"
+
+/* Hops 0: d0; 1, 2: d1, one behind the other; 3, 4, 5: d2, in turn; 6: d3; 7: d4, least connections, with 6; 8: home. */
+static const char *const hop_ats[STORM_HOPS] = {
+	"192.0.2.10:25", "192.0.2.11:25", "192.0.2.12:25", "192.0.2.13:25", "192.0.2.14:25", "192.0.2.15:25",
+	"192.0.2.16:25", "192.0.2.17:25", "192.0.2.20:25",
+};
+
+/* In percent at each step: from good to hardly usable. */
+static const int trouble_percents[STORM_HOPS] = { 2, 4, 1, 3, 8, 15, 6, 25, 3 };
+
+const struct relay_plan *
+storm_plan(struct route_settings routes[STORM_DOMAINS + 1], struct next_hop_settings next_hops[STORM_HOPS],
+    struct relay_rule rules[STORM_DOMAINS], struct relay_plan *plan_out)
+{
+	static const char *const domains[STORM_DOMAINS] = { "d0.example", "d1.example", "d2.example", "d3.example", "d4.example" };
+	static const char *const destinations[STORM_DOMAINS + 1] = {
+		"relay:r0", "relay:r1", "relay:r2", "relay:r3", "relay:r4", "route:out",
+	};
+	static const int firsts[STORM_DOMAINS + 1] = { 0, 1, 3, 6, 6, 8 }, numbers[STORM_DOMAINS + 1] = { 1, 2, 3, 1, 2, 1 };
+	static const enum balance balances[STORM_DOMAINS + 1] = {
+		BALANCE_FAILOVER, BALANCE_FAILOVER, BALANCE_ROUND_ROBIN, BALANCE_FAILOVER, BALANCE_LEAST_CONNECTIONS, BALANCE_FAILOVER,
+	};
+
+	for (int i = 0; i < STORM_HOPS; i++)
+		next_hops[i] = relay_next_hop(hop_ats[i]);
+	for (int i = 0; i <= STORM_DOMAINS; i++)
+		routes[i] = (struct route_settings){
+			.destination = destinations[i], .next_hops = &next_hops[firsts[i]], .n_next_hops = numbers[i],
+			.balance = balances[i], .connections_max = 4, .check_interval = span_s(10),
+		};
+	for (int i = 0; i < STORM_DOMAINS; i++)
+		rules[i] = (struct relay_rule){ .name = destinations[i] + sizeof("relay"), .domains = &domains[i], .n_domains = 1 };
+	*plan_out = (struct relay_plan){ .rules = rules, .n_rules = STORM_DOMAINS, .routes = routes, .n_routes = STORM_DOMAINS + 1 };
+	return plan_out;
+}
+
+struct endpoint
+hop_endpoint(int number)
+{
+	struct endpoint at;
+
+	insist(endpoint_parse(str_of(hop_ats[number]), &at));
+	return at;
+}
+
+static void
+accept_all(struct watch *watch, unsigned what)
+{
+	struct storm_hop *hop = (struct storm_hop *)(void *)((char *)watch - offsetof(struct storm_hop, watch));
+	struct endpoint peer, local;
+	int socket;
+
+	(void)what;
+	while ((socket = os_accept(hop->socket, &peer, &local)) >= 0)
+		hop_serve(hop, socket);
+}
+
+void
+hop_open(struct storm_hop *hop)
+{
+	struct endpoint at = hop_endpoint(hop->number);
+
+	if (hop->socket >= 0)
+		return;
+	hop->watch.notice = accept_all;
+	hop->socket = os_listen(&at, 100);
+	insist(hop->socket >= 0 && loop_watch(hop->storm->relay.loop, hop->socket, &hop->watch) == 0);
+}
+
+void
+hop_close(struct storm_hop *hop)
+{
+	if (hop->socket < 0)
+		return;
+	loop_unwatch(hop->storm->relay.loop, hop->socket, &hop->watch);
+	os_close(hop->socket);
+	hop->socket = -1;
+}
+
+void
+hops_start(struct storm *storm)
+{
+	for (int i = 0; i < STORM_HOPS; i++) {
+		struct storm_hop *hop = &storm->hops[i];
+
+		*hop = (struct storm_hop){
+			.storm = storm, .number = i, .socket = -1,
+			.trouble_percent = storm->is_calm ? 0 : trouble_percents[i],
+		};
+		list_init(&hop->sessions);
+		hop_open(hop);
+	}
+}

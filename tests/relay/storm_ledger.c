@@ -1,0 +1,309 @@
+/*
+ * storm_ledger.c - what was sent, promised, delivered and reported in a storm, by everybody's own sight but the relay's
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "base/insist.h"
+#include "tests/expect.h"
+#include "tests/relay/storm.h"
+
+enum {
+	LETTERS_MAX = 70,
+	MISSES_SHOWN = 10,
+	DELAY_WARNED_MS = 4 * 3600 * 1000,	/* relay.c's warn */
+};
+
+static uint64_t
+roll(uint64_t *state)			/* splitmix64 */
+{
+	uint64_t z = *state += 0x9e3779b97f4a7c15;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+	z = (z ^ z >> 27) * 0x94d049bb133111eb;
+	return z ^ z >> 31;
+}
+
+/* --- what a mail is --- */
+
+static size_t
+body_bytes(uint64_t *dice)
+{
+	uint64_t kind = roll(dice) % 100;
+
+	if (kind < 1)
+		return 200 * 1000 + roll(dice) % 200000;
+	if (kind < 7)
+		return 8000 + roll(dice) % 60000;	/* about the limit of what is kept in memory, and above it */
+	return roll(dice) % 3000;
+}
+
+static void
+plan_mail(struct storm_mail *mail, uint64_t *dice)
+{
+	static const char *const notifies[] = { "NEVER", "SUCCESS,FAILURE", "FAILURE,DELAY", "DELAY" };
+	bool is_list = roll(dice) % 5 == 0;
+
+	mail->body_bytes = body_bytes(dice);
+	mail->is_null = roll(dice) % 10 == 0;
+	mail->is_poison = roll(dice) % 60 == 0;
+	if (roll(dice) % 8 == 0)
+		mail->notify = notifies[roll(dice) % 4];
+	mail->n_recipients = is_list ? 2 + (int)(roll(dice) % (STORM_RECIPIENTS_MAX - 1)) : 1;
+	for (int i = 0; i < mail->n_recipients; i++) {
+		uint64_t fate = roll(dice) % 20;
+
+		mail->recipients[i].domain = (int)(roll(dice) % STORM_DOMAINS);
+		mail->recipients[i].fate = fate == 0 ? FATE_BAD : fate < 4 ? FATE_GREY : FATE_GOOD;
+	}
+}
+
+struct storm_ledger *
+ledger_new(uint64_t seed, int n_mails)
+{
+	size_t n_bytes = sizeof(struct storm_ledger) + (size_t)n_mails * sizeof(struct storm_mail);
+	struct storm_ledger *ledger = mmap(NULL, n_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	uint64_t dice = seed ^ 0x73746f726d;
+
+	insist(ledger != MAP_FAILED);
+	ledger->seed = seed;
+	ledger->n_mails = n_mails;
+	for (int i = 0; i < n_mails; i++)
+		plan_mail(&ledger->mails[i], &dice);
+	return ledger;
+}
+
+void
+ledger_free(struct storm_ledger *ledger)
+{
+	munmap(ledger, sizeof(struct storm_ledger) + (size_t)ledger->n_mails * sizeof(struct storm_mail));
+}
+
+void
+ledger_write_sender(const struct storm_ledger *ledger, int number, struct buf *out)
+{
+	if (!ledger->mails[number].is_null)
+		buf_printf(out, "s%d@home.example", number);
+}
+
+void
+ledger_write_address(const struct storm_ledger *ledger, int number, int index, struct buf *out)
+{
+	buf_printf(out, "r%d-%d@d%d.example", number, index, ledger->mails[number].recipients[index].domain);
+}
+
+/* Lines of any length and octets, many with a dot in front; some mails are 8-bit. */
+void
+ledger_write_mail(const struct storm_ledger *ledger, int number, struct buf *out)
+{
+	const struct storm_mail *mail = &ledger->mails[number];
+	uint64_t dice = ledger->seed + (uint64_t)number * 7919;
+	bool is_8bit = roll(&dice) % 10 == 0;
+	size_t end;
+
+	buf_printf(out, "From: <");
+	ledger_write_sender(ledger, number, out);
+	buf_printf(out, ">\r\nSubject: storm %d\r\n\r\n", number);
+	end = out->len + mail->body_bytes;
+	while (out->len < end) {
+		size_t n = roll(&dice) % LETTERS_MAX;
+
+		if (n > 0 && roll(&dice) % 8 == 0)
+			buf_append(out, STR("."));
+		for (size_t i = 0; i < n; i++)
+			buf_append_char(out, (char)(is_8bit && i % 9 == 0 ? 0xa0 + (dice >> i % 60) % 64 : 'a' + (dice >> i % 60) % 26));
+		buf_append(out, STR("\r\n"));
+	}
+}
+
+bool
+ledger_is_whole(const struct storm_ledger *ledger, int number, struct str arrived)
+{
+	struct buf sent;
+	bool is_whole;
+
+	buf_init(&sent, 4 << 20);
+	ledger_write_mail(ledger, number, &sent);
+	/* Below our Received field stands what was sent, to the last byte. */
+	is_whole = arrived.len > sent.len && str_starts(arrived, STR("Received: ")) &&
+	    str_eq(str_from(arrived, arrived.len - sent.len), buf_str(&sent)) && arrived.len < sent.len + 1000;
+	buf_fini(&sent);
+	return is_whole;
+}
+
+struct storm_recipient *
+ledger_find(struct storm_ledger *ledger, struct str address, struct storm_mail **mail_out, int *number_out)
+{
+	int number, index, domain;
+	char text[100];
+
+	snprintf(text, sizeof(text), "%.*s", STR_ARG(address));
+	if (sscanf(text, "r%d-%d@d%d.example", &number, &index, &domain) != 3 || number < 0 || number >= ledger->n_mails ||
+	    index < 0 || index >= ledger->mails[number].n_recipients ||
+	    ledger->mails[number].recipients[index].domain != domain)
+		return NULL;
+	if (mail_out != NULL)
+		*mail_out = &ledger->mails[number];
+	if (number_out != NULL)
+		*number_out = number;
+	return &ledger->mails[number].recipients[index];
+}
+
+/* --- time and lives --- */
+
+int64_t
+storm_now_ms(struct storm *storm)
+{
+	struct storm_ledger *ledger = storm->ledger;
+
+	ledger->now_ms = ledger->base_ms + span_to_ms((struct span){ loop_now(storm->relay.loop).ns }) - storm->start_ms;
+	return ledger->now_ms;
+}
+
+void
+ledger_begin_life(struct storm_ledger *ledger)
+{
+	ledger->base_ms = ledger->now_ms + 60000;
+	for (int i = 0; i < ledger->n_mails; i++) {
+		struct storm_mail *mail = &ledger->mails[i];
+
+		if (mail->is_busy)	/* its client was killed with the relay: it may have been stored */
+			mail->n_unsure++;
+		mail->is_busy = false;
+		for (int j = 0; j < mail->n_recipients; j++)
+			mail->recipients[j].n_this_life = 0;
+	}
+}
+
+void
+ledger_note_kill(struct storm_ledger *ledger)
+{
+	ledger->counts.n_kills++;
+	for (int i = 0; i < ledger->n_mails; i++)
+		for (int j = 0; j < ledger->mails[i].n_recipients; j++)
+			ledger->mails[i].recipients[j].n_of_kills += ledger->mails[i].recipients[j].n_this_life;
+}
+
+/* --- reports --- */
+
+static int
+subject_number(struct str report)
+{
+	ptrdiff_t at = str_find_str(report, STR("\r\nSubject: storm "));
+	char text[20];
+
+	if (at < 0)
+		return -1;
+	snprintf(text, sizeof(text), "%.*s", STR_ARG(str_sub(report, (size_t)at + 17, 10)));
+	return atoi(text);
+}
+
+static struct str
+field_of(struct str group, struct str name)
+{
+	ptrdiff_t at = str_find_str(group, name);
+	struct str value = STR_EMPTY;
+
+	if (at < 0)
+		return value;
+	group = str_from(group, (size_t)at + name.len);
+	str_take_until(&group, '\r', &value);
+	return str_trim(value);
+}
+
+/* Each group of per-recipient fields (RFC 3464 2.3) counts for its recipient. */
+void
+ledger_note_report(struct storm *storm, struct str report)
+{
+	struct storm_ledger *ledger = storm->ledger;
+	int number = subject_number(report), n_groups = 0;
+	ptrdiff_t at;
+
+	ledger->counts.n_reports++;
+	while ((at = str_find_str(report, STR("Final-Recipient: rfc822;"))) >= 0) {
+		struct str group = str_from(report, (size_t)at), action;
+		struct storm_recipient *recipient;
+		struct storm_mail *mail;
+		int of = -1;
+
+		recipient = ledger_find(ledger, field_of(group, STR("Final-Recipient: rfc822;")), &mail, &of);
+		action = field_of(group, STR("\r\nAction: "));
+		report = str_from(group, 10);
+		n_groups++;
+		if (recipient == NULL || of != number) {
+			ledger->counts.n_strange++;
+			continue;
+		}
+		recipient->n_failed += str_eq(action, STR("failed"));
+		recipient->n_relayed += str_eq(action, STR("relayed"));
+		if (str_eq(action, STR("delayed")) && ++recipient->n_delayed == 1 &&
+		    !expect(storm_now_ms(storm) - mail->promised_ms >= DELAY_WARNED_MS / 2))
+			printf("#   delay told too early: mail %d after %lld ms\n", of,
+			    (long long)(storm_now_ms(storm) - mail->promised_ms));
+	}
+	ledger->counts.n_strange += n_groups == 0;
+}
+
+/* --- the judgement --- */
+
+static const char *
+wrong_with(const struct storm_mail *mail, const struct storm_recipient *r)
+{
+	bool wants_failure = !mail->is_null && (mail->notify == NULL || strstr(mail->notify, "FAILURE") != NULL);
+	int n_ended = r->n_arrived + (wants_failure ? r->n_failed : r->n_refused);
+
+	if (mail->n_promised + mail->n_unsure == 0 && r->n_arrived > 0)
+		return "delivered, though nobody was told 250";
+	if (!mail->is_removed && n_ended < mail->n_promised)
+		return r->n_refused > 0 && wants_failure ? "refused, and its sender not told" : "lost";
+	if (r->n_arrived > mail->n_promised + mail->n_unsure + r->n_unsure + r->n_of_kills)
+		return "delivered more often than anything explains";
+	if (r->n_failed > 0 && r->n_refused == 0)
+		return "reported as failed, though nobody refused it";
+	if (r->n_failed > 0 && !wants_failure)
+		return "reported, though nobody asked";
+	if (r->fate == FATE_BAD && r->n_arrived > 0)
+		return "arrived, though it was refused";
+	if (r->n_relayed > 0 && (mail->notify == NULL || strstr(mail->notify, "SUCCESS") == NULL))
+		return "reported as relayed, though nobody asked";
+	return NULL;
+}
+
+static void
+judge_recipient(struct storm_ledger *ledger, int number, int index, int *n_misses)
+{
+	const struct storm_mail *mail = &ledger->mails[number];
+	const struct storm_recipient *r = &mail->recipients[index];
+	const char *wrong = wrong_with(mail, r);
+
+	if (r->n_arrived > mail->n_promised)
+		ledger->counts.n_duplicates += r->n_arrived - mail->n_promised;
+	if (expect(wrong == NULL) || ++*n_misses > MISSES_SHOWN)
+		return;
+	printf("#   r%d-%d: %s (promised %d, unsure %d; fate %d, arrived %d, unsure %d, by kills %d, refused %d, failed %d, "
+	    "null %d, poison %d, notify %s, removed %d)\n", number, index, wrong, mail->n_promised, mail->n_unsure, r->fate,
+	    r->n_arrived, r->n_unsure, r->n_of_kills, r->n_refused, r->n_failed, mail->is_null, mail->is_poison,
+	    mail->notify != NULL ? mail->notify : "-", mail->is_removed);
+}
+
+void
+ledger_judge(struct storm_ledger *ledger)
+{
+	const struct storm_counts *c = &ledger->counts;
+	int n_misses = 0, n_promised = 0;
+
+	for (int i = 0; i < ledger->n_mails; i++) {
+		n_promised += ledger->mails[i].n_promised > 0;
+		for (int j = 0; j < ledger->mails[i].n_recipients; j++)
+			judge_recipient(ledger, i, j, &n_misses);
+	}
+	expect_int(c->n_garbled, 0);
+	expect_int(c->n_strange, 0);
+	/* Retries of clients included: a storm that lets nothing through proves nothing. */
+	expect(n_promised > ledger->n_mails / 2);
+	printf("# %d mails of %d promised, %d arrivals, %d explained duplicates, %d reports; %d kills, %d cut in delivery, "
+	    "%d refused by the relay for now, %d removed, %d troubles, %d reloads; %lld s of storm\n", n_promised, ledger->n_mails,
+	    c->n_arrived, c->n_duplicates, c->n_reports, c->n_kills, c->n_cut, c->n_refused_by_relay, c->n_removed,
+	    c->n_troubles, c->n_reloads, (long long)(ledger->now_ms / 1000));
+}

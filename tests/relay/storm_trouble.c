@@ -1,0 +1,269 @@
+/*
+ * storm_trouble.c - what befalls a storm's machine, network, disk and clock, and what its operator does meanwhile
+ */
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/insist.h"
+#include "tests/relay/storm.h"
+
+enum {
+	TROUBLEMAKERS = 6,		/* at once */
+	CLOCK_STEP_MAX_S = 3600,	/* small against the four hours of a delay report */
+	OPERATOR_PATIENCE_S = 300,
+	DISK_SLACK_BYTES = 300 * 1024,
+};
+
+static uint64_t
+dice(const struct storm *storm, uint64_t below)
+{
+	return sim_random(storm->relay.sim, below);
+}
+
+static void
+last_for(struct storm *storm, int s_min, int s_spread)
+{
+	fiber_sleep(instant_after(loop_now(storm->relay.loop), span_s(s_min + (int64_t)dice(storm, (uint64_t)s_spread))));
+}
+
+/* --- network and next hops --- */
+
+static struct storm_hop *
+some_hop(struct storm *storm)
+{
+	struct storm_hop *hop = &storm->hops[dice(storm, STORM_HOPS)];
+
+	return hop->is_away ? NULL : hop;
+}
+
+static void
+take_hop_away(struct storm *storm)
+{
+	static const enum sim_host states[] = { SIM_HOST_SILENT, SIM_HOST_UNREACHABLE };
+	struct storm_hop *hop = some_hop(storm);
+	struct endpoint at;
+
+	if (hop == NULL)
+		return;
+	hop->is_away = true;
+	at = hop_endpoint(hop->number);
+	sim_net_host(storm->relay.sim, &at.ip, states[dice(storm, 2)]);
+	last_for(storm, 20, 1200);
+	sim_net_host(storm->relay.sim, &at.ip, SIM_HOST_UP);
+	hop->is_away = false;
+}
+
+static void
+stop_hop(struct storm *storm)
+{
+	struct storm_hop *hop = some_hop(storm);
+	struct endpoint at;
+
+	if (hop == NULL)
+		return;
+	hop->is_away = true;
+	at = hop_endpoint(hop->number);
+	hop_close(hop);
+	if (dice(storm, 2) == 0)
+		sim_net_cut(storm->relay.sim, &at);
+	last_for(storm, 20, 1200);
+	hop_open(hop);
+	hop->is_away = false;
+}
+
+static void
+make_hop_mad(struct storm *storm)
+{
+	struct storm_hop *hop = some_hop(storm);
+	int before;
+
+	if (hop == NULL)
+		return;
+	hop->is_away = true;
+	before = hop->trouble_percent;
+	hop->trouble_percent = 60;
+	last_for(storm, 60, 900);
+	hop->trouble_percent = before;
+	hop->is_away = false;
+}
+
+static void
+cut_connections(struct storm *storm)
+{
+	struct endpoint at;
+
+	if (dice(storm, 3) == 0)
+		insist(endpoint_parse(str_of(RELAY_AT), &at));
+	else
+		at = hop_endpoint((int)dice(storm, STORM_HOPS));
+	if (dice(storm, 2) == 0)
+		sim_net_cut(storm->relay.sim, &at);
+	else
+		sim_net_cut_after(storm->relay.sim, &at, (int64_t)dice(storm, 3000), dice(storm, 2) == 0);
+}
+
+/* --- disk and clock --- */
+
+static void
+fill_disk(struct storm *storm)
+{
+	struct sim *sim = storm->relay.sim;
+
+	sim_disk_set_bytes(sim, sim_disk_used(sim) + (int64_t)dice(storm, DISK_SLACK_BYTES));
+	last_for(storm, 30, 600);
+	sim_disk_set_bytes(sim, 512 << 20);
+}
+
+static void
+fail_disk(struct storm *storm)
+{
+	static const enum sim_disk_call calls[] = {
+		SIM_OPEN, SIM_READ, SIM_WRITE, SIM_SYNC, SIM_SYNC_DIR, SIM_ALLOCATE, SIM_TRUNCATE, SIM_RENAME, SIM_UNLINK, SIM_SYNC, SIM_WRITE,
+	};
+
+	sim_disk_fail(storm->relay.sim, calls[dice(storm, sizeof(calls) / sizeof(calls[0]))], 1 + (int)dice(storm, 20),
+	    1 + (int)dice(storm, 4), dice(storm, 4) == 0 ? ENOSPC : EIO);
+}
+
+static void
+slow_disk(struct storm *storm)
+{
+	sim_set_job_max(storm->relay.sim, span_ms(20 + (int64_t)dice(storm, 3000)));
+	last_for(storm, 10, 120);
+	sim_set_job_max(storm->relay.sim, span_ms(10));
+}
+
+static void
+step_clock(struct storm *storm)
+{
+	struct span step = span_s(1 + (int64_t)dice(storm, CLOCK_STEP_MAX_S));
+	bool is_back = dice(storm, 2) == 0;
+
+	sim_step_wall_clock(storm->relay.sim, is_back ? (struct span){ -step.ns } : step);
+	last_for(storm, 1, 600);
+	sim_step_wall_clock(storm->relay.sim, is_back ? step : (struct span){ -step.ns });
+}
+
+/* --- the operator --- */
+
+static struct instant
+operators_patience(struct storm *storm)
+{
+	return instant_after(loop_now(storm->relay.loop), span_s(OPERATOR_PATIENCE_S));
+}
+
+static void
+hold_and_release(struct storm *storm)
+{
+	struct queue *queue = storm->relay.queue;
+	struct fault fault;
+	char domain[20];
+	struct queue_filter filter = { .recipient_domain = STR_EMPTY };
+
+	snprintf(domain, sizeof(domain), "d%d.example", (int)dice(storm, STORM_DOMAINS));
+	if (dice(storm, 4) != 0)
+		filter.recipient_domain = str_of(domain);
+	queue_hold(queue, &filter, operators_patience(storm), &fault);
+	last_for(storm, 5, 300);
+	/* However the disk does: what is held stays held until somebody releases it. */
+	while (queue_release(queue, &filter, operators_patience(storm), &fault) < 0)
+		last_for(storm, 5, 10);
+}
+
+static void
+retry_all(struct storm *storm)
+{
+	struct queue_filter filter = { .recipient_domain = STR_EMPTY };
+	struct fault fault;
+
+	queue_retry_now(storm->relay.queue, &filter, operators_patience(storm), &fault);
+	couriers_check_now(storm->relay.couriers, STR_EMPTY);
+}
+
+struct choice {
+	struct storm	*storm;
+	uint64_t	 n_before;	/* mails to pass over */
+	struct mail_id	 id;
+	bool		 is_found;
+};
+
+/* Reports are left alone: the ledger could not know that one was owed and removed. */
+static bool
+choose(void *context, const struct queue_mail_view *mail)
+{
+	struct choice *choice = context;
+	struct storm_mail *of;
+	struct buf address;
+
+	if (mail->facts->is_report || choice->n_before-- > 0)
+		return !choice->is_found;
+	buf_init(&address, 200);
+	buf_append(&address, mail->envelope->recipients[0].address.local);
+	buf_append_char(&address, '@');
+	buf_append(&address, mail->envelope->recipients[0].address.domain);
+	choice->is_found = ledger_find(choice->storm->ledger, buf_str(&address), &of, NULL) != NULL;
+	buf_fini(&address);
+	if (!choice->is_found)
+		return true;
+	of->is_removed = true;
+	choice->id = mail->id;
+	return false;
+}
+
+static void
+remove_one(struct storm *storm)
+{
+	struct queue_filter filter = { .recipient_domain = STR_EMPTY };
+	struct choice choice = { .storm = storm, .n_before = dice(storm, 20) };
+	struct fault fault;
+
+	queue_list(storm->relay.queue, &filter, choose, &choice, operators_patience(storm));
+	if (!choice.is_found)
+		return;
+	filter.id = choice.id;
+	storm->ledger->counts.n_removed += queue_remove(storm->relay.queue, &filter, operators_patience(storm), &fault) > 0;
+}
+
+/* Routes are asked for anew; retry times are shorter or longer for a while. */
+static void
+reload(struct storm *storm)
+{
+	relay_reload_queue(&storm->relay, span_s(20 + (int64_t)dice(storm, 100)));
+	storm->ledger->counts.n_reloads++;
+}
+
+/* --- all of it --- */
+
+static void
+do_something(struct storm *storm)
+{
+	static void (*const troubles[])(struct storm *storm) = {
+		take_hop_away, stop_hop, make_hop_mad, cut_connections, cut_connections, fill_disk, fail_disk, fail_disk, slow_disk,
+		step_clock, hold_and_release, retry_all, remove_one, reload,
+	};
+
+	storm->ledger->counts.n_troubles++;
+	troubles[dice(storm, sizeof(troubles) / sizeof(troubles[0]))](storm);
+}
+
+static void
+run_troubles(void *arg)
+{
+	struct storm *storm = arg;
+
+	while (storm->n_clients > 0) {
+		last_for(storm, 1, 60);
+		if (storm->n_clients > 0)
+			do_something(storm);
+	}
+	storm->n_troublemakers--;
+}
+
+void
+troubles_start(struct storm *storm)
+{
+	for (int i = 0; i < TROUBLEMAKERS; i++) {
+		insist(fiber_start(storm->relay.loop, "trouble", run_troubles, storm) != NULL);
+		storm->n_troublemakers++;
+	}
+}

@@ -1,0 +1,261 @@
+/*
+ * test_storm.c - everything goes wrong at once, from one seed; then all is calm, and nothing may be lost or left
+ *
+ *	SIM_SEED=7 MAILS=20000 tests/relay/test_storm
+ * A storm has several lives: the machine loses power in all but the last.  What went wrong can be looked at with
+ * SIM_TRACE=1 and RELAY_LOG=1; LIVES=1 leaves the kills out.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/insist.h"
+#include "tests/expect.h"
+#include "tests/relay/storm.h"
+
+enum {
+	MAILS_DEFAULT = 4000,
+	MAILS_TWICE = 150,		/* of the storm that is played twice */
+	CALLS_OF_A_MAIL = 60,		/* on disk, network and crews, about: where kills come */
+	/* Once all is well: retry.max, a check of a next hop that was down for long, and the time to hand over the rest. */
+	DRAIN_MAX_S = 3600 + 400 + 600,
+	IDLE_END_S = 420,		/* next hops that were down are seen to be up, and connections are closed by then */
+	SEGMENTS_LEFT_MAX = 3, SPARES_LEFT_MAX = 5,
+};
+
+#if defined(__SANITIZE_ADDRESS__)
+enum { MAILS_DIVISOR = 4 };
+#else
+enum { MAILS_DIVISOR = 1 };
+#endif
+
+struct weather {			/* of a whole storm */
+	struct sim		*sim;
+	struct storm_ledger	*ledger;
+	int			 n_lives, life;
+};
+
+static void
+sleep_for(struct storm *storm, int s)
+{
+	fiber_sleep(instant_after(loop_now(storm->relay.loop), span_s(s)));
+	storm_now_ms(storm);
+}
+
+static void
+begin(struct storm *storm, struct weather *weather, int n_until, bool is_calm)
+{
+	struct next_hop_settings next_hops[STORM_HOPS];
+	struct route_settings routes[STORM_DOMAINS + 1];
+	struct relay_rule rules[STORM_DOMAINS];
+	struct relay_plan plan;
+
+	*storm = (struct storm){ .ledger = weather->ledger, .n_until = n_until, .is_calm = is_calm };
+	ledger_begin_life(weather->ledger);
+	for (int i = 0; i < STORM_HOPS; i++) {	/* a kill may have come in the middle of a trouble */
+		struct endpoint at = hop_endpoint(i);
+
+		sim_net_host(weather->sim, &at.ip, SIM_HOST_UP);
+	}
+	sim_disk_set_bytes(weather->sim, 512 << 20);
+	sim_disk_heal(weather->sim);
+	sim_set_job_max(weather->sim, span_ms(10));
+	relay_start_as(&storm->relay, weather->sim, storm_plan(routes, next_hops, rules, &plan));
+	storm->start_ms = span_to_ms((struct span){ loop_now(storm->relay.loop).ns });
+	hops_start(storm);
+}
+
+/* --- the calm behind the storm --- */
+
+static void
+count_sessions(void *context, const struct listener_view *view)
+{
+	*(int *)context += view->n_sessions;
+}
+
+static void
+count_connections(void *context, const struct next_hop_view *view)
+{
+	*(int *)context += view->n_connections;
+	if (!expect(view->is_up))
+		printf("#   %.*s is still down: %.*s\n", STR_ARG(view->next_hop), STR_ARG(view->last_trouble));
+}
+
+static void
+count_held_back(void *context, const struct destination_counts *d)
+{
+	*(int *)context += d->is_held_back || d->n_out > 0 || d->n_waiting > 0;
+}
+
+/* Nothing is left of all that went through. */
+static void
+look_around(struct storm *storm, int n_fibers_before)
+{
+	struct relay *relay = &storm->relay;
+	int n_sessions = 0, n_connections = 0, n_destinations = 0;
+	struct queue_counts counts;
+
+	queue_count(relay->queue, &counts);
+	expect_int(counts.n_mails, 0);
+	expect_int(counts.n_owed, 0);
+	expect_int(counts.n_in_delivery, 0);
+	expect_int(counts.n_held, 0);
+	expect(counts.n_segments <= SEGMENTS_LEFT_MAX);
+	expect(!counts.is_full);
+	listeners_each(relay->listeners, count_sessions, &n_sessions);
+	couriers_each_next_hop(relay->couriers, count_connections, &n_connections);
+	queue_each_destination(relay->queue, count_held_back, &n_destinations);
+	expect_int(n_sessions, 0);
+	expect_int(n_connections, 0);
+	expect_int(n_destinations, 0);
+	expect_int(relay->n_expired, 0);
+	expect_int(loop_n_fibers(relay->loop), n_fibers_before);
+}
+
+static bool
+is_drained(struct storm *storm)
+{
+	struct queue_counts counts;
+
+	queue_count(storm->relay.queue, &counts);
+	return counts.n_mails == 0 && counts.n_owed == 0;
+}
+
+static void
+calm_down(struct storm *storm)
+{
+	struct queue_filter all = { .recipient_domain = STR_EMPTY };
+	struct fault fault;
+	int64_t from_ms;
+
+	for (int i = 0; i < STORM_HOPS; i++)
+		storm->hops[i].trouble_percent = 0;
+	storm->is_calm = true;
+	sim_disk_heal(storm->relay.sim);
+	/* What an operator held who was cut off with the machine. */
+	expect(queue_release(storm->relay.queue, &all, INSTANT_NEVER, &fault) >= 0);
+	from_ms = storm_now_ms(storm);
+	while (!is_drained(storm) && storm_now_ms(storm) - from_ms < DRAIN_MAX_S * 1000)
+		sleep_for(storm, 5);
+	printf("# drained %lld s behind the storm\n", (long long)(storm_now_ms(storm) - from_ms) / 1000);
+}
+
+struct end {
+	struct storm	*storm;
+	int		 n_fibers_before;
+	bool		 is_last;
+};
+
+static void
+wait_for_end(void *arg)
+{
+	struct end *end = arg;
+	struct storm *storm = end->storm;
+
+	while (storm->n_clients > 0 || storm->n_troublemakers > 0)
+		sleep_for(storm, 5);
+	if (end->is_last) {
+		calm_down(storm);
+		sleep_for(storm, IDLE_END_S);
+		look_around(storm, end->n_fibers_before + 1);
+	}
+	loop_stop(storm->relay.loop);
+}
+
+/* --- lives --- */
+
+static void
+live(struct sim *sim, void *arg)
+{
+	struct weather *weather = arg;
+	struct storm storm;
+	struct end end = { .storm = &storm, .is_last = weather->life == weather->n_lives - 1 };
+
+	(void)sim;
+	begin(&storm, weather, (int)((int64_t)weather->ledger->n_mails * (weather->life + 1) / weather->n_lives), false);
+	end.n_fibers_before = loop_n_fibers(storm.relay.loop);
+	clients_start(&storm);
+	troubles_start(&storm);
+	insist(fiber_start(storm.relay.loop, "end", wait_for_end, &end) != NULL);
+	loop_run(storm.relay.loop);
+	hops_stop(&storm);
+	relay_end(&storm.relay);
+}
+
+static void
+list_left(void *context, const char *name)
+{
+	printf("#   left: %s\n", name);
+	(*(int *)context)++;
+}
+
+static void
+count_left(void *context, const char *name)
+{
+	(void)name;
+	(*(int *)context)++;
+}
+
+static void
+look_at_spool(void)
+{
+	int n_large = 0, n_segments = 0;
+
+	os_list_dir("/spool/large", list_left, &n_large);
+	os_list_dir("/spool/segments", count_left, &n_segments);
+	expect_int(n_large, 0);
+	expect(n_segments <= SEGMENTS_LEFT_MAX + SPARES_LEFT_MAX);
+}
+
+/* The trace's hash. */
+static uint64_t
+play(uint64_t seed, int n_mails, int n_lives)
+{
+	struct sim_options options = { .seed = seed };
+	struct weather weather = { .sim = sim_new(&options), .ledger = ledger_new(seed, n_mails), .n_lives = n_lives };
+	uint64_t dice = seed, hash;
+
+	for (weather.life = 0; weather.life < n_lives - 1; weather.life++) {
+		int64_t calls = (int64_t)n_mails * CALLS_OF_A_MAIL / n_lives, at;
+
+		dice = dice * 6364136223846793005 + 1442695040888963407;
+		at = 1 + (int64_t)((dice >> 33) % (uint64_t)(2 * calls));
+		if (sim_run(weather.sim, at, live, &weather) == SIM_CRASHED)
+			ledger_note_kill(weather.ledger);
+	}
+	/* The last one lives here, so that what it forgets to free is found. */
+	sim_enter(weather.sim);
+	live(weather.sim, &weather);
+	look_at_spool();
+	expect_int(sim_leave(weather.sim), 0);
+	ledger_judge(weather.ledger);
+	hash = sim_trace_hash(weather.sim);
+	ledger_free(weather.ledger);
+	sim_free(weather.sim);
+	return hash;
+}
+
+static int
+number_from(const char *name, int otherwise)
+{
+	const char *text = getenv(name);
+
+	return text != NULL && atoi(text) > 0 ? atoi(text) : otherwise;
+}
+
+int
+main(void)
+{
+	uint64_t seed = sim_seed(20261121);
+	int n_mails = number_from("MAILS", MAILS_DEFAULT / MAILS_DIVISOR), n_lives = number_from("LIVES", 4);
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	test_case("a storm of %d mails in %d lives passes, and nothing is lost or left (SIM_SEED=%llu)", n_mails, n_lives,
+	    (unsigned long long)seed);
+	play(seed, n_mails, n_lives);
+
+	if (getenv("MAILS") == NULL) {
+		test_case("the same seed is the same storm, call by call");
+		expect(play(seed + 1, MAILS_TWICE, 2) == play(seed + 1, MAILS_TWICE, 2));
+	}
+	return test_end();
+}
