@@ -111,6 +111,10 @@ static const struct setting listen_settings[] = {
 	  .sentence = "authorities that verify trusts; without it the system's" }, \
 	{ .name = "tls-name", .type = SETTING_STRING, .most = "253", \
 	  .sentence = "the name that verify wants; without it the next hop as written" }, \
+	{ .name = "login", .type = SETTING_STRING, .most = "255", \
+	  .sentence = "our name at the next hop, for AUTH; only with tls = required or verify" }, \
+	{ .name = "password-file", .type = SETTING_STRING, \
+	  .sentence = "a file whose first line is the login's password; not readable by all" }, \
 	{ .name = "connections", .type = SETTING_INTEGER, .otherwise = "20", .least = "1", .most = "1000", \
 	  .sentence = "at most so many connections to one next hop" }, \
 	{ .name = "check-interval", .type = SETTING_SPAN, .otherwise = "30s", .least = "1s", .most = "1h", \

@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include "smtpfwd/ask.h"
+#include "smtpfwd/auth/prepare.h"
+#include "smtpfwd/auth/secret_file.h"
 #include "smtpfwd/check.h"
 #include "smtpfwd/daemon.h"
 #include "smtpfwd/privileges.h"
@@ -224,17 +226,41 @@ check_certificates(struct check *check)
 	}
 }
 
+static const struct conf_section *
+section_of_route(const struct check *check, int i)
+{
+	const struct conf *conf = check->config->conf;
+	int n_relays = conf_n_sections(conf, "relay");
+
+	return i < n_relays ? conf_section_at(conf, "relay", i) : conf_section_at(conf, "route", i - n_relays);
+}
+
+static void
+check_passwords(struct check *check)
+{
+	const struct config *config = check->config;
+	struct buf line;
+	struct fault fault;
+
+	for (int i = 0; i < config->n_routes; i++) {
+		if (config->routes[i].login == NULL)
+			continue;
+		buf_init(&line, PASSWORD_MAX_BYTES);
+		if (secret_file_read_line(config->routes[i].password_file, &line, &fault) != 0)
+			wrong(check, section_of_route(check, i), "password-file", "%s", fault.text);
+		prepare_wipe(&line);
+	}
+}
+
 static void
 check_authorities(struct check *check)
 {
 	const struct config *config = check->config;
-	int n_relays = conf_n_sections(config->conf, "relay");
 	struct tls_client *client;
 	struct fault fault;
 
 	for (int i = 0; i < config->n_routes; i++) {
-		const struct conf_section *section = i < n_relays ? conf_section_at(config->conf, "relay", i) :
-		    conf_section_at(config->conf, "route", i - n_relays);
+		const struct conf_section *section = section_of_route(check, i);
 
 		if (config->routes[i].ca_file == NULL || !check_readable(check, section, "ca-file", config->routes[i].ca_file))
 			continue;
@@ -267,6 +293,7 @@ check_as_user(struct check *check, const struct user *user)
 			check_log(check);
 			check_certificates(check);
 			check_authorities(check);
+			check_passwords(check);
 		}
 		print_all(check);
 		_exit(conf_n_errors(check->config->conf) != 0);

@@ -61,6 +61,17 @@ read_sources(struct config *config, const struct conf_section *section, struct r
 }
 
 static void
+check_login(struct config *config, const struct conf_section *section, const struct route_settings *route)
+{
+	if (route->login != NULL && !conf_is_set(section, "password-file"))
+		conf_error(config->conf, section, "login", "needs a password-file");
+	if (route->login == NULL && route->password_file != NULL)
+		conf_error(config->conf, section, "password-file", "is of use with login only");
+	if (route->login != NULL && route->tls != TLS_REQUIRED && route->tls != TLS_VERIFY)
+		conf_error(config->conf, section, "login", "needs tls = verify or required: a password is for no one else to see");
+}
+
+static void
 read_route(struct config *config, const struct conf_section *section, const char *destination, struct route_settings *route)
 {
 	static const enum balance balances[] = { BALANCE_FAILOVER, BALANCE_ROUND_ROBIN, BALANCE_LEAST_CONNECTIONS };
@@ -74,6 +85,9 @@ read_route(struct config *config, const struct conf_section *section, const char
 	route->tls_name = conf_string(section, "tls-name");
 	route->ca_file = config_path(config, section, "ca-file");
 	route->connections_max = (int)conf_integer(section, "connections");
+	route->login = conf_string(section, "login");
+	route->password_file = config_path(config, section, "password-file");
+	check_login(config, section, route);
 	route->check_interval = conf_span(section, "check-interval");
 	if (route->tls != TLS_VERIFY && route->tls_name != NULL)
 		conf_error(config->conf, section, "tls-name", "is of use with tls = verify only");

@@ -17,6 +17,7 @@ static const char *const step_names[] = {
 	[CLIENT_GREETING] = "the greeting",
 	[CLIENT_EHLO] = "the reply to EHLO",
 	[CLIENT_STARTTLS] = "the reply to STARTTLS",
+	[CLIENT_AUTH] = "the reply to AUTH",
 	[CLIENT_RSET] = "the reply to RSET",
 	[CLIENT_MAIL] = "the reply to MAIL",
 	[CLIENT_RCPT] = "the reply to RCPT",
@@ -34,6 +35,7 @@ step_timeout(const struct client *client, enum client_step step)
 	case CLIENT_GREETING:
 	case CLIENT_EHLO:
 	case CLIENT_STARTTLS:
+	case CLIENT_AUTH:
 		return s->greeting_timeout;
 	case CLIENT_RSET:
 	case CLIENT_MAIL:
@@ -65,11 +67,13 @@ broken(struct client *client)
 
 /* --- replies in --- */
 
-/* 2xx everywhere but for the 354 of DATA; 4xx and 5xx everywhere. */
+/* 2xx everywhere but for the 354 of DATA, and 334 where more is asked of a login; 4xx and 5xx everywhere. */
 static bool
 reply_fits(enum client_step step, int code)
 {
 	if (code >= 400 && code < 600)
+		return true;
+	if (step == CLIENT_AUTH && code == 334)
 		return true;
 	return step == CLIENT_DATA ? code == 354 : code >= 200 && code < 300;
 }
@@ -276,6 +280,12 @@ client_starttls(struct client *client, const struct tls_client *tls, const struc
 	stream_tls_info(client->stream, &client->tls);
 	client->ehlo = (struct ehlo){ .has_size = false };	/* what was said in the clear is void */
 	return 0;
+}
+
+int
+client_auth(struct client *client, struct str line, struct instant deadline, struct reply *reply_out, struct fault *fault_out)
+{
+	return command(client, CLIENT_AUTH, line, deadline, reply_out, fault_out);
 }
 
 /* --- a transaction --- */

@@ -22,14 +22,14 @@
 
 /* What a reply answers: how long it may take (RFC 5321 4.5.3.2), and how a fault names it. */
 enum client_step {
-	CLIENT_GREETING, CLIENT_EHLO, CLIENT_STARTTLS, CLIENT_RSET, CLIENT_MAIL, CLIENT_RCPT,
+	CLIENT_GREETING, CLIENT_EHLO, CLIENT_STARTTLS, CLIENT_AUTH, CLIENT_RSET, CLIENT_MAIL, CLIENT_RCPT,
 	CLIENT_DATA, CLIENT_FINAL, CLIENT_QUIT,
 };
 
 struct client_settings {
 	const char	*hostname;	/* our EHLO name */
 	struct span	 connect_timeout;
-	struct span	 greeting_timeout;	/* EHLO and STARTTLS too */
+	struct span	 greeting_timeout;	/* EHLO, STARTTLS and AUTH too */
 	struct span	 mail_timeout;	/* RSET too */
 	struct span	 rcpt_timeout;
 	struct span	 data_timeout;	/* for the 354 */
@@ -76,6 +76,10 @@ int	client_ehlo(struct client *client, struct instant deadline, struct reply *re
  */
 int	client_starttls(struct client *client, const struct tls_client *tls, const struct tls_expect *expect,
 	    struct instant deadline, struct reply *reply_out, bool *is_handshake_out, struct fault *fault_out);
+
+/* A line of a login with its CRLF: AUTH, or the answer to a 334 (RFC 4954 4), which is a reply in order here. */
+int	client_auth(struct client *client, struct str line, struct instant deadline, struct reply *reply_out,
+	    struct fault *fault_out);
 
 /* --- a transaction, one step at a time --- */
 

@@ -125,6 +125,8 @@ take_up_plan(struct couriers *c, struct courier_plan *plan)
 {
 	c->plan = plan;
 	c->dialer.settings = &plan->client_settings;
+	if (c->dialer.logins == NULL && routes_have_login(plan->routes))
+		c->dialer.logins = logins_new(c->loop);
 	init_routes(c);
 }
 
@@ -246,6 +248,7 @@ couriers_free(struct couriers *c)
 	courier_plan_free(c->plan);
 	LIST_EACH(link, &c->retired)
 		courier_plan_free(LIST_ITEM(link, struct courier_plan, in_retired));
+	logins_free(c->dialer.logins);
 	mem_free(c);
 }
 

@@ -1,5 +1,5 @@
 /*
- * dial.c - from a next hop to an open session: its addresses, connect, greeting, EHLO, TLS
+ * dial.c - from a next hop to an open session: its addresses, connect, greeting, EHLO, TLS, login
  */
 #include <stdio.h>
 
@@ -150,6 +150,26 @@ secure(const struct dialling *d, struct client *client)
 	return client_is_reusable(client) ? WENT_WELL : WENT_TLS_WRONG;
 }
 
+/* A login that is refused is a setting to be mended, here or there: mail waits, whatever the code. */
+static enum went
+log_in(const struct dialling *d, struct client *client)
+{
+	char text[sizeof(d->trouble->text)], room[ENDPOINT_TEXT_MAX];
+
+	switch (login_say(d->dialer->logins, client, &d->next_hop->route->login, d->deadline, d->trouble)) {
+	case LOGIN_DONE:
+		return WENT_WELL;
+	case LOGIN_REFUSED:
+		log_dialling(d, LOG_LEVEL_ERROR, "nexthop-refuses-login");
+		break;
+	case LOGIN_LOST:
+		break;
+	}
+	memcpy(text, d->trouble->text, sizeof(text));
+	snprintf(d->trouble->text, sizeof(d->trouble->text), "%.*s: %s", STR_ARG(endpoint_text(&d->to, room)), text);
+	return WENT_WRONG;
+}
+
 static enum went
 open_session(const struct dialling *d, bool with_tls, struct client **client_out)
 {
@@ -174,6 +194,8 @@ open_session(const struct dialling *d, bool with_tls, struct client **client_out
 		went = say_hello(d, client);
 	if (went == WENT_WELL && with_tls)
 		went = secure(d, client);
+	if (went == WENT_WELL && d->next_hop->route->login.name.len > 0)
+		went = log_in(d, client);
 	if (went != WENT_WELL) {
 		client_close(client);
 		return went;

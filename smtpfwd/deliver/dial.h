@@ -1,5 +1,5 @@
 /*
- * dial.h - from a next hop to an open session: its addresses, connect, greeting, EHLO, TLS
+ * dial.h - from a next hop to an open session: its addresses, connect, greeting, EHLO, TLS, login
  */
 #ifndef DELIVER_DIAL_H
 #define DELIVER_DIAL_H
@@ -14,6 +14,7 @@ struct dialer {
 	struct resolver			*resolver;
 	struct log			*log;
 	const struct client_settings	*settings;
+	struct logins			*logins;	/* NULL where no route has a login */
 };
 
 /*

@@ -6,6 +6,7 @@
 #ifndef DELIVER_NEXT_HOP_H
 #define DELIVER_NEXT_HOP_H
 
+#include "smtpfwd/deliver/login.h"
 #include "smtpfwd/deliver/outcome.h"
 #include "smtpfwd/deliver/route.h"
 #include "smtpfwd/deliver/tls_policy.h"
@@ -39,6 +40,7 @@ struct route {
 	enum balance		 balance;
 	unsigned		 turn;		/* of round-robin, and between equals */
 	struct tls_policy	 tls;
+	struct login		 login;
 	int			 connections_max;	/* per next hop */
 	struct span		 check_interval;
 	const struct ip		*sources;

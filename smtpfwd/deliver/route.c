@@ -97,6 +97,8 @@ init_route(struct routes *routes, const struct route_settings *from, struct rout
 		if (route->tls.client == NULL)
 			return fault_prefix(fault_out, "%s", from->destination);
 	}
+	if (login_read(from, &routes->arena, &route->login, fault_out) != 0)
+		return fault_prefix(fault_out, "%s", from->destination);
 	sources = arena_array(&routes->arena, (size_t)from->n_sources + 1, sizeof(*sources));
 	route->next_hops = arena_array(&routes->arena, (size_t)from->n_next_hops, sizeof(*route->next_hops));
 	insist(sources != NULL && route->next_hops != NULL);
@@ -132,6 +134,7 @@ routes_free(struct routes *routes)
 	int i, j;
 
 	for (i = 0; i < routes->n_routes; i++) {
+		login_forget(&routes->routes[i].login);
 		for (j = 0; j < routes->routes[i].n_next_hops; j++)
 			insist(routes->routes[i].next_hops[j].n_connections == 0);
 	}
@@ -153,6 +156,18 @@ struct route *
 routes_at(const struct routes *routes, int i)
 {
 	return &routes->routes[i];
+}
+
+bool
+routes_have_login(const struct routes *routes)
+{
+	int i;
+
+	for (i = 0; i < routes->n_routes; i++) {
+		if (routes->routes[i].login.name.len > 0)
+			return true;
+	}
+	return false;
 }
 
 struct route *

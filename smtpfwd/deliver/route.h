@@ -36,19 +36,22 @@ struct route_settings {
 	struct span			 check_interval;	/* how often a next hop that is down is tried; 0: 15 s */
 	const struct ip			*sources;	/* local addresses to send from, by family; may be none */
 	int				 n_sources;
+	const char			*login;		/* for AUTH, only with TLS_REQUIRED or TLS_VERIFY; NULL: none */
+	const char			*password_file;	/* its first line; not NULL with a login */
 };
 
 struct route;
 struct routes;
 struct next_hop;
 
-/* Copies the settings, reads CA files (blocks).  NULL and a fault that names what is wrong. */
+/* Copies the settings, reads CA and password files (blocks).  NULL and a fault that names what is wrong. */
 struct routes	*routes_new(const struct route_settings *settings, int n_routes, struct fault *fault_out);
 /* No connection and no idle one may be left. */
 void		 routes_free(struct routes *routes);
 
 int		 routes_n(const struct routes *routes);
 struct route	*routes_at(const struct routes *routes, int i);
+bool		 routes_have_login(const struct routes *routes);	/* one of them has */
 struct route	*routes_find(const struct routes *routes, struct str destination);	/* NULL: not configured */
 
 enum route_choice {
