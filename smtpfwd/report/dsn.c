@@ -83,7 +83,7 @@ append_header(const struct dsn *dsn, struct buf *out)
 	char date[DATE_TEXT_MAX], id[MAIL_ID_TEXT_MAX], edge[BOUNDARY_MAX_BYTES];
 
 	if (buf_printf(out, "From: Mail Delivery System <postmaster@%.*s>\r\nTo: <", STR_ARG(dsn->hostname)) != 0 ||
-	    wording_address(&dsn->to, dsn->is_utf8, out) != 0 || buf_append(out, STR(">\r\nSubject: ")) != 0 ||
+	    address_append(&dsn->to, out) != 0 || buf_append(out, STR(">\r\nSubject: ")) != 0 ||
 	    people_append_subject(dsn, out) != 0 ||
 	    buf_printf(out, "\r\nDate: %.*s\r\nMessage-ID: <%.*s@%.*s>\r\n",
 	    STR_ARG(date_text(dsn->now, 0, date)), STR_ARG(mail_id_text(&dsn->id, id)), STR_ARG(dsn->hostname)) != 0)
@@ -158,6 +158,13 @@ append_message_fields(const struct dsn *dsn, struct buf *out)
 
 /* --- the fields about a recipient (RFC 3464 2.3) --- */
 
+/* Text of an address that needs no encoding here. */
+static bool
+may_stand(const struct dsn *dsn, struct str text)
+{
+	return text.len <= WORDING_MAX_BYTES && wording_is_safe(text, dsn->is_utf8);
+}
+
 /* The address of an ORCPT as it may stand in a field; false for what is malformed. */
 static bool
 original_address(const struct dsn *dsn, struct str type, struct str address, struct buf *out)
@@ -165,7 +172,7 @@ original_address(const struct dsn *dsn, struct str type, struct str address, str
 	if (!str_eq_nocase(type, STR("utf-8")))
 		return xtext_decode(address, out) == 0;
 	/* This type has an encoding of its own, which may stand in the field too (RFC 6533 3). */
-	return (dsn->is_utf8 ? buf_append(out, address) : wording_utf8_xtext(address, true, out)) == 0;
+	return (may_stand(dsn, address) ? buf_append(out, address) : wording_utf8_xtext(address, true, out)) == 0;
 }
 
 /* "rfc822;xtext" as "rfc822; address" (RFC 3464 2.3.1). */
@@ -196,9 +203,7 @@ append_final_recipient(const struct dsn *dsn, const struct address *address, str
 	if (!address_text(address, dsn->owed->arena, &text) ||
 	    buf_printf(out, "Final-Recipient: %s; ", is_ascii ? "rfc822" : "utf-8") != 0)
 		return -1;
-	if (is_ascii || dsn->is_utf8)
-		return wording_exact(text, dsn->is_utf8, out);
-	return wording_utf8_xtext(text, false, out);
+	return is_ascii || may_stand(dsn, text) ? wording_exact(text, dsn->is_utf8, out) : wording_utf8_xtext(text, false, out);
 }
 
 /* RFC 3464 2.3.4 wants a status of the action's class; a report without any has x.0.0. */

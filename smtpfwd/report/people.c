@@ -59,7 +59,7 @@ people_append_subject(const struct dsn *dsn, struct buf *out)
 	struct buf shown;
 
 	buf_init(&shown, WORDING_MAX_BYTES + 4);
-	insist(wording_address(first, true, &shown) == 0);
+	insist(wording_address(first, &shown) == 0);
 	if (shown.len > SUBJECT_ADDRESS_MAX_BYTES)
 		status = buf_printf(out, "Mail to %d recipient%s ", n_others + 1, n_others > 0 ? "s" : "");
 	else if (buf_append(out, STR("Mail to ")) != 0 ||
@@ -173,7 +173,7 @@ append_recipients(const struct owed *owed, struct buf *out)
 		bool is_first = i == 0 || !is_same_reason(&r->outcome, &r[-1].outcome);
 
 		if ((is_first && buf_append(out, STR("\r\n")) != 0) || buf_append_char(out, '<') != 0 ||
-		    wording_address(&r->recipient.address, true, out) != 0 || buf_append(out, STR(">\r\n")) != 0)
+		    wording_address(&r->recipient.address, out) != 0 || buf_append(out, STR(">\r\n")) != 0)
 			return -1;
 		if (is_last && append_why(owed->kind, &r->outcome, out) != 0)
 			return -1;

@@ -36,7 +36,7 @@ wording_exact(struct str text, bool keep_utf8, struct buf *out)
 }
 
 int
-wording_address(const struct address *address, bool keep_utf8, struct buf *out)
+wording_address(const struct address *address, struct buf *out)
 {
 	struct buf text;
 	int status;
@@ -44,7 +44,7 @@ wording_address(const struct address *address, bool keep_utf8, struct buf *out)
 	buf_init(&text, ADDRESS_MAX_BYTES);
 	status = address_append(address, &text);
 	if (status == 0)
-		status = wording_exact(buf_str(&text), keep_utf8, out);
+		status = wording_exact(buf_str(&text), true, out);
 	buf_fini(&text);
 	return status;
 }
@@ -86,6 +86,21 @@ wording_utf8_xtext(struct str text, bool with_raw_signs, struct buf *out)
 			return -1;
 	}
 	return 0;
+}
+
+bool
+wording_is_safe(struct str text, bool keep_utf8)
+{
+	while (text.len > 0) {
+		char room[ESCAPED_MAX_BYTES];
+		const char *at = text.at;
+
+		if (*at == '\\')
+			text = str_from(text, 1);
+		else if (escape_next(&text, keep_utf8, room).at != at)
+			return false;
+	}
+	return true;
 }
 
 int

@@ -17,8 +17,11 @@ enum {
 /* As escape_append, but a backslash is left alone: for what programs compare byte by byte (an ENVID, an address). */
 int	wording_exact(struct str text, bool keep_utf8, struct buf *out);
 
-/* The address as it stands in a path, exactly; control and direction characters are escaped. */
-int	wording_address(const struct address *address, bool keep_utf8, struct buf *out);
+/* The address for a person: as it stands in a path, control and direction characters escaped. */
+int	wording_address(const struct address *address, struct buf *out);
+
+/* True if wording_exact would change nothing, however long it is. */
+bool	wording_is_safe(struct str text, bool keep_utf8);
 
 /* utf-8-addr-xtext (RFC 6533 3): ASCII only, \x{HHHH} for other characters.  with_raw_signs: "+" and "=" are there by right. */
 int	wording_utf8_xtext(struct str text, bool with_raw_signs, struct buf *out);
