@@ -24,7 +24,7 @@ static const struct setting top[] = {
 
 static const struct setting log_settings[] = {
 	{ .name = "to", .type = SETTING_STRING, .otherwise = "stderr",
-	  .sentence = "stderr, syslog, or the path of a file" },
+	  .sentence = "stderr, journal, syslog, or the path of a file" },
 	{ .name = "level", .type = SETTING_CHOICE, .choices = "error warning info debug", .otherwise = "info",
 	  .sentence = "how much is said" },
 };

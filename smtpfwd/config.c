@@ -87,8 +87,9 @@ read_log(struct config *config)
 	const struct conf_section *section = conf_section(config->conf, "log");
 
 	config->log_to = conf_string(section, "to");
-	if (strcmp(config->log_to, "stderr") != 0 && strcmp(config->log_to, "syslog") != 0 && config->log_to[0] != '/')
-		conf_error(config->conf, section, "to", "\"%s\" is neither stderr nor syslog nor an absolute path", config->log_to);
+	if (strcmp(config->log_to, "stderr") != 0 && strcmp(config->log_to, "syslog") != 0 &&
+	    strcmp(config->log_to, "journal") != 0 && config->log_to[0] != '/')
+		conf_error(config->conf, section, "to", "\"%s\" is neither stderr nor journal nor syslog nor an absolute path", config->log_to);
 	config->log_level = levels[conf_choice(section, "level")];
 }
 

@@ -1,5 +1,5 @@
 /*
- * log_writer.c - a struct log that keeps its lines: on stderr, by syslog, or in a file
+ * log_writer.c - a struct log that keeps its lines: on stderr, in the journal, by syslog, or in a file
  *
  * Two buffers: one that lines are put into, under the lock, and one that a job of the
  * writer's own crew of one thread is writing out.
@@ -14,6 +14,7 @@
 #include "base/insist.h"
 #include "base/list.h"
 #include "base/mem.h"
+#include "smtpfwd/runtime/journal.h"
 #include "smtpfwd/runtime/log_writer.h"
 #include "smtpfwd/runtime/os.h"
 
@@ -25,7 +26,7 @@ enum {
 	STDERR = 2,
 };
 
-enum log_where { LOG_TO_STDERR, LOG_TO_JOURNAL, LOG_TO_SYSLOG, LOG_TO_FILE };
+enum log_where { LOG_TO_STDERR, LOG_TO_JOURNAL, LOG_TO_JOURNAL_BY_STDERR, LOG_TO_SYSLOG, LOG_TO_FILE };
 
 struct entry {				/* in a buffer, before the bytes of its line */
 	struct timestamp	 at;
@@ -41,6 +42,7 @@ struct writer_job {
 struct log_place {
 	enum log_where		 where;
 	char			*path;		/* of LOG_TO_FILE */
+	const char		*program;
 	int			 fd;		/* STDERR or of the file */
 };
 
@@ -154,7 +156,7 @@ put_prefix(struct log_writer *writer, const struct entry *entry)
 	struct tm tm;
 
 	switch (writer->place->where) {
-	case LOG_TO_JOURNAL:
+	case LOG_TO_JOURNAL_BY_STDERR:
 		/* It has the time by itself, and takes the level so (sd-daemon(3)). */
 		buf_printf(&writer->out, "<%d>", syslog_priority(entry->level));
 		return;
@@ -164,6 +166,7 @@ put_prefix(struct log_writer *writer, const struct entry *entry)
 		buf_printf(&writer->out, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ ", tm.tm_year + 1900, tm.tm_mon + 1,
 		    tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (int)(entry->at.us % 1000000 / 1000));
 		return;
+	case LOG_TO_JOURNAL:
 	case LOG_TO_SYSLOG:
 		return;
 	}
@@ -191,9 +194,27 @@ write_out(struct log_writer *writer)
 	writer->n_out_lines = 0;
 }
 
+/* With its fields.  False: the journal does not take it now. */
+static bool
+put_in_journal(struct log_writer *writer, const struct entry *entry, struct str line)
+{
+	struct iovec piece;
+	int error;
+
+	insist(journal_write_entry(&writer->out, writer->place->program, syslog_priority(entry->level), line) == 0);
+	piece = (struct iovec){ .iov_base = writer->out.at, .iov_len = writer->out.len };
+	error = os_tell(JOURNAL_SOCKET, &piece, 1, NULL, 0, true);
+	buf_clear(&writer->out);
+	return error == 0;
+}
+
 static void
 put_entry(struct log_writer *writer, const struct entry *entry, struct str line)
 {
+	if (writer->place->where == LOG_TO_JOURNAL) {
+		writer->n_lost += put_in_journal(writer, entry, line) ? 0 : 1;
+		return;
+	}
 	if (writer->place->where == LOG_TO_SYSLOG) {
 		os_syslog(syslog_priority(entry->level), line);
 		return;
@@ -308,15 +329,31 @@ write_waiting(struct os_job *job)
 
 /* --- beginning and end --- */
 
+/* An entry without a field is none: the journal ignores it. */
+static bool
+has_journal(void)
+{
+	return os_tell(JOURNAL_SOCKET, &(struct iovec){ .iov_len = 0 }, 1, NULL, 0, true) == 0;
+}
+
 struct log_place *
 log_place_new(const char *to, const char *program, struct fault *fault_out)
 {
 	struct log_place *place = mem_new(sizeof(*place));
 
 	place->fd = STDERR;
+	place->program = program;
 	if (strcmp(to, "stderr") == 0) {
-		place->where = os_stderr_is_journal() ? LOG_TO_JOURNAL : LOG_TO_STDERR;
+		place->where = !os_stderr_is_journal() ? LOG_TO_STDERR : has_journal() ? LOG_TO_JOURNAL : LOG_TO_JOURNAL_BY_STDERR;
 		return place;
+	}
+	if (strcmp(to, "journal") == 0) {
+		place->where = LOG_TO_JOURNAL;
+		if (has_journal())
+			return place;
+		fault_permanent(fault_out, "log to the journal: nobody reads " JOURNAL_SOCKET);
+		mem_free(place);
+		return NULL;
 	}
 	if (strcmp(to, "syslog") == 0) {
 		place->where = LOG_TO_SYSLOG;

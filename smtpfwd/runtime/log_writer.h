@@ -1,5 +1,5 @@
 /*
- * log_writer.h - a struct log that keeps its lines: on stderr, by syslog, or in a file
+ * log_writer.h - a struct log that keeps its lines: on stderr, in the journal, by syslog, or in a file
  *
  * A thread of its own writes; who logs only copies the line, and never waits for a disk or
  * a full pipe.  Lines that come faster than they can be written are dropped beyond a
@@ -14,9 +14,10 @@
 struct log_writer;
 
 /*
- * to: "stderr", "syslog" or a path, to which is appended (created with mode 0640).  program
- * is the name for syslog, kept and not copied.  A line starts with the time in UTC, but for syslog and under the
- * journal, which have their own.  NULL and a fault when the file cannot be opened.  Blocks.
+ * to: "stderr", "journal", "syslog" or a path, to which is appended (created with mode 0640).  A stderr that leads to
+ * the journal is the journal: lines get their fields there (journal.h).  program is the name for both, kept and not
+ * copied.  A line starts with the time in UTC, but for syslog and the journal, which have their own.  NULL and a
+ * fault when the file cannot be opened, or nobody reads the journal's socket.  Blocks.
  * A thread is started, so not before a fork.
  */
 struct log_writer	*log_writer_new(const char *to, const char *program, enum log_level level,
@@ -29,7 +30,7 @@ struct log		*log_writer_log(struct log_writer *writer);
 void			 log_writer_reopen(struct log_writer *writer);
 
 /*
- * Another place for the lines: "syslog" or a path, opened by log_place_new (blocks; NULL and a fault), so that
+ * Another place for the lines: "journal", "syslog" or a path, opened by log_place_new (blocks; NULL and a fault), so that
  * nothing can fail when the writer takes it over, soon, not at once.  Not back to stderr, which may have been given away.
  */
 struct log_place;

@@ -31,6 +31,11 @@ tests_runtime_test_resolver_switch_SOURCES = %D%/test_resolver_switch.c
 tests_runtime_test_resolver_switch_LDADD = $(runtime_test_libs)
 TESTS += tests/runtime/test_resolver_switch
 
+check_PROGRAMS += tests/runtime/test_notify
+tests_runtime_test_notify_SOURCES = %D%/test_notify.c
+tests_runtime_test_notify_LDADD = $(runtime_test_libs)
+TESTS += tests/runtime/test_notify
+
 check_PROGRAMS += tests/runtime/test_stream_sim
 tests_runtime_test_stream_sim_SOURCES = %D%/test_stream_sim.c
 tests_runtime_test_stream_sim_LDADD = tests/libexpect.a smtpfwd/runtime/libruntime.a tests/sim/libsim.a base/libbase.a \
