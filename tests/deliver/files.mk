@@ -14,3 +14,8 @@ tests_deliver_test_handover_LDADD = $(deliver_test_libs) tests/sim/libsim.a mail
 tests_deliver_test_courier_SOURCES = %D%/test_courier.c %D%/peer.c %D%/peer.h
 tests_deliver_test_courier_LDADD = $(deliver_test_libs) tests/sim/libsim.a mail/libmail.a base/libbase.a
 TESTS += tests/deliver/test_host tests/deliver/test_route tests/deliver/test_client tests/deliver/test_handover tests/deliver/test_courier
+
+check_PROGRAMS += tests/deliver/test_login
+tests_deliver_test_login_SOURCES = %D%/test_login.c %D%/peer.c %D%/peer.h
+tests_deliver_test_login_LDADD = $(deliver_test_libs) tests/sim/libsim.a mail/libmail.a base/libbase.a
+TESTS += tests/deliver/test_login
