@@ -177,6 +177,21 @@ mark_8bit(struct transaction *transaction)
 	transaction->envelope.is_8bit = (transaction->content.decoder.found & DATA_FOUND_8BIT) != 0;
 }
 
+/*
+ * Some clients ask for SMTPUTF8 with each mail.  One that is ASCII in all its parts is no internationalised mail
+ * (RFC 6531 3.2 speaks of those), so any next hop can have it.
+ */
+static bool
+is_international(const struct envelope *envelope)
+{
+	if (!envelope->is_smtputf8)
+		return false;
+	for (int i = 0; i < envelope->n_recipients; i++)
+		if (!address_is_ascii(&envelope->recipients[i].address) || !str_is_ascii(envelope->recipients[i].orcpt))
+			return true;
+	return envelope->is_8bit || !address_is_ascii(&envelope->reverse_path);
+}
+
 /* Puts the mail into the queue, Received on top; suspends until it is durable. */
 static void
 store(struct session *session)
@@ -194,16 +209,18 @@ store(struct session *session)
 		.is_from_trusted = session->peer.is_trusted,
 	};
 	struct instant deadline = instant_after(loop_now(fiber_loop()), span_s(CONTENT_PUT_MAX_S));
+	struct envelope kept;
 	struct buf prefix;
 	struct fault fault;
 
 	mark_8bit(transaction);
+	kept = transaction->envelope;
+	kept.is_smtputf8 = is_international(&kept);
 	buf_init(&prefix, TRACE_MAX_BYTES);
 	if (trace_append_received(&session->peer, &transaction->envelope, str_of(policy_hostname(transaction->policy)),
 	    &content->id, now, &prefix) != 0)
 		content_fail(content, &REPLY(451, 4, 3, 0, "Cannot store this now; try again later"), "Received is too long");
-	else if (queue_put(listener->world->queue, content->draft, &transaction->envelope, &facts, buf_str(&prefix),
-	    deadline, &fault) == 0)
+	else if (queue_put(listener->world->queue, content->draft, &kept, &facts, buf_str(&prefix), deadline, &fault) == 0)
 		content->draft = NULL;		/* the queue's now */
 	else if (fault.cause == FAULT_FULL)
 		content_fail(content, &REPLY(452, 4, 3, 1, "Out of storage; try again later"), "queue full");

@@ -21,3 +21,8 @@ tests_relay_test_storm_SOURCES = %D%/test_storm.c %D%/storm.h %D%/storm_ledger.c
 	%D%/storm_client.c %D%/storm_trouble.c $(tests_relay_around)
 tests_relay_test_storm_LDADD = $(tests_relay_parts)
 TESTS += tests/relay/test_storm
+
+check_PROGRAMS += tests/relay/test_reports
+tests_relay_test_reports_SOURCES = %D%/test_reports.c $(tests_relay_around) tests/report/judge.c tests/report/judge.h
+tests_relay_test_reports_LDADD = $(tests_relay_parts)
+TESTS += tests/relay/test_reports

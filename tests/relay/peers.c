@@ -17,6 +17,8 @@ struct server {
 	struct list_link	 link;		/* in relay->servers */
 	struct list		 sessions;
 	struct relay		*relay;
+	struct endpoint		 at;
+	const char		*offers;	/* the reply to EHLO */
 	int			 socket;
 };
 
@@ -132,9 +134,11 @@ static bool
 take_command(struct session *s, struct str line)
 {
 	if (str_starts_nocase(line, STR("EHLO")))
-		return say(s->relay, s->stream, "250-server\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-DSN\r\n250 ENHANCEDSTATUSCODES\r\n");
-	if (str_starts_nocase(line, STR("RCPT")))
+		return say(s->relay, s->stream, s->server->offers);
+	if (str_starts_nocase(line, STR("RCPT"))) {
+		sim_note(s->relay->sim, "rcpt", line, STR("x"));
 		return take_recipient(s, line);
+	}
 	if (str_starts_nocase(line, STR("DATA")))
 		return s->n_recipients > 0 ? take_mail(s) : say(s->relay, s->stream, "554 5.5.1 for nobody\r\n");
 	if (str_starts_nocase(line, STR("QUIT"))) {
@@ -189,10 +193,26 @@ new_server_start(struct relay *relay, const char *at)
 	struct endpoint endpoint;
 
 	insist(endpoint_parse(str_of(at), &endpoint));
-	*server = (struct server){ .watch = { .notice = accept_all }, .relay = relay, .socket = os_listen(&endpoint, 100) };
+	*server = (struct server){ .watch = { .notice = accept_all }, .relay = relay, .at = endpoint,
+	    .offers = "250-server\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-DSN\r\n250 ENHANCEDSTATUSCODES\r\n",
+	    .socket = os_listen(&endpoint, 100) };
 	list_init(&server->sessions);
 	list_append(&relay->servers, &server->link);
 	insist(server->socket >= 0 && loop_watch(relay->loop, server->socket, &server->watch) == 0);
+}
+
+void
+server_offer(struct relay *relay, const char *at, const char *offers)
+{
+	struct endpoint endpoint;
+
+	insist(endpoint_parse(str_of(at), &endpoint));
+	LIST_EACH(link, &relay->servers) {
+		struct server *server = LIST_ITEM(link, struct server, link);
+
+		if (endpoint_eq(&server->at, &endpoint))
+			server->offers = offers;
+	}
 }
 
 void
@@ -287,5 +307,35 @@ client_send(struct relay *relay, const char *subject, const char *const *recipie
 	buf_fini(&line);
 	buf_fini(&mail);
 	buf_fini(&sent);
+	return code;
+}
+
+int
+client_talk(struct relay *relay, const char *const *commands, int n_commands, struct str mail)
+{
+	struct endpoint at;
+	struct stream *stream;
+	struct buf line;
+	char command[1200];
+	int code;
+
+	insist(endpoint_parse(str_of(RELAY_AT), &at));
+	stream = stream_connect(relay->loop, &at, NULL, limits, patience(relay), NULL);
+	if (stream == NULL)
+		return 0;
+	buf_init(&line, 64 * 1024);
+	code = ask(relay, stream, STR_EMPTY, &line);
+	if (code == 220)
+		code = ask(relay, stream, STR("EHLO client.example.org\r\n"), &line);
+	for (int i = 0; code == 250 && i < n_commands; i++) {
+		snprintf(command, sizeof(command), "%s\r\n", commands[i]);
+		code = ask(relay, stream, str_of(command), &line);
+	}
+	if (code == 250 && ask(relay, stream, STR("DATA\r\n"), &line) == 354) {
+		stream_write(stream, mail, patience(relay), NULL);
+		code = ask(relay, stream, STR(".\r\n"), &line);
+	}
+	stream_close(stream);
+	buf_fini(&line);
 	return code;
 }

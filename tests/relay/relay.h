@@ -52,9 +52,11 @@ void	relay_end(struct relay *relay);
 /*
  * A mail server at an endpoint.  It takes all but recipients whose local part starts with "bad" (550 5.1.1)
  * and, the first two times each, with "later" (451).  What it takes is noted before its 250: kind "arrived", key
- * "SUBJECT to RECIPIENT", the bytes of the mail.  Each MAIL command is a note of kind "mail" with the line as its key.
+ * "SUBJECT to RECIPIENT", the bytes of the mail.  Each MAIL and RCPT command is a note of kind "mail" or "rcpt" with
+ * the line as its key.
  */
 void	new_server_start(struct relay *relay, const char *at);
+void	server_offer(struct relay *relay, const char *at, const char *offers);	/* its reply to EHLO from now on; kept */
 void	servers_stop(struct relay *relay);	/* all of them; their sessions end in the loop's next rounds */
 void	servers_free(struct relay *relay);
 
@@ -65,5 +67,11 @@ void	servers_free(struct relay *relay);
  */
 int	client_send(struct relay *relay, const char *subject, const char *const *recipients, int n_recipients,
 	    struct str body);
+
+/*
+ * Sends a mail by commands of the caller's, MAIL and RCPT, behind an EHLO; no line of the mail starts with a dot.
+ * The code of the reply to the mail, or of the first command that was not answered 250; 0 when the connection broke.
+ */
+int	client_talk(struct relay *relay, const char *const *commands, int n_commands, struct str mail);
 
 #endif
