@@ -18,6 +18,10 @@ static const struct setting top[] = {
 	  .sentence = "whom the daemon becomes when it was started as root" },
 	{ .name = "outbound", .type = SETTING_STRING,
 	  .sentence = "the route of mail for no relay domain: reports, and what trusted clients send" },
+	{ .name = "trace-keep", .type = SETTING_SPAN, .otherwise = "7d", .least = "0s", .most = "365d",
+	  .sentence = "how long smtpfwdctl trace can tell what became of a mail; 0s: not at all" },
+	{ .name = "trace-max", .type = SETTING_SIZE, .otherwise = "1G", .least = "1M", .most = "1024G",
+	  .sentence = "the room in the spool for that; when it is full the oldest goes first" },
 	{ .name = "stop-within", .type = SETTING_SPAN, .otherwise = "30s", .least = "0s", .most = "1h",
 	  .sentence = "how long sessions and deliveries may go on after SIGTERM" },
 };

@@ -69,12 +69,17 @@ static void
 read_top(struct config *config)
 {
 	const struct conf_section *top = conf_section(config->conf, "");
+	struct str trace;
 
 	read_hostname(config, top);
 	read_paths(config, top);
 	config->user = conf_string(top, "user");
 	config->is_user_given = conf_is_set(top, "user");
 	config->stop_within = conf_span(top, "stop-within");
+	config->trace_keep = conf_span(top, "trace-keep");
+	config->trace_max_bytes = conf_size(top, "trace-max");
+	insist(arena_printf(&config->arena, &trace, "%s/trace", config->spool));
+	config->trace_directory = trace.at;
 	config->queue.directory = config->spool;
 	config->queue.min_free_bytes = conf_size(top, "spool-reserve");
 	config->queue.content_in_memory_max_bytes = CONTENT_IN_MEMORY_MAX_BYTES;

@@ -24,6 +24,9 @@ struct config {
 	const char			*hostname, *spool, *control, *user;
 	bool				 is_user_given;
 	struct span			 stop_within;
+	const char			*trace_directory;
+	struct span			 trace_keep;	/* 0: no traces */
+	int64_t				 trace_max_bytes;
 	const char			*log_to;
 	enum log_level			 log_level;
 	struct policy_settings		 policy;

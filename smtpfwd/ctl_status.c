@@ -37,6 +37,18 @@ show_next_hop(const json_t *hop)
 }
 
 static void
+show_trace(const json_t *trace)
+{
+	printf("trace      ");
+	show_size(show_number(trace, "bytes"));
+	printf(" since ");
+	show_time(show_text(trace, "oldest"));
+	if (show_number(trace, "dropped") > 0)
+		printf("; %lld LINES WERE LOST since start", show_number(trace, "dropped"));
+	putchar('\n');
+}
+
+static void
 show_status(const json_t *object, struct shown *shown)
 {
 	const json_t *part;
@@ -55,6 +67,8 @@ show_status(const json_t *object, struct shown *shown)
 		show_next_hop(part);
 	} else if ((part = json_object_get(object, "queue")) != NULL) {
 		show_queue(part);
+	} else if ((part = json_object_get(object, "trace")) != NULL) {
+		show_trace(part);
 	}
 }
 

@@ -9,6 +9,7 @@
 #include "base/insist.h"
 #include "base/mem.h"
 #include "smtpfwd/control/queue_commands.h"
+#include "smtpfwd/control/story_command.h"
 #include "smtpfwd/daemon.h"
 #include "smtpfwd/deliver/courier.h"
 #include "smtpfwd/report/reporter.h"
@@ -30,7 +31,8 @@ struct daemon {
 	struct starter		*starter;
 	struct loop		*loop;
 	struct log_writer	*log_writer;
-	struct log		*log;
+	struct log		*log;		/* the story's, where stories are kept, else the writer's */
+	struct story		*story;		/* NULL: none are kept */
 	struct policy		*policy;
 	struct tls_server	*tls;
 	struct resolver		*dns, *resolver;
@@ -41,6 +43,7 @@ struct daemon {
 	struct control		*control;
 	struct overview		 overview;
 	struct queue_commands	 queue_commands;
+	struct story_command	 story_command;
 	struct control_command	 commands[COMMANDS_MAX];
 	int			 n_commands;
 	struct signal_watch	 signals;
@@ -201,6 +204,33 @@ make_queue(struct daemon *daemon, struct fault *fault_out)
 	return daemon->queue != NULL ? 0 : -1;
 }
 
+/* Stories stand before the log.  What is wrong with them never keeps mail from being taken. */
+static void
+make_story(struct daemon *daemon)
+{
+	struct story_settings settings = { .directory = daemon->config->trace_directory, .keep = daemon->config->trace_keep,
+	    .max_bytes = daemon->config->trace_max_bytes, .reserve_bytes = daemon->config->queue.min_free_bytes };
+	struct fault fault;
+
+	if (settings.keep.ns == 0)
+		return;
+	daemon->story = story_new(&settings, daemon->log, &fault);
+	if (daemon->story == NULL)
+		log_say(daemon->log, LOG_LEVEL_WARNING, "no-trace", "%s", fault.text);
+	else
+		daemon->log = story_log(daemon->story);
+}
+
+/* The spool is ours now. */
+static void
+start_story(struct daemon *daemon)
+{
+	struct fault fault;
+
+	if (daemon->story != NULL && story_start(daemon->story, daemon->loop, &fault) != 0)
+		log_say(daemon->log, LOG_LEVEL_WARNING, "no-trace", "%s", fault.text);
+}
+
 static int
 make_resolver(struct daemon *daemon, struct fault *fault_out)
 {
@@ -243,13 +273,15 @@ static int
 make_control(struct daemon *daemon, struct doors *doors, struct fault *fault_out)
 {
 	daemon->overview = (struct overview){ .config = daemon->config, .since = os_wall_clock(), .queue = daemon->queue,
-	    .listeners = daemon->listeners, .couriers = daemon->couriers };
+	    .listeners = daemon->listeners, .couriers = daemon->couriers, .story = daemon->story };
 	daemon->queue_commands = (struct queue_commands){ .queue = daemon->queue, .log = daemon->log,
 	    .each_destination = overview_each_destination, .each_destination_context = &daemon->overview,
 	    .retried = check_next_hops, .retried_context = daemon->couriers };
 	queue_commands_fill(&daemon->queue_commands, daemon->commands);
 	daemon->n_commands = QUEUE_COMMANDS_N;
 	add_command(daemon, "status", overview_answer, &daemon->overview);
+	daemon->story_command = (struct story_command){ .story = daemon->story, .queue = daemon->queue };
+	add_command(daemon, "trace", story_command_run, &daemon->story_command);
 	daemon->control = control_new(daemon->loop, doors->control, geteuid(), daemon->commands, daemon->n_commands,
 	    daemon->log, fault_out);
 	if (daemon->control != NULL)
@@ -286,6 +318,7 @@ make_parts(struct daemon *daemon, struct doors *doors, struct fault *fault_out)
 	if (daemon_tls(daemon->config, &daemon->tls, fault_out) != 0 || make_resolver(daemon, fault_out) != 0 ||
 	    make_queue(daemon, fault_out) != 0 || make_couriers(daemon, fault_out) != 0)
 		return -1;
+	start_story(daemon);
 	daemon->reporter = reporter_new(daemon->loop, daemon->queue, daemon->policy, daemon->log);
 	if (make_listeners(daemon, doors, fault_out) != 0)
 		return -1;
@@ -340,6 +373,7 @@ daemon_serve(const struct config *config, struct doors *doors, struct starter *s
 	if (daemon.log_writer == NULL)
 		return -1;
 	daemon.log = log_writer_log(daemon.log_writer);
+	make_story(&daemon);
 	inherited_close(&starter->inherited, &starter->notify, daemon.log);
 	signal_init(&daemon.end);
 	daemon.loop = loop_new(n_sessions_max(config) + DELIVERIES_MAX + OTHER_FIBERS_MAX, fault_out);
@@ -347,6 +381,9 @@ daemon_serve(const struct config *config, struct doors *doors, struct starter *s
 		/* The process ends: what is half made ends with it, and nothing of a mail is in memory. */
 		if (strcmp(config->log_to, "stderr") != 0)	/* there the caller says it */
 			log_say(daemon.log, LOG_LEVEL_ERROR, "cannot-start", "%s", fault_out->text);
+		if (daemon.story != NULL)
+			story_stop(daemon.story);
+		story_free(daemon.story);
 		log_writer_free(daemon.log_writer);
 		return -1;
 	}
@@ -356,12 +393,15 @@ daemon_serve(const struct config *config, struct doors *doors, struct starter *s
 	notify_ready(&starter->notify, daemon.loop, overview_line, &daemon.overview);
 	loop_run(daemon.loop);
 	notify_end(&starter->notify);
+	if (daemon.story != NULL)
+		story_stop(daemon.story);
 	if (daemon.is_queue_stopped) {
 		free_parts(&daemon);
 		log_say(daemon.log, LOG_LEVEL_INFO, "stopped", "cleanly");
 	} else {
 		log_say(daemon.log, LOG_LEVEL_ERROR, "stopped", "not cleanly: %s", fault_out->text);
 	}
+	story_free(daemon.story);
 	log_writer_free(daemon.log_writer);
 	return daemon.is_queue_stopped ? 0 : -1;
 }

@@ -1,7 +1,7 @@
 # smtpfwd/files.mk - the daemon and its operator's program
 sbin_PROGRAMS += smtpfwd/smtpfwd smtpfwd/smtpfwdctl
 smtpfwd_parts = \
-	smtpfwd/control/libcontrol.a smtpfwd/receive/libreceive.a smtpfwd/report/libreport.a \
+	smtpfwd/control/libcontrol.a smtpfwd/story/libstory.a smtpfwd/receive/libreceive.a smtpfwd/report/libreport.a \
 	smtpfwd/deliver/libdeliver.a smtpfwd/queue/libqueue.a smtpfwd/smtp/libsmtp.a smtpfwd/auth/libauth.a \
 	smtpfwd/runtime/libruntime.a smtpfwd/runtime/libos.a policy/libpolicy.a mail/libmail.a base/libbase.a
 smtpfwd_libs = $(OPENSSL_LIBS) $(UNBOUND_LIBS) $(CONFUSE_LIBS) $(IDN2_LIBS) $(JANSSON_LIBS) -lpthread
@@ -13,6 +13,6 @@ smtpfwd_smtpfwd_SOURCES = \
 smtpfwd_smtpfwd_LDADD = $(smtpfwd_parts) $(smtpfwd_libs)
 
 smtpfwd_smtpfwdctl_SOURCES = \
-	%D%/ask.c %D%/ask.h %D%/ctl.h %D%/ctl_queue.c %D%/ctl_status.c %D%/show.c %D%/show.h %D%/smtpfwdctl.c
+	%D%/ask.c %D%/ask.h %D%/ctl.h %D%/ctl_queue.c %D%/ctl_status.c %D%/ctl_trace.c %D%/show.c %D%/show.h %D%/smtpfwdctl.c
 smtpfwd_smtpfwdctl_LDADD = policy/libpolicy.a mail/libmail.a base/libbase.a \
 	$(CONFUSE_LIBS) $(IDN2_LIBS) $(JANSSON_LIBS)

@@ -79,6 +79,22 @@ add_queue(struct answering *answering, const struct overview *overview)
 	add(answering, "queue", object);
 }
 
+static void
+add_trace(struct answering *answering, const struct overview *overview)
+{
+	struct story_counts counts;
+	json_t *object;
+
+	if (overview->story == NULL)
+		return;
+	story_count(overview->story, &counts);
+	object = json_pack("{s:I, s:I, s:I}", "bytes", (json_int_t)counts.bytes, "lines", (json_int_t)counts.n_lines,
+	    "dropped", (json_int_t)counts.n_dropped);
+	if (counts.oldest.us != 0)
+		json_object_set_new(object, "oldest", time_json(counts.oldest));
+	add(answering, "trace", object);
+}
+
 void
 overview_answer(void *context, const json_t *request, struct answer *answer, struct instant deadline)
 {
@@ -92,6 +108,7 @@ overview_answer(void *context, const json_t *request, struct answer *answer, str
 	listeners_each(overview->listeners, add_listener, &answering);
 	couriers_each_next_hop(overview->couriers, add_next_hop, &answering);
 	add_queue(&answering, overview);
+	add_trace(&answering, overview);
 	json_array_foreach(answering.objects, i, object)
 		if (answer_write(answer, json_incref(object), deadline) != 0)
 			break;

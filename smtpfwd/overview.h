@@ -7,6 +7,7 @@
 #include "smtpfwd/config.h"
 #include "smtpfwd/control/control.h"
 #include "smtpfwd/deliver/courier.h"
+#include "smtpfwd/story/story.h"
 #include "smtpfwd/runtime/notify.h"
 
 struct overview {				/* borrowed parts */
@@ -15,6 +16,7 @@ struct overview {				/* borrowed parts */
 	struct queue		*queue;
 	struct listeners	*listeners;
 	struct couriers		*couriers;
+	struct story		*story;		/* NULL: none */
 };
 
 /* The command "status": objects "daemon", "listener", "next-hop" and "queue". context: struct overview. */

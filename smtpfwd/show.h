@@ -12,6 +12,7 @@
 
 struct shown {
 	long	 n_objects;		/* shown so far */
+	char	 id[20];		/* of the mail that was told of last; "" at first */
 };
 
 /* Shows one object of an answer; with NULL at the end what is to be said then. */

@@ -13,6 +13,7 @@ include tests/queue/files.mk
 include tests/deliver/files.mk
 include tests/receive/files.mk
 include tests/report/files.mk
+include tests/story/files.mk
 include tests/control/files.mk
 include tests/smtpfwd/files.mk
 include tests/relay/files.mk
