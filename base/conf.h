@@ -45,6 +45,7 @@ struct setting {
 	const char		*least, *most;	/* NULL: no bound but the type's */
 	const char		*choices;	/* CHOICE: the words, parted by blanks */
 	bool			 is_needed;	/* its section is wrong without it */
+	bool			 is_file;	/* STRING: the path of a file that is read whenever the configuration is */
 	const char		*sentence;	/* for people: what it is for */
 };
 
@@ -79,6 +80,11 @@ void		 conf_free(struct conf *conf);
  * and to check them further would only report what is not so.
  */
 bool		 conf_is_whole(const struct conf *conf);
+
+/* The files that were read or tried, the main one first, then what it includes; the first CONF_FILES_MAX of them. */
+enum { CONF_FILES_MAX = 64 };
+int		 conf_n_files(const struct conf *conf);
+const char	*conf_file_at(const struct conf *conf, int i);
 
 /* Each a printable line "FILE:LINE: [SECTION [\"TITLE\"]: ][SETTING: ]TEXT", in the order of the file. */
 int		 conf_n_errors(const struct conf *conf);

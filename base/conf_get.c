@@ -4,6 +4,19 @@
 #include "base/conf_parts.h"
 #include "base/insist.h"
 
+int
+conf_n_files(const struct conf *conf)
+{
+	return conf->n_files;
+}
+
+const char *
+conf_file_at(const struct conf *conf, int i)
+{
+	insist(i >= 0 && i < conf->n_files);
+	return conf->files[i];
+}
+
 static bool
 is_of_kind(const struct conf_entry *entry, const char *kind)
 {

@@ -41,6 +41,8 @@ struct conf_mistake {
 struct conf {
 	struct arena			 arena;		/* texts, sections, values */
 	const char			*path;		/* the main file */
+	const char			*files[CONF_FILES_MAX];	/* each once */
+	int				 n_files;
 	const struct section_kind	*kinds;
 	int				 n_kinds;
 	struct conf_entry		**entries;	/* [0] is what stands outside of sections */

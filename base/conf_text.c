@@ -449,6 +449,16 @@ load(struct scan *s, const char *path, struct buf *bytes)
 }
 
 static void
+note_file(struct conf *conf, const char *path)
+{
+	for (int i = 0; i < conf->n_files; i++)
+		if (strcmp(conf->files[i], path) == 0)
+			return;
+	if (conf->n_files < CONF_FILES_MAX)
+		conf->files[conf->n_files++] = path;
+}
+
+static void
 read_file(struct scan *s, const char *path)
 {
 	struct file file = { .name = path, .line = 1, .n_braces = s->n_braces };
@@ -460,6 +470,7 @@ read_file(struct scan *s, const char *path)
 		return;
 	}
 	s->n_includes++;
+	note_file(s->conf, path);
 	buf_init(&bytes, FILE_MAX_BYTES);
 	if (load(s, path, &bytes)) {
 		conf_words_init(&words, buf_str(&bytes));

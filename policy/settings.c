@@ -42,7 +42,7 @@ static const struct setting resolver_settings[] = {
 	  .sentence = "timeout times tries bounds a question" },
 	{ .name = "dnssec", .type = SETTING_BOOL, .otherwise = "no",
 	  .sentence = "validate; a bogus answer is a temporary failure" },
-	{ .name = "trust-anchor", .type = SETTING_STRING,
+	{ .name = "trust-anchor", .type = SETTING_STRING, .is_file = true,
 	  .sentence = "a file with the keys to trust, for dnssec" },
 };
 
@@ -60,9 +60,9 @@ static const struct setting retry_settings[] = {
 };
 
 static const struct setting tls_settings[] = {
-	{ .name = "certificate", .type = SETTING_STRING, .is_needed = true,
+	{ .name = "certificate", .type = SETTING_STRING, .is_file = true, .is_needed = true,
 	  .sentence = "a PEM file, the chain behind the certificate" },
-	{ .name = "key", .type = SETTING_STRING, .is_needed = true,
+	{ .name = "key", .type = SETTING_STRING, .is_file = true, .is_needed = true,
 	  .sentence = "a PEM file" },
 };
 
@@ -111,7 +111,7 @@ static const struct setting listen_settings[] = {
 	  .otherwise = "failover", .sentence = "how several next hops share" }, \
 	{ .name = "tls", .type = SETTING_CHOICE, .choices = "off opportunistic required verify", \
 	  .otherwise = "opportunistic", .sentence = "verify proves the next hop's name" }, \
-	{ .name = "ca-file", .type = SETTING_STRING, \
+	{ .name = "ca-file", .type = SETTING_STRING, .is_file = true, \
 	  .sentence = "authorities that verify trusts; without it the system's" }, \
 	{ .name = "tls-name", .type = SETTING_STRING, .most = "253", \
 	  .sentence = "the name that verify wants; without it the next hop as written" }, \
