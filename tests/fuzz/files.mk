@@ -3,10 +3,11 @@
 # A target is one file, its name in fuzz_programs; corpus/NAME has what it begins with.
 EXTRA_DIST += %D%/README %D%/run %D%/seeds %D%/corpus %D%/dictionaries
 
-fuzz_plain = tests/fuzz/fuzz_address tests/fuzz/fuzz_code tests/fuzz/fuzz_command tests/fuzz/fuzz_data \
+fuzz_plain = tests/fuzz/fuzz_address tests/fuzz/fuzz_auth tests/fuzz/fuzz_code tests/fuzz/fuzz_conf tests/fuzz/fuzz_command tests/fuzz/fuzz_data \
 	tests/fuzz/fuzz_dns tests/fuzz/fuzz_ehlo tests/fuzz/fuzz_endpoint tests/fuzz/fuzz_envelope tests/fuzz/fuzz_header \
 	tests/fuzz/fuzz_proxy tests/fuzz/fuzz_reply tests/fuzz/fuzz_trace tests/fuzz/fuzz_words
-fuzz_worlds = tests/fuzz/fuzz_client tests/fuzz/fuzz_server
+fuzz_worlds = tests/fuzz/fuzz_client tests/fuzz/fuzz_control tests/fuzz/fuzz_names tests/fuzz/fuzz_record \
+	tests/fuzz/fuzz_server tests/fuzz/fuzz_spool
 fuzz_programs = $(fuzz_plain) $(fuzz_worlds)
 EXTRA_PROGRAMS += $(fuzz_programs)
 if FUZZ
@@ -20,6 +21,11 @@ fuzz_libs = tests/fuzz/libfuzz.a smtpfwd/smtp/libsmtp.a mail/libmail.a base/libb
 
 tests_fuzz_fuzz_address_LDADD = $(fuzz_libs)
 tests_fuzz_fuzz_address_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_auth_LDADD = tests/fuzz/libfuzz.a smtpfwd/auth/libauth.a smtpfwd/runtime/libruntime.a \
+	smtpfwd/runtime/libos.a base/libbase.a -lpthread
+tests_fuzz_fuzz_auth_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_conf_LDADD = policy/libpolicy.a $(fuzz_libs)
+tests_fuzz_fuzz_conf_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_code_LDADD = $(fuzz_libs)
 tests_fuzz_fuzz_code_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_command_LDADD = $(fuzz_libs)
@@ -52,3 +58,13 @@ tests_fuzz_fuzz_client_LDADD = tests/fuzz/libfuzz.a smtpfwd/deliver/libdeliver.a
 tests_fuzz_fuzz_client_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_server_LDADD = tests/fuzz/libfuzz.a tests/receive/libstage.a smtpfwd/receive/libreceive.a $(fuzz_world_libs)
 tests_fuzz_fuzz_server_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_record_LDADD = tests/fuzz/libfuzz.a $(fuzz_world_libs)
+tests_fuzz_fuzz_record_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_spool_SOURCES = %D%/fuzz_spool.c tests/queue/yard.c tests/queue/yard.h
+tests_fuzz_fuzz_spool_LDADD = tests/fuzz/libfuzz.a $(fuzz_world_libs)
+tests_fuzz_fuzz_spool_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_control_SOURCES = %D%/fuzz_control.c tests/queue/yard.c tests/queue/yard.h
+tests_fuzz_fuzz_control_LDADD = tests/fuzz/libfuzz.a smtpfwd/control/libcontrol.a $(fuzz_world_libs)
+tests_fuzz_fuzz_control_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_names_LDADD = tests/fuzz/libfuzz.a $(fuzz_world_libs)
+tests_fuzz_fuzz_names_LDFLAGS = $(FUZZ_LINK)
