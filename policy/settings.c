@@ -117,7 +117,7 @@ static const struct setting listen_settings[] = {
 	  .sentence = "the name that verify wants; without it the next hop as written" }, \
 	{ .name = "login", .type = SETTING_STRING, .most = "255", \
 	  .sentence = "our name at the next hop, for AUTH; only with tls = required or verify" }, \
-	{ .name = "password-file", .type = SETTING_STRING, \
+	{ .name = "password-file", .type = SETTING_STRING, .is_file = true, \
 	  .sentence = "a file whose first line is the login's password; not readable by all" }, \
 	{ .name = "connections", .type = SETTING_INTEGER, .otherwise = "20", .least = "1", .most = "1000", \
 	  .sentence = "at most so many connections to one next hop" }, \

@@ -9,9 +9,8 @@
 #include <unistd.h>
 
 #include "smtpfwd/ask.h"
-#include "smtpfwd/auth/prepare.h"
-#include "smtpfwd/auth/secret_file.h"
 #include "smtpfwd/check.h"
+#include "smtpfwd/check_files.h"
 #include "smtpfwd/daemon.h"
 #include "smtpfwd/privileges.h"
 
@@ -21,7 +20,7 @@ enum {
 };
 
 struct check {
-	const struct config	*config;
+	struct config		*config;
 	json_t			*held;		/* addresses that the running daemon holds; an array */
 	const struct inherited	*inherited;	/* held by who started us */
 	const char		*hint;		/* to a port that is in use, or "" */
@@ -196,81 +195,14 @@ check_log(struct check *check)
 		wrong(check, section, "to", "%s cannot be made in %s: %s", to, parent, strerror(errno));
 }
 
-static bool
-check_readable(struct check *check, const struct conf_section *section, const char *setting, const char *path)
-{
-	if (access(path, R_OK) == 0)
-		return true;
-	wrong(check, section, setting, "%s: %s", path, strerror(errno));
-	return false;
-}
-
+/* A reload reads it as that user, whoever may read it now. */
 static void
-check_certificates(struct check *check)
+check_configuration(struct check *check)
 {
-	const struct config *config = check->config;
-	struct tls_server *tls;
 	struct fault fault;
 
-	for (int i = 0; i < config->n_certificates; i++) {
-		const struct conf_section *section = conf_section_at(config->conf, "tls", i);
-		const struct tls_certificate *certificate = &config->certificates[i];
-		bool is_certificate_there = check_readable(check, section, "certificate", certificate->certificate_path);
-
-		if (!check_readable(check, section, "key", certificate->key_path) || !is_certificate_there)
-			continue;
-		tls = tls_server_new(certificate, 1, &fault);
-		if (tls == NULL)
-			wrong(check, section, NULL, "%s", fault.text);
-		tls_server_free(tls);
-	}
-}
-
-static const struct conf_section *
-section_of_route(const struct check *check, int i)
-{
-	const struct conf *conf = check->config->conf;
-	int n_relays = conf_n_sections(conf, "relay");
-
-	return i < n_relays ? conf_section_at(conf, "relay", i) : conf_section_at(conf, "route", i - n_relays);
-}
-
-static void
-check_passwords(struct check *check)
-{
-	const struct config *config = check->config;
-	struct buf line;
-	struct fault fault;
-
-	for (int i = 0; i < config->n_routes; i++) {
-		if (config->routes[i].login == NULL)
-			continue;
-		buf_init(&line, PASSWORD_MAX_BYTES);
-		if (secret_file_read_line(config->routes[i].password_file, &line, &fault) != 0)
-			wrong(check, section_of_route(check, i), "password-file", "%s", fault.text);
-		prepare_wipe(&line);
-	}
-}
-
-static void
-check_authorities(struct check *check)
-{
-	const struct config *config = check->config;
-	struct tls_client *client;
-	struct fault fault;
-
-	for (int i = 0; i < config->n_routes; i++) {
-		const struct conf_section *section = section_of_route(check, i);
-
-		if (config->routes[i].ca_file == NULL || !check_readable(check, section, "ca-file", config->routes[i].ca_file))
-			continue;
-		client = tls_client_new(config->routes[i].ca_file, &fault);
-		if (client == NULL)
-			wrong(check, section, "ca-file", "%s", fault.text);
-		tls_client_free(client);
-	}
-	if (config->resolver.is_dnssec)
-		check_readable(check, conf_section(config->conf, "resolver"), "trust-anchor", config->resolver.trust_anchor_path);
+	if (check_own_files(check->config, &fault) != 0)
+		wrong(check, top_of(check), NULL, "no reload could read it: %s", fault.text);
 }
 
 /* In a child, because there is no way back to root.  True if all was well. */
@@ -291,9 +223,8 @@ check_as_user(struct check *check, const struct user *user)
 			check_spool(check, user, was_root);
 			check_control(check, was_root);
 			check_log(check);
-			check_certificates(check);
-			check_authorities(check);
-			check_passwords(check);
+			check_configuration(check);
+			check_files(check->config);
 		}
 		print_all(check);
 		_exit(conf_n_errors(check->config->conf) != 0);
@@ -317,7 +248,7 @@ warn(const struct config *config)
 }
 
 bool
-check_all(const struct config *config, const struct inherited *inherited)
+check_all(struct config *config, const struct inherited *inherited)
 {
 	struct check check = { .config = config, .held = json_array(), .inherited = inherited };
 	struct fault fault;

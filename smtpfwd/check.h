@@ -11,6 +11,6 @@
  * Tries certificates, keys, authorities, paths and ports as the user would find them; what is wrong is
  * printed on stderr, each with its file and line.  Ports that the running daemon holds, or who started us, are fine.  True if all is well.
  */
-bool	check_all(const struct config *config, const struct inherited *inherited);
+bool	check_all(struct config *config, const struct inherited *inherited);
 
 #endif

@@ -5,7 +5,7 @@
 #include "base/mem.h"
 #include "mail/domain.h"
 #include "policy/settings.h"
-#include "smtpfwd/config.h"
+#include "smtpfwd/config_files.h"
 
 enum {
 	/* 10,000 domains with their next hops are a few megabytes. */
@@ -170,6 +170,7 @@ config_load(const char *path)
 	read_certificates(config);
 	config_read_listeners(config);
 	config_read_routes(config);
+	config_list_files(config);
 	return config;
 }
 

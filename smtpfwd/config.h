@@ -8,6 +8,8 @@
 #ifndef SMTPFWD_CONFIG_H
 #define SMTPFWD_CONFIG_H
 
+#include <time.h>
+
 #include "base/arena.h"
 #include "base/conf.h"
 #include "policy/policy.h"
@@ -16,6 +18,22 @@
 #include "smtpfwd/receive/listener.h"
 #include "smtpfwd/runtime/resolver.h"
 #include "smtpfwd/runtime/tls.h"
+
+#define CONFIG_RESOLV_CONF	"/etc/resolv.conf"
+#define CONFIG_HOSTS		"/etc/hosts"
+
+struct file_stamp {			/* what tells that a file was changed */
+	bool		 is_there;
+	uint64_t	 device, inode;
+	int64_t		 n_bytes;
+	struct timespec	 changed;
+};
+
+struct config_file {			/* that the configuration names and whoever reads it reads too */
+	const struct conf_section	*section;
+	const char			*setting, *path;
+	struct file_stamp		 stamp;		/* when it was read; see config_files.h */
+};
 
 struct config {
 	struct conf			*conf;		/* owned; errors are in it */
@@ -39,6 +57,9 @@ struct config {
 	bool				 is_listener_default;	/* no listen section: 0.0.0.0:25 and [::]:25 */
 	struct route_settings		*routes;	/* of relay sections, then of route sections */
 	int				 n_routes;
+	struct config_file		*files;
+	int				 n_files;
+	struct file_stamp		 resolv_conf, hosts;
 };
 
 /* Never NULL.  It may be used only if conf_n_errors(config->conf) is 0.  Blocks. */
@@ -54,6 +75,9 @@ const char	*config_path(struct config *config, const struct conf_section *sectio
 
 /* True when not both can be bound: equal, or of one port and family and one is all addresses of it. */
 bool		 config_addresses_overlap(const struct endpoint *a, const struct endpoint *b);
+
+/* True if a listener has this very address. */
+bool		 config_has_address(const struct config *config, const struct endpoint *address);
 
 void		 config_read_listeners(struct config *config);
 void		 config_read_routes(struct config *config);	/* relays, routes, outbound */

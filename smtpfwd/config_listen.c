@@ -30,6 +30,16 @@ config_addresses_overlap(const struct endpoint *a, const struct endpoint *b)
 	return a->port == b->port && a->ip.family == b->ip.family && (is_any(&a->ip) || is_any(&b->ip) || ip_eq(&a->ip, &b->ip));
 }
 
+bool
+config_has_address(const struct config *config, const struct endpoint *address)
+{
+	for (int i = 0; i < config->n_listeners; i++)
+		for (int k = 0; k < config->listeners[i].n_addresses; k++)
+			if (endpoint_eq(&config->listeners[i].addresses[k], address))
+				return true;
+	return false;
+}
+
 /* An address that is taken already is an error here and not only when it is bound: a check binds one at a time. */
 static void
 check_address_is_free(struct config *config, const struct conf_section *section, const struct endpoint *address,

@@ -16,14 +16,12 @@ struct starter {			/* who started us: what he wants to be told, and what he gave
 void	daemon_raise_descriptor_limit(const struct config *config);
 
 /*
- * Serves until SIGTERM or SIGINT.  ready is called once when mail is taken.  Takes over the doors, closes what
- * was handed over and is no door, and at the end removes the control socket's name.  0 after a clean end, -1 and a fault when it cannot start, or when the
- * disk did not take all at the end.  Blocks.
+ * Serves until SIGTERM or SIGINT, a second one of which cuts the end short; SIGHUP reloads from config_path, an absolute
+ * one.  ready is called once when mail is taken.  Takes over the configuration and the doors, closes what was handed
+ * over and is no door, and at the end removes the control socket's name.  0 after a clean end, -1 and a fault when it
+ * cannot start, or when the disk did not take all at the end.  Blocks.
  */
-int	daemon_serve(const struct config *config, struct doors *doors, struct starter *starter,
+int	daemon_serve(const char *config_path, struct config *config, struct doors *doors, struct starter *starter,
 	    void (*ready)(void *context), void *context, struct fault *fault_out);
-
-/* The server's TLS context by the configuration; NULL with no fault text when no listener offers TLS.  -1: fault. */
-int	daemon_tls(const struct config *config, struct tls_server **tls_out, struct fault *fault_out);
 
 #endif

@@ -7,7 +7,10 @@
 #include "base/mem.h"
 #include "smtpfwd/doors.h"
 
-enum { LISTEN_BACKLOG = 1024 };
+enum {
+	LISTEN_BACKLOG = 1024,
+	PRIVILEGED_PORTS = 1024,	/* below it only root binds */
+};
 
 bool
 doors_may_lack(const struct config *config, const struct endpoint *address, int error)
@@ -15,15 +18,22 @@ doors_may_lack(const struct config *config, const struct endpoint *address, int 
 	return config->is_listener_default && address->ip.family == IP_V6 && (error == -EAFNOSUPPORT || error == -EADDRNOTAVAIL);
 }
 
-int
-doors_open(const struct config *config, struct inherited *inherited, struct doors *doors_out, struct fault *fault_out)
+static void
+doors_init(const struct config *config, struct doors *doors_out)
 {
-	char room[ENDPOINT_TEXT_MAX];
 	int n = 0;
 
 	for (int i = 0; i < config->n_listeners; i++)
 		n += config->listeners[i].n_addresses;
 	*doors_out = (struct doors){ .sockets = mem_new_array((size_t)n, sizeof(int)), .control = -1 };
+}
+
+int
+doors_open(const struct config *config, struct inherited *inherited, struct doors *doors_out, struct fault *fault_out)
+{
+	char room[ENDPOINT_TEXT_MAX];
+
+	doors_init(config, doors_out);
 	for (int i = 0; i < config->n_listeners; i++) {
 		const struct listener_settings *listener = &config->listeners[i];
 
@@ -44,6 +54,63 @@ doors_open(const struct config *config, struct inherited *inherited, struct door
 		}
 	}
 	return 0;
+}
+
+/* The address open now that keeps this one from being bound, or NULL. */
+static const struct endpoint *
+find_in_the_way(const struct config *before, const struct endpoint *at)
+{
+	for (int i = 0; i < before->n_listeners; i++)
+		for (int k = 0; k < before->listeners[i].n_addresses; k++)
+			if (config_addresses_overlap(&before->listeners[i].addresses[k], at))
+				return &before->listeners[i].addresses[k];
+	return NULL;
+}
+
+/* Why a reload cannot have the address, and what can. */
+static void
+refuse_new(const struct config *before, struct config *config, int i_listener, const struct endpoint *at, int error)
+{
+	const struct conf_section *section = config->is_listener_default ? conf_section_default(config->conf, "listen") :
+	    conf_section_at(config->conf, "listen", i_listener);
+	const char *setting = config->is_listener_default ? NULL : "address";
+	const struct endpoint *other = find_in_the_way(before, at);
+	char room[ENDPOINT_TEXT_MAX], other_room[ENDPOINT_TEXT_MAX];
+	struct str address = endpoint_text(at, room);
+
+	if (error == -EACCES && at->port < PRIVILEGED_PORTS)
+		conf_error(config->conf, section, setting, "%.*s cannot be bound: a new port below %d needs a restart, because only "
+		    "root may bind it", STR_ARG(address), PRIVILEGED_PORTS);
+	else if (error == -EADDRINUSE && other != NULL)
+		conf_error(config->conf, section, setting, "%.*s cannot be bound while %.*s is open: this change needs a restart",
+		    STR_ARG(address), STR_ARG(endpoint_text(other, other_room)));
+	else
+		conf_error(config->conf, section, setting, "%.*s cannot be bound: %s", STR_ARG(address), strerror(-error));
+}
+
+int
+doors_open_new(const struct config *before, struct config *config, struct doors *doors_out)
+{
+	int n_errors = 0;
+
+	doors_init(config, doors_out);
+	for (int i = 0; i < config->n_listeners; i++) {
+		for (int k = 0; k < config->listeners[i].n_addresses; k++) {
+			const struct endpoint *at = &config->listeners[i].addresses[k];
+			int socket = config_has_address(before, at) ? -1 : os_listen(at, LISTEN_BACKLOG);
+
+			doors_out->sockets[doors_out->n_sockets++] = socket;
+			if (socket >= 0 || config_has_address(before, at) || doors_may_lack(config, at, socket))
+				continue;
+			doors_out->sockets[doors_out->n_sockets - 1] = -1;
+			refuse_new(before, config, i, at, socket);
+			n_errors++;
+		}
+	}
+	if (n_errors == 0)
+		return 0;
+	doors_close(doors_out);
+	return -1;
 }
 
 int

@@ -7,12 +7,15 @@ smtpfwd_parts = \
 smtpfwd_libs = $(OPENSSL_LIBS) $(UNBOUND_LIBS) $(CONFUSE_LIBS) $(IDN2_LIBS) $(JANSSON_LIBS) -lpthread
 
 smtpfwd_smtpfwd_SOURCES = \
-	%D%/ask.c %D%/ask.h %D%/check.c %D%/check.h %D%/config.c %D%/config.h %D%/config_listen.c \
-	%D%/config_route.c %D%/daemon.c %D%/daemon.h %D%/doors.c %D%/doors.h %D%/main.c %D%/privileges.c %D%/privileges.h \
+	%D%/ask.c %D%/ask.h %D%/changes.c %D%/changes.h %D%/check.c %D%/check.h %D%/check_files.c %D%/check_files.h \
+	%D%/config.c %D%/config.h %D%/config_files.c %D%/config_files.h %D%/config_listen.c %D%/config_route.c \
+	%D%/daemon.c %D%/daemon.h %D%/daemon_end.c %D%/daemon_inside.h %D%/doors.c %D%/doors.h \
+	%D%/generation.c %D%/generation.h %D%/reload.c %D%/reload.h %D%/reload_prepare.c %D%/reload_prepare.h %D%/main.c %D%/privileges.c %D%/privileges.h \
 	%D%/overview.c %D%/overview.h
 smtpfwd_smtpfwd_LDADD = $(smtpfwd_parts) $(smtpfwd_libs)
 
 smtpfwd_smtpfwdctl_SOURCES = \
-	%D%/ask.c %D%/ask.h %D%/ctl.h %D%/ctl_queue.c %D%/ctl_status.c %D%/ctl_trace.c %D%/show.c %D%/show.h %D%/smtpfwdctl.c
+	%D%/ask.c %D%/ask.h %D%/ctl.h %D%/ctl_queue.c %D%/ctl_reload.c %D%/ctl_status.c %D%/ctl_trace.c \
+	%D%/show.c %D%/show.h %D%/smtpfwdctl.c
 smtpfwd_smtpfwdctl_LDADD = policy/libpolicy.a mail/libmail.a base/libbase.a \
 	$(CONFUSE_LIBS) $(IDN2_LIBS) $(JANSSON_LIBS)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,6 +52,17 @@ fill_standard_descriptors(void)
 		close(fd);
 }
 
+/* In the background we stand in "/", and a reload is to find the same file.  Lives as long as the program. */
+static const char *
+absolute(const char *path)
+{
+	char here[PATH_MAX], *joined;
+
+	if (path[0] == '/' || getcwd(here, sizeof(here)) == NULL || asprintf(&joined, "%s/%s", here, path) < 0)
+		return path;
+	return joined;
+}
+
 static void
 read_options(int argc, char **argv, struct options *options)
 {
@@ -66,6 +78,7 @@ read_options(int argc, char **argv, struct options *options)
 		default: fputs(usage_text, stderr); exit(EXIT_WRONG_USE);
 		}
 	}
+	options->config = absolute(options->config);
 	if (optind != argc) {
 		fprintf(stderr, "smtpfwd: too much: %s\n%s", argv[optind], usage_text);
 		exit(EXIT_WRONG_USE);
@@ -198,13 +211,10 @@ main(int argc, char **argv)
 		return EXIT_CANNOT;
 	readiness.logs_to_stderr = strcmp(config->log_to, "stderr") == 0;
 	if (open_and_drop(config, &starter.inherited, &doors, &fault) != 0 ||
-	    daemon_serve(config, &doors, &starter, tell_ready, &readiness, &fault) != 0) {
+	    daemon_serve(options.config, config, &doors, &starter, tell_ready, &readiness, &fault) != 0) {
 		fprintf(stderr, "smtpfwd: %s\n", fault.text);
-		if (doors.control >= 0)
-			unlink(config->control);
 		return EXIT_CANNOT;
 	}
 	doors_close(&doors);
-	config_free(config);
 	return EXIT_DONE;
 }

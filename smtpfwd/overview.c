@@ -29,23 +29,27 @@ add(struct answering *answering, const char *kind, json_t *object)
 static void
 add_daemon(struct answering *answering, const struct overview *overview)
 {
-	json_t *addresses = json_array();
+	const struct config *config = overview->generation->config;
+	const struct reload_report *last = reload_last(overview->reload);
+	json_t *addresses = json_array(), *object;
 	char room[ENDPOINT_TEXT_MAX];
 
-	for (int i = 0; i < overview->config->n_listeners; i++)
-		for (int k = 0; k < overview->config->listeners[i].n_addresses; k++)
-			json_array_append_new(addresses,
-			    control_json_str(endpoint_text(&overview->config->listeners[i].addresses[k], room)));
-	add(answering, "daemon", json_pack("{s:s, s:s, s:I, s:o, s:o}", "version", PACKAGE_VERSION,
-	    "hostname", overview->config->hostname, "pid", (json_int_t)getpid(), "since", time_json(overview->since),
-	    "addresses", addresses));
+	for (int i = 0; i < config->n_listeners; i++)
+		for (int k = 0; k < config->listeners[i].n_addresses; k++)
+			json_array_append_new(addresses, control_json_str(endpoint_text(&config->listeners[i].addresses[k], room)));
+	object = json_pack("{s:s, s:s, s:I, s:o, s:o, s:o}", "version", PACKAGE_VERSION,
+	    "hostname", config->hostname, "pid", (json_int_t)getpid(), "since", time_json(overview->since),
+	    "loaded", time_json(overview->generation->loaded), "addresses", addresses);
+	if (last != NULL)
+		json_object_set_new(object, "reload", reload_report_json(last));
+	add(answering, "daemon", object);
 }
 
 static void
 add_listener(void *context, const struct listener_view *view)
 {
-	add(context, "listener", json_pack("{s:o, s:i, s:I, s:I, s:I}", "name", control_json_str(view->name),
-	    "sessions", view->n_sessions, "accepted", (json_int_t)view->n_accepted, "refused", (json_int_t)view->n_refused,
+	add(context, "listener", json_pack("{s:o, s:b, s:i, s:I, s:I, s:I}", "name", control_json_str(view->name),
+	    "gone", view->is_gone, "sessions", view->n_sessions, "accepted", (json_int_t)view->n_accepted, "refused", (json_int_t)view->n_refused,
 	    "mails", (json_int_t)view->n_mails));
 }
 
@@ -167,10 +171,11 @@ overview_each_destination(void *context, struct str word, void (*visit)(void *vi
     void *visit_context)
 {
 	const struct overview *overview = context;
+	const struct config *config = overview->generation->config;
 
-	for (int i = 0; i < overview->config->n_routes; i++)
-		if (means(&overview->config->routes[i], word))
-			visit(visit_context, str_of(overview->config->routes[i].destination));
+	for (int i = 0; i < config->n_routes; i++)
+		if (means(&config->routes[i], word))
+			visit(visit_context, str_of(config->routes[i].destination));
 	if (str_eq(word, STR("none")))
 		visit(visit_context, word);
 }

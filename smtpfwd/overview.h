@@ -4,14 +4,16 @@
 #ifndef SMTPFWD_OVERVIEW_H
 #define SMTPFWD_OVERVIEW_H
 
-#include "smtpfwd/config.h"
+#include "smtpfwd/generation.h"
+#include "smtpfwd/reload.h"
 #include "smtpfwd/control/control.h"
 #include "smtpfwd/deliver/courier.h"
 #include "smtpfwd/story/story.h"
 #include "smtpfwd/runtime/notify.h"
 
 struct overview {				/* borrowed parts */
-	const struct config	*config;
+	const struct generation	*generation;	/* today's */
+	const struct reload	*reload;
 	struct timestamp	 since;
 	struct queue		*queue;
 	struct listeners	*listeners;

@@ -25,7 +25,7 @@ enum {
 
 /* In the order of the usage text. */
 static const struct ctl_command *const tables[] = {
-	ctl_status_commands, ctl_queue_commands, ctl_trace_commands,
+	ctl_status_commands, ctl_reload_commands, ctl_queue_commands, ctl_trace_commands,
 };
 enum { N_TABLES = sizeof(tables) / sizeof(tables[0]) };
 

@@ -259,6 +259,12 @@ queue_reconfigure(struct queue *queue, const struct retry_settings *retry, const
 	signal_all(&queue->clock_changed);
 }
 
+void
+queue_reserve(struct queue *queue, int64_t min_free_bytes)
+{
+	queue->min_free_bytes = min_free_bytes > 0 ? min_free_bytes : MIN_FREE_DEFAULT_BYTES;
+}
+
 /* --- destinations --- */
 
 bool

@@ -76,6 +76,9 @@ void		 queue_close(struct queue *queue);
 /* New retry settings and routes: due times and destinations are worked out anew. */
 void		 queue_reconfigure(struct queue *queue, const struct retry_settings *retry, const struct queue_world *world);
 
+/* From now on the disk counts as full for new mail below so many free bytes; 0: the default. */
+void		 queue_reserve(struct queue *queue, int64_t min_free_bytes);
+
 /* --- putting a mail in --- */
 
 /* An empty draft with a fresh id. Never fails; trouble is said by draft_append or queue_put. */

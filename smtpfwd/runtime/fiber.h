@@ -25,6 +25,7 @@ enum wake {
 /* --- loop --- */
 struct loop		*loop_new(int max_fibers, struct fault *fault_out);
 void			 loop_free(struct loop *loop);		/* no fiber may be left */
+void			 loop_allow_fibers(struct loop *loop, int max_fibers);	/* another maximum; those that are more go on */
 struct os_poller	*loop_poller(struct loop *loop);
 
 /* Runs until loop_stop, or until no fiber is left. */

@@ -196,6 +196,12 @@ hosts_resolver_new(const char *path, struct resolver *below)
 	return &hosts->resolver;
 }
 
+struct resolver *
+hosts_resolver_below(const struct resolver *resolver)
+{
+	return ((const struct hosts_resolver *)(const void *)resolver)->below;
+}
+
 void
 hosts_resolver_free(struct resolver *resolver)
 {

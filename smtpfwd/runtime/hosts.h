@@ -15,6 +15,7 @@
  * family only has DNS_NO_DATA of the other.  Blocks (the file).
  */
 struct resolver	*hosts_resolver_new(const char *path, struct resolver *below);
+struct resolver	*hosts_resolver_below(const struct resolver *resolver);
 void		 hosts_resolver_free(struct resolver *resolver);	/* not the one below */
 
 #endif

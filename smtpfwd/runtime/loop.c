@@ -43,6 +43,12 @@ loop_new(int max_fibers, struct fault *fault_out)
 }
 
 void
+loop_allow_fibers(struct loop *loop, int max_fibers)
+{
+	loop->max_fibers = max_fibers;
+}
+
+void
 loop_free(struct loop *loop)
 {
 	struct list_link *link;

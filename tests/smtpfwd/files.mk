@@ -1,7 +1,8 @@
 # tests/smtpfwd/files.mk
 check_PROGRAMS += tests/smtpfwd/test_config
 tests_smtpfwd_test_config_SOURCES = %D%/test_config.c \
-	smtpfwd/config.c smtpfwd/config.h smtpfwd/config_listen.c smtpfwd/config_route.c
+	smtpfwd/config.c smtpfwd/config.h smtpfwd/config_files.c smtpfwd/config_files.h \
+	smtpfwd/config_listen.c smtpfwd/config_route.c
 tests_smtpfwd_test_config_LDADD = tests/libexpect.a policy/libpolicy.a mail/libmail.a base/libbase.a \
 	$(CONFUSE_LIBS) $(IDN2_LIBS)
 TESTS += tests/smtpfwd/test_config

@@ -1,0 +1,21 @@
+/*
+ * check_files.h - the files of a configuration, tried: may we read them, and are they what they should be?
+ *
+ * Behind the drop the daemon's user reads what the configuration names, at a start and at each reload; the
+ * configuration itself root may read at the start, but at a reload only that user.
+ */
+#ifndef SMTPFWD_CHECK_FILES_H
+#define SMTPFWD_CHECK_FILES_H
+
+#include "smtpfwd/config.h"
+
+/*
+ * Tries each file as who we are now; what cannot be read, or is no certificate, key or list of authorities, becomes an
+ * error of the configuration that says what helps.  Blocks.
+ */
+void	check_files(struct config *config);
+
+/* The first file of the configuration itself that this user may not read, as a sentence in a fault; 0: none.  Blocks. */
+int	check_own_files(const struct config *config, struct fault *fault_out);
+
+#endif

@@ -1,0 +1,18 @@
+/*
+ * config_files.h - the files that a configuration names and that are read whenever it is: which, and as before?
+ *
+ * Certificates, keys, authorities, users, passwords: the settings that the tables mark with is_file.
+ */
+#ifndef SMTPFWD_CONFIG_FILES_H
+#define SMTPFWD_CONFIG_FILES_H
+
+#include "smtpfwd/config.h"
+
+/* Fills config->files, in the order of the tables. */
+void	config_list_files(struct config *config);
+
+/* Notes what is there now, so that a later look can tell what was changed.  Blocks. */
+void	config_stamp_files(struct config *config);
+bool	file_stamp_eq(const struct file_stamp *a, const struct file_stamp *b);
+
+#endif

@@ -1,0 +1,66 @@
+/*
+ * generation.c - a configuration and what was made of it: policy, certificates
+ */
+#include "base/insist.h"
+#include "base/mem.h"
+#include "smtpfwd/check_files.h"
+#include "smtpfwd/config_files.h"
+#include "smtpfwd/generation.h"
+
+static bool
+wants_tls(const struct config *config)
+{
+	bool is_wanted = false;
+
+	for (int i = 0; i < config->n_listeners; i++)
+		is_wanted |= config->listeners[i].tls != LISTEN_TLS_OFF;
+	return is_wanted;
+}
+
+struct generation *
+generation_new(struct config *config)
+{
+	struct tls_server *tls = NULL;
+	struct generation *generation;
+	struct fault fault;
+	uint64_t seed[2];
+
+	insist(conf_n_errors(config->conf) == 0);
+	config_stamp_files(config);	/* before they are read: who changes one now is seen the next time */
+	check_files(config);
+	if (conf_n_errors(config->conf) > 0)
+		return NULL;
+	if (wants_tls(config)) {
+		tls = config->n_certificates > 0 ? tls_server_new(config->certificates, config->n_certificates, &fault) :
+		    tls_server_new_self_signed(config->hostname, &fault);
+		if (tls == NULL) {
+			conf_error(config->conf, conf_section(config->conf, ""), NULL, "%s", fault.text);
+			return NULL;
+		}
+	}
+	generation = mem_new(sizeof(*generation));
+	os_random(seed, sizeof(seed));
+	*generation = (struct generation){ .n_holders = 1, .config = config, .policy = policy_new(&config->policy, seed),
+	    .tls = tls, .loaded = os_wall_clock() };
+	return generation;
+}
+
+void
+generation_hold(struct generation *generation)
+{
+	generation->n_holders++;
+}
+
+void
+generation_release(struct generation *generation)
+{
+	if (generation == NULL)
+		return;
+	insist(generation->n_holders > 0);
+	if (--generation->n_holders > 0)
+		return;
+	tls_server_free(generation->tls);
+	policy_free(generation->policy);
+	config_free(generation->config);
+	mem_free(generation);
+}
