@@ -62,15 +62,6 @@ retry_from(struct span first)
 	};
 }
 
-void
-relay_reload_queue(struct relay *relay, struct span first)
-{
-	struct retry_settings retry = retry_from(first);
-	struct queue_world world = { .context = relay, .destination_of = destination_of };
-
-	queue_reconfigure(relay->queue, &retry, &world);
-}
-
 static void
 start_queue(struct relay *relay)
 {
@@ -96,38 +87,69 @@ relay_next_hop(const char *at)
 	return (struct next_hop_settings){ .written = at, .ip = e.ip, .port = e.port };
 }
 
-static void
-start_couriers(struct relay *relay, const struct relay_plan *plan)
+static struct courier_plan *
+plan_couriers(const struct relay_plan *plan)
 {
 	struct courier_settings settings = {
 		.hostname = "old.example.com", .routes = plan->routes, .n_routes = plan->n_routes, .deliveries_max = 20, .idle_max = span_s(10),
 		.connect_timeout = span_s(30), .greeting_timeout = span_s(300), .mail_timeout = span_s(300), .rcpt_timeout = span_s(300),
 		.data_timeout = span_s(120), .block_timeout = span_s(180), .final_timeout = span_s(600),
 	};
+	struct courier_plan *couriers;
 	struct fault fault;
 
-	relay->couriers = couriers_new(relay->loop, relay->queue, &no_names, courier_plan_new(&settings, &fault), &relay->log, &fault);
+	couriers = courier_plan_new(&settings, &fault);
+	insist(couriers != NULL);
+	return couriers;
+}
+
+static void
+start_couriers(struct relay *relay, const struct relay_plan *plan)
+{
+	struct fault fault;
+
+	relay->couriers = couriers_new(relay->loop, relay->queue, &no_names, plan_couriers(plan), &relay->log, &fault);
 	insist(relay->couriers != NULL);
+}
+
+static struct listener_settings
+listen_at(struct relay *relay)
+{
+	return (struct listener_settings){
+		.name = "mx", .addresses = &relay->at, .n_addresses = 1, .class_name = "incoming", .message_max_bytes = 10 << 20,
+		.recipients_max = 1000, .connections_max = 500, .connections_per_address_max = 500, .errors_max = 20, .received_max = 50,
+		.command_timeout = span_s(300), .data_timeout = span_s(180), .session_max = span_s(3600),
+	};
 }
 
 static void
 start_listeners(struct relay *relay)
 {
-	struct endpoint at;
-	struct listener_settings settings = {
-		.name = "mx", .addresses = &at, .n_addresses = 1, .class_name = "incoming", .message_max_bytes = 10 << 20,
-		.recipients_max = 1000, .connections_max = 500, .connections_per_address_max = 500, .errors_max = 20, .received_max = 50,
-		.command_timeout = span_s(300), .data_timeout = span_s(180), .session_max = span_s(3600),
-	};
+	struct listener_settings settings;
 	struct receive_world world = { .queue = relay->queue, .policy = relay->policy, .log = &relay->log };
 	struct fault fault;
 	int socket;
 
-	insist(endpoint_parse(str_of(RELAY_AT), &at));
-	socket = os_listen(&at, 100);
+	insist(endpoint_parse(str_of(RELAY_AT), &relay->at));
+	settings = listen_at(relay);
+	socket = os_listen(&relay->at, 100);
 	insist(socket >= 0);
 	relay->listeners = listeners_new(relay->loop, &settings, 1, &socket, &world, &fault);
 	insist(relay->listeners != NULL);
+}
+
+void
+relay_reload(struct relay *relay, struct span first)
+{
+	struct retry_settings retry = retry_from(first);
+	struct queue_world queue_world = { .context = relay, .destination_of = destination_of };
+	struct receive_world world = { .queue = relay->queue, .policy = relay->policy, .log = &relay->log };
+	struct listener_settings settings = listen_at(relay);
+	const int no_socket = -1;
+	struct fault fault;
+
+	insist(listeners_adopt(relay->listeners, &settings, 1, &no_socket, &world, &fault) == 0);
+	queue_reconfigure(relay->queue, &retry, &queue_world);
 }
 
 void

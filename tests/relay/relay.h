@@ -22,6 +22,7 @@ struct relay {
 	struct couriers		*couriers;
 	struct reporter		*reporter;
 	struct listeners	*listeners;
+	struct endpoint		 at;		/* they listen here */
 	struct log		 log;		/* on stdout with RELAY_LOG=1 */
 	int			 n_expired;	/* lines of the log that say so */
 	struct list		 servers;	/* peers.c's */
@@ -41,8 +42,8 @@ struct relay_plan {			/* whose mail goes where; there is a "route:out" for all e
 void	relay_start(struct relay *relay, struct sim *sim);
 void	relay_start_as(struct relay *relay, struct sim *sim, const struct relay_plan *plan);	/* the plan is copied */
 
-/* As a reload does it: destinations are asked for anew, and the first retry comes after another span. */
-void	relay_reload_queue(struct relay *relay, struct span first);
+/* As a reload does it, at work: listeners and queue are given their settings anew; the first retry comes after another span. */
+void	relay_reload(struct relay *relay, struct span first);
 
 struct next_hop_settings	relay_next_hop(const char *at);		/* an endpoint's text, which must live on */
 

@@ -85,6 +85,7 @@ struct storm {				/* one life */
 	struct storm_ledger	*ledger;
 	struct storm_hop	 hops[STORM_HOPS];
 	bool			 is_calm;
+	bool			 is_clock_wrong;
 	int			 n_until;	/* clients send the mails below this number */
 	int			 first_open;	/* mails below need nothing more of a client */
 	int			 n_open;	/* mails below n_until that do */

@@ -85,7 +85,7 @@ say(struct session *s, const char *text)
 	return true;
 }
 
-enum mischief { NONE, HANG_UP, SAY_421, SAY_4XX, SAY_JUNK, SAY_MIXED, N_MISCHIEFS };
+enum mischief { NONE, HANG_UP, SAY_421, SAY_4XX, SAY_JUNK, SAY_MIXED, SAY_TOO_MUCH, N_MISCHIEFS };
 
 /* What goes wrong at this step; slowness is had here. */
 static enum mischief
@@ -118,6 +118,10 @@ make_trouble(struct session *s, enum mischief what)
 		return say(s, dice(s, 2) == 0 ? "2x0 what\r\n" : "\r\n");
 	case SAY_MIXED:
 		return say(s, "250-yes\r\n550 no\r\n");
+	case SAY_TOO_MUCH:		/* before it is asked.  (No final 250: behind our dot it would be a lie that nobody can see.) */
+		say(s, "250 ok\r\n250 ok\r\n250 ok\r\n354 go on\r\n");
+		pause_ms(s, 5000);
+		return false;
 	case N_MISCHIEFS:
 		break;
 	}
@@ -304,6 +308,8 @@ take_command(struct session *s, struct str line)
 	s->n_accepted = 0;		/* EHLO, MAIL, RSET */
 	s->has_mail = false;
 	what = mischief(s);
+	if (what == SAY_TOO_MUCH && str_starts_nocase(line, STR("EHLO")))
+		return false;		/* "250 ok" would be an answer, of a server without 8BITMIME */
 	if (what != NONE)
 		return make_trouble(s, what);
 	if (str_starts_nocase(line, STR("EHLO"))) {

@@ -9,7 +9,7 @@
 
 enum {
 	TROUBLEMAKERS = 6,		/* at once */
-	CLOCK_STEP_MAX_S = 3600,	/* small against the four hours of a delay report */
+	CLOCK_STEP_MAX_S = 1200,	/* small against the four hours of a delay report, also when kills leave some */
 	OPERATOR_PATIENCE_S = 300,
 	DISK_SLACK_BYTES = 300 * 1024,
 };
@@ -139,9 +139,13 @@ step_clock(struct storm *storm)
 	struct span step = span_s(1 + (int64_t)dice(storm, CLOCK_STEP_MAX_S));
 	bool is_back = dice(storm, 2) == 0;
 
+	if (storm->is_clock_wrong)
+		return;
+	storm->is_clock_wrong = true;
 	sim_step_wall_clock(storm->relay.sim, is_back ? (struct span){ -step.ns } : step);
 	last_for(storm, 1, 600);
 	sim_step_wall_clock(storm->relay.sim, is_back ? step : (struct span){ -step.ns });
+	storm->is_clock_wrong = false;
 }
 
 /* --- the operator --- */
@@ -224,11 +228,10 @@ remove_one(struct storm *storm)
 	storm->ledger->counts.n_removed += queue_remove(storm->relay.queue, &filter, operators_patience(storm), &fault) > 0;
 }
 
-/* Routes are asked for anew; retry times are shorter or longer for a while. */
 static void
 reload(struct storm *storm)
 {
-	relay_reload_queue(&storm->relay, span_s(20 + (int64_t)dice(storm, 100)));
+	relay_reload(&storm->relay, span_s(20 + (int64_t)dice(storm, 100)));
 	storm->ledger->counts.n_reloads++;
 }
 
