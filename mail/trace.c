@@ -124,6 +124,12 @@ put_tls(struct fold *f, const struct peer_tls *tls)
 	n = snprintf(word, sizeof(word), "%d", tls->bits);
 	put_word(f, str_n(word, (size_t)n));
 	put_word(f, STR("bits)"));
+	if (tls->verified_name.len == 0)
+		return;
+	safe = comment_safe(tls->verified_name, room);
+	n = snprintf(word, sizeof(word), "%.*s)", STR_ARG(safe));
+	put_word(f, STR("(verified"));
+	put_word(f, str_n(word, (size_t)n));
 }
 
 /*

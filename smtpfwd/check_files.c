@@ -101,6 +101,18 @@ check_certificates(struct config *config)
 	}
 }
 
+static void
+check_client_authorities(struct config *config)
+{
+	for (int i = 0; i < config->n_listeners; i++) {
+		const char *path = config->listeners[i].client_ca;
+		struct fault fault;
+
+		if (path != NULL && access(path, R_OK) == 0 && tls_check_client_ca(path, &fault) != 0)
+			conf_error(config->conf, conf_section_at(config->conf, "listen", i), NULL, "%s", fault.text);
+	}
+}
+
 static const struct conf_section *
 section_of_route(const struct conf *conf, int i)
 {
@@ -155,5 +167,6 @@ check_files(struct config *config)
 			conf_error(config->conf, config->files[i].section, config->files[i].setting, "%s", help);
 	check_certificates(config);
 	check_authorities(config);
+	check_client_authorities(config);
 	check_passwords(config);
 }

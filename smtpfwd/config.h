@@ -73,6 +73,9 @@ const char	*config_copy(struct config *config, struct str text);
 /* The setting's value, or NULL if it is none or no absolute path (an error): we may stand in "/" when it is opened. */
 const char	*config_path(struct config *config, const struct conf_section *section, const char *setting);
 
+/* A domain in the one form that look-ups use, a leading dot (what is below it) kept; NULL: it is none. */
+const char	*config_domain(struct config *config, const char *written);
+
 /* True when not both can be bound: equal, or of one port and family and one is all addresses of it. */
 bool		 config_addresses_overlap(const struct endpoint *a, const struct endpoint *b);
 

@@ -80,6 +80,26 @@ read_addresses(struct config *config, const struct conf_section *section, struct
 	listener->n_addresses = n;
 }
 
+/* Whom a certificate of client-ca makes one of ours. */
+static void
+read_client_names(struct config *config, const struct conf_section *section, struct listener_settings *listener)
+{
+	const char *const *texts = conf_list(section, "client-names", &listener->n_client_names);
+	const char **names = config_alloc(config, (size_t)listener->n_client_names, sizeof(*names));
+
+	listener->client_ca = config_path(config, section, "client-ca");
+	if (listener->client_ca != NULL && listener->tls == LISTEN_TLS_OFF)
+		conf_error(config->conf, section, "client-ca", "is of no use with tls = off");
+	if (listener->client_ca == NULL && listener->n_client_names > 0)
+		conf_error(config->conf, section, "client-names", "need a client-ca that proves them");
+	for (int i = 0; i < listener->n_client_names; i++) {
+		names[i] = config_domain(config, texts[i]);
+		if (names[i] == NULL)
+			conf_error(config->conf, section, "client-names", "\"%s\" is no host's name", texts[i]);
+	}
+	listener->client_names = names;
+}
+
 static void
 read_limits(const struct conf_section *section, struct listener_settings *listener)
 {
@@ -116,10 +136,11 @@ read_listener(struct config *config, const struct conf_section *section, struct 
 	listener->networks = read_networks(config, section, "networks", &listener->n_networks);
 	listener->xclient_from = read_networks(config, section, "xclient-from", &listener->n_xclient_from);
 	listener->proxy_from = read_networks(config, section, "proxy-from", &listener->n_proxy_from);
+	read_client_names(config, section, listener);
 	read_limits(section, listener);
 	/* A class grants nothing; where nobody may relay, nobody could use such a listener as meant. */
-	if (strcmp(listener->class_name, "incoming") != 0 && listener->n_networks == 0)
-		conf_error(config->conf, section, "class", "a listener for %s mail needs networks: who may relay",
+	if (strcmp(listener->class_name, "incoming") != 0 && listener->n_networks == 0 && listener->n_client_names == 0)
+		conf_error(config->conf, section, "class", "a listener for %s mail needs networks or client-names: who may relay",
 		    listener->class_name);
 }
 

@@ -95,9 +95,8 @@ read_route(struct config *config, const struct conf_section *section, const char
 		conf_error(config->conf, section, "ca-file", "is of use with tls = verify only");
 }
 
-/* Into the one form that look-ups use, the leading dot kept. */
-static const char *
-canonical_domain(struct config *config, const char *written)
+const char *
+config_domain(struct config *config, const char *written)
 {
 	struct str text = str_of(written), canonical, dotted;
 	bool is_below = str_starts(text, STR("."));
@@ -127,7 +126,7 @@ read_domains(struct config *config, const struct conf_section *section, struct m
 	}
 	domains = config_alloc(config, (size_t)rule->n_domains, sizeof(*domains));
 	for (int i = 0; i < rule->n_domains; i++) {
-		const char *domain = canonical_domain(config, texts[i]);
+		const char *domain = config_domain(config, texts[i]);
 		const char *owner = domain != NULL ? map_get(owners, str_of(domain)) : NULL;
 
 		if (domain == NULL) {

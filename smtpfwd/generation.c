@@ -17,6 +17,25 @@ wants_tls(const struct config *config)
 	return is_wanted;
 }
 
+/* NULL and a fault. */
+static struct tls_server *
+make_tls(const struct config *config, struct fault *fault_out)
+{
+	struct tls_server *tls = config->n_certificates > 0 ?
+	    tls_server_new(config->certificates, config->n_certificates, fault_out) :
+	    tls_server_new_self_signed(config->hostname, fault_out);
+
+	for (int i = 0; tls != NULL && i < config->n_listeners; i++) {
+		const char *client_ca = config->listeners[i].client_ca;
+
+		if (client_ca == NULL || tls_server_add_client_ca(tls, client_ca, fault_out) == 0)
+			continue;
+		tls_server_free(tls);
+		tls = NULL;
+	}
+	return tls;
+}
+
 struct generation *
 generation_new(struct config *config)
 {
@@ -31,8 +50,7 @@ generation_new(struct config *config)
 	if (conf_n_errors(config->conf) > 0)
 		return NULL;
 	if (wants_tls(config)) {
-		tls = config->n_certificates > 0 ? tls_server_new(config->certificates, config->n_certificates, &fault) :
-		    tls_server_new_self_signed(config->hostname, &fault);
+		tls = make_tls(config, &fault);
 		if (tls == NULL) {
 			conf_error(config->conf, conf_section(config->conf, ""), NULL, "%s", fault.text);
 			return NULL;

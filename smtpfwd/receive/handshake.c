@@ -1,8 +1,93 @@
 /*
  * handshake.c - TLS of a session, implicit or by STARTTLS
  */
+#include <stdio.h>
+
 #include "base/mem.h"
+#include "mail/domain.h"
 #include "smtpfwd/receive/handshake.h"
+
+enum { NAMES_MAX_BYTES = 64 * 1024 };		/* a certificate's, in canonical form; its chain has 32 KB */
+
+/* --- the client's certificate --- */
+
+struct naming {
+	const struct listener_settings	*settings;
+	struct arena			 arena;
+	struct str			 name;		/* the first that is listed, else the first; "" for none */
+	bool				 is_listed;
+};
+
+static bool
+is_listed(const struct listener_settings *settings, struct str name)
+{
+	for (int i = 0; i < settings->n_client_names; i++) {
+		struct str listed = str_of(settings->client_names[i]);
+
+		if (str_starts(listed, STR(".")) ? domain_is_below(name, str_from(listed, 1)) : str_eq(name, listed))
+			return true;
+	}
+	return false;
+}
+
+/* What is no host's name, as a wildcard or a name with a NUL inside, names nobody. */
+static void
+take_name(void *context, struct str bytes)
+{
+	struct naming *naming = context;
+	struct str name;
+
+	if (naming->is_listed || !domain_is_valid(bytes, false) || !arena_copy(&naming->arena, bytes, &name) ||
+	    !domain_canonical(name, &naming->arena, &name))
+		return;
+	naming->is_listed = is_listed(naming->settings, name);
+	if (naming->is_listed || naming->name.len == 0)
+		naming->name = name;
+}
+
+static void
+log_certificate(const struct session *session, const char *why)
+{
+	char room[ENDPOINT_TEXT_MAX];
+	struct log_line line;
+
+	log_begin(&line, session->listener->world->log, LOG_LEVEL_INFO, "client-certificate");
+	log_str(&line, "client", endpoint_text(&session->peer.client, room));
+	log_text(&line, "listener", session->listener->settings.name);
+	if (session->tls->peer_name[0] != '\0')
+		log_text(&line, "name", session->tls->peer_name);
+	log_text(&line, "may-relay", session->has_listed_name ? "yes" : "no");
+	if (why[0] != '\0')
+		log_text(&line, "why", why);
+	log_end(&line);
+}
+
+/* Who did not prove a name goes on as anybody. */
+static void
+know_client(struct session *session)
+{
+	struct naming naming = { .settings = &session->listener->settings, .name = STR_EMPTY };
+	const char *why;
+
+	switch (stream_tls_client_proof(session->stream, &why)) {
+	case TLS_PROOF_NONE:
+		return;
+	case TLS_PROOF_FAILED:
+		break;
+	case TLS_PROOF_GOOD:
+		arena_init(&naming.arena, NAMES_MAX_BYTES);
+		stream_tls_each_client_name(session->stream, take_name, &naming);
+		snprintf(session->tls->peer_name, sizeof(session->tls->peer_name), "%.*s", STR_ARG(naming.name));
+		arena_fini(&naming.arena);
+		session->has_listed_name = naming.is_listed;
+		why = naming.name.len == 0 ? "it names no host" : "";
+		break;
+	}
+	session_judge_client(session);
+	log_certificate(session, why);
+}
+
+/* --- the handshake --- */
 
 static void
 know_tls(struct session *session)
@@ -11,6 +96,7 @@ know_tls(struct session *session)
 
 	session->tls = mem_new(sizeof(*session->tls));
 	stream_tls_info(session->stream, session->tls);
+	know_client(session);
 	*tls = (struct peer_tls){
 		.is_on = true,
 		.version = str_of(session->tls->version),
@@ -40,7 +126,7 @@ handshake_accept(struct session *session)
 	const struct listener *listener = session->listener;
 	struct fault fault;
 
-	if (stream_tls_accept(session->stream, listener->world->tls,
+	if (stream_tls_accept_asking(session->stream, listener->world->tls, listener->settings.client_ca,
 	    session_deadline(session, listener->settings.command_timeout), &fault) == 0) {
 		know_tls(session);
 		return 0;

@@ -34,6 +34,9 @@ struct listener_settings {		/* a listen section */
 	enum bare_line_end	 bare_line_end;
 	const struct network	*networks;	/* who may relay; none by default */
 	int			 n_networks;
+	const char		*client_ca;	/* a file the TLS server knows: clients are asked for a certificate of it; NULL: not */
+	const char *const	*client_names;	/* in such a certificate: who may relay too; canonical, ".x" for what is below x */
+	int			 n_client_names;
 	const struct network	*xclient_from;	/* who may say XCLIENT */
 	int			 n_xclient_from;
 	const struct network	*proxy_from;	/* who must open with a PROXY header */

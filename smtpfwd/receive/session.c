@@ -141,7 +141,8 @@ session_judge_client(struct session *session)
 	const struct ip *ip = &session->peer.client.ip;
 
 	/* A client of unknown address (IP_NONE) is in no network. */
-	session->peer.is_trusted = networks_find(settings->networks, settings->n_networks, ip) >= 0;
+	session->peer.is_trusted = networks_find(settings->networks, settings->n_networks, ip) >= 0 ||
+	    session->has_listed_name;
 	session->may_xclient = networks_find(settings->xclient_from, settings->n_xclient_from, ip) >= 0;
 }
 

@@ -77,6 +77,7 @@ struct session {
 	struct arena		 peer_arena;	/* its strings but for HELO's and TLS's */
 	struct buf		 helo;
 	struct tls_info		*tls;		/* NULL without TLS */
+	bool			 has_listed_name;	/* proven by a certificate, and in client_names */
 
 	const struct ehlo	*offered;	/* what this client was told; NULL before EHLO and after HELO */
 	bool			 is_greeted;	/* HELO or EHLO was said */

@@ -64,6 +64,9 @@ int		 stream_flush(struct stream *stream, struct instant deadline, struct fault 
  * After a fault the stream can only be closed.  A fault's text says why a certificate does not verify.
  */
 int		 stream_tls_accept(struct stream *stream, const struct tls_server *tls, struct instant deadline, struct fault *fault_out);
+/* The same, and the client is asked for a certificate that this file's (tls_server_add_client_ca) prove; it need not have one. */
+int		 stream_tls_accept_asking(struct stream *stream, const struct tls_server *tls, const char *client_ca,
+		    struct instant deadline, struct fault *fault_out);
 struct tls_expect;
 int		 stream_tls_connect(struct stream *stream, const struct tls_client *tls, const struct tls_expect *expect,
 		    struct instant deadline, struct fault *fault_out);
@@ -76,5 +79,17 @@ struct tls_info {			/* all empty without TLS */
 	char	 peer_name[256];	/* verified certificate's name, or "" */
 };
 bool		 stream_tls_info(const struct stream *stream, struct tls_info *info_out);	/* false: no TLS */
+
+enum tls_proof {			/* of who a client is */
+	TLS_PROOF_NONE,			/* it was not asked, or showed no certificate */
+	TLS_PROOF_FAILED,
+	TLS_PROOF_GOOD,
+};
+
+enum tls_proof	 stream_tls_client_proof(const struct stream *stream, const char **why_out);	/* why it failed: a constant */
+
+/* The proven names of a client for hosts, as they stand in the certificate: any bytes, of that call only.  No call without a good proof. */
+void		 stream_tls_each_client_name(const struct stream *stream,
+		    void (*visit)(void *context, struct str name), void *context);
 
 #endif

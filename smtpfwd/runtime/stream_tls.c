@@ -26,6 +26,14 @@ struct stream_tls {
 	char				 peer_name[sizeof(((struct tls_info *)0)->peer_name)];
 };
 
+SSL *
+stream_ssl(const struct stream *stream)
+{
+	const struct stream_tls *tls = stream->tls;
+
+	return tls != NULL ? tls->ssl : NULL;
+}
+
 /* --- the BIO --- */
 
 static struct stream_tls *
@@ -233,7 +241,7 @@ handshake_fault(struct stream *stream, ssize_t outcome, struct fault *fault_out)
 	long verified = SSL_get_verify_result(tls->ssl);
 
 	stream->recv_error = stream->send_error = outcome != 0 ? (int)outcome : -ECONNRESET;
-	if (SSL_get_verify_mode(tls->ssl) == SSL_VERIFY_PEER && verified != X509_V_OK) {
+	if (!SSL_is_server(tls->ssl) && SSL_get_verify_mode(tls->ssl) == SSL_VERIFY_PEER && verified != X509_V_OK) {
 		stream->why = X509_verify_cert_error_string(verified);
 		return fault_temporary(fault_out, "TLS handshake: the certificate does not verify: %s", stream->why);
 	}
@@ -268,8 +276,8 @@ handshake(struct stream *stream, struct instant deadline, struct fault *fault_ou
 }
 
 int
-stream_tls_accept(struct stream *stream, const struct tls_server *server, struct instant deadline,
-    struct fault *fault_out)
+stream_tls_accept_asking(struct stream *stream, const struct tls_server *server, const char *client_ca,
+    struct instant deadline, struct fault *fault_out)
 {
 	struct stream_tls *tls;
 
@@ -277,9 +285,18 @@ stream_tls_accept(struct stream *stream, const struct tls_server *server, struct
 		return -1;
 	SSL_set_accept_state(tls_begin(stream, &server->shared));
 	tls = tls_of(stream);
+	if (client_ca != NULL)
+		tls_clients_ask(tls->ssl, &server->shared, client_ca);
 	insist(buf_append(&tls->early, stream_input(stream)) == 0);
 	stream_drop_input(stream);
 	return handshake(stream, deadline, fault_out);
+}
+
+int
+stream_tls_accept(struct stream *stream, const struct tls_server *server, struct instant deadline,
+    struct fault *fault_out)
+{
+	return stream_tls_accept_asking(stream, server, NULL, deadline, fault_out);
 }
 
 /* Whom the certificate must name, and the name sent for the server to choose by. */

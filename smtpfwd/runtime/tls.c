@@ -51,6 +51,7 @@ tls_contexts_release(const struct tls_contexts *shared)
 	for (int i = 0; i < mine->n_contexts; i++)
 		SSL_CTX_free(mine->contexts[i]);
 	mem_free(mine->contexts);
+	tls_authorities_free(mine->authorities, mine->n_authorities);
 	BIO_meth_free(mine->bio_method);
 	mem_free(mine);		/* the first member of a server or client */
 }
@@ -125,6 +126,7 @@ choose_certificate(SSL *ssl, int *alert_out, void *arg)
 	if (context == NULL)
 		return SSL_TLSEXT_ERR_NOACK;
 	SSL_set_SSL_CTX(ssl, context);
+	tls_clients_keep_asking(ssl);
 	return SSL_TLSEXT_ERR_OK;
 }
 
@@ -135,6 +137,7 @@ add_server_context(struct tls_server *tls)
 
 	SSL_CTX_set_dh_auto(context, 1);
 	SSL_CTX_set_num_tickets(context, 1);	/* senders resume one connection at a time */
+	tls_clients_prepare(context);
 	SSL_CTX_set_tlsext_servername_callback(context, choose_certificate);
 	SSL_CTX_set_tlsext_servername_arg(context, &tls->shared);
 	tls->shared.contexts[tls->shared.n_contexts++] = context;

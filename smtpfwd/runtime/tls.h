@@ -21,6 +21,14 @@ struct tls_server	*tls_server_new(const struct tls_certificate *certificates, in
 struct tls_server	*tls_server_new_self_signed(const char *hostname, struct fault *fault_out);
 void			 tls_server_free(struct tls_server *tls);
 
+/*
+ * Makes the certificates in a PEM file known as those by which clients may be proven; before the server is used.
+ * What it sends of its chain may hold 32 KB.  A path that is known is nothing new.  -1 and a fault that names the
+ * file; the server is to be freed then.  Blocks (files).
+ */
+int			 tls_server_add_client_ca(struct tls_server *tls, const char *path, struct fault *fault_out);
+int			 tls_check_client_ca(const char *path, struct fault *fault_out);	/* only whether that would do */
+
 /* ca_file NULL: the system's authorities. */
 struct tls_client	*tls_client_new(const char *ca_file, struct fault *fault_out);
 void			 tls_client_free(struct tls_client *tls);

@@ -14,6 +14,8 @@ struct tls_contexts {
 	BIO_METHOD	 *bio_method;		/* stream_tls.c's */
 	SSL_CTX		**contexts;		/* one a certificate; a client has one */
 	int		  n_contexts;
+	struct tls_authority *authorities;	/* tls_clients.c's; of a server only */
+	int		  n_authorities;
 };
 
 struct tls_server { struct tls_contexts shared; };
@@ -24,6 +26,15 @@ void	tls_contexts_release(const struct tls_contexts *shared);	/* frees with the 
 
 /* stream_tls.c: reads and writes a stream's socket; NULL: no memory. */
 BIO_METHOD	*stream_bio_method_new(void);
+
+/* The stream's, or NULL without TLS. */
+SSL		*stream_ssl(const struct stream *stream);
+
+/* --- tls_clients.c --- */
+void	tls_authorities_free(struct tls_authority *authorities, int n);
+void	tls_clients_prepare(SSL_CTX *context);		/* each of a server's */
+void	tls_clients_ask(SSL *ssl, const struct tls_contexts *shared, const char *path);	/* before the handshake */
+void	tls_clients_keep_asking(SSL *ssl);		/* after another context was chosen */
 
 /* The first reason in OpenSSL's queue, a static text; empties the queue. */
 const char	*tls_reason(void);

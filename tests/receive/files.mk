@@ -37,3 +37,8 @@ check_PROGRAMS += tests/receive/test_admit
 tests_receive_test_admit_SOURCES = %D%/test_admit.c
 tests_receive_test_admit_LDADD = tests/libexpect.a smtpfwd/receive/libreceive.a base/libbase.a
 TESTS += tests/receive/test_admit
+
+check_PROGRAMS += tests/receive/test_certificates
+tests_receive_test_certificates_SOURCES = %D%/test_certificates.c tests/runtime/certificates.c tests/runtime/certificates.h
+tests_receive_test_certificates_LDADD = $(receive_test_libs)
+TESTS += tests/receive/test_certificates

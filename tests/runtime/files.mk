@@ -12,10 +12,15 @@ tests_runtime_test_stream_SOURCES = %D%/test_stream.c
 tests_runtime_test_stream_LDADD = $(runtime_test_libs)
 TESTS += tests/runtime/test_fiber tests/runtime/test_fiber_ucontext tests/runtime/test_stream
 
-check_PROGRAMS += tests/runtime/test_tls
-tests_runtime_test_tls_SOURCES = %D%/test_tls.c %D%/certificates.c %D%/certificates.h
+check_PROGRAMS += tests/runtime/test_tls tests/runtime/test_tls_servers tests/runtime/test_tls_clients
+tests_runtime_test_tls_SOURCES = %D%/test_tls.c %D%/tls_scene.c %D%/tls_scene.h
 tests_runtime_test_tls_LDADD = $(runtime_test_libs)
-TESTS += tests/runtime/test_tls
+runtime_tls_scene = %D%/tls_scene.c %D%/tls_scene.h %D%/certificates.c %D%/certificates.h
+tests_runtime_test_tls_servers_SOURCES = %D%/test_tls_servers.c $(runtime_tls_scene)
+tests_runtime_test_tls_servers_LDADD = $(runtime_test_libs)
+tests_runtime_test_tls_clients_SOURCES = %D%/test_tls_clients.c $(runtime_tls_scene)
+tests_runtime_test_tls_clients_LDADD = $(runtime_test_libs)
+TESTS += tests/runtime/test_tls tests/runtime/test_tls_servers tests/runtime/test_tls_clients
 
 check_PROGRAMS += tests/runtime/test_os tests/runtime/test_crew tests/runtime/test_log_writer
 tests_runtime_test_os_SOURCES = %D%/test_os.c
