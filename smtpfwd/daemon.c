@@ -353,7 +353,7 @@ daemon_serve(const char *config_path, struct config *config, struct doors *doors
 		return -1;
 	daemon.log = log_writer_log(daemon.log_writer);
 	make_story(&daemon, config);
-	inherited_close(&starter->inherited, &starter->notify, daemon.log);
+	inherited_end(&starter->inherited, daemon.log);
 	signal_init(&daemon.end);
 	start_settings_init(&daemon.started, config);
 	daemon.loop = loop_new(daemon_n_fibers_max(config), fault_out);

@@ -17,8 +17,8 @@ void	daemon_raise_descriptor_limit(const struct config *config);
 
 /*
  * Serves until SIGTERM or SIGINT, a second one of which cuts the end short; SIGHUP reloads from config_path, an absolute
- * one.  ready is called once when mail is taken.  Takes over the configuration and the doors, closes what was handed
- * over and is no door, and at the end removes the control socket's name.  0 after a clean end, -1 and a fault when it
+ * one.  ready is called once when mail is taken.  Takes over the configuration and the doors, tells what was
+ * handed over and was of no use, and at the end removes the control socket's name.  0 after a clean end, -1 and a fault when it
  * cannot start, or when the disk did not take all at the end.  Blocks.
  */
 int	daemon_serve(const char *config_path, struct config *config, struct doors *doors, struct starter *starter,

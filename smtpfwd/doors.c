@@ -28,29 +28,38 @@ doors_init(const struct config *config, struct doors *doors_out)
 	*doors_out = (struct doors){ .sockets = mem_new_array((size_t)n, sizeof(int)), .control = -1 };
 }
 
+static void
+take_inherited(const struct config *config, struct inherited *inherited, struct doors *doors_out)
+{
+	for (int i = 0; i < config->n_listeners; i++)
+		for (int k = 0; k < config->listeners[i].n_addresses; k++)
+			doors_out->sockets[doors_out->n_sockets++] = inherited_take(inherited, &config->listeners[i].addresses[k]);
+}
+
 int
-doors_open(const struct config *config, struct inherited *inherited, struct doors *doors_out, struct fault *fault_out)
+doors_open(const struct config *config, struct inherited *inherited, const struct notifier *notify, struct doors *doors_out,
+    struct fault *fault_out)
 {
 	char room[ENDPOINT_TEXT_MAX];
+	int n = 0;
 
 	doors_init(config, doors_out);
+	take_inherited(config, inherited, doors_out);
+	/* All that are wanted are taken; another one that is still open might be in the way of a new one. */
+	inherited_close(inherited, notify);
 	for (int i = 0; i < config->n_listeners; i++) {
 		const struct listener_settings *listener = &config->listeners[i];
 
-		for (int k = 0; k < listener->n_addresses; k++) {
+		for (int k = 0; k < listener->n_addresses; k++, n++) {
 			const struct endpoint *at = &listener->addresses[k];
-			int socket = inherited_take(inherited, at);
+			int socket = doors_out->sockets[n] >= 0 ? doors_out->sockets[n] : os_listen(at, LISTEN_BACKLOG);
 
-			if (socket < 0)
-				socket = os_listen(at, LISTEN_BACKLOG);
-			if (doors_may_lack(config, at, socket))
-				socket = -1;
-			else if (socket < 0) {
+			if (socket < 0 && !doors_may_lack(config, at, socket)) {
 				doors_close(doors_out);
 				return fault_temporary(fault_out, "listen \"%s\": %.*s cannot be bound: %s", listener->name,
 				    STR_ARG(endpoint_text(at, room)), strerror(-socket));
 			}
-			doors_out->sockets[doors_out->n_sockets++] = socket;
+			doors_out->sockets[n] = socket >= 0 ? socket : -1;
 		}
 	}
 	return 0;

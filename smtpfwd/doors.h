@@ -6,6 +6,7 @@
 
 #include "smtpfwd/config.h"
 #include "smtpfwd/runtime/inherited.h"
+#include "smtpfwd/runtime/notify.h"
 
 struct doors {
 	int	*sockets;		/* one per address of each listener, in order; -1: left out */
@@ -14,10 +15,11 @@ struct doors {
 };
 
 /*
- * Binds all addresses, but for those whose sockets were handed over: these are taken.  0, or -1 with a fault that
- * names the address; then nothing is open.
+ * Binds all addresses, but for those whose sockets were handed over: these are taken, and the rest of what was handed
+ * over is closed.  0, or -1 with a fault that names the address; then nothing is open.
  */
-int	doors_open(const struct config *config, struct inherited *inherited, struct doors *doors_out, struct fault *fault_out);
+int	doors_open(const struct config *config, struct inherited *inherited, const struct notifier *notify,
+	    struct doors *doors_out, struct fault *fault_out);
 /*
  * For a reload: binds the addresses that are new; for those that stay, sockets has -1.  0, or -1 with errors of the
  * configuration; then nothing is open.

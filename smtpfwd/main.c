@@ -166,7 +166,7 @@ tell_ready(void *context)
  * opened behind the drop: root would follow the links that the user put there.  0 or -1.
  */
 static int
-open_and_drop(const struct config *config, struct inherited *inherited, struct doors *doors, struct fault *fault_out)
+open_and_drop(const struct config *config, struct starter *starter, struct doors *doors, struct fault *fault_out)
 {
 	struct user user;
 
@@ -174,7 +174,7 @@ open_and_drop(const struct config *config, struct inherited *inherited, struct d
 	if (user_find(config->user, config->is_user_given, &user, fault_out) != 0 ||
 	    directory_prepare(config->spool, &user, fault_out) != 0 ||
 	    directory_prepare_of(config->control, &user, fault_out) != 0 ||
-	    doors_open(config, inherited, doors, fault_out) != 0 ||
+	    doors_open(config, &starter->inherited, &starter->notify, doors, fault_out) != 0 ||
 	    privileges_drop(&user, fault_out) != 0 ||
 	    directory_claim(config->spool, &user, fault_out) != 0)
 		return -1;
@@ -210,7 +210,7 @@ main(int argc, char **argv)
 	if (!options.is_foreground && (readiness.pipe = go_to_background()) < 0)
 		return EXIT_CANNOT;
 	readiness.logs_to_stderr = strcmp(config->log_to, "stderr") == 0;
-	if (open_and_drop(config, &starter.inherited, &doors, &fault) != 0 ||
+	if (open_and_drop(config, &starter, &doors, &fault) != 0 ||
 	    daemon_serve(options.config, config, &doors, &starter, tell_ready, &readiness, &fault) != 0) {
 		fprintf(stderr, "smtpfwd: %s\n", fault.text);
 		return EXIT_CANNOT;

@@ -78,30 +78,45 @@ inherited_take(struct inherited *inherited, const struct endpoint *at)
 	return socket;
 }
 
-static void
-close_one(const struct inherited_socket *one, const struct notifier *notify, struct log *log)
+void
+inherited_close(struct inherited *inherited, const struct notifier *notify)
 {
-	char room[ENDPOINT_TEXT_MAX];
+	bool is_told = false;
 
-	if (one->at.ip.family == IP_NONE) {
-		if (log != NULL)
-			log_say(log, LOG_LEVEL_WARNING, "socket-not-wanted", "descriptor %d was handed over and is no listening TCP socket: closed",
-			    one->socket);
-	} else {
-		if (log != NULL)
-			log_say(log, LOG_LEVEL_WARNING, "socket-not-wanted", "%.*s was handed over, and no listen section has it: closed",
-			    STR_ARG(endpoint_text(&one->at, room)));
-		notify_forget_socket(notify, &one->at);
+	for (int i = 0; i < inherited->n; i++) {
+		struct inherited_socket *one = &inherited->sockets[i];
+
+		if (one->socket < 0)
+			continue;
+		if (one->at.ip.family != IP_NONE) {
+			notify_forget_socket(notify, &one->at);
+			is_told = true;
+		}
+		os_close(one->socket);
+		one->socket = -1;
+		one->is_unwanted = true;
 	}
-	os_close(one->socket);
+	if (is_told)
+		notify_await_done(notify);
 }
 
 void
-inherited_close(struct inherited *inherited, const struct notifier *notify, struct log *log)
+inherited_end(struct inherited *inherited, struct log *log)
 {
-	for (int i = 0; i < inherited->n; i++)
-		if (inherited->sockets[i].socket >= 0)
-			close_one(&inherited->sockets[i], notify, log);
+	char room[ENDPOINT_TEXT_MAX];
+
+	for (int i = 0; i < inherited->n; i++) {
+		const struct inherited_socket *one = &inherited->sockets[i];
+
+		if (!one->is_unwanted)
+			continue;
+		if (one->at.ip.family == IP_NONE)
+			log_say(log, LOG_LEVEL_WARNING, "socket-not-wanted",
+			    "descriptor %d was handed over and is no listening TCP socket: closed", FIRST_FD + i);
+		else
+			log_say(log, LOG_LEVEL_WARNING, "socket-not-wanted", "%.*s was handed over, and no listen section has it: closed",
+			    STR_ARG(endpoint_text(&one->at, room)));
+	}
 	mem_free(inherited->sockets);
 	*inherited = (struct inherited){ .n = 0 };
 }

@@ -13,7 +13,8 @@ struct notifier;
 struct log;
 
 struct inherited_socket {
-	int		 socket;	/* -1: taken */
+	int		 socket;	/* -1: taken, or closed */
+	bool		 is_unwanted;	/* closed */
 	struct endpoint	 at;		/* of family IP_NONE: it is no TCP socket that listens */
 };
 
@@ -34,7 +35,13 @@ bool	inherited_has(const struct inherited *inherited, const struct endpoint *at)
 /* The socket of that address, which is the caller's then; -1: there is none. */
 int	inherited_take(struct inherited *inherited, const struct endpoint *at);
 
-/* Closes what nobody took, with a line in the log (NULL: silently), and has it forgotten by who keeps it. */
-void	inherited_close(struct inherited *inherited, const struct notifier *notify, struct log *log);
+/*
+ * Closes what nobody took, and has it forgotten by who keeps it, so that another socket can be bound in its place.
+ * Blocks until that is so.
+ */
+void	inherited_close(struct inherited *inherited, const struct notifier *notify);
+
+/* A line in the log for each that was closed; all of it is gone then. */
+void	inherited_end(struct inherited *inherited, struct log *log);
 
 #endif

@@ -16,6 +16,7 @@ enum {
 	BEAT_S = 5,			/* how old the status line may be */
 	AGAIN_MS = 100,			/* what is owed is tried again */
 	PATIENCE_S = 30,		/* asked for while we start or stop: six beats */
+	AWAIT_MS = 5000,		/* a manager that is that busy is not waited for */
 	TEXT_MAX = 512,			/* a status, a state, and a few words */
 	NAME_MAX_BYTES = 80,		/* "listen-" and an endpoint */
 };
@@ -209,4 +210,11 @@ notify_forget_socket(const struct notifier *notify, const struct endpoint *at)
 	socket_name(at, name);
 	snprintf(text, sizeof(text), "FDSTOREREMOVE=1\nFDNAME=%s\n", name);
 	(void)tell(notify, text, NULL, 0);
+}
+
+void
+notify_await_done(const struct notifier *notify)
+{
+	if (notify->path[0] != '\0')
+		(void)os_tell_barrier(notify->path, AWAIT_MS);
 }

@@ -64,5 +64,7 @@ void	notify_end(struct notifier *notify);
  */
 int	notify_keep_socket(const struct notifier *notify, const struct endpoint *at, int socket);
 void	notify_forget_socket(const struct notifier *notify, const struct endpoint *at);
+/* Waits, a few seconds at most, until all that was told has been done.  Blocks: only before the loop runs. */
+void	notify_await_done(const struct notifier *notify);
 
 #endif

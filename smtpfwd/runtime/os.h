@@ -135,6 +135,9 @@ void	os_syslog(int priority, struct str line);	/* blocks; RFC 5424's severity */
 enum { OS_TELL_FDS_MAX = 4 };
 int	os_tell(const char *path, const struct iovec *pieces, int n_pieces, const int *fds, int n_fds, bool may_block);
 
+/* Waits until who listens there has taken all that we have told it before; 0, or -errno: -ETIMEDOUT.  Blocks. */
+int	os_tell_barrier(const char *path, int within_ms);
+
 /*
  * For a descriptor that we did not open: makes it close-on-exec, and non-blocking if it is a TCP socket that listens.
  * 0, -EBADF if there is none, or another -errno for what is no such socket.

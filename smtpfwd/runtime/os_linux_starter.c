@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -68,6 +69,30 @@ os_tell(const char *path, const struct iovec *pieces, int n_pieces, const int *f
 	while (n < 0 && errno == EINTR);
 	error = n >= 0 ? 0 : -errno;
 	close(fd);
+	return error;
+}
+
+/* sd_notify_barrier(3): the end of a pipe that we send is closed when its turn comes. */
+int
+os_tell_barrier(const char *path, int within_ms)
+{
+	static const char text[] = "BARRIER=1";
+	struct iovec piece = { .iov_base = (void *)(uintptr_t)text, .iov_len = sizeof(text) - 1 };
+	struct pollfd closed;
+	int ends[2], error, n;
+
+	if (pipe2(ends, O_CLOEXEC) != 0)
+		return -errno;
+	error = os_tell(path, &piece, 1, &ends[1], 1, true);
+	close(ends[1]);
+	closed = (struct pollfd){ .fd = ends[0] };	/* POLLHUP comes unasked */
+	if (error == 0) {
+		do
+			n = poll(&closed, 1, within_ms);
+		while (n < 0 && errno == EINTR);
+		error = n > 0 ? 0 : n == 0 ? -ETIMEDOUT : -errno;
+	}
+	close(ends[0]);
 	return error;
 }
 

@@ -94,6 +94,9 @@ class Supervisor:
 
     def take_descriptors(self, words, fds):
         name = words.get("FDNAME", "stored")
+        if words.get("BARRIER") == "1":
+            for fd in fds:
+                os.close(fd)
         if words.get("FDSTOREREMOVE") == "1":
             for fd in self.store.pop(name, []):
                 os.close(fd)

@@ -159,6 +159,12 @@ def show(name):
     return ctl("show", "--value", "-p", name, "smtpfwd").stdout.strip()
 
 
+def restart():
+    """More often than a service in trouble may."""
+    ctl("reset-failed", "smtpfwd")
+    ctl("restart", "smtpfwd")
+
+
 def journal(*matches):
     return subprocess.run(["journalctl", "--no-pager", "-o", "cat", *matches], capture_output=True, text=True, timeout=60).stdout
 
@@ -254,7 +260,7 @@ def restarts(tap):
     for _ in range(3):
         time.sleep(0.3)
         before = show("MainPID")
-        ctl("restart", "smtpfwd")
+        restart()
         assert show("MainPID") != before
     time.sleep(0.3)
     for stream in streams:
@@ -275,6 +281,26 @@ def reload(tap):
     world.wait_for("it serves again", lambda: show("ActiveState") == "active")
     send("after reload")
     tap("systemctl reload: the same process serves on", show("MainPID") == pid)
+    with open("/etc/smtpfwd/smtpfwd.conf") as config:
+        text = config.read()
+    with open("/etc/smtpfwd/smtpfwd.conf", "a") as config:
+        config.write('listen "new" { address = { "127.0.0.1:26", "127.0.0.1:2526" } }\n')
+    tap("a new privileged port fails, and the journal says why", ctl("reload", "smtpfwd", check=False).returncode != 0 and
+        "127.0.0.1:26 cannot be bound" in journal("-u", "smtpfwd"), journal("-u", "smtpfwd"))
+    with open("/etc/smtpfwd/smtpfwd.conf", "w") as config:
+        config.write(text + 'listen "new" { address = { "0.0.0.0:25", "127.0.0.1:2526" } }\n')
+    ctl("reload", "smtpfwd")
+    world.wait_for("systemd keeps the new sockets, and only them", lambda: show("NFileDescriptorStore") == "2")
+    tap("sockets come and go", world.greets(2526) and show("MainPID") == pid)
+    with open("/etc/smtpfwd/smtpfwd.conf", "w") as config:
+        config.write(text + 'listen "narrow" { address = { "127.0.0.1:25" } }\n')
+    restart()
+    tap("an address can be bound where a wider one was kept", world.greets(25), journal("-u", "smtpfwd"))
+    with open("/etc/smtpfwd/smtpfwd.conf", "w") as config:
+        config.write(text)
+    restart()
+    world.wait_for("those of the old configuration", lambda: show("NFileDescriptorStore") == "2")
+    tap("after a restart by another configuration too", world.greets(25) and not world.is_open(2526), journal("-u", "smtpfwd"))
 
 
 def watchdog(tap):
@@ -283,7 +309,7 @@ def watchdog(tap):
     with open("/etc/systemd/system/smtpfwd.service.d/test.conf", "w") as out:
         out.write("[Service]\nWatchdogSec=2s\nTimeoutAbortSec=1s\n")
     ctl("daemon-reload")
-    ctl("restart", "smtpfwd")
+    restart()
     pid = int(show("MainPID"))
     time.sleep(3)
     tap("a loop that turns is left alone", int(show("MainPID")) == pid)
