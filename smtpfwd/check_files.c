@@ -11,6 +11,7 @@
 
 #include "smtpfwd/auth/prepare.h"
 #include "smtpfwd/auth/secret_file.h"
+#include "smtpfwd/auth/users.h"
 #include "smtpfwd/check_files.h"
 
 enum {
@@ -140,6 +141,20 @@ check_passwords(struct config *config)
 }
 
 static void
+check_users(struct config *config)
+{
+	struct users *users;
+	struct fault fault;
+
+	if (config->users == NULL || access(config->users, R_OK) != 0)
+		return;
+	users = users_read(config->users, &fault);
+	if (users == NULL)
+		conf_error(config->conf, conf_section(config->conf, ""), "users", "%s", fault.text);
+	users_unref(users);
+}
+
+static void
 check_authorities(struct config *config)
 {
 	struct tls_client *client;
@@ -169,4 +184,5 @@ check_files(struct config *config)
 	check_authorities(config);
 	check_client_authorities(config);
 	check_passwords(config);
+	check_users(config);
 }

@@ -75,6 +75,7 @@ read_top(struct config *config)
 	read_paths(config, top);
 	config->user = conf_string(top, "user");
 	config->is_user_given = conf_is_set(top, "user");
+	config->users = config_path(config, top, "users");
 	config->stop_within = conf_span(top, "stop-within");
 	config->trace_keep = conf_span(top, "trace-keep");
 	config->trace_max_bytes = conf_size(top, "trace-max");

@@ -45,6 +45,7 @@ struct config {
 	const char			*trace_directory;
 	struct span			 trace_keep;	/* 0: no traces */
 	int64_t				 trace_max_bytes;
+	const char			*users;		/* NULL: no one can log in */
 	const char			*log_to;
 	enum log_level			 log_level;
 	struct policy_settings		 policy;

@@ -128,19 +128,24 @@ read_listener(struct config *config, const struct conf_section *section, struct 
 {
 	static const enum listen_tls tls[] =
 	    { LISTEN_TLS_OFF, LISTEN_TLS_OFFERED, LISTEN_TLS_REQUIRED, LISTEN_TLS_IMPLICIT };
+	static const enum listen_auth auths[] = { LISTEN_AUTH_OFF, LISTEN_AUTH_OFFERED, LISTEN_AUTH_REQUIRED };
 
 	listener->name = section->title;
 	listener->class_name = class_name(section);
 	listener->tls = tls[conf_choice(section, "tls")];
+	listener->auth = auths[conf_choice(section, "auth")];
 	listener->bare_line_end = conf_choice(section, "bare-line-end") == 0 ? BARE_LINE_END_REFUSE : BARE_LINE_END_REPAIR;
 	listener->networks = read_networks(config, section, "networks", &listener->n_networks);
 	listener->xclient_from = read_networks(config, section, "xclient-from", &listener->n_xclient_from);
 	listener->proxy_from = read_networks(config, section, "proxy-from", &listener->n_proxy_from);
 	read_client_names(config, section, listener);
 	read_limits(section, listener);
+	if (listener->auth != LISTEN_AUTH_OFF && config->users == NULL && !conf_is_set(conf_section(config->conf, ""), "users"))
+		conf_error(config->conf, section, "auth", "needs users, the file with the logins");
 	/* A class grants nothing; where nobody may relay, nobody could use such a listener as meant. */
-	if (strcmp(listener->class_name, "incoming") != 0 && listener->n_networks == 0 && listener->n_client_names == 0)
-		conf_error(config->conf, section, "class", "a listener for %s mail needs networks or client-names: who may relay",
+	if (strcmp(listener->class_name, "incoming") != 0 && listener->n_networks == 0 && listener->n_client_names == 0 &&
+	    listener->auth == LISTEN_AUTH_OFF)
+		conf_error(config->conf, section, "class", "a listener for %s mail needs networks, client-names or auth: who may relay",
 		    listener->class_name);
 }
 

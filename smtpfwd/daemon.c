@@ -253,15 +253,19 @@ struct receive_world
 daemon_receive_world(struct daemon *daemon, struct generation *generation)
 {
 	return (struct receive_world){ .queue = daemon->queue, .policy = generation->policy, .resolver = daemon->resolver,
-	    .tls = generation->tls, .log = daemon->log, .held = generation, .hold = hold_generation, .release = release_generation };
+	    .tls = generation->tls, .users = generation->users, .turnstile = daemon->turnstile, .log = daemon->log, .held = generation, .hold = hold_generation, .release = release_generation };
 }
 
 static int
 make_listeners(struct daemon *daemon, struct doors *doors, struct fault *fault_out)
 {
 	const struct config *config = daemon->generation->config;
-	struct receive_world world = daemon_receive_world(daemon, daemon->generation);
+	struct receive_world world;
 
+	daemon->turnstile = turnstile_new(daemon->loop);
+	if (daemon->turnstile == NULL)
+		return fault_temporary(fault_out, "the SASL library does not start");
+	world = daemon_receive_world(daemon, daemon->generation);
 	daemon->listeners = listeners_new(daemon->loop, config->listeners, config->n_listeners, doors->sockets, &world, fault_out);
 	doors->n_sockets = 0;		/* they are the listeners' now */
 	return daemon->listeners != NULL ? 0 : -1;
@@ -294,6 +298,7 @@ free_parts(struct daemon *daemon)
 {
 	control_free(daemon->control);
 	listeners_free(daemon->listeners);
+	turnstile_free(daemon->turnstile);
 	reporter_free(daemon->reporter);
 	couriers_free(daemon->couriers);
 	queue_close(daemon->queue);

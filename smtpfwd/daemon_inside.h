@@ -34,6 +34,7 @@ struct daemon {
 	struct queue		*queue;
 	struct couriers		*couriers;
 	struct reporter		*reporter;
+	struct turnstile	*turnstile;
 	struct listeners	*listeners;
 	struct control		*control;
 	struct overview		 overview;

@@ -1,5 +1,5 @@
 /*
- * generation.c - a configuration and what was made of it: policy, certificates
+ * generation.c - a configuration and what was made of it: policy, certificates, users
  */
 #include "base/insist.h"
 #include "base/mem.h"
@@ -39,6 +39,7 @@ make_tls(const struct config *config, struct fault *fault_out)
 struct generation *
 generation_new(struct config *config)
 {
+	struct users *users = NULL;
 	struct tls_server *tls = NULL;
 	struct generation *generation;
 	struct fault fault;
@@ -56,10 +57,18 @@ generation_new(struct config *config)
 			return NULL;
 		}
 	}
+	if (config->users != NULL) {
+		users = users_read(config->users, &fault);
+		if (users == NULL) {
+			tls_server_free(tls);
+			conf_error(config->conf, conf_section(config->conf, ""), "users", "%s", fault.text);
+			return NULL;
+		}
+	}
 	generation = mem_new(sizeof(*generation));
 	os_random(seed, sizeof(seed));
 	*generation = (struct generation){ .n_holders = 1, .config = config, .policy = policy_new(&config->policy, seed),
-	    .tls = tls, .loaded = os_wall_clock() };
+	    .tls = tls, .users = users, .loaded = os_wall_clock() };
 	return generation;
 }
 
@@ -78,6 +87,7 @@ generation_release(struct generation *generation)
 	if (--generation->n_holders > 0)
 		return;
 	tls_server_free(generation->tls);
+	users_unref(generation->users);
 	policy_free(generation->policy);
 	config_free(generation->config);
 	mem_free(generation);

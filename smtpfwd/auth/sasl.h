@@ -54,6 +54,8 @@ enum sasl_step	sasl_server_step(struct sasl_server *server, struct str line, str
 struct str	sasl_server_login(const struct sasl_server *server);	/* prepared; "" as long as it is not known */
 struct str	sasl_server_password(const struct sasl_server *server);	/* prepared; after SASL_PASSWORD */
 
+struct users	*sasl_server_users(const struct sasl_server *server);	/* those it was begun with; valid as long as it is */
+
 /* True if the next step decides about the login: guesses are counted there. */
 bool		sasl_server_is_last_step(const struct sasl_server *server);
 

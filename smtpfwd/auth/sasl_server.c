@@ -64,6 +64,12 @@ sasl_server_password(const struct sasl_server *server)
 	return buf_str(&server->password);
 }
 
+struct users *
+sasl_server_users(const struct sasl_server *server)
+{
+	return server->users;
+}
+
 bool
 sasl_server_is_last_step(const struct sasl_server *server)
 {

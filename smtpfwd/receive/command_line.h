@@ -19,4 +19,7 @@ enum command_line_step {
  */
 enum command_line_step	command_line_read(struct session *session, struct arena *arena, struct str *line_out);
 
+/* The same for another longest line: SMTP_AUTH_LINE_MAX_BYTES inside an AUTH exchange, which then has its own status. */
+enum command_line_step	command_line_read_to(struct session *session, size_t max_bytes, struct arena *arena, struct str *line_out);
+
 #endif

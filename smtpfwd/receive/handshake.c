@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "mail/domain.h"
+#include "smtpfwd/receive/auth.h"
 #include "smtpfwd/receive/handshake.h"
 
 enum { NAMES_MAX_BYTES = 64 * 1024 };		/* a certificate's, in canonical form; its chain has 32 KB */
@@ -157,5 +158,6 @@ handshake_starttls(struct session *session)
 	 */
 	stream_take(stream, stream_input(stream).len);
 	session_forget_greeting(session);	/* RFC 3207 4.2 */
+	auth_forget(session);
 	return handshake_accept(session);
 }

@@ -5,12 +5,13 @@
  */
 #include "base/insist.h"
 #include "base/mem.h"
+#include "smtpfwd/receive/auth.h"
 #include "smtpfwd/receive/door.h"
 
 /* --- one listener --- */
 
 static void
-offer(const struct listener *listener, bool is_tls, bool may_xclient, struct ehlo *ehlo_out)
+offer(const struct listener *listener, bool is_tls, bool may_xclient, bool has_scram, struct ehlo *ehlo_out)
 {
 	const struct listener_settings *settings = &listener->settings;
 	struct str hostname = str_of(policy_hostname(listener->world->policy));
@@ -25,6 +26,7 @@ offer(const struct listener *listener, bool is_tls, bool may_xclient, struct ehl
 		.has_chunking = true,
 		.has_starttls = !is_tls && (settings->tls == LISTEN_TLS_OFFERED || settings->tls == LISTEN_TLS_REQUIRED),
 		.has_enhancedstatuscodes = true,
+		.auth_mechanisms = auth_mechanisms(settings, is_tls, has_scram),
 		.xclient_attributes = may_xclient ? (1u << XCLIENT_N_ATTRIBUTES) - 1 : 0,
 		.limit_rcptmax = (uint64_t)settings->recipients_max,
 	};
@@ -41,13 +43,15 @@ listener_new(const struct listener_settings *settings, const struct receive_worl
 	insist(settings->recipients_max > 0);
 	insist(settings->command_timeout.ns > 0 && settings->data_timeout.ns > 0 && settings->session_max.ns > 0);
 	insist(settings->tls == LISTEN_TLS_OFF || world->tls != NULL);
+	insist(settings->auth == LISTEN_AUTH_OFF || (world->users != NULL && world->turnstile != NULL));
 	*listener = (struct listener){ .settings = *settings, .own_world = *world, .n_holders = 1 };
 	listener->world = &listener->own_world;
 	if (world->hold != NULL)
 		world->hold(world->held);
-	for (int is_tls = 0; is_tls < 2; is_tls++) {
-		offer(listener, is_tls, false, &listener->offered[is_tls][false]);
-		offer(listener, is_tls, true, &listener->offered[is_tls][true]);
+	for (unsigned i = 0; i < 8; i++) {
+		bool is_tls = i & 1, may_xclient = i & 2, has_scram = i & 4;
+
+		offer(listener, is_tls, may_xclient, has_scram, &listener->offered[is_tls][may_xclient][has_scram]);
 	}
 	return listener;
 }
@@ -233,6 +237,7 @@ listeners_adopt(struct listeners *listeners, const struct listener_settings *set
 		turn_doors(listeners, each, settings, n_settings);
 		set_gates(listeners, each, n_settings);
 		listeners->policy = world->policy;
+		listeners->users = world->users;
 	} else {
 		for (int i = 0; i < n_settings; i++)
 			listener_release(each[i]);

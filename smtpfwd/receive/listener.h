@@ -10,6 +10,7 @@
 #include "base/dns.h"
 #include "base/log.h"
 #include "policy/policy.h"
+#include "smtpfwd/auth/turnstile.h"
 #include "smtpfwd/queue/queue.h"
 #include "smtpfwd/runtime/tls.h"
 
@@ -25,12 +26,19 @@ enum bare_line_end {
 	BARE_LINE_END_REPAIR,		/* for old devices: in mail data it becomes CRLF, a command may end in LF; the end of data is as strict as ever */
 };
 
+enum listen_auth {
+	LISTEN_AUTH_OFF,
+	LISTEN_AUTH_OFFERED,
+	LISTEN_AUTH_REQUIRED,		/* 530 to MAIL before a login (RFC 4954 6), whatever the client's address */
+};
+
 struct listener_settings {		/* a listen section */
 	const char		*name;
 	const struct endpoint	*addresses;
 	int			 n_addresses;
 	const char		*class_name;
 	enum listen_tls		 tls;
+	enum listen_auth	 auth;		/* by PLAIN and LOGIN inside TLS, by SCRAM-SHA-256 always */
 	enum bare_line_end	 bare_line_end;
 	const struct network	*networks;	/* who may relay; none by default */
 	int			 n_networks;
@@ -61,6 +69,8 @@ struct receive_world {			/* what sessions use */
 	const struct policy	*policy;	/* gives our name too */
 	struct resolver		*resolver;	/* for the client's name in Received; NULL: it stays unknown */
 	const struct tls_server	*tls;		/* NULL only if every listener's tls is off */
+	struct users		*users;		/* who may log in; each AUTH takes today's.  NULL, both, only if every listener's auth is off */
+	struct turnstile	*turnstile;
 	struct log		*log;
 	/*
 	 * Of this and of what the settings point to, where a reload may put others in their place: hold(held) counts

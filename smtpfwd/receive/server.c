@@ -5,6 +5,7 @@
  */
 #include "base/mem.h"
 #include "mail/history.h"
+#include "smtpfwd/receive/auth.h"
 #include "smtpfwd/receive/command_line.h"
 #include "smtpfwd/receive/handshake.h"
 #include "smtpfwd/receive/intake.h"
@@ -113,7 +114,7 @@ obey(struct session *session, const struct command *command)
 	case VERB_STARTTLS:
 		return handshake_starttls(session);
 	case VERB_AUTH:
-		return session_reply_error(session, &REPLY(502, 5, 5, 1, "AUTH is not offered"));
+		return auth_obey(session, &command->auth);
 	case VERB_XCLIENT:
 		return xclient_obey(session, &command->xclient);
 	case VERB_UNKNOWN:

@@ -149,7 +149,10 @@ session_judge_client(struct session *session)
 const struct ehlo *
 session_offer(const struct session *session)
 {
-	return &session->listener->offered[session->peer.tls.is_on][session->may_xclient];
+	const struct users *users = session->listener->gate->listeners->users;
+	bool has_scram = users != NULL && users_n_scram(users) > 0;
+
+	return &session->listener->offered[session->peer.tls.is_on][session->may_xclient][has_scram];
 }
 
 void

@@ -36,6 +36,7 @@ struct listeners {
 	struct list			 doors;		/* listener.c's */
 	struct signal_list		 ended;		/* a session has */
 	const struct policy		*policy;	/* today's */
+	struct users			*users;		/* today's */
 	bool				 is_stopping;
 };
 
@@ -59,7 +60,7 @@ struct listener {
 	struct listener_settings	 settings;
 	struct receive_world		 own_world;
 	const struct receive_world	*world;		/* own_world */
-	struct ehlo			 offered[2][2];	/* by TLS on, by XCLIENT allowed */
+	struct ehlo			 offered[2][2][2];	/* by TLS on, by XCLIENT allowed, by SCRAM possible */
 	int				 n_holders;
 };
 

@@ -50,6 +50,8 @@ transaction_mail(struct session *session, const struct command_mail *mail)
 		return session_reply_error(session, &REPLY(503, 5, 5, 1, "Send EHLO or HELO first"));
 	if (session->transaction != NULL)
 		return session_reply_error(session, &REPLY(503, 5, 5, 1, "A transaction is open already"));
+	if (settings->auth == LISTEN_AUTH_REQUIRED && session->peer.login.len == 0)
+		return refuse_mail(session, mail, &REPLY(530, 5, 7, 0, "Authentication required"), NULL);	/* RFC 4954 6 */
 	if (mail->has_size && mail->size_bytes > (uint64_t)settings->message_max_bytes)
 		return refuse_mail(session, mail,	/* RFC 1870 6.1 */
 		    &REPLY(552, 5, 3, 4, "Message is larger than the fixed maximum"), NULL);

@@ -42,3 +42,8 @@ check_PROGRAMS += tests/receive/test_certificates
 tests_receive_test_certificates_SOURCES = %D%/test_certificates.c tests/runtime/certificates.c tests/runtime/certificates.h
 tests_receive_test_certificates_LDADD = $(receive_test_libs)
 TESTS += tests/receive/test_certificates
+
+check_PROGRAMS += tests/receive/test_auth
+tests_receive_test_auth_SOURCES = %D%/test_auth.c
+tests_receive_test_auth_LDADD = $(tests_receive_test_time_LDADD)
+TESTS += tests/receive/test_auth

@@ -53,6 +53,7 @@ stage_init(struct stage *stage, void (*change)(struct stage *stage))
 	static const uint64_t seed[2] = { 1, 2 };
 
 	*stage = (struct stage){ .loop = loop_new(STAGE_FIBERS_MAX, NULL), .resolver.ask = answer };
+	stage->turnstile = turnstile_new(stage->loop);
 	stage->log.log = (struct log){ .level = LOG_LEVEL_DEBUG, .write = keep_log };
 	buf_init(&stage->log.text, LOG_MAX_BYTES);
 	stage->policy = policy_new(&(struct policy_settings){
@@ -92,7 +93,7 @@ stage_run(struct stage *stage, void (*main)(struct stage *stage))
 	struct run run = { .stage = stage, .main = main };
 	struct receive_world world = {
 		.queue = &stage->queue, .policy = stage->policy, .resolver = &stage->resolver, .tls = stage->tls,
-		.log = &stage->log.log,
+		.users = stage->users, .turnstile = stage->turnstile, .log = &stage->log.log,
 	};
 	struct fault fault;
 	int socket = os_listen(&stage->at, 50);
@@ -111,6 +112,8 @@ stage_run(struct stage *stage, void (*main)(struct stage *stage))
 void
 stage_fini(struct stage *stage)
 {
+	turnstile_free(stage->turnstile);
+	users_unref(stage->users);
 	loop_free(stage->loop);
 	policy_free(stage->policy);
 	tls_server_free(stage->tls);
@@ -352,6 +355,7 @@ play_step(struct stage_client *client, const char *step)
 	case '8': expect_int(mail->envelope.is_8bit, atoi(step + 1)); break;
 	case 'H': if (str_find_str(mail->prefix, text) < 0) expect_str(mail->prefix, text); break;
 	case 'D': pause_ms(client, 1); expect_logged(client, text); break;
+	case 'U': pause_ms(client, 1); expect(str_find_str(buf_str(&client->stage->log.text), text) < 0); break;
 	case '!': start_tls(client); break;
 	case 'P': pause_ms(client, atoi(step + 1)); break;
 	default: expect_text(step, "(a step)"); break;

@@ -13,6 +13,7 @@
  *	8	1: the last mail is marked as 8-bit; 0: not
  *	H	its Received holds the text
  *	D	all said so far is in the log, which holds the text
+ *	U	no line of the log holds the text
  *	!	the client's TLS handshake
  *	P	a pause of so many ms
  */
@@ -37,6 +38,8 @@ struct stage {
 	struct stage_log		 log;
 	struct tls_server		*tls;
 	struct tls_client		*tls_client;
+	struct users			*users;		/* NULL: nobody can log in */
+	struct turnstile		*turnstile;
 	struct listener_settings	 settings;
 	struct endpoint			 at;		/* of the listener */
 	struct listeners		*listeners;

@@ -41,7 +41,7 @@ static const struct {
 	{ "an IPv6 next hop stands in brackets", "hostname = \"mx.example.net\"\nrelay \"example.com\" { next-hop = { \"2001:db8::1\" } }\n", "next-hop: \"2001:db8::1\"" },
 	{ "with them it is one", "hostname = \"mx.example.net\"\nrelay \"example.com\" { next-hop = { \"[2001:db8::1]:25\", \"[2001:db8::2]\" } }\n", NULL },
 	{ "a listener for applications says who may relay", GOOD "listen \"a\" { address = { \"127.0.0.1:2525\" } class = application }\n",
-	  ":3: listen \"a\": class: a listener for application mail needs networks or client-names" },
+	  ":3: listen \"a\": class: a listener for application mail needs networks, client-names or auth" },
 	{ "with names in certificates too", GOOD "listen \"a\" { address = { \"127.0.0.1:2525\" } class = application client-ca = \"/ca.pem\" client-names = { \"app.example.com\", \".hosts.example.com\" } }\n", NULL },
 	{ "names need an authority", GOOD "listen \"a\" { address = { \"127.0.0.1:2525\" } client-names = { \"app.example.com\" } }\n", ":3: listen \"a\": client-names: need a client-ca" },
 	{ "an authority needs TLS", GOOD "listen \"a\" { address = { \"127.0.0.1:2525\" } tls = off client-ca = \"/ca.pem\" }\n", ":3: listen \"a\": client-ca: is of no use with tls = off" },
