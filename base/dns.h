@@ -27,6 +27,7 @@ enum dns_result {
 struct dns_question {
 	struct str	 name;		/* A-labels, without the last dot */
 	enum dns_type	 type;
+	bool		 is_strangers;	/* who gave the name is no administrator: a hosts file is not for it */
 };
 
 struct dns_record {			/* of the type that was asked for */

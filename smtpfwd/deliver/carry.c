@@ -1,7 +1,7 @@
 /*
  * carry.c - one delivery, from the queue's hands to the queue's hands
  *
- * Next hops are tried in the route's order until every recipient has an outcome or none is left to try.
+ * Next hops are tried in the site's order until every recipient has an outcome or none is left to try.
  */
 #include "base/insist.h"
 #include "base/mem.h"
@@ -15,23 +15,31 @@ enum {
 	 * next hop that takes a byte now and then.
 	 */
 	CARRY_MAX_S = 4 * 3600,
-	/* For a free connection; the queue gives out no more than there are, so this is for checks in between. */
-	ROOM_MAX_S = 60,
+	/* More are for the next try: each that failed is known as down by then. */
+	NEXT_HOPS_TRIED_MAX = 5,
+	/* So many mails in a row, each another one, that ended in trouble: that is the next hop's, and not the mails'. */
+	STRIKES_MAX = 5,
 };
 
 struct errand {
 	struct couriers		*c;
 	struct delivery		*delivery;
-	struct route		*route;
-	struct held	*held;
+	struct site		*site;		/* NULL: the destination is not configured */
+	struct choices		*choices;	/* those we began with; NULL: none */
+	struct held		*held;
+	bool			 is_large;
+	struct next_hop		*large_at;	/* that counts it */
 	struct content		 content;
 	struct offered		*offered;
-	uint64_t		 tried;		/* next hops, a bit each */
+	uint64_t		 tried;		/* choices, a bit each */
+	int			 n_tried;
 	struct instant		 deadline;
 	bool			 was_reached;	/* a session came about */
 	bool			 is_cancelled;
-	struct str		 remote_mta;	/* the last next hop tried */
-	struct str		 next_hop;
+	bool			 is_unfound;	/* where it goes cannot be told now */
+	bool			 is_wanting;	/* we ran out of something of our own */
+	bool			 is_crowded;	/* what could be tried has no room for it now */
+	struct next_hop		*next_hop;	/* the last one tried; used */
 	struct trouble		 trouble;
 };
 
@@ -52,7 +60,7 @@ attempt_here(const struct errand *e)
 	const struct client *client = e->held->client;
 
 	return (struct history_attempt){
-		.next_hop = e->next_hop,
+		.next_hop = e->next_hop != NULL ? e->next_hop->written : STR_EMPTY,
 		.remote = client != NULL ? &client->remote : NULL,
 		.tls = client != NULL ? str_of(client->tls.version) : STR_EMPTY,
 		.delay = timestamp_diff(e->delivery->facts->arrived, os_wall_clock()),
@@ -114,18 +122,52 @@ count_left(const struct errand *e)
 static void
 mark_tried(struct errand *e, const struct next_hop *next_hop)
 {
-	e->tried |= (uint64_t)1 << (next_hop - e->route->next_hops);
+	for (int i = 0; i < e->choices->n; i++)
+		if (e->choices->at[i].next_hop == next_hop)
+			e->tried |= (uint64_t)1 << i;
+	e->n_tried++;
+}
+
+static void
+count_large(struct errand *e, struct next_hop *next_hop)
+{
+	struct next_hop *before = e->large_at;
+
+	if (!e->is_large || before == next_hop)
+		return;
+	if (next_hop != NULL) {
+		next_hop_use(next_hop);
+		next_hop->n_large++;
+	}
+	e->large_at = next_hop;
+	if (before != NULL) {
+		before->n_large--;
+		room_came_free(before);
+		next_hop_leave(before);
+	}
+}
+
+/* The outcomes name it, and it may be forgotten meanwhile. */
+static void
+turn_to(struct errand *e, struct next_hop *next_hop)
+{
+	if (next_hop != NULL)
+		next_hop_use(next_hop);
+	if (e->next_hop != NULL)
+		next_hop_leave(e->next_hop);
+	e->next_hop = next_hop;
+	count_large(e, next_hop);
 }
 
 /* All were down before we came. */
 static void
-trouble_of_route(const struct route *route, struct trouble *trouble_out)
+trouble_of_site(const struct choices *choices, struct trouble *trouble_out)
 {
-	struct str why = str_of(route->next_hops[0].last_trouble);
+	struct str why = str_of(choices->at[0].next_hop->last_trouble);
 	char text[400];
 	struct buf line = { .at = text, .cap = sizeof(text), .max = sizeof(text) - 1 };
 
-	buf_append(&line, route->n_next_hops == 1 ? STR("the next hop is down: ") : STR("all next hops are down: "));
+	buf_append(&line, choices->n == 1 ? STR("the next hop is down: ") : STR("all next hops are down: "));
 	buf_append(&line, str_sub(why, 0, sizeof(text) - 60));
 	text[line.len] = '\0';
 	trouble_of_text(STATUS(4, 4, 1), text, trouble_out);
@@ -135,45 +177,37 @@ trouble_of_route(const struct route *route, struct trouble *trouble_out)
 static bool
 get_session(struct errand *e)
 {
-	struct instant room_until = instant_after(loop_now(e->c->loop), span_s(ROOM_MAX_S));
 	struct next_hop *next_hop;
+	int i;
 
 	for (;;) {
 		/* A next hop that took all the time leaves none to try another one: that would only look down. */
-		if (e->tried != 0 && !instant_is_before(loop_now(e->c->loop), e->deadline))
+		if (e->n_tried > 0 && !instant_is_before(loop_now(e->c->loop), e->deadline))
 			return false;
-		switch (route_choose(e->route, e->tried, &next_hop)) {
-		case ROUTE_NONE_LEFT:
-			if (e->tried == 0)
-				trouble_of_route(e->route, &e->trouble);
+		if (e->n_tried >= NEXT_HOPS_TRIED_MAX)
 			return false;
-		case ROUTE_ALL_BUSY:
+		switch (choices_choose(e->choices, e->tried, e->is_large, &i)) {
+		case CHOICE_NONE_LEFT:
+			if (e->n_tried == 0)
+				trouble_of_site(e->choices, &e->trouble);
+			return false;
+		case CHOICE_ALL_BUSY:
 			trouble_of_text(STATUS(4, 4, 5), "all connections to the next hop are in use", &e->trouble);
-			if (e->c->is_stopping) {
-				e->is_cancelled = true;
-				return false;
-			}
-			switch (signal_wait(&e->route->freed, room_until)) {
-			case WAKE_READY:
-				continue;
-			case WAKE_CANCELLED:
-				e->is_cancelled = true;
-				return false;
-			case WAKE_TIMED_OUT:
-				return false;
-			}
-			continue;
-		case ROUTE_CHOSEN:
+			e->is_crowded = true;
+			return false;
+		case CHOICE_MADE:
 			break;
 		}
-		e->next_hop = next_hop->written;
-		e->remote_mta = next_hop->host;
-		if (held_open(e->c, next_hop, e->deadline, e->held, &e->trouble))
+		next_hop = e->choices->at[i].next_hop;
+		turn_to(e, next_hop);
+		if (held_open(e->c, e->site, next_hop, e->deadline, e->held, &e->trouble))
 			return true;
 		if (e->trouble.is_cancelled) {
 			e->is_cancelled = true;
 			return false;
 		}
+		e->is_crowded |= e->trouble.is_full;
+		e->is_wanting |= e->trouble.is_ours;
 		mark_tried(e, next_hop);
 	}
 }
@@ -195,37 +229,88 @@ count_outcome(struct next_hop *next_hop, enum outcome_kind kind)
 	}
 }
 
-/* Offers who is left in the session at hand.  False: no more to be done. */
-static bool
-offer(struct errand *e)
+/* The next hop answered for the mail, whatever it said: it bears what it is given. */
+static void
+note_answer(struct errand *e, struct next_hop *next_hop, struct instant began)
 {
-	struct next_hop *next_hop = e->held->next_hop;
-	int n_recipients = e->delivery->n_recipients, n_ambiguous, i;
-	bool *was_settled = mem_new_array((size_t)n_recipients, sizeof(*was_settled));
-	struct history_attempt attempt = attempt_here(e);
-	struct handover h = {
-		.client = e->held->client, .was_idle = e->held->was_idle, .envelope = e->delivery->envelope,
-		.content = &e->content, .recipients = e->offered, .n_recipients = n_recipients,
-		.remote_mta = next_hop->host, .arena = e->delivery->arena,
-	};
-	struct instant began = loop_now(e->c->loop);
-	enum handover_end end;
+	next_hop->latency = instant_diff(began, loop_now(e->c->loop));
+	next_hop->last_sign = loop_now(e->c->loop);
+	next_hop->n_strikes = 0;
+	next_hop->check_wait = (struct span){ 0 };
+	if (limit_succeed(&next_hop->limit, next_hop_n_busy(next_hop)))
+		room_came_free(next_hop);
+}
 
-	for (i = 0; i < n_recipients; i++)
-		was_settled[i] = e->offered[i].has_outcome;
-	history_delivering(e->c->log, &e->delivery->mail, &attempt, count_left(e));
-	end = handover_run(&h, e->deadline, &e->trouble, &n_ambiguous);
-	e->was_reached = true;
-	if (n_ambiguous > 0)
-		log_ambiguous(e, n_ambiguous);
-	for (i = 0; i < n_recipients; i++) {
+/*
+ * A mail ended in 421, in a lost connection, or in "slow down".  One mail may do that to a server that all others pass, so
+ * one mail proves nothing, however often it comes: the next one in a row lowers the limit, and STRIKES_MAX of them are
+ * a server that only looks up.
+ */
+static void
+note_strike(struct errand *e, struct next_hop *next_hop, struct instant began)
+{
+	bool is_same = mail_id_cmp(&next_hop->last_struck, &e->delivery->mail) == 0;
+
+	if (e->trouble.text[0] != '\0')
+		next_hop_note_trouble(next_hop, &e->trouble);
+	if (next_hop->n_strikes > 0 && is_same)
+		return;
+	next_hop->last_struck = e->delivery->mail;
+	if (++next_hop->n_strikes > 1)
+		limit_lower(&next_hop->limit, began, loop_now(e->c->loop), -1);
+	if (next_hop->n_strikes >= STRIKES_MAX)
+		probe_went_down(e->c, next_hop, &e->trouble);
+}
+
+static void
+count_outcomes(const struct errand *e, struct next_hop *next_hop, const bool *was_settled)
+{
+	for (int i = 0; i < e->delivery->n_recipients; i++) {
 		if (was_settled[i] || !e->offered[i].has_outcome)
 			continue;
 		log_outcome(e, &e->offered[i]);
 		count_outcome(next_hop, e->offered[i].outcome.kind);
 	}
-	if (end == HANDOVER_DONE)
-		next_hop->latency = instant_diff(began, loop_now(e->c->loop));
+}
+
+static enum handover_end
+hand_over(struct errand *e, struct next_hop *next_hop)
+{
+	struct handover h = {
+		.client = e->held->client, .was_idle = e->held->was_idle, .envelope = e->delivery->envelope,
+		.content = &e->content, .recipients = e->offered, .n_recipients = e->delivery->n_recipients,
+		.remote_mta = next_hop->host, .arena = e->delivery->arena,
+	};
+	struct instant began = loop_now(e->c->loop);
+	struct history_attempt attempt = attempt_here(e);
+	enum handover_end end;
+	int n_ambiguous;
+
+	history_delivering(e->c->log, &e->delivery->mail, &attempt, count_left(e));
+	end = handover_run(&h, e->deadline, &e->trouble, &n_ambiguous);
+	e->was_reached = true;
+	if (n_ambiguous > 0)
+		log_ambiguous(e, n_ambiguous);
+	if (end == HANDOVER_TROUBLE || h.is_slowed)
+		note_strike(e, next_hop, began);
+	else if (end == HANDOVER_DONE)
+		note_answer(e, next_hop, began);
+	return end;
+}
+
+/* Offers who is left in the session at hand.  False: no more to be done. */
+static bool
+offer(struct errand *e)
+{
+	struct next_hop *next_hop = e->held->next_hop;
+	int n_recipients = e->delivery->n_recipients, i;
+	bool *was_settled = mem_new_array((size_t)n_recipients, sizeof(*was_settled));
+	enum handover_end end;
+
+	for (i = 0; i < n_recipients; i++)
+		was_settled[i] = e->offered[i].has_outcome;
+	end = hand_over(e, next_hop);
+	count_outcomes(e, next_hop, was_settled);
 	mem_free(was_settled);
 	e->held->was_idle = true;
 	if (end != HANDOVER_DONE || !client_is_reusable(e->held->client))
@@ -236,7 +321,6 @@ offer(struct errand *e)
 	case HANDOVER_SESSION_OVER:
 		return true;
 	case HANDOVER_TROUBLE:
-		next_hop_note_trouble(next_hop, &e->trouble);
 		mark_tried(e, next_hop);
 		return true;
 	case HANDOVER_UNREADABLE:
@@ -254,10 +338,11 @@ static void
 settle(struct errand *e)
 {
 	int n = e->delivery->n_recipients, n_left = count_left(e), i;
-	bool is_down = n_left > 0 && !e->was_reached && e->route != NULL && route_is_down(e->route);
+	bool is_down = n_left > 0 && !e->was_reached && e->choices != NULL && choices_are_down(e->choices);
 	struct outcome *outcomes;
 
-	if (e->is_cancelled && n_left == n) {
+	/* Where there is no room it is for the queue to wait for some, and not for a courier. */
+	if (n_left == n && (e->is_cancelled || (e->is_crowded && !e->was_reached && !e->is_wanting))) {
 		queue_give_back(e->c->queue, e->delivery, loop_now(e->c->loop));
 		return;
 	}
@@ -266,13 +351,14 @@ settle(struct errand *e)
 		struct offered *offered = &e->offered[i];
 
 		if (!offered->has_outcome) {
-			offered->outcome = outcome_of_trouble(&e->trouble, e->remote_mta, e->delivery->arena);
+			offered->outcome = outcome_of_trouble(&e->trouble,
+			    e->next_hop != NULL ? e->next_hop->host : STR_EMPTY, e->delivery->arena);
 			log_outcome(e, offered);
 		}
 		outcomes[i] = offered->outcome;
 	}
 	/* Who is cut off because we stop has not had a try of his own either. */
-	queue_settle(e->c->queue, e->delivery, outcomes, is_down || e->is_cancelled);
+	queue_settle(e->c->queue, e->delivery, outcomes, is_down || e->is_cancelled || e->is_unfound);
 	mem_free(outcomes);
 }
 
@@ -306,32 +392,83 @@ settle_without_route(struct errand *e)
 	settle_all(e, &outcome);
 }
 
-void
-carry(struct couriers *c, struct delivery *delivery, struct held *held)
+/* Where it would go is not known now, or is nowhere: the site says why. */
+static void
+settle_unfound(struct errand *e)
 {
-	struct errand *e = mem_new(sizeof(*e));
-	int i;
+	struct status status = e->site->status;
+	struct outcome outcome;
+	struct str why;
 
+	if (e->site->is_gone || status.class == 0) {
+		settle_without_route(e);
+		return;
+	}
+	if (!arena_copy(e->delivery->arena, str_of(e->site->why), &why))
+		why = STR("its mail hosts cannot be found");
+	outcome = outcome_of_text(status.class == 5 ? OUTCOME_FAILED : OUTCOME_DEFERRED, status, why, STR_EMPTY);
+	e->is_unfound = true;
+	settle_all(e, &outcome);
+}
+
+/* True with choices; else it is settled, or cancelled. */
+static bool
+find_choices(struct errand *e)
+{
+	if (e->site == NULL) {
+		settle_without_route(e);
+		return false;
+	}
+	if (!site_find(e->site, e->deadline)) {
+		e->is_cancelled = fiber_is_cancelled();
+		if (!e->is_cancelled)
+			settle_unfound(e);
+		return false;
+	}
+	e->choices = e->site->choices;
+	choices_use(e->choices);
+	return true;
+}
+
+static void
+begin(struct errand *e, struct couriers *c, struct site *site, struct delivery *delivery, struct held *held)
+{
 	*e = (struct errand){
-		.c = c, .delivery = delivery, .held = held, .route = routes_find(c->plan->routes, delivery->destination),
+		.c = c, .site = site, .delivery = delivery, .held = held,
 		.content = { .n_bytes = delivery->content_bytes, .read = read_content },
+		.is_large = delivery->content_bytes >= QUEUE_LARGE_BYTES,
 		.deadline = instant_after(loop_now(c->loop), span_s(CARRY_MAX_S)),
-		.remote_mta = STR_EMPTY, .next_hop = STR_EMPTY,
 	};
 	e->offered = mem_new_array((size_t)delivery->n_recipients, sizeof(*e->offered));
-	for (i = 0; i < delivery->n_recipients; i++)
+	for (int i = 0; i < delivery->n_recipients; i++)
 		e->offered[i].recipient = &delivery->recipients[i].recipient;
-	if (e->route == NULL)
-		settle_without_route(e);
-	else {
-		if (held->client != NULL) {
-			e->next_hop = held->next_hop->written;
-			e->remote_mta = held->next_hop->host;
-		}
+	if (site != NULL && e->is_large)
+		site->n_large++;
+}
+
+static void
+end(struct errand *e)
+{
+	settle(e);
+	turn_to(e, NULL);
+	choices_leave(e->choices);
+	if (e->site != NULL && e->is_large)
+		e->site->n_large--;
+	mem_free(e->offered);
+	mem_free(e);
+}
+
+void
+carry(struct couriers *c, struct site *site, struct delivery *delivery, struct held *held)
+{
+	struct errand *e = mem_new(sizeof(*e));
+
+	begin(e, c, site, delivery, held);
+	if (find_choices(e)) {
+		if (held->client != NULL)
+			turn_to(e, held->next_hop);
 		while ((held->client != NULL || get_session(e)) && offer(e))
 			;
 	}
-	settle(e);
-	mem_free(e->offered);
-	mem_free(e);
+	end(e);
 }

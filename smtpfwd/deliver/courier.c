@@ -8,6 +8,8 @@
 enum {
 	/* One after the other over one session; then the session goes back, so that destinations take turns. */
 	SAME_SESSION_MAX_MAILS = 100,
+	/* The same where others wait for the next hop or for a courier: enough to be worth a session. */
+	TURN_MAX_MAILS = 10,
 	NO_FIBER_WAIT_MS = 200,		/* the loop is full: give the mail back and breathe */
 };
 
@@ -59,23 +61,61 @@ cancel_all(struct couriers *c, enum tended_kind kind)
 
 /* --- the work --- */
 
+struct errands {			/* a courier's: of one site */
+	struct site	*site;		/* NULL: the destination is not configured */
+	struct delivery	*first;
+};
+
+static bool
+goes_on(const struct couriers *c, const struct site *site, const struct held *held, int n_mails)
+{
+	const struct next_hop *next_hop = held->next_hop;
+
+	if (held->client == NULL || c->is_stopping || site->is_gone || !next_hop->is_up || plan_of(held->client) != c->plan)
+		return false;
+	if (next_hop_n_busy(next_hop) > next_hop->limit.now)
+		return false;
+	if (!list_is_empty(&next_hop->waiting) || room_share(site) < 0)
+		return n_mails < TURN_MAX_MAILS;
+	return n_mails < SAME_SESSION_MAX_MAILS;
+}
+
 /* One delivery, and what else is due for the same destination while its session is open. */
 static void
 run_courier(struct couriers *c, void *arg)
 {
+	struct errands errands = *(struct errands *)arg;
+	struct site *site = errands.site;
+	struct delivery *delivery = errands.first;
 	struct held held = { .client = NULL };
-	struct delivery *delivery = arg;
 	int n_mails = 0;
 
+	mem_free(arg);
 	while (delivery != NULL) {
-		carry(c, delivery, &held);
+		carry(c, site, delivery, &held);
 		delivery = NULL;
-		if (held.client != NULL && held.next_hop->is_up && !c->is_stopping && ++n_mails < SAME_SESSION_MAX_MAILS)
-			delivery = queue_take_same(c->queue, held.next_hop->route->destination,
-			    instant_after(loop_now(c->loop), c->plan->idle_max));
+		if (held.client != NULL && goes_on(c, site, &held, ++n_mails))
+			delivery = queue_take_same(c->queue, site->destination, instant_after(loop_now(c->loop), c->plan->idle_max));
 	}
 	if (held.client != NULL)
 		held_keep(c, &held);
+	if (site != NULL)
+		site_leave(site);
+}
+
+static bool
+send_courier(struct couriers *c, struct delivery *delivery)
+{
+	struct errands *errands = mem_new(sizeof(*errands));
+
+	*errands = (struct errands){ .site = site_get(c, delivery->destination), .first = delivery };
+	if (!couriers_start(c, TENDED_COURIER, "courier", run_courier, errands)) {
+		mem_free(errands);
+		return false;
+	}
+	if (errands->site != NULL)
+		site_enter(errands->site);
+	return true;
 }
 
 static void
@@ -94,7 +134,7 @@ take_deliveries(struct couriers *c, void *arg)
 			continue;
 		if (c->is_stopping)
 			queue_give_back(c->queue, delivery, loop_now(c->loop));
-		else if (!couriers_start(c, TENDED_COURIER, "courier", run_courier, delivery)) {
+		else if (!send_courier(c, delivery)) {
 			struct instant later = instant_after(loop_now(c->loop), span_ms(NO_FIBER_WAIT_MS));
 
 			queue_give_back(c->queue, delivery, later);
@@ -105,36 +145,12 @@ take_deliveries(struct couriers *c, void *arg)
 
 /* --- start and end --- */
 
-static void
-init_routes(struct couriers *c)
-{
-	int i, j;
-
-	for (i = 0; i < routes_n(c->plan->routes); i++) {
-		struct route *route = routes_at(c->plan->routes, i);
-
-		route->couriers = c;
-		for (j = 0; j < route->n_next_hops; j++)
-			route->next_hops[j].expiry.ring = held_expire;
-		queue_limit(c->queue, route->destination, route_connections_max(route), route_connections_max(route));
-	}
-}
-
-static void
-take_up_plan(struct couriers *c, struct courier_plan *plan)
-{
-	c->plan = plan;
-	c->dialer.settings = &plan->client_settings;
-	if (c->dialer.logins == NULL && routes_have_login(plan->routes))
-		c->dialer.logins = logins_new(c->loop);
-	init_routes(c);
-}
-
 struct couriers *
-couriers_new(struct loop *loop, struct queue *queue, struct resolver *resolver, struct courier_plan *plan,
-    struct log *log, struct fault *fault_out)
+couriers_new(struct loop *loop, struct queue *queue, struct resolver *resolver,
+    struct courier_plan *plan, struct log *log, struct fault *fault_out)
 {
 	struct couriers *c = mem_new(sizeof(*c));
+	uint64_t seed[2];
 	int kind;
 
 	*c = (struct couriers){ .loop = loop, .queue = queue, .log = log };
@@ -142,47 +158,19 @@ couriers_new(struct loop *loop, struct queue *queue, struct resolver *resolver, 
 	for (kind = 0; kind < TENDED_N_KINDS; kind++)
 		list_init(&c->tended[kind]);
 	signal_init(&c->changed);
-	list_init(&c->retired);
-	take_up_plan(c, plan);
+	os_random(seed, sizeof(seed));
+	map_init(&c->sites, seed);
+	map_init(&c->next_hops, seed);
+	list_init(&c->all_next_hops);
+	list_init(&c->unused);
+	list_init(&c->sharing);
+	couriers_adopt(c, plan);
 	if (!couriers_start(c, TENDED_SERVICE, "couriers", take_deliveries, NULL)) {
 		fault_because(fault_out, FAULT_FULL, "no room for a fiber to deliver mail");
 		couriers_free(c);
 		return NULL;
 	}
 	return c;
-}
-
-static void
-each_next_hop(struct couriers *c, void (*visit)(struct couriers *c, struct next_hop *next_hop))
-{
-	int i, j;
-
-	for (i = 0; i < routes_n(c->plan->routes); i++) {
-		struct route *route = routes_at(c->plan->routes, i);
-
-		for (j = 0; j < route->n_next_hops; j++)
-			visit(c, &route->next_hops[j]);
-		signal_all(&route->freed);	/* who waits for room looks again, and sees that we stop */
-	}
-}
-
-void
-couriers_adopt(struct couriers *c, struct courier_plan *plan)
-{
-	struct courier_plan *old = c->plan;
-	int i;
-
-	each_next_hop(c, held_end_idle);
-	for (i = 0; i < routes_n(old->routes); i++) {
-		struct route *route = routes_at(old->routes, i);
-
-		if (route->is_held_back)
-			queue_release_destination(c->queue, route->destination);
-		route->is_held_back = false;
-		queue_limit(c->queue, route->destination, QUEUE_NO_LIMIT, QUEUE_NO_LIMIT);
-	}
-	list_append(&c->retired, &old->in_retired);
-	take_up_plan(c, plan);
 }
 
 static bool
@@ -203,21 +191,6 @@ wait_for_end(struct couriers *c, enum tended_kind kind, struct instant deadline)
 	return true;
 }
 
-/* Nobody is left to see that a next hop is back; whoever comes after us finds out anew. */
-static void
-release_destinations(struct couriers *c)
-{
-	int i;
-
-	for (i = 0; i < routes_n(c->plan->routes); i++) {
-		struct route *route = routes_at(c->plan->routes, i);
-
-		if (route->is_held_back)
-			queue_release_destination(c->queue, route->destination);
-		route->is_held_back = false;
-	}
-}
-
 void
 couriers_stop(struct couriers *c, struct instant deadline)
 {
@@ -225,7 +198,7 @@ couriers_stop(struct couriers *c, struct instant deadline)
 
 	c->is_stopping = true;
 	cancel_all(c, TENDED_SERVICE);
-	each_next_hop(c, held_end_idle);
+	couriers_end_idle(c);
 	wait_for_end(c, TENDED_COURIER, deadline);
 	wait_for_end(c, TENDED_QUIT, deadline);
 	/* A cancelled fiber only winds up, so what is left ends soon. */
@@ -233,9 +206,9 @@ couriers_stop(struct couriers *c, struct instant deadline)
 		cancel_all(c, (enum tended_kind)kind);
 	for (kind = 0; kind < TENDED_N_KINDS; kind++)
 		wait_for_end(c, (enum tended_kind)kind, INSTANT_NEVER);
-	each_next_hop(c, held_end_idle);
+	couriers_end_idle(c);
 	wait_for_end(c, TENDED_QUIT, INSTANT_NEVER);
-	release_destinations(c);
+	couriers_drop_sites(c);
 }
 
 void
@@ -245,52 +218,71 @@ couriers_free(struct couriers *c)
 
 	for (kind = 0; kind < TENDED_N_KINDS; kind++)
 		insist(list_is_empty(&c->tended[kind]));
+	couriers_drop_sites(c);
+	insist(c->next_hops.n == 0);
+	map_fini(&c->sites);
+	map_fini(&c->next_hops);
 	courier_plan_free(c->plan);
-	LIST_EACH(link, &c->retired)
-		courier_plan_free(LIST_ITEM(link, struct courier_plan, in_retired));
 	logins_free(c->dialer.logins);
 	mem_free(c);
+}
+
+/* --- for status --- */
+
+/* The site that has it, if it is the only one. */
+static struct str
+destination_of(const struct next_hop *next_hop)
+{
+	if (next_hop->is_by_mx || next_hop->listed.n != 1)
+		return next_hop->route->destination;
+	return LIST_ITEM(list_first(&next_hop->listed), struct choice, listed)->site->destination;
 }
 
 void
 couriers_each_next_hop(const struct couriers *c, void (*visit)(void *context, const struct next_hop_view *view),
     void *context)
 {
-	int i, j;
+	LIST_EACH(link, &c->all_next_hops) {
+		const struct next_hop *next_hop = LIST_ITEM(link, struct next_hop, in_all);
 
-	for (i = 0; i < routes_n(c->plan->routes); i++) {
-		const struct route *route = routes_at(c->plan->routes, i);
-
-		for (j = 0; j < route->n_next_hops; j++) {
-			const struct next_hop *next_hop = &route->next_hops[j];
-
-			visit(context, &(struct next_hop_view){
-				.destination = route->destination,
-				.next_hop = next_hop->written,
-				.is_up = next_hop->is_up,
-				.last_trouble = str_of(next_hop->last_trouble),
-				.n_connections = next_hop->n_connections,
-				.n_idle = (int)next_hop->idle.n,
-				.limit = route->connections_max, .limit_max = route->connections_max,
-				.n_delivered = next_hop->n_delivered,
-				.n_deferred = next_hop->n_deferred, .n_failed = next_hop->n_failed,
-				.latency = next_hop->latency,
-			});
-		}
+		visit(context, &(struct next_hop_view){
+			.destination = destination_of(next_hop),
+			.next_hop = next_hop->written,
+			.is_up = next_hop->is_up,
+			.last_trouble = str_of(next_hop->last_trouble),
+			.n_connections = next_hop->n_connections,
+			.n_idle = (int)next_hop->idle.n,
+			.limit = next_hop->limit.now, .limit_max = next_hop->limit.max,
+			.n_delivered = next_hop->n_delivered,
+			.n_deferred = next_hop->n_deferred, .n_failed = next_hop->n_failed,
+			.latency = next_hop->latency,
+		});
 	}
+}
+
+static void
+check_site(struct site *site)
+{
+	for (int i = 0; site->choices != NULL && i < site->choices->n; i++)
+		signal_all(&site->choices->at[i].next_hop->check_now);
+}
+
+static bool
+check_any(void *context, struct str destination, void *site)
+{
+	(void)context;
+	(void)destination;
+	check_site(site);
+	return true;
 }
 
 void
 couriers_check_now(struct couriers *c, struct str destination)
 {
-	int i, j;
+	struct site *site = map_get(&c->sites, destination);
 
-	for (i = 0; i < routes_n(c->plan->routes); i++) {
-		struct route *route = routes_at(c->plan->routes, i);
-
-		for (j = 0; j < route->n_next_hops; j++) {
-			if (destination.len == 0 || str_eq(route->destination, destination))
-				signal_all(&route->next_hops[j].check_now);
-		}
-	}
+	if (destination.len == 0)
+		map_each(&c->sites, check_any, NULL);
+	else if (site != NULL)
+		check_site(site);
 }

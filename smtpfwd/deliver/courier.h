@@ -13,10 +13,13 @@
 struct couriers;
 struct courier_plan;
 
+/* Destinations by MX are "ROUTE/DOMAIN": the destination of the route, and the domain in lower case and A-labels. */
 struct courier_settings {		/* a zero means the default */
 	const char			*hostname;	/* our EHLO name */
 	const struct route_settings	*routes;
 	int				 n_routes;
+	const struct endpoint		*ours;	/* where we listen: no MX record may lead there */
+	int				 n_ours;
 	int				 deliveries_max;	/* at once, all next hops together; default 200 */
 	struct span			 idle_max;	/* a connection nobody uses is closed after this; default 30 s */
 	/* RFC 5321 4.5.3.2, which are the defaults; 30 s to connect */
@@ -25,7 +28,7 @@ struct courier_settings {		/* a zero means the default */
 };
 
 /*
- * Settings made ready: CA files are read.  Copies the settings.  Blocks, and may run on any thread.  NULL and a
+ * Settings made ready: CA and password files are read.  Copies the settings.  Blocks, and may run on any thread.  NULL and a
  * fault for what cannot be read.
  */
 struct courier_plan	*courier_plan_new(const struct courier_settings *settings, struct fault *fault_out);
@@ -35,7 +38,7 @@ void			 courier_plan_free(struct courier_plan *plan);	/* one that nobody adopted
  * Starts its fibers; the plan is the couriers' from here on, whatever comes of it.  NULL and a fault for want of room.
  *
  * A recipient fails only by what a next hop said of it or of the mail, or cannot take (8BITMIME, SMTPUTF8,
- * SIZE), and for the destination "none".  All else is temporary: next hops that are down or turn us away, TLS
+ * SIZE), by what a domain says of itself in the DNS (no such name, no mail: see mx.h), and for the destination "none".  All else is temporary: next hops that are down or turn us away, TLS
  * that does not come up to the route's, names that do not resolve, a destination that is not configured.
  */
 struct couriers	*couriers_new(struct loop *loop, struct queue *queue, struct resolver *resolver,

@@ -8,6 +8,8 @@
 #include "smtpfwd/deliver/dial.h"
 #include "smtpfwd/deliver/plan.h"
 #include "smtpfwd/deliver/pool.h"
+#include "smtpfwd/deliver/room.h"
+#include "smtpfwd/deliver/site.h"
 
 enum {
 	/* All addresses of a next hop together; each step has its own timeout below that. */
@@ -28,7 +30,13 @@ struct couriers {
 	struct queue		*queue;
 	struct log		*log;
 	struct courier_plan	*plan;		/* owned */
-	struct list		 retired;	/* plans that came before */
+	struct map		 sites;		/* by destination */
+	struct map		 next_hops;	/* by route and name */
+	struct list		 all_next_hops;	/* the same, as they came */
+	struct list		 unused;	/* sites that nobody works for, the longest first */
+	struct list		 sharing;	/* sites that wait for a free courier */
+	int			 n_out;		/* couriers at work for a site */
+	int			 n_idle;	/* sessions in pools */
 	struct dialer		 dialer;
 	bool			 is_stopping;	/* take nothing new */
 	struct list		 tended[TENDED_N_KINDS];	/* fibers */
@@ -39,20 +47,29 @@ struct couriers {
 bool	couriers_start(struct couriers *c, enum tended_kind kind, const char *name,
 	    void (*run)(struct couriers *c, void *arg), void *arg);
 
+/* --- adopt.c --- */
+
+void	couriers_end_idle(struct couriers *c);		/* of all next hops */
+void	couriers_drop_sites(struct couriers *c);	/* no courier is left */
+
 /* --- held.c: a session in somebody's hands --- */
 
 struct held {			/* client NULL: none */
+	struct site	*site;		/* for whose mail; NULL: a probe's */
 	struct next_hop	*next_hop;
 	struct client	*client;
 	bool		 was_idle;	/* it carried a mail or waited in the pool before */
 };
 
 /*
- * An idle session that still stands, or a new one.  Trouble of the next hop takes it down where that is what it
- * means.  False with trouble.  Suspends.
+ * An idle session that still stands, or a new one.  Trouble of the next hop takes it down, or lowers its limit, whichever
+ * it means.  False with trouble.  Suspends.
  */
-bool	held_open(struct couriers *c, struct next_hop *next_hop, struct instant deadline,
+bool	held_open(struct couriers *c, struct site *site, struct next_hop *next_hop, struct instant deadline,
 	    struct held *held_out, struct trouble *trouble_out);
+
+/* A new session, claimed; NULL with trouble, and the claim is the caller's to end.  Suspends. */
+struct client	*held_dial(struct couriers *c, struct next_hop *next_hop, struct instant deadline, struct trouble *trouble_out);
 
 void	held_drop(struct held *held);	/* closes it at once */
 void	held_keep(struct couriers *c, struct held *held);	/* to the pool, or QUIT if it cannot be used again */
@@ -64,9 +81,15 @@ void	held_end_idle(struct couriers *c, struct next_hop *next_hop);
 /* The next hop cannot take mail: other ones are used, it is checked, and with the last one the destination waits. */
 void	probe_went_down(struct couriers *c, struct next_hop *next_hop, const struct trouble *trouble);
 
+/* An eighth more or less, so that many that went down together are not checked together. */
+struct span	probe_jitter(struct span wait);
+
 /* --- carry.c --- */
 
-/* Brings one delivery to a next hop of its route and settles it.  held: a session to begin with, and what is left. */
-void	carry(struct couriers *c, struct delivery *delivery, struct held *held);
+/*
+ * Brings one delivery to a next hop of its site (NULL: there is none) and settles it, or gives it back where there is no
+ * room.  held: a session to begin with, and what is left.  Suspends.
+ */
+void	carry(struct couriers *c, struct site *site, struct delivery *delivery, struct held *held);
 
 #endif

@@ -4,6 +4,10 @@
 #include <stdio.h>
 
 #include "smtpfwd/deliver/dial.h"
+#include "smtpfwd/deliver/mx.h"
+
+/* Of a host that strangers named: two of each family; who is not there with those is down. */
+enum { MX_ADDRESSES_MAX = 4 };
 
 struct dialling {
 	const struct dialer	*dialer;
@@ -218,6 +222,32 @@ dial_address(const struct dialling *d, struct client **client_out)
 	return open_session(d, false, client_out) == WENT_WELL;
 }
 
+/* False with trouble. */
+static bool
+find_addresses(const struct dialling *d, struct host_addresses *out)
+{
+	const struct next_hop *next_hop = d->next_hop;
+	bool may_use_loopback = next_hop->route->may_use_loopback;
+	int i, n = 0;
+
+	*out = (struct host_addresses){ .n_ips = 1, .ips = { next_hop->ip } };
+	if (next_hop->ip.family != IP_NONE)
+		return true;
+	if (host_find(d->dialer->resolver, next_hop->host, next_hop->is_by_mx, d->deadline, out, d->trouble) != 0) {
+		d->trouble->is_cancelled = fiber_is_cancelled();	/* then it was not the resolver's silence */
+		return false;
+	}
+	if (!next_hop->is_by_mx)
+		return true;
+	for (i = 0; i < out->n_ips && n < MX_ADDRESSES_MAX; i++)
+		if (mx_may_use(&out->ips[i], may_use_loopback))
+			out->ips[n++] = out->ips[i];
+	out->n_ips = n;
+	if (n == 0)
+		trouble_of_text(STATUS(4, 4, 4), "the mail host has no usable address", d->trouble);
+	return n > 0;
+}
+
 struct client *
 dial(const struct dialer *dialer, struct next_hop *next_hop, struct instant deadline, struct trouble *trouble_out)
 {
@@ -225,16 +255,13 @@ dial(const struct dialer *dialer, struct next_hop *next_hop, struct instant dead
 		.dialer = dialer, .next_hop = next_hop, .deadline = deadline, .trouble = trouble_out,
 		.to = { .port = next_hop->port },
 	};
-	struct host_addresses addresses = { .n_ips = 1, .ips = { next_hop->ip } };
+	struct host_addresses addresses;
 	struct client *client;
 	bool is_ours = true;
 	int i;
 
-	if (next_hop->ip.family == IP_NONE &&
-	    host_find(dialer->resolver, next_hop->host, deadline, &addresses, trouble_out) != 0) {
-		trouble_out->is_cancelled = fiber_is_cancelled();	/* then it was not the resolver's silence */
+	if (!find_addresses(&d, &addresses))
 		return NULL;
-	}
 	for (i = 0; i < addresses.n_ips; i++) {
 		d.to.ip = addresses.ips[i];
 		if (dial_address(&d, &client)) {

@@ -177,6 +177,10 @@ take_mail(struct transaction_run *t, bool *is_refused_out)
 		return STOP;
 	*is_refused_out = !reply_is_positive(&reply);
 	if (*is_refused_out) {
+		if (outcome_is_slow_down(&reply)) {
+			trouble_of_reply(&reply, "MAIL", t->trouble);
+			t->h->is_slowed = true;
+		}
 		outcome = outcome_here(t, &reply, OUTCOME_OF_MAIL);
 		settle_batch(t, &outcome, false);
 	}

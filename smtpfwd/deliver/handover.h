@@ -34,6 +34,7 @@ struct handover {
 	int			 n_recipients;
 	struct str		 remote_mta;	/* for outcomes; kept by the caller */
 	struct arena		*arena;		/* for what replies say */
+	bool			 is_slowed;	/* out: MAIL got a 4xx that asks us to slow down; trouble_out says which */
 };
 
 enum handover_end {

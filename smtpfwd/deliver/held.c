@@ -7,19 +7,39 @@
 #include "base/mem.h"
 #include "smtpfwd/deliver/couriers.h"
 
+/* The session is over, in whatever way; plan: the one that it was opened by. */
+static void
+session_ended(struct next_hop *next_hop, struct courier_plan *plan)
+{
+	next_hop->n_sessions--;
+	next_hop_unclaim(next_hop);
+	plan_leave(plan);
+}
+
 static void
 close_client(struct next_hop *next_hop, struct client *client)
 {
+	struct courier_plan *plan = plan_of(client);
+
 	client_close(client);
-	next_hop->n_sessions--;
-	next_hop_unclaim(next_hop);
+	session_ended(next_hop, plan);
+}
+
+static void
+let_go(struct held *held)
+{
+	if (held->site != NULL)
+		held->site->n_holding--;
+	*held = (struct held){ .client = NULL };
 }
 
 void
 held_drop(struct held *held)
 {
-	close_client(held->next_hop, held->client);
-	*held = (struct held){ .client = NULL };
+	struct held old = *held;
+
+	let_go(held);
+	close_client(old.next_hop, old.client);
 }
 
 /* --- the good end --- */
@@ -29,9 +49,10 @@ quit(struct couriers *c, void *arg)
 {
 	struct held *held = arg;
 
+	struct courier_plan *plan = plan_of(held->client);
+
 	client_quit(held->client, instant_after(loop_now(c->loop), span_s(QUIT_MAX_S)));
-	held->next_hop->n_sessions--;
-	next_hop_unclaim(held->next_hop);
+	session_ended(held->next_hop, plan);
 	mem_free(held);
 }
 
@@ -52,22 +73,34 @@ held_end_idle(struct couriers *c, struct next_hop *next_hop)
 {
 	struct client *client;
 
+	next_hop_use(next_hop);		/* the last session may be all that keeps it */
 	while ((client = pool_take(next_hop)) != NULL)
 		end_session(c, next_hop, client);
 	timer_clear(c->loop, &next_hop->expiry);
+	next_hop_leave(next_hop);
 }
 
 void
 held_expire(struct timer *timer)
 {
 	struct next_hop *next_hop = (struct next_hop *)(void *)((char *)timer - offsetof(struct next_hop, expiry));
-	struct couriers *c = next_hop->route->couriers;
+	struct couriers *c = next_hop->couriers;
 	struct client *client;
 
+	next_hop_use(next_hop);
 	while ((client = pool_take_expired(next_hop, loop_now(c->loop))) != NULL)
 		end_session(c, next_hop, client);
 	if (!list_is_empty(&next_hop->idle))
 		timer_set(c->loop, &next_hop->expiry, pool_expires(next_hop));
+	next_hop_leave(next_hop);
+}
+
+/* Its settings are of now, it can be used again, and there is room for one more that waits. */
+static bool
+is_worth_keeping(const struct couriers *c, const struct next_hop *next_hop, struct client *client)
+{
+	return !c->is_stopping && next_hop->is_up && plan_of(client) == c->plan && !list_is_empty(&next_hop->listed) &&
+	    c->n_idle < c->plan->deliveries_max && client_is_reusable(client) && !client_is_stale(client);
 }
 
 void
@@ -76,8 +109,8 @@ held_keep(struct couriers *c, struct held *held)
 	struct next_hop *next_hop = held->next_hop;
 	struct client *client = held->client;
 
-	*held = (struct held){ .client = NULL };
-	if (c->is_stopping || client->settings != &c->plan->client_settings || !next_hop->is_up || !client_is_reusable(client) || client_is_stale(client)) {
+	let_go(held);
+	if (!is_worth_keeping(c, next_hop, client)) {
 		end_session(c, next_hop, client);
 		return;
 	}
@@ -101,38 +134,64 @@ take_standing(struct next_hop *next_hop)
 }
 
 /*
- * A server that turns this session away while it serves others of ours is up, and full of us ("too many
- * connections"); one that cannot be connected to is down, whatever the other sessions look like.  What we
- * ran out of ourselves says nothing about it.
+ * A server that turns this connection away while it serves others of ours is up, and full of us; one that serves none is
+ * down.  What we ran out of ourselves says nothing about it.
  */
 static void
-judge_trouble(struct couriers *c, struct next_hop *next_hop, const struct trouble *trouble)
+judge_trouble(struct couriers *c, struct next_hop *next_hop, struct instant began, struct trouble *trouble)
 {
+	struct instant now = loop_now(c->loop);
+
 	if (trouble->is_cancelled)
 		return;
-	if (trouble->is_ours || (trouble->reply_code != 0 && next_hop->n_sessions > 0))
-		next_hop_note_trouble(next_hop, trouble);
+	next_hop_note_trouble(next_hop, trouble);
+	if (trouble->is_ours)
+		return;
+	trouble->is_full = next_hop_serves_others(next_hop, trouble->reply_code != 0, now);
+	if (trouble->is_full)
+		limit_lower(&next_hop->limit, began, now, next_hop->n_sessions - (int)next_hop->idle.n);
 	else
 		probe_went_down(c, next_hop, trouble);
 }
 
+struct client *
+held_dial(struct couriers *c, struct next_hop *next_hop, struct instant deadline, struct trouble *trouble_out)
+{
+	struct courier_plan *plan = c->plan;
+	struct dialer dialer = c->dialer;
+	struct client *client;
+
+	plan_use(plan);
+	dialer.settings = &plan->client_settings;
+	next_hop_claim(next_hop);
+	client = dial(&dialer, next_hop, instant_min(deadline, instant_after(loop_now(c->loop), span_s(DIAL_MAX_S))),
+	    trouble_out);
+	if (client == NULL) {
+		plan_leave(plan);
+		return NULL;
+	}
+	next_hop->last_sign = loop_now(c->loop);
+	return client;
+}
+
 bool
-held_open(struct couriers *c, struct next_hop *next_hop, struct instant deadline,
+held_open(struct couriers *c, struct site *site, struct next_hop *next_hop, struct instant deadline,
     struct held *held_out, struct trouble *trouble_out)
 {
+	struct instant began = loop_now(c->loop);
 	struct client *client = take_standing(next_hop);
 	bool was_idle = client != NULL;
 
+	site->n_holding++;
 	if (!was_idle) {
-		next_hop_claim(next_hop);
-		client = dial(&c->dialer, next_hop, instant_min(deadline,
-		    instant_after(loop_now(c->loop), span_s(DIAL_MAX_S))), trouble_out);
+		client = held_dial(c, next_hop, deadline, trouble_out);
 		if (client == NULL) {
+			site->n_holding--;
+			judge_trouble(c, next_hop, began, trouble_out);
 			next_hop_unclaim(next_hop);
-			judge_trouble(c, next_hop, trouble_out);
 			return false;
 		}
 	}
-	*held_out = (struct held){ .next_hop = next_hop, .client = client, .was_idle = was_idle };
+	*held_out = (struct held){ .site = site, .next_hop = next_hop, .client = client, .was_idle = was_idle };
 	return true;
 }

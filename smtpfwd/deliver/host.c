@@ -44,10 +44,12 @@ nothing_found(struct str name, const struct dns_answer *v6, const struct dns_ans
 }
 
 int
-host_find(struct resolver *resolver, struct str name, struct instant deadline,
+host_find(struct resolver *resolver, struct str name, bool is_strangers, struct instant deadline,
     struct host_addresses *addresses_out, struct trouble *trouble_out)
 {
-	struct dns_question questions[2] = { { .type = DNS_AAAA }, { .type = DNS_A } };
+	struct dns_question questions[2] = {
+		{ .type = DNS_AAAA, .is_strangers = is_strangers }, { .type = DNS_A, .is_strangers = is_strangers },
+	};
 	struct dns_answer answers[2];
 	struct str canonical;
 	struct arena arena;

@@ -21,10 +21,12 @@ struct host_addresses {
  * Asks for AAAA and A at once.  Families take turns, IPv6 first (RFC 8305 4 in spirit), so that a family without a
  * route costs one connect and not all; within a family in the resolver's order.
  *
+ * is_strangers: the name is none of the configuration, and not to be looked for in /etc/hosts.
+ *
  * 0, or -1 with trouble: always temporary, for a name that does not exist too, since names in a
  * configuration are mended.  Suspends.
  */
-int	host_find(struct resolver *resolver, struct str name, struct instant deadline,
+int	host_find(struct resolver *resolver, struct str name, bool is_strangers, struct instant deadline,
 	    struct host_addresses *addresses_out, struct trouble *trouble_out);
 
 #endif

@@ -1,20 +1,133 @@
 /*
- * next_hop.c - the state of one next hop of a route: up or down, and its connections
+ * next_hop.c - the state of one host that mail goes to: up or down, its connections, what it bears
  */
 #include <stdio.h>
 
 #include "base/insist.h"
-#include "smtpfwd/deliver/next_hop.h"
+#include "base/mem.h"
+#include "smtpfwd/deliver/couriers.h"
 
-bool
-next_hop_has_room(const struct next_hop *next_hop)
+enum {
+	KEY_MAX_BYTES = 1024,		/* a route's name, a host's name, a port */
+	/* Without an answer for so long, other connections that stand may be as dead as the one that failed. */
+	SIGN_MAX_S = 60,
+};
+
+/* --- life and death --- */
+
+static struct str
+copy(struct str s)
 {
-	return !list_is_empty(&next_hop->idle) || next_hop->n_connections < next_hop->route->connections_max;
+	char *room = mem_new(s.len + 1);
+
+	if (s.len > 0)
+		memcpy(room, s.at, s.len);
+	return str_n(room, s.len);
+}
+
+static void
+free_copy(struct str s)
+{
+	mem_free((void *)(uintptr_t)s.at);
+}
+
+static struct next_hop *
+make(struct couriers *c, const struct route *route, const struct hop_plan *plan, struct str key)
+{
+	struct next_hop *next_hop = mem_new(sizeof(*next_hop));
+
+	*next_hop = (struct next_hop){
+		.couriers = c, .route = route, .written = copy(plan->written), .host = copy(plan->host), .key = copy(key),
+		.ip = plan->ip, .port = plan->port, .is_up = true, .last_sign = { INT64_MIN }, .expiry.ring = held_expire,
+	};
+	plan_use(route->plan);
+	list_init(&next_hop->listed);
+	list_init(&next_hop->waiting);
+	list_init(&next_hop->idle);
+	signal_init(&next_hop->check_now);
+	limit_init(&next_hop->limit, route->connections_max);
+	map_set(&c->next_hops, next_hop->key, next_hop);
+	list_append(&c->all_next_hops, &next_hop->in_all);
+	return next_hop;
+}
+
+struct next_hop *
+next_hop_get(struct couriers *c, const struct route *route, const struct hop_plan *plan, bool is_by_mx)
+{
+	char room[KEY_MAX_BYTES];
+	struct next_hop *next_hop;
+	struct str key = str_n(room, 0);
+
+	snprintf(room, sizeof(room), "%.*s\n%.*s", STR_ARG(route->destination), STR_ARG(plan->written));
+	key = str_of(room);
+	next_hop = map_get(&c->next_hops, key);
+	if (next_hop == NULL)
+		next_hop = make(c, route, plan, key);
+	next_hop->is_by_mx = is_by_mx;
+	next_hop_set_route(next_hop, route);
+	return next_hop;
+}
+
+void
+next_hop_set_route(struct next_hop *next_hop, const struct route *route)
+{
+	plan_use(route->plan);
+	plan_leave(next_hop->route->plan);
+	next_hop->route = route;
+	limit_set_max(&next_hop->limit, route->connections_max);
+}
+
+void
+next_hop_use(struct next_hop *next_hop)
+{
+	next_hop->n_users++;
+}
+
+void
+next_hop_leave(struct next_hop *next_hop)
+{
+	insist(next_hop->n_users > 0);
+	if (--next_hop->n_users > 0)
+		return;
+	insist(list_is_empty(&next_hop->listed) && next_hop->n_connections == 0);
+	timer_clear(next_hop->couriers->loop, &next_hop->expiry);
+	(void)map_remove(&next_hop->couriers->next_hops, next_hop->key);
+	list_remove(&next_hop->couriers->all_next_hops, &next_hop->in_all);
+	plan_leave(next_hop->route->plan);
+	free_copy(next_hop->written);
+	free_copy(next_hop->host);
+	free_copy(next_hop->key);
+	mem_free(next_hop);
+}
+
+/* --- connections --- */
+
+int
+next_hop_n_busy(const struct next_hop *next_hop)
+{
+	return next_hop->n_connections - (int)next_hop->idle.n;
+}
+
+int
+next_hop_room(const struct next_hop *next_hop)
+{
+	int room = next_hop->limit.now - next_hop_n_busy(next_hop);
+
+	return room > 0 ? room : 0;
+}
+
+int
+next_hop_room_large(const struct next_hop *next_hop)
+{
+	int room = next_hop_room(next_hop), large = (next_hop->limit.now + 1) / 2 - next_hop->n_large;
+
+	return large < 0 ? 0 : large < room ? large : room;
 }
 
 void
 next_hop_claim(struct next_hop *next_hop)
 {
+	next_hop_use(next_hop);
 	next_hop->n_connections++;
 }
 
@@ -23,34 +136,8 @@ next_hop_unclaim(struct next_hop *next_hop)
 {
 	insist(next_hop->n_connections > 0);
 	next_hop->n_connections--;
-	signal_all(&next_hop->route->freed);
-}
-
-void
-next_hop_note_trouble(struct next_hop *next_hop, const struct trouble *trouble)
-{
-	snprintf(next_hop->last_trouble, sizeof(next_hop->last_trouble), "%s", trouble->text);
-}
-
-bool
-next_hop_went_down(struct next_hop *next_hop, const struct trouble *trouble)
-{
-	bool is_new = next_hop->is_up;
-
-	next_hop_note_trouble(next_hop, trouble);
-	next_hop->is_up = false;
-	return is_new;
-}
-
-bool
-next_hop_came_up(struct next_hop *next_hop)
-{
-	bool is_new = !next_hop->is_up;
-
-	next_hop->last_trouble[0] = '\0';
-	next_hop->is_up = true;
-	signal_all(&next_hop->route->freed);
-	return is_new;
+	room_came_free(next_hop);
+	next_hop_leave(next_hop);
 }
 
 bool
@@ -66,4 +153,42 @@ next_hop_source(const struct next_hop *next_hop, enum ip_family family, struct e
 		}
 	}
 	return false;
+}
+
+/* --- up and down --- */
+
+void
+next_hop_note_trouble(struct next_hop *next_hop, const struct trouble *trouble)
+{
+	snprintf(next_hop->last_trouble, sizeof(next_hop->last_trouble), "%s", trouble->text);
+}
+
+bool
+next_hop_went_down(struct next_hop *next_hop, const struct trouble *trouble)
+{
+	bool is_new = next_hop->is_up;
+
+	next_hop_note_trouble(next_hop, trouble);
+	next_hop->is_up = false;
+	if (is_new)
+		limit_restart(&next_hop->limit);
+	return is_new;
+}
+
+bool
+next_hop_came_up(struct next_hop *next_hop)
+{
+	bool is_new = !next_hop->is_up;
+
+	next_hop->last_trouble[0] = '\0';
+	next_hop->is_up = true;
+	return is_new;
+}
+
+bool
+next_hop_serves_others(const struct next_hop *next_hop, bool has_answered, struct instant now)
+{
+	if (next_hop->n_sessions - (int)next_hop->idle.n <= 0)
+		return false;
+	return has_answered || now.ns - next_hop->last_sign.ns < span_s(SIGN_MAX_S).ns;
 }

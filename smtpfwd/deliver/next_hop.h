@@ -1,68 +1,80 @@
 /*
- * next_hop.h - the state of one next hop of a route: up or down, and its connections
+ * next_hop.h - the state of one host that mail goes to: up or down, its connections, what it bears
  *
- * Keeps count, decides nothing that takes time: dialling is dial's, checking probe's.
+ * Keeps count, decides nothing that takes time: dialling is dial's, checking probe's.  A next hop belongs to one route;
+ * within it all sites share the one of a name and port, so a thousand domains at one provider count together.  It
+ * outlives plans: it lives as long as a site lists it, a connection to it stands or a probe is on it.
  */
 #ifndef DELIVER_NEXT_HOP_H
 #define DELIVER_NEXT_HOP_H
 
-#include "smtpfwd/deliver/login.h"
+#include "mail/mail_id.h"
+#include "smtpfwd/deliver/limit.h"
 #include "smtpfwd/deliver/outcome.h"
-#include "smtpfwd/deliver/route.h"
-#include "smtpfwd/deliver/tls_policy.h"
+#include "smtpfwd/deliver/plan.h"
 #include "smtpfwd/runtime/sync.h"
 
+struct couriers;
+
 struct next_hop {
-	struct route	*route;
-	struct str	 written;	/* as in the configuration: for logs and people */
-	struct str	 host;		/* name or IP without brackets and port: for TLS and as Remote-MTA */
+	struct couriers	*couriers;
+	struct list_link in_all;	/* of couriers->all_next_hops, as they came */
+	const struct route *route;	/* of the plan that is in force, or of the last one that had it */
+	struct str	 written, host;	/* see struct hop_plan; owned, with the key */
+	struct str	 key;
 	struct ip	 ip;		/* family IP_NONE: host is a name */
 	uint16_t	 port;
+	bool		 is_by_mx;	/* strangers named it, and not the administrator */
+
+	int		 n_users;
+	struct list	 listed;	/* struct choice: of the sites whose mail it takes */
+	struct list	 waiting;	/* of those: whose site waits for room here */
 
 	bool		 is_up;
 	bool		 is_checked;	/* a probe is on it */
 	struct signal_list check_now;	/* the probe waits here for its next check */
+	struct span	 check_wait;	/* before the first check when it goes down; grows until a mail gets through */
 	char		 last_trouble[400];	/* "" if none */
+	struct instant	 last_sign;	/* of life: a session opened, a mail answered for */
+
+	struct limit	 limit;		/* of connections that carry mail */
 	int		 n_connections;	/* open or being opened, idle ones too */
 	int		 n_sessions;	/* of these past EHLO */
+	int		 n_large;	/* large mails on their way over them */
 	struct list	 idle;		/* of struct client, the one that waits longest first */
 	struct timer	 expiry;	/* of the idle one that waits longest */
+
+	int		 n_strikes;	/* mails in a row, each another one, that ended in trouble and not in an answer */
+	struct mail_id	 last_struck;
+
 	int64_t		 n_delivered, n_deferred, n_failed;	/* recipients */
 	struct span	 latency;	/* of the last mail that it answered for; 0: none */
 };
 
-struct couriers;
+/* The one of this key, or a new one that nobody uses yet.  It goes by the route from here on. */
+struct next_hop	*next_hop_get(struct couriers *c, const struct route *route, const struct hop_plan *plan, bool is_by_mx);
+void		 next_hop_set_route(struct next_hop *next_hop, const struct route *route);
+void		 next_hop_use(struct next_hop *next_hop);
+void		 next_hop_leave(struct next_hop *next_hop);	/* the last one frees it */
 
-struct route {
-	struct str		 destination;
-	struct next_hop		*next_hops;
-	int			 n_next_hops;
-	enum balance		 balance;
-	unsigned		 turn;		/* of round-robin, and between equals */
-	struct tls_policy	 tls;
-	struct login		 login;
-	int			 connections_max;	/* per next hop */
-	struct span		 check_interval;
-	const struct ip		*sources;
-	int			 n_sources;
-	struct signal_list	 freed;		/* a connection ended or became idle, or a next hop is back */
-	struct couriers		*couriers;	/* whose route it is */
-	bool			 is_held_back;	/* the queue keeps its mail until a next hop is back */
-};
+/* How many mails more it may be given now, and how many large ones among them (at most half of all, so that small ones pass). */
+int		 next_hop_room(const struct next_hop *next_hop);
+int		 next_hop_room_large(const struct next_hop *next_hop);
+int		 next_hop_n_busy(const struct next_hop *next_hop);
 
-/* Room for one more mail now: an idle connection, or one to be opened. */
-bool	next_hop_has_room(const struct next_hop *next_hop);
-
-/* A connection begins (before it is dialled) and ends; ending signals route->freed. */
-void	next_hop_claim(struct next_hop *next_hop);
-void	next_hop_unclaim(struct next_hop *next_hop);
+/* A connection begins, and ends; ending makes room. */
+void		 next_hop_claim(struct next_hop *next_hop);
+void		 next_hop_unclaim(struct next_hop *next_hop);
 
 /* Up and down; each says whether that is new. */
-bool	next_hop_went_down(struct next_hop *next_hop, const struct trouble *trouble);
-bool	next_hop_came_up(struct next_hop *next_hop);
-void	next_hop_note_trouble(struct next_hop *next_hop, const struct trouble *trouble);	/* for people */
+bool		 next_hop_went_down(struct next_hop *next_hop, const struct trouble *trouble);
+bool		 next_hop_came_up(struct next_hop *next_hop);
+void		 next_hop_note_trouble(struct next_hop *next_hop, const struct trouble *trouble);	/* for people */
+
+/* It serves other connections of ours as we speak, so that one that it turns away means that it is full of us. */
+bool		 next_hop_serves_others(const struct next_hop *next_hop, bool has_answered, struct instant now);
 
 /* The local address to connect from; false: none is set for the family, any will do. */
-bool	next_hop_source(const struct next_hop *next_hop, enum ip_family family, struct endpoint *from_out);
+bool		 next_hop_source(const struct next_hop *next_hop, enum ip_family family, struct endpoint *from_out);
 
 #endif

@@ -147,3 +147,29 @@ outcome_is_too_many(const struct reply *reply, int n_accepted)
 	/* A server that takes not even one recipient has something else to say. */
 	return (reply->code == 452 || reply->code == 552) && n_accepted > 0 && !says_other;
 }
+
+static bool
+says(struct str text, struct str words)
+{
+	for (size_t i = 0; i + words.len <= text.len; i++)
+		if (str_starts_nocase(str_from(text, i), words))
+			return true;
+	return false;
+}
+
+bool
+outcome_is_slow_down(const struct reply *reply)
+{
+	static const char *const words[] = { "rate", "too many", "too much", "slow down", "busy", "try again later" };
+	struct status status = reply->status;
+
+	if (!reply_is_temporary(reply))
+		return false;
+	if (status.class == 4)
+		return status.subject == 7 || (status.subject == 3 && (status.detail == 1 || status.detail == 2)) ||
+		    (status.subject == 4 && status.detail == 5) || (status.subject == 5 && status.detail == 3);
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (says(reply->text, str_of(words[i])))
+			return true;
+	return false;
+}

@@ -25,6 +25,7 @@ struct trouble {
 	char		 reply_text[OUTCOME_REPLY_MAX_BYTES];
 	char		 text[400];		/* one printable line, the reply in it */
 	bool		 is_cancelled;		/* our own fiber is to end */
+	bool		 is_full;		/* it serves other connections of ours meanwhile */
 	bool		 is_ours;		/* no connection could be made for want of something of our own */
 };
 
@@ -54,6 +55,12 @@ struct outcome	outcome_of_text(enum outcome_kind kind, struct status status, str
  */
 bool		outcome_of_capability(const struct ehlo *ehlo, const struct envelope *envelope, int64_t content_bytes,
 		    struct str remote_mta, struct outcome *outcome_out);
+
+/*
+ * A reply to MAIL that is about how much we send and not about this mail: policy of the server (4.7.x), its load (4.3.2,
+ * 4.3.1, 4.4.5), or too many (4.5.3); or words that say so, without a status.
+ */
+bool		outcome_is_slow_down(const struct reply *reply);
 
 /* A reply to RCPT that means "too many in one transaction" and not something about this recipient (RFC 5321 4.5.3.1.10). */
 bool		outcome_is_too_many(const struct reply *reply, int n_accepted);

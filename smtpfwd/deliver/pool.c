@@ -2,7 +2,7 @@
  * pool.c - open sessions that wait for the next mail to the same next hop
  */
 #include "base/insist.h"
-#include "smtpfwd/deliver/pool.h"
+#include "smtpfwd/deliver/couriers.h"
 
 static struct client *
 remove_link(struct next_hop *next_hop, struct list_link *link)
@@ -10,6 +10,7 @@ remove_link(struct next_hop *next_hop, struct list_link *link)
 	if (link == NULL)
 		return NULL;
 	list_remove(&next_hop->idle, link);
+	next_hop->couriers->n_idle--;
 	return LIST_ITEM(link, struct client, in_pool);
 }
 
@@ -19,7 +20,8 @@ pool_put(struct next_hop *next_hop, struct client *client, struct instant until)
 	insist(client_is_reusable(client));
 	client->idle_until = until;
 	list_append(&next_hop->idle, &client->in_pool);
-	signal_all(&next_hop->route->freed);
+	next_hop->couriers->n_idle++;
+	room_came_free(next_hop);
 }
 
 struct client *

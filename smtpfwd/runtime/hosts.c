@@ -108,7 +108,7 @@ hosts_find(const struct hosts_resolver *hosts, const struct dns_question *questi
 	char room[HOST_NAME_MAX_BYTES];
 	struct str name;
 
-	if (question->type != DNS_A && question->type != DNS_AAAA)
+	if (question->is_strangers || (question->type != DNS_A && question->type != DNS_AAAA))
 		return NULL;
 	if (!name_lower(question->name, room, &name))
 		return NULL;

@@ -1,19 +1,25 @@
 # tests/deliver/files.mk - the client against peers by dialogue; next hops, routes, outcomes
 deliver_test_libs = tests/libexpect.a smtpfwd/deliver/libdeliver.a smtpfwd/smtp/libsmtp.a smtpfwd/auth/libauth.a \
 	smtpfwd/queue/libqueue.a smtpfwd/runtime/libruntime.a
-check_PROGRAMS += tests/deliver/test_host tests/deliver/test_route tests/deliver/test_client tests/deliver/test_handover \
+check_PROGRAMS += tests/deliver/test_host tests/deliver/test_choices tests/deliver/test_client tests/deliver/test_handover \
 	tests/deliver/test_courier
 tests_deliver_test_host_SOURCES = %D%/test_host.c
 tests_deliver_test_host_LDADD = $(deliver_test_libs) smtpfwd/runtime/libos.a mail/libmail.a base/libbase.a
-tests_deliver_test_route_SOURCES = %D%/test_route.c
-tests_deliver_test_route_LDADD = $(deliver_test_libs) smtpfwd/runtime/libos.a mail/libmail.a base/libbase.a
+tests_deliver_test_choices_SOURCES = %D%/test_choices.c
+tests_deliver_test_choices_LDADD = $(deliver_test_libs) smtpfwd/runtime/libos.a mail/libmail.a base/libbase.a
 tests_deliver_test_client_SOURCES = %D%/test_client.c %D%/peer.c %D%/peer.h
 tests_deliver_test_client_LDADD = $(deliver_test_libs) tests/sim/libsim.a mail/libmail.a base/libbase.a
 tests_deliver_test_handover_SOURCES = %D%/test_handover.c %D%/peer.c %D%/peer.h
 tests_deliver_test_handover_LDADD = $(deliver_test_libs) tests/sim/libsim.a mail/libmail.a base/libbase.a
 tests_deliver_test_courier_SOURCES = %D%/test_courier.c %D%/peer.c %D%/peer.h
 tests_deliver_test_courier_LDADD = $(deliver_test_libs) tests/sim/libsim.a mail/libmail.a base/libbase.a
-TESTS += tests/deliver/test_host tests/deliver/test_route tests/deliver/test_client tests/deliver/test_handover tests/deliver/test_courier
+check_PROGRAMS += tests/deliver/test_limit tests/deliver/test_plan
+tests_deliver_test_limit_SOURCES = %D%/test_limit.c
+tests_deliver_test_limit_LDADD = tests/libexpect.a smtpfwd/deliver/libdeliver.a base/libbase.a
+tests_deliver_test_plan_SOURCES = %D%/test_plan.c
+tests_deliver_test_plan_LDADD = $(tests_deliver_test_choices_LDADD)
+TESTS += tests/deliver/test_limit tests/deliver/test_plan
+TESTS += tests/deliver/test_host tests/deliver/test_choices tests/deliver/test_client tests/deliver/test_handover tests/deliver/test_courier
 
 check_PROGRAMS += tests/deliver/test_login
 tests_deliver_test_login_SOURCES = %D%/test_login.c %D%/peer.c %D%/peer.h

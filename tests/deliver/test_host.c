@@ -72,7 +72,7 @@ check(const struct row *row)
 	int i;
 
 	test_case("%s", row->name);
-	if (host_find(&fake.resolver, STR("Mail.Example.COM"), INSTANT_NEVER, &addresses, &trouble) != 0)
+	if (host_find(&fake.resolver, STR("Mail.Example.COM"), false, INSTANT_NEVER, &addresses, &trouble) != 0)
 		buf_append(&text, status_text(trouble.status, status));
 	for (i = 0; i < addresses.n_ips; i++)
 		buf_printf(&text, "%s%c%c", i > 0 ? " " : "", addresses.ips[i].family == IP_V6 ? '6' : '4', addresses.ips[i].bytes[0]);

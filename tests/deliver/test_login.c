@@ -41,7 +41,7 @@ struct capture {
 struct stage {
 	const struct row	*row;
 	struct loop		*loop;
-	struct routes		*routes;
+	struct courier_plan	*plan;
 	struct capture		 capture;
 	struct peer		 peer;
 };
@@ -106,11 +106,13 @@ act(void *arg)
 	struct stage *s = arg;
 	const struct row *row = s->row;
 	struct dialer dialer = { .loop = s->loop, .log = &s->capture.log, .settings = &settings, .logins = logins_new(s->loop) };
-	struct next_hop *next_hop = &routes_at(s->routes, 0)->next_hops[0];
+	const struct route *route = &s->plan->routes[0];
+	struct next_hop next_hop = { .route = route, .written = route->hops[0].written, .host = route->hops[0].host,
+	    .ip = route->hops[0].ip, .port = route->hops[0].port };
 	struct trouble trouble = { .text = "" };
-	struct client *client = dial(&dialer, next_hop, instant_after(loop_now(s->loop), span_s(600)), &trouble);
+	struct client *client = dial(&dialer, &next_hop, instant_after(loop_now(s->loop), span_s(600)), &trouble);
 
-	expect(routes_have_login(s->routes));
+	expect(plan_has_login(s->plan));
 	expect((client != NULL) == (row->want == NULL));
 	if (row->want != NULL && !expect(strstr(trouble.text, row->want) != NULL))
 		expect_text(trouble.text, row->want);
@@ -156,15 +158,15 @@ play(const struct row *row)
 	s.loop = loop_new(20, NULL);
 	buf_init(&s.capture.lines, LINES_MAX_BYTES);
 	tls = tls_server_new_self_signed("peer.example.com", &fault);
-	s.routes = routes_new(&route, 1, &fault);
-	insist(tls != NULL && s.routes != NULL);
+	s.plan = courier_plan_new(&(struct courier_settings){ .hostname = "relay.example.net", .routes = &route, .n_routes = 1 }, &fault);
+	insist(tls != NULL && s.plan != NULL);
 	peer_start(&s.peer, s.loop, &at);
 	s.peer.tls = tls;
 	peer_says(&s.peer, row->dialogue);
 	insist(fiber_start(s.loop, "act", act, &s) != NULL);
 	loop_run(s.loop);
 	peer_free(&s.peer);
-	routes_free(s.routes);
+	courier_plan_free(s.plan);
 	tls_server_free(tls);
 	buf_fini(&s.capture.lines);
 	loop_free(s.loop);

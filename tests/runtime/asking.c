@@ -101,7 +101,7 @@ in_fiber(struct world *w, struct resolver *resolver, void (*run)(struct world *w
 void
 expect_answer(struct resolver *resolver, const char *name, enum dns_type type, const char *want)
 {
-	struct dns_question question = { str_of(name), type };
+	struct dns_question question = { .name = str_of(name), .type = type };
 	struct dns_answer answer;
 	struct arena arena;
 	struct str line;
@@ -117,7 +117,7 @@ struct dns_answer
 ask_one(struct resolver *resolver, const char *name, enum dns_type type, struct instant deadline,
     struct span *took_out)
 {
-	struct dns_question question = { str_of(name), type };
+	struct dns_question question = { .name = str_of(name), .type = type };
 	struct instant begin = os_now();
 	struct dns_answer answer;
 	struct arena arena;

@@ -95,7 +95,7 @@ test_names(void)
 {
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct below below = { .resolver = { .ask = below_ask } };
-		struct dns_question question = { str_of(cases[i].question), cases[i].type };
+		struct dns_question question = { .name = str_of(cases[i].question), .type = cases[i].type };
 		struct resolver *hosts;
 		struct dns_answer answer;
 		struct arena arena;
@@ -116,8 +116,9 @@ static void
 test_together(void)
 {
 	static const struct dns_question questions[] = {
-		{ { "a.example", 9 }, DNS_A }, { { "mail", 4 }, DNS_A }, { { "b.example", 9 }, DNS_A },
-		{ { "mail", 4 }, DNS_AAAA }, { { "mail", 4 }, DNS_MX },
+		{ .name = { "a.example", 9 }, .type = DNS_A }, { .name = { "mail", 4 }, .type = DNS_A },
+		{ .name = { "b.example", 9 }, .type = DNS_A },
+		{ .name = { "mail", 4 }, .type = DNS_AAAA }, { .name = { "mail", 4 }, .type = DNS_MX },
 	};
 	static const char *const want[] = { "below a.example", "192.0.2.1", "below b.example", "no data", "below mail" };
 	struct below below = { .resolver = { .ask = below_ask } };
@@ -149,9 +150,15 @@ test_together(void)
 	test_case("a file that is not there has only localhost");
 	arena_init(&arena, ANSWERS_MAX_BYTES);
 	hosts = hosts_resolver_new("/nowhere/hosts", &below.resolver);
-	dns_ask(hosts, &(struct dns_question){ STR("localhost"), DNS_A }, 1, INSTANT_NEVER, &arena, answers);
+	dns_ask(hosts, &(struct dns_question){ .name = STR("localhost"), .type = DNS_A }, 1, INSTANT_NEVER, &arena, answers);
 	show(&answers[0], line, sizeof(line));
 	expect_text(line, "127.0.0.1");
+
+	test_case("a stranger's name is not looked for in it");
+	dns_ask(hosts, &(struct dns_question){ .name = STR("localhost"), .type = DNS_A, .is_strangers = true }, 1,
+	    INSTANT_NEVER, &arena, answers);
+	show(&answers[0], line, sizeof(line));
+	expect_text(line, "below localhost");
 	hosts_resolver_free(hosts);
 	arena_fini(&arena);
 }

@@ -71,7 +71,7 @@ test_known(struct world *w, struct resolver *resolver)
 static void
 test_long_text(struct world *w, struct resolver *resolver)
 {
-	struct dns_question question = { STR("many.example.org"), DNS_TXT };
+	struct dns_question question = { .name = STR("many.example.org"), .type = DNS_TXT };
 	struct dns_answer answer;
 	struct arena arena;
 
@@ -88,8 +88,8 @@ static void
 test_many_at_once(struct world *w, struct resolver *resolver)
 {
 	struct dns_question questions[] = {
-		{ STR("two.example.org"), DNS_A }, { STR("nobody.example.org"), DNS_A },
-		{ STR("a..b"), DNS_A }, { STR("example.org"), DNS_MX }, { STR("two.example.org"), DNS_A },
+		{ .name = STR("two.example.org"), .type = DNS_A }, { .name = STR("nobody.example.org"), .type = DNS_A },
+		{ .name = STR("a..b"), .type = DNS_A }, { .name = STR("example.org"), .type = DNS_MX }, { .name = STR("two.example.org"), .type = DNS_A },
 	};
 	struct dns_answer answers[5];
 	struct arena arena;

@@ -1,0 +1,164 @@
+/*
+ * choices.c - the next hops of one site, in the order to try them
+ */
+#include "base/insist.h"
+#include "base/mem.h"
+#include "smtpfwd/deliver/choices.h"
+
+/* --- life and death --- */
+
+struct choices *
+choices_new(int n, bool by_least_busy)
+{
+	struct choices *choices = mem_new(sizeof(*choices) + (size_t)n * sizeof(choices->at[0]));
+
+	insist(n >= 0 && n <= ROUTE_NEXT_HOPS_MAX);
+	*choices = (struct choices){ .n_users = 1, .n = n, .by_least_busy = by_least_busy };
+	return choices;
+}
+
+void
+choices_put(struct choices *choices, int i, struct next_hop *next_hop, unsigned rank)
+{
+	next_hop_use(next_hop);
+	choices->at[i] = (struct choice){ .next_hop = next_hop, .rank = rank };
+}
+
+void
+choices_use(struct choices *choices)
+{
+	choices->n_users++;
+}
+
+void
+choices_leave(struct choices *choices)
+{
+	if (choices == NULL || --choices->n_users > 0)
+		return;
+	for (int i = 0; i < choices->n; i++) {
+		insist(!list_has_link(&choices->at[i].listed));
+		next_hop_leave(choices->at[i].next_hop);
+	}
+	mem_free(choices);
+}
+
+void
+choices_list(struct choices *choices, struct site *site)
+{
+	for (int i = 0; i < choices->n; i++) {
+		choices->at[i].site = site;
+		list_append(&choices->at[i].next_hop->listed, &choices->at[i].listed);
+	}
+}
+
+void
+choices_unlist(struct choices *choices)
+{
+	choices_stop_waiting(choices);
+	for (int i = 0; i < choices->n; i++) {
+		struct next_hop *next_hop = choices->at[i].next_hop;
+
+		list_remove(&next_hop->listed, &choices->at[i].listed);
+		if (list_is_empty(&next_hop->listed))
+			signal_all(&next_hop->check_now);	/* its probe sees that nobody wants to know */
+	}
+}
+
+/* --- choosing --- */
+
+/* The least rank that has one up and untried; false: there is none. */
+static bool
+find_rank(const struct choices *choices, uint64_t tried, unsigned *rank_out)
+{
+	for (int i = 0; i < choices->n; i++) {
+		if (choices->at[i].next_hop->is_up && (tried >> i & 1) == 0) {
+			*rank_out = choices->at[i].rank;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool
+is_less_busy(const struct next_hop *a, const struct next_hop *b)
+{
+	return next_hop_n_busy(a) < next_hop_n_busy(b);
+}
+
+enum choosing
+choices_choose(struct choices *choices, uint64_t tried, bool is_large, int *i_out)
+{
+	int best = -1;
+	unsigned rank;
+
+	if (!find_rank(choices, tried, &rank))
+		return CHOICE_NONE_LEFT;
+	for (int i = 0; i < choices->n; i++) {
+		int at = (int)((choices->turn + (unsigned)i) % (unsigned)choices->n);
+		const struct choice *choice = &choices->at[at];
+		const struct next_hop *next_hop = choice->next_hop;
+
+		if (choice->rank != rank || !next_hop->is_up || (tried >> at & 1) != 0)
+			continue;
+		if ((is_large ? next_hop_room_large(next_hop) : next_hop_room(next_hop)) == 0)
+			continue;
+		if (best < 0 || (choices->by_least_busy && is_less_busy(next_hop, choices->at[best].next_hop)))
+			best = at;
+	}
+	if (best < 0)
+		return CHOICE_ALL_BUSY;
+	choices->turn = (unsigned)(best + 1) % (unsigned)choices->n;
+	*i_out = best;
+	return CHOICE_MADE;
+}
+
+bool
+choices_are_down(const struct choices *choices)
+{
+	unsigned rank;
+
+	return !find_rank(choices, 0, &rank);
+}
+
+int
+choices_room(const struct choices *choices, int *n_large_out)
+{
+	unsigned rank;
+	int n = 0;
+
+	*n_large_out = 0;
+	if (!find_rank(choices, 0, &rank))
+		return -1;
+	for (int i = 0; i < choices->n; i++) {
+		if (choices->at[i].rank != rank || !choices->at[i].next_hop->is_up)
+			continue;
+		n += next_hop_room(choices->at[i].next_hop);
+		*n_large_out += next_hop_room_large(choices->at[i].next_hop);
+	}
+	return n;
+}
+
+/* --- waiting --- */
+
+void
+choices_wait(struct choices *choices)
+{
+	unsigned rank;
+
+	if (!find_rank(choices, 0, &rank))
+		return;
+	for (int i = 0; i < choices->n; i++) {
+		struct choice *choice = &choices->at[i];
+
+		if (choice->rank == rank && choice->next_hop->is_up && !list_has_link(&choice->waiting))
+			list_append(&choice->next_hop->waiting, &choice->waiting);
+	}
+}
+
+void
+choices_stop_waiting(struct choices *choices)
+{
+	for (int i = 0; i < choices->n; i++)
+		if (list_has_link(&choices->at[i].waiting))
+			list_remove(&choices->at[i].next_hop->waiting, &choices->at[i].waiting);
+}

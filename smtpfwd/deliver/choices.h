@@ -1,0 +1,58 @@
+/*
+ * choices.h - the next hops of one site, in the order to try them
+ *
+ * Immutable once made: who carries a mail holds on to the ones it began with.  Those of the least rank that are up take
+ * all; a busy one is no reason to go to a reserve.  Within a rank they take turns, or the least busy is taken.
+ */
+#ifndef DELIVER_CHOICES_H
+#define DELIVER_CHOICES_H
+
+#include "base/list.h"
+#include "smtpfwd/deliver/next_hop.h"
+
+struct site;
+
+struct choice {
+	struct next_hop	*next_hop;
+	struct site	*site;		/* whose it is */
+	unsigned	 rank;
+	struct list_link listed;	/* of the next hop; in a list only while the site goes by these choices */
+	struct list_link waiting;	/* of the next hop: the site waits for room there */
+};
+
+struct choices {
+	int		 n_users;
+	bool		 by_least_busy;
+	unsigned	 turn;
+	int		 n;
+	struct choice	 at[];		/* by rank */
+};
+
+struct choices	*choices_new(int n, bool by_least_busy);	/* one user; next hops are put in by choices_put */
+void		 choices_put(struct choices *choices, int i, struct next_hop *next_hop, unsigned rank);
+void		 choices_use(struct choices *choices);
+void		 choices_leave(struct choices *choices);	/* the last one frees */
+
+/* A site goes by them, or no more: its next hops know. */
+void		 choices_list(struct choices *choices, struct site *site);
+void		 choices_unlist(struct choices *choices);
+
+/* The site waits for room at those that it would use now; or no more. */
+void		 choices_wait(struct choices *choices);
+void		 choices_stop_waiting(struct choices *choices);
+
+enum choosing {
+	CHOICE_MADE,
+	CHOICE_ALL_BUSY,		/* who is left has no room */
+	CHOICE_NONE_LEFT,		/* all are down or tried */
+};
+
+/* bit i of tried: not number i. */
+enum choosing	 choices_choose(struct choices *choices, uint64_t tried, bool is_large, int *i_out);
+
+bool		 choices_are_down(const struct choices *choices);	/* all of them */
+
+/* Mails that those that would be used now have room for together; -1: all are down. */
+int		 choices_room(const struct choices *choices, int *n_large_out);
+
+#endif

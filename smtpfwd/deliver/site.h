@@ -1,0 +1,72 @@
+/*
+ * site.h - where the mail of one destination goes: next hops of its route, or a domain's mail hosts
+ *
+ * One for each configured destination, as long as it is configured; and one for each domain that goes by MX, made when
+ * mail for it is given out and forgotten when it was not used for a while.
+ */
+#ifndef DELIVER_SITE_H
+#define DELIVER_SITE_H
+
+#include "smtpfwd/deliver/choices.h"
+
+enum {
+	/* Of domains that nobody sends to just now; their mail hosts are asked for again when somebody does. */
+	SITES_IDLE_MAX = 10000,
+};
+
+enum site_hold {			/* does the queue keep its mail back */
+	SITE_NOT_HELD,
+	SITE_HELD_DOWN,			/* until a next hop is back */
+	SITE_HELD_UNFOUND,		/* for a while: its hosts cannot be found out */
+};
+
+struct site {
+	struct couriers		*couriers;
+	struct str		 destination;	/* owned */
+	struct str		 domain;	/* of it; "" if the route names its next hops itself */
+	const struct route	*route;
+	bool			 is_gone;	/* not configured any more; lives for who works for it */
+
+	struct choices		*choices;	/* NULL: not found yet, or there are none */
+	struct instant		 found_until;	/* then they are asked for again */
+	bool			 is_finding;
+	struct signal_list	 found;
+	struct status		 status;	/* class 5: no mail can go there; class 4: not known now; else STATUS_NONE */
+	char			*why;		/* owned; NULL with STATUS_NONE */
+	enum site_hold		 hold;
+	struct span		 unfound_wait;	/* of the next hold of that kind */
+
+	int			 n_out;		/* couriers that are at work for it */
+	int			 n_holding;	/* of these: with a connection */
+	int			 n_large;	/* mails they carry */
+	struct list_link	 waits_for_share;	/* of couriers->sharing */
+	struct list_link	 unused;	/* of couriers->unused */
+	struct instant		 unused_since;
+};
+
+/* The site of a destination, made if it can be; NULL: the destination is not configured. */
+struct site	*site_get(struct couriers *c, struct str destination);
+
+/* A courier begins to work for it, and ends.  The last end may free it. */
+void		 site_enter(struct site *site);
+void		 site_leave(struct site *site);
+
+/*
+ * Sees to it that its choices are there and fresh; asks the DNS where they are not.  True with site->choices, false with
+ * site->status and why, or cancelled.  Suspends.
+ */
+bool		 site_find(struct site *site, struct instant deadline);
+
+/* Nobody works for it: after a while it is forgotten, unless mail waits for it. */
+void		 site_is_idle(struct site *site);
+
+/* All it could go by are down: the queue keeps its mail back.  And: one is up (again). */
+void		 site_hold_if_down(struct site *site, const char *why);
+void		 site_release(struct site *site);
+
+/* --- for adopt.c and the end --- */
+void		 site_find_configured(struct site *site);	/* at once, where no question is needed for that */
+void		 site_set_route(struct site *site, const struct route *route, struct str domain);
+void		 site_go(struct site *site);		/* not configured any more; may free it */
+
+#endif
