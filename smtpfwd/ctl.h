@@ -74,6 +74,13 @@ void		ctl_say(struct ctl *ctl, const char *key, const char *text);
 int		ctl_ask(struct ctl *ctl, const char *request,
 		    void (*visit)(void *context, const json_t *object, const char *line), void *context);
 
-extern const struct ctl_command ctl_status_commands[], ctl_queue_commands[], ctl_reload_commands[], ctl_trace_commands[];
+/* The run of "queue export" (ctl_export.c), a row of ctl_queue.c. */
+int		ctl_export(struct ctl *ctl, const struct ctl_command *command);
+
+extern const struct ctl_command
+	ctl_status_commands[],
+	ctl_reload_commands[],
+	ctl_queue_commands[],
+	ctl_trace_commands[];
 
 #endif

@@ -151,5 +151,8 @@ const struct ctl_command ctl_queue_commands[] = {
 	  TAKES_WHICH, .request = "queue-retry", .prepare = must_say_which, .show = show_count },
 	{ .words = "queue remove", .behind = "WHICH", .sentence = "delete, without a report to the sender",
 	  TAKES_WHICH, .request = "queue-remove", .prepare = must_say_which, .show = show_count },
+	{ .words = "queue export", .behind = "DIRECTORY [WHICH]", .sentence = "write mails and their envelopes to files",
+	  .words_least = 1, .words_most = 2, .options = which_options, .take = take_which,
+	  .request = "queue-export", .run = ctl_export },
 	{ .words = NULL },
 };

@@ -15,7 +15,9 @@ smtpfwd_smtpfwd_SOURCES = \
 smtpfwd_smtpfwd_LDADD = $(smtpfwd_parts) $(smtpfwd_libs)
 
 smtpfwd_smtpfwdctl_SOURCES = \
-	%D%/ask.c %D%/ask.h %D%/ctl.h %D%/ctl_queue.c %D%/ctl_reload.c %D%/ctl_status.c %D%/ctl_trace.c \
-	%D%/show.c %D%/show.h %D%/smtpfwdctl.c
+	%D%/ask.c %D%/ask.h %D%/ctl.h %D%/show.c %D%/show.h %D%/smtpfwdctl.c \
+	%D%/ctl_reload.c \
+	%D%/ctl_queue.c %D%/ctl_export.c \
+	%D%/ctl_status.c %D%/ctl_trace.c
 smtpfwd_smtpfwdctl_LDADD = policy/libpolicy.a mail/libmail.a base/libbase.a \
 	$(CONFUSE_LIBS) $(IDN2_LIBS) $(JANSSON_LIBS)

@@ -20,12 +20,15 @@ enum {
 	TIMEOUT_DEFAULT_S = 30,
 	TIMEOUT_MAX_S = 24 * 3600,
 	OPTIONS_MAX = 32,		/* of all commands and of one */
-	USAGE_COLUMN = 28,		/* where the sentences begin */
+	USAGE_COLUMN = 33,		/* where the sentences begin */
 };
 
 /* In the order of the usage text. */
 static const struct ctl_command *const tables[] = {
-	ctl_status_commands, ctl_reload_commands, ctl_queue_commands, ctl_trace_commands,
+	ctl_status_commands,
+	ctl_reload_commands,
+	ctl_queue_commands,
+	ctl_trace_commands,
 };
 enum { N_TABLES = sizeof(tables) / sizeof(tables[0]) };
 

@@ -21,6 +21,8 @@ enum {
 	ANSWER_WITHIN_S = 3600,		/* a list of a million mails, slowly read */
 	TEXT_MAX_BYTES = 64 * 1024,
 	TROUBLE_PAUSE_MS = 1000,
+	BEAT_S = 5,			/* an operator who waits is told that we live; smtpfwdctl gives us 30 s */
+	BEAT_WITHIN_S = 1,
 	REQUEST_DEPTH_MAX = 8,		/* the library recurses for each level, and a fiber's stack is small */
 };
 
@@ -35,6 +37,9 @@ struct control {
 	struct log			*log;
 	struct list			 answers;
 	struct signal_list		 ended;
+	struct fiber			*beat;		/* NULL: it has ended */
+	struct signal_list		 changed;	/* answers came, or one is not written to any more */
+	bool				 is_stopping;
 };
 
 struct answer {				/* a connection */
@@ -44,6 +49,9 @@ struct answer {				/* a connection */
 	int			 socket;
 	struct stream		*stream;
 	char			 error[300];	/* "" if none */
+	bool			 is_running;	/* the command, which may have nothing to say for long */
+	bool			 is_written;	/* by somebody: the command, or the beat */
+	struct instant		 written_at;
 };
 
 json_t *
@@ -73,6 +81,24 @@ answer_error(struct answer *answer, const char *format, ...)
 	va_end(args);
 }
 
+/* For the command's fiber: the beat is short. */
+static void
+answer_lock(struct answer *answer)
+{
+	while (answer->is_written)
+		if (signal_wait(&answer->control->changed, INSTANT_NEVER) == WAKE_CANCELLED)
+			fiber_yield();		/* nothing suspends us any more, but the beat must come to its end */
+	answer->is_written = true;
+}
+
+static void
+answer_unlock(struct answer *answer)
+{
+	answer->is_written = false;
+	answer->written_at = loop_now(answer->control->loop);
+	signal_all(&answer->control->changed);
+}
+
 int
 answer_write(struct answer *answer, json_t *object, struct instant deadline)
 {
@@ -81,9 +107,61 @@ answer_write(struct answer *answer, json_t *object, struct instant deadline)
 
 	json_decref(object);
 	insist(text != NULL);
+	answer_lock(answer);
 	status = stream_write(answer->stream, str_of(text), deadline, NULL);
 	free(text);
-	return status != 0 ? -1 : stream_write(answer->stream, STR("\n"), deadline, NULL);
+	if (status == 0)
+		status = stream_write(answer->stream, STR("\n"), deadline, NULL);
+	answer_unlock(answer);
+	return status != 0 ? -1 : 0;
+}
+
+/* --- a sign of life --- */
+
+static bool
+is_silent(const struct answer *answer, struct instant now)
+{
+	return answer->is_running && !answer->is_written &&
+	    !instant_is_before(now, instant_after(answer->written_at, span_s(BEAT_S)));
+}
+
+/* An empty line to each who has heard nothing for long; with it goes what stood in the stream. */
+static void
+beat_all(struct control *control)
+{
+	struct list_link *link = control->answers.head.next;
+
+	while (link != &control->answers.head) {
+		struct answer *answer = LIST_ITEM(link, struct answer, link);
+		struct instant now = loop_now(control->loop);
+
+		if (!is_silent(answer, now)) {
+			link = link->next;
+			continue;
+		}
+		answer->is_written = true;	/* it is not freed now */
+		if (stream_write(answer->stream, STR("\n"), instant_after(now, span_s(BEAT_WITHIN_S)), NULL) == 0)
+			(void)stream_flush(answer->stream, instant_after(now, span_s(BEAT_WITHIN_S)), NULL);
+		answer_unlock(answer);
+		link = control->answers.head.next;	/* others may have come and gone; who was beaten is silent no more */
+	}
+}
+
+static void
+beat(void *arg)
+{
+	struct control *control = arg;
+
+	while (!control->is_stopping) {
+		if (list_is_empty(&control->answers)) {
+			(void)signal_wait(&control->changed, INSTANT_NEVER);
+			continue;
+		}
+		(void)fiber_sleep(instant_after(loop_now(control->loop), span_s(BEAT_S)));
+		beat_all(control);
+	}
+	control->beat = NULL;
+	signal_all(&control->ended);
 }
 
 /* Reads the request's line; what stands behind it is not looked at.  False: there is none; the answer's error says why. */
@@ -188,12 +266,16 @@ serve(void *arg)
 	answer->stream = stream_new(control->loop, answer->socket, limits, NULL);
 	if (answer->stream != NULL) {
 		if (read_line(answer, instant_after(now, span_s(REQUEST_WITHIN_S)), &line)) {
+			answer->written_at = loop_now(control->loop);
+			answer->is_running = may;
 			if (may)
 				run_request(answer, line, deadline);
 			else
 				answer_error(answer, "only root and the daemon's user may ask");
 		}
 		say_done(answer, deadline);
+		answer->is_running = false;
+		answer_lock(answer);		/* no beat is under way */
 		stream_close(answer->stream);
 	}
 	list_remove(&control->answers, &answer->link);
@@ -230,7 +312,9 @@ welcome(struct control *control, int socket)
 		list_remove(&control->answers, &answer->link);
 		mem_free(answer);
 		turn_away(socket);
+		return;
 	}
+	signal_all(&control->changed);
 }
 
 static void
@@ -271,9 +355,17 @@ control_new(struct loop *loop, int listener, uid_t daemon_uid, const struct cont
 	    .watch = { .notice = notice }, .again = { .ring = ring }, .commands = commands, .n_commands = n_commands, .log = log };
 	list_init(&control->answers);
 	signal_init(&control->ended);
+	signal_init(&control->changed);
 	error = loop_watch(loop, listener, &control->watch);
 	if (error != 0) {
 		fault_temporary(fault_out, "the control socket cannot be watched: %s", strerror(-error));
+		mem_free(control);
+		return NULL;
+	}
+	control->beat = fiber_start(loop, "control beat", beat, control);
+	if (control->beat == NULL) {
+		(void)fault_temporary(fault_out, "no memory for a fiber");
+		loop_unwatch(loop, listener, &control->watch);
 		mem_free(control);
 		return NULL;
 	}
@@ -289,13 +381,16 @@ control_stop(struct control *control)
 	os_close(control->listener);
 	LIST_EACH(link, &control->answers)
 		fiber_cancel(LIST_ITEM(link, struct answer, link)->fiber);
-	while (!list_is_empty(&control->answers) && signal_wait(&control->ended, INSTANT_NEVER) == WAKE_READY)
+	control->is_stopping = true;
+	if (control->beat != NULL)
+		fiber_cancel(control->beat);
+	while ((!list_is_empty(&control->answers) || control->beat != NULL) && signal_wait(&control->ended, INSTANT_NEVER) == WAKE_READY)
 		;
 }
 
 void
 control_free(struct control *control)
 {
-	insist(list_is_empty(&control->answers));
+	insist(list_is_empty(&control->answers) && control->beat == NULL);
 	mem_free(control);
 }

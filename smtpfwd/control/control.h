@@ -2,7 +2,8 @@
  * control.h - the operator's socket: takes commands from smtpfwdctl, answers in JSON
  *
  * One request a connection: a line {"command": "queue-list", ...}.  The answer is lines of
- * one JSON object each; the last has "done": true, and "error" if it did not work.  Only
+ * one JSON object each; the last has "done": true, and "error" if it did not work.  A command that has nothing to say
+ * for some seconds sends an empty line.  Only
  * root and the daemon's own user are served (SO_PEERCRED).
  */
 #ifndef CONTROL_CONTROL_H

@@ -1,9 +1,11 @@
 /*
- * queue_commands.h - what an operator can do to the queue: list, show, hold, release, retry, remove
+ * queue_commands.h - what an operator can do to the queue: list, show, hold, release, retry, remove, export
  *
- * A request's filter: "id", "recipient-domain", "next-hop" (a relay's or route's name, a destination as
- * "relay:NAME", or a next hop as written in the configuration), "held": true; all but queue-list demand one of them or "all": true.  Anything
- * else, an empty text too, is an error and does nothing.  An id that is not in the queue is an error.
+ * Which mails is said as queue_filters.h has it; all but queue-list and queue-export demand that something is said, if
+ * only "all": true.  An id that is not in the queue is an error.
+ *
+ * queue-export answers, for each mail, with "mail" (queue_json.h), "content" as often as it takes (base64; together the
+ * bytes as they are stored), and "end" with its "id", and "error" where it could not be read to its end.
  */
 #ifndef CONTROL_QUEUE_COMMANDS_H
 #define CONTROL_QUEUE_COMMANDS_H
@@ -22,7 +24,7 @@ struct queue_commands {			/* context of the commands; outlives the control */
 	void		*retried_context;
 };
 
-enum { QUEUE_COMMANDS_N = 6 };
+enum { QUEUE_COMMANDS_N = 7 };
 void	queue_commands_fill(struct queue_commands *context, struct control_command commands_out[QUEUE_COMMANDS_N]);
 
 #endif

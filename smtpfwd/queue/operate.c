@@ -1,8 +1,10 @@
 /*
  * operate.c - what an operator does: list, hold, release, retry, remove
  */
+#include "base/arena.h"
 #include "base/insist.h"
 #include "base/mem.h"
+#include "mail/domain.h"
 #include "mail/history.h"
 #include "smtpfwd/queue/store.h"
 
@@ -32,13 +34,29 @@ filter_matches_entry(const struct queue_filter *filter, const struct entry *entr
 	return slot != NULL;
 }
 
+/* Only a domain that is not as it is looked up can be equal in another way. */
+static bool
+is_domain(struct str domain, struct str canonical)
+{
+	struct arena arena;
+	struct str form;
+	bool is_equal;
+
+	if (str_is_ascii(domain))
+		return str_eq_nocase(domain, canonical);
+	arena_init(&arena, 4 * DOMAIN_MAX_BYTES);
+	is_equal = domain_canonical(domain, &arena, &form) && str_eq(form, canonical);
+	arena_fini(&arena);
+	return is_equal;
+}
+
 static bool
 filter_matches_record(const struct queue_filter *filter, const struct mail_record *mail)
 {
 	if (filter->recipient_domain.len == 0)
 		return true;
 	for (int i = 0; i < mail->envelope.n_recipients; i++)
-		if (str_eq_nocase(mail->envelope.recipients[i].address.domain, filter->recipient_domain))
+		if (is_domain(mail->envelope.recipients[i].address.domain, filter->recipient_domain))
 			return true;
 	return false;
 }
@@ -94,6 +112,11 @@ walk(struct queue *queue, const struct queue_filter *filter, bool is_open,
 }
 
 /* --- listing --- */
+
+struct listed {
+	struct stored		*stored;
+	struct content_reader	 reader;
+};
 
 struct listing {
 	struct queue	*queue;
@@ -152,11 +175,12 @@ list_one(void *context, struct entry *entry, struct stored *stored)
 	struct listing *listing = context;
 	const struct mail_record *mail = &stored->record;
 	struct queue_recipient_view *recipients;
+	struct listed listed = { .stored = stored };
 	struct queue_mail_view view = {
 		.id = entry->id, .envelope = &mail->envelope, .facts = &mail->facts,
 		.content_bytes = entry->content_bytes, .is_held = entry->is_held,
 		.expires = instant_on_wall(entry_expires(listing->queue, entry)),
-		.n_recipients = mail->envelope.n_recipients,
+		.n_recipients = mail->envelope.n_recipients, .listed = &listed,
 	};
 	struct arena arena;
 	bool goes_on = true;
@@ -180,6 +204,14 @@ queue_list(struct queue *queue, const struct queue_filter *filter,
 	struct listing listing = { .queue = queue, .visit = visit, .context = context };
 
 	(void)walk(queue, filter, true, list_one, &listing, deadline);
+}
+
+ssize_t
+queue_read_listed(struct queue *queue, const struct queue_mail_view *mail, int64_t offset, void *room, size_t n_bytes,
+    struct instant deadline, struct fault *fault_out)
+{
+	insist(mail->listed->stored->queue == queue);
+	return stored_read(mail->listed->stored, &mail->listed->reader, offset, room, n_bytes, deadline, fault_out);
 }
 
 /* --- changing --- */

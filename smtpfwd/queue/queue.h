@@ -228,7 +228,7 @@ void		 queue_give_back_owed(struct queue *queue, struct owed *owed);
 
 struct queue_filter {			/* empty fields match everything */
 	struct mail_id	 id;		/* zero: any */
-	struct str	 recipient_domain;
+	struct str	 recipient_domain;	/* canonical (mail/domain) if it can be; compared with that form */
 	struct str	 destination;
 	bool		 is_held_only;
 };
@@ -249,6 +249,7 @@ struct queue_mail_view {
 	struct timestamp		 expires;
 	const struct queue_recipient_view *recipients;
 	int				 n_recipients;
+	struct listed			*listed;	/* the queue's, for queue_read_listed */
 };
 
 /*
@@ -256,6 +257,13 @@ struct queue_mail_view {
  * change meanwhile.  Suspends (reads records). */
 void	 queue_list(struct queue *queue, const struct queue_filter *filter,
 	    bool (*visit)(void *context, const struct queue_mail_view *mail), void *context, struct instant deadline);
+
+/*
+ * Reads content as queue_read does, of the mail that a visit is given, while it runs: it stays readable, also when it is
+ * settled meanwhile (but for large content that was not read from before; that is a fault).  Suspends.
+ */
+ssize_t	 queue_read_listed(struct queue *queue, const struct queue_mail_view *mail, int64_t offset, void *room,
+	    size_t n_bytes, struct instant deadline, struct fault *fault_out);
 
 /* Each returns how many mails it touched; durable when it returns.  Suspends.  -1: fault. */
 int64_t	 queue_hold(struct queue *queue, const struct queue_filter *filter, struct instant deadline, struct fault *fault_out);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/code.h"
 #include "base/insist.h"
 #include "base/list.h"
 #include "base/mem.h"
@@ -29,7 +30,7 @@ struct scene {
 	struct queue		*queue;
 	struct control		*control;
 	struct queue_commands	 queue_commands;
-	struct control_command	 commands[QUEUE_COMMANDS_N + 1];
+	struct control_command	 commands[QUEUE_COMMANDS_N + 2];
 	char			 ids[MAILS_MAX][MAIL_ID_TEXT_MAX];
 	int			 n_mails;
 	struct buf		 answer;		/* of the latest request */
@@ -444,6 +445,70 @@ test_stop(struct scene *s)
 	expect_int(sim_connect_unix(s->sim, CONTROL_AT, 0), -ECONNREFUSED);
 }
 
+/* --- export --- */
+
+static void
+test_export(struct scene *s)
+{
+	struct buf content;
+	struct str rest, line;
+	int n_mails = 0, n_ends = 0;
+
+	test_case("export gives each mail's envelope, its bytes in base64, and an end");
+	buf_init(&content, 10000);
+	rest = ask(s, "{\"command\":\"queue-export\",\"id\":\"%s\"}", s->ids[1]);
+	while (str_take_until(&rest, '\n', &line)) {
+		json_t *object = json_loadb(line.at, line.len, 0, NULL), *end = json_object_get(object, "end");
+		const char *piece = json_string_value(json_object_get(object, "content"));
+
+		n_mails += json_object_get(object, "mail") != NULL;
+		if (piece != NULL)
+			expect_int(base64_decode(str_of(piece), &content), 0);
+		n_ends += end != NULL && json_object_get(end, "error") == NULL;
+		json_decref(object);
+	}
+	expect_int(n_mails, 1);
+	expect_int(n_ends, 1);
+	expect_str(buf_str(&content), STR("Subject: x\r\n\r\nx\r\n"));
+	buf_fini(&content);
+	test_case("export of a mail that is not there is an error");
+	expect_str(ask(s, "{\"command\":\"queue-export\",\"id\":\"00000000000000001\"}"),
+	    STR(ERROR("no such mail is in the queue")));
+}
+
+static void
+test_domain_forms(struct scene *s)
+{
+	int bit = 1 << s->n_mails;
+
+	test_case("a recipient's domain is found in any of its forms, wherever it is written how");
+	put_mail(s, "bob@B\xc3\xbc" "cher.example");
+	expect_int(list(s, "\"recipient-domain\":\"b\xc3\xbc" "cher.example\""), bit);
+	expect_int(list(s, "\"recipient-domain\":\"xn--bcher-kva.EXAMPLE\""), bit);
+	expect_int(list(s, "\"recipient-domain\":\"B\xc3\x9c" "CHER.example\""), bit);
+	expect_int(list(s, "\"recipient-domain\":\"bucher.example\""), 0);
+	(void)ask(s, "{\"command\":\"queue-remove\",\"id\":\"%s\"}", s->ids[--s->n_mails]);
+}
+
+/* --- a command that takes its time --- */
+
+static void
+test_beat(struct scene *s)
+{
+	struct instant begin = loop_now(s->loop);
+	struct str rest, line;
+	int n_empty = 0;
+
+	test_case("while a command has nothing to say, empty lines tell that the daemon lives");
+	rest = ask_as(s, 0, STR("{\"command\":\"sleep\"}\n"));
+	while (str_take_until(&rest, '\n', &line) && line.len == 0)
+		n_empty++;
+	expect_str(line, STR("{\"done\":true}"));
+	expect_int(rest.len, 0);
+	expect(span_to_s(instant_diff(begin, loop_now(s->loop))) >= 60);
+	expect(n_empty >= 5 && n_empty <= 12);
+}
+
 static void
 run_all(void *arg)
 {
@@ -459,9 +524,12 @@ run_all(void *arg)
 	test_filters(s);
 	test_misunderstood(s);
 	test_show(s);
+	test_export(s);
+	test_domain_forms(s);
 	test_hold(s);
 	test_remove(s);
 	test_log(s);
+	test_beat(s);
 	test_stop(s);
 	expect_int(queue_stop(s->queue, soon(s), &fault), 0);
 	loop_stop(s->loop);
@@ -473,6 +541,17 @@ answer_bytes(void *context, const json_t *request, struct answer *answer, struct
 	(void)context;
 	(void)request;
 	(void)answer_write(answer, json_pack("{s:o}", "text", control_json_str(str_n("a\xff\0b", 4))), deadline);
+}
+
+static void
+answer_late(void *context, const json_t *request, struct answer *answer, struct instant deadline)
+{
+	struct scene *s = context;
+
+	(void)request;
+	(void)answer;
+	(void)deadline;
+	fiber_sleep(instant_after(loop_now(s->loop), span_s(60)));
 }
 
 static void
@@ -492,7 +571,8 @@ start(struct scene *s)
 	    .retried = note_retried, .retried_context = s };
 	queue_commands_fill(&s->queue_commands, s->commands);
 	s->commands[QUEUE_COMMANDS_N] = (struct control_command){ .name = "bytes", .run = answer_bytes, .context = s };
-	s->control = control_new(s->loop, os_listen_unix(CONTROL_AT, 0600), DAEMON_UID, s->commands, QUEUE_COMMANDS_N + 1, &s->log, &fault);
+	s->commands[QUEUE_COMMANDS_N + 1] = (struct control_command){ .name = "sleep", .run = answer_late, .context = s };
+	s->control = control_new(s->loop, os_listen_unix(CONTROL_AT, 0600), DAEMON_UID, s->commands, QUEUE_COMMANDS_N + 2, &s->log, &fault);
 	insist(s->control != NULL);
 }
 
