@@ -28,6 +28,7 @@ struct ctl {				/* what the person wants */
 	char		**words;	/* behind the command's own; borrowed from argv */
 	int		 n_words;
 	json_t		*request;	/* what the command's options and words say to the daemon */
+	bool		 is_crypt;	/* passwd */
 	double		 interval_s;	/* top */
 	long		 n_batches;	/* top; 0: until it is ended */
 };
@@ -38,6 +39,8 @@ enum ctl_option {
 	CTL_OPTION_NEXT_HOP,
 	CTL_OPTION_HELD,
 	CTL_OPTION_ALL,
+	CTL_OPTION_SCRAM,
+	CTL_OPTION_CRYPT,
 };
 
 struct ctl_command {
@@ -81,6 +84,7 @@ extern const struct ctl_command
 	ctl_status_commands[],
 	ctl_reload_commands[],
 	ctl_queue_commands[],
-	ctl_trace_commands[];
+	ctl_trace_commands[],
+	ctl_passwd_commands[];
 
 #endif

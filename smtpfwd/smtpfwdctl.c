@@ -29,6 +29,7 @@ static const struct ctl_command *const tables[] = {
 	ctl_reload_commands,
 	ctl_queue_commands,
 	ctl_trace_commands,
+	ctl_passwd_commands,
 };
 enum { N_TABLES = sizeof(tables) / sizeof(tables[0]) };
 
