@@ -49,6 +49,12 @@ draft_content_bytes(const struct draft *draft)
 	return draft->content_bytes;
 }
 
+size_t
+draft_memory_bytes(const struct draft *draft)
+{
+	return draft->content.cap;
+}
+
 static void
 draft_run(struct os_job *job)
 {

@@ -88,6 +88,7 @@ struct mail_id	 draft_id(const struct draft *draft);
 /* Adds content.  Large content goes to disk in the background: may suspend.  -1: FAULT_FULL (disk) or temporary. */
 int		 draft_append(struct draft *draft, struct str content, struct instant deadline, struct fault *fault_out);
 int64_t		 draft_content_bytes(const struct draft *draft);
+size_t		 draft_memory_bytes(const struct draft *draft);	/* what of it is held in memory now */
 void		 draft_discard(struct draft *draft);		/* also after a failed put */
 
 /*

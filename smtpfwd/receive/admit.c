@@ -5,7 +5,7 @@
 #include "base/mem.h"
 #include "smtpfwd/receive/admit.h"
 
-enum { KEY_V4_BYTES = 4, KEY_V6_BYTES = 8 };
+enum { KEY_V4_BYTES = 4, KEY_V6_BYTES = 8, KEY_SITE_BYTES = 6, SITE_LIMIT_TIMES = 4 };
 
 struct admit_count {
 	int	 n;
@@ -48,30 +48,50 @@ admit_release_connection(struct admit *a)
 	a->n_connections--;
 }
 
-bool
-admit_address(struct admit *a, const struct ip *ip)
+/* False: there are n_max already (0: no limit). */
+static bool
+count_key(struct admit *a, struct str key, int n_max)
 {
-	struct admit_count *count = map_get(&a->by_address, key_of(ip));
+	struct admit_count *count = map_get(&a->by_address, key);
 
 	if (count == NULL) {
 		count = mem_new(sizeof(*count));
-		map_set(&a->by_address, key_of(ip), count);
+		map_set(&a->by_address, key, count);
 	}
-	if (a->per_address_max > 0 && count->n >= a->per_address_max)
+	if (n_max > 0 && count->n >= n_max)
 		return false;
 	count->n++;
 	return true;
 }
 
-void
-admit_release_address(struct admit *a, const struct ip *ip)
+static void
+release_key(struct admit *a, struct str key)
 {
-	struct admit_count *count = map_get(&a->by_address, key_of(ip));
+	struct admit_count *count = map_get(&a->by_address, key);
 
 	insist(count != NULL);
 	insist(count->n > 0);
 	if (--count->n == 0) {
-		map_remove(&a->by_address, key_of(ip));
+		map_remove(&a->by_address, key);
 		mem_free(count);
 	}
+}
+
+bool
+admit_address(struct admit *a, const struct ip *ip)
+{
+	if (!count_key(a, key_of(ip), a->per_address_max))
+		return false;
+	if (ip->family != IP_V6 || count_key(a, str_n(ip->bytes, KEY_SITE_BYTES), a->per_address_max * SITE_LIMIT_TIMES))
+		return true;
+	release_key(a, key_of(ip));
+	return false;
+}
+
+void
+admit_release_address(struct admit *a, const struct ip *ip)
+{
+	release_key(a, key_of(ip));
+	if (ip->family == IP_V6)
+		release_key(a, str_n(ip->bytes, KEY_SITE_BYTES));
 }

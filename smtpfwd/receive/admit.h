@@ -23,7 +23,10 @@ void	admit_fini(struct admit *a);
 bool	admit_connection(struct admit *a);
 void	admit_release_connection(struct admit *a);
 
-/* An IPv6 network of 64 bits counts as one: that is what one customer gets at least. */
+/*
+ * An IPv6 network of 64 bits counts as one: that is what one customer gets at least.  One of 48 bits, the most that a
+ * site gets (RFC 6177), has the limit of four: its 65,536 networks are not as many clients.
+ */
 bool	admit_address(struct admit *a, const struct ip *ip);
 void	admit_release_address(struct admit *a, const struct ip *ip);
 

@@ -9,6 +9,7 @@
 #include "mail/history.h"
 #include "mail/trace.h"
 #include "policy/inspect.h"
+#include "smtpfwd/receive/stress.h"
 #include "smtpfwd/receive/transaction.h"
 
 enum {
@@ -116,8 +117,13 @@ content_take(struct session *session, struct str span)
 	keep_header(content, span);
 	if (content->failure.code != 0)
 		return;
-	if (draft_append(content->draft, span, session_deadline(session, settings->data_timeout), &fault) == 0)
+	if (draft_append(content->draft, span, session_deadline(session, settings->data_timeout), &fault) == 0) {
+		if (!transaction_fits(session)) {
+			content_fail(content, &REPLY(451, 4, 3, 2, "Too busy; try again later"), "memory of all transactions");
+			transaction_fits(session);	/* it weighs less now */
+		}
 		return;
+	}
 	if (fault.cause == FAULT_FULL)
 		content_fail(content, &REPLY(452, 4, 3, 1, "Out of storage; try again later"), "queue full");
 	else
@@ -254,6 +260,7 @@ answer_success(struct session *session, int64_t n_bytes, struct str message_id)
 	history_accepted(session->listener->world->log, &transaction->content.id, &session->peer,
 	    &transaction->envelope, (uint64_t)n_bytes, message_id);
 	session->n_errors = session->n_idle = 0;
+	stress_begin(session);
 	session->n_mails++;
 	session->listener->gate->n_mails++;
 	return session_reply(session, &reply);
@@ -267,6 +274,7 @@ content_finish(struct session *session)
 	int64_t n_bytes = 0;
 	int result;
 
+	session->is_storing = true;
 	content_look(content);
 	if (content->failure.code == 0)
 		judge(session, &message_id);
@@ -277,5 +285,6 @@ content_finish(struct session *session)
 	result = content->failure.code != 0 ? content_answer_failure(session) :
 	    answer_success(session, n_bytes, message_id);
 	transaction_drop(session);
+	session->is_storing = false;
 	return result;
 }

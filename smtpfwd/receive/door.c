@@ -9,6 +9,7 @@
 #include "mail/history.h"
 #include "smtpfwd/receive/door.h"
 #include "smtpfwd/receive/server.h"
+#include "smtpfwd/receive/stress.h"
 #include "smtpfwd/smtp/reply_read.h"
 #include "smtpfwd/smtp/limits.h"
 
@@ -50,6 +51,7 @@ welcome(struct door *door, int socket, const struct endpoint *client, const stru
 	}
 	if (server_start(door->listeners->loop, listener, socket, client, local, &fault) == 0) {
 		listener->gate->n_accepted++;
+		stress_look(listener->gate);
 		return;
 	}
 	listener->gate->n_refused++;

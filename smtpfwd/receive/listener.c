@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "smtpfwd/receive/auth.h"
 #include "smtpfwd/receive/door.h"
+#include "smtpfwd/receive/stress.h"
 
 /* --- one listener --- */
 
@@ -75,7 +76,7 @@ gate_new(struct listeners *listeners, const char *name)
 	size_t n_bytes = strlen(name) + 1;
 	uint64_t seed[2];
 
-	*gate = (struct gate){ .listeners = listeners, .name = mem_new(n_bytes) };
+	*gate = (struct gate){ .listeners = listeners, .name = mem_new(n_bytes), .stress.ring = stress_ring };
 	memcpy(gate->name, name, n_bytes);
 	os_random(seed, sizeof(seed));
 	admit_init(&gate->admit, 0, 0, seed);
@@ -90,6 +91,7 @@ gate_free_if_gone(struct gate *gate)
 {
 	if (gate == NULL || gate->listener != NULL || !list_is_empty(&gate->sessions))
 		return;
+	timer_clear(gate->listeners->loop, &gate->stress);
 	list_remove(&gate->listeners->gates, &gate->link);
 	admit_fini(&gate->admit);
 	mem_free(gate->name);
@@ -238,6 +240,8 @@ listeners_adopt(struct listeners *listeners, const struct listener_settings *set
 		set_gates(listeners, each, n_settings);
 		listeners->policy = world->policy;
 		listeners->users = world->users;
+		listeners->transactions_max_bytes = world->transactions_max_bytes > 0 ? world->transactions_max_bytes :
+		    TRANSACTIONS_DEFAULT_MAX_BYTES;
 	} else {
 		for (int i = 0; i < n_settings; i++)
 			listener_release(each[i]);

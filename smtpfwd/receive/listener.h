@@ -64,6 +64,14 @@ struct listener_settings {		/* a listen section */
 
 struct listeners;
 
+enum {
+	/*
+	 * Envelopes, header sections and content that is not on disk yet, of all sessions together: an ordinary mail takes
+	 * some 10 KB for a second, but a session that means harm could hold a megabyte, and there may be 9,000.
+	 */
+	TRANSACTIONS_DEFAULT_MAX_BYTES = 512 * 1024 * 1024,
+};
+
 struct receive_world {			/* what sessions use */
 	struct queue		*queue;
 	const struct policy	*policy;	/* gives our name too */
@@ -72,6 +80,7 @@ struct receive_world {			/* what sessions use */
 	struct users		*users;		/* who may log in; each AUTH takes today's.  NULL, both, only if every listener's auth is off */
 	struct turnstile	*turnstile;
 	struct log		*log;
+	int64_t			 transactions_max_bytes;	/* 0: the default */
 	/*
 	 * Of this and of what the settings point to, where a reload may put others in their place: hold(held) counts
 	 * one who uses them, release(held) one less.  NULL, both: they outlive the listeners.

@@ -11,6 +11,7 @@
 #include "smtpfwd/receive/intake.h"
 #include "smtpfwd/receive/opening.h"
 #include "smtpfwd/receive/server.h"
+#include "smtpfwd/receive/stress.h"
 #include "smtpfwd/receive/transaction.h"
 #include "smtpfwd/receive/xclient.h"
 
@@ -272,6 +273,7 @@ server_start(struct loop *loop, struct listener *listener, int socket, const str
 	struct session *session = mem_new(sizeof(*session));
 
 	session->listener = listener;
+	stress_begin(session);
 	session->ends = instant_after(loop_now(loop), listener->settings.session_max);
 	session->peer = (struct peer){
 		.client = *client, .connection = *client, .local = *local,

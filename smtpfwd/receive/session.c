@@ -99,6 +99,9 @@ end_for_fault(struct session *session, const struct fault *fault)
 		    REPLY(421, 4, 4, 2, "Timeout; closing");
 		return session_end(session, &reply, is_over ? "it took too long" : "timeout");
 	case FAULT_CANCELLED:
+		if (session->is_cut)
+			return session_end(session, &REPLY(421, 4, 3, 2, "Too busy to wait for you; try again later"),
+			    "it stood still while the listener was nearly full");
 		reply = REPLY(421, 4, 3, 2, "Service is shutting down; closing");
 		return session_end(session, &reply, "we are shutting down");
 	case FAULT_FULL:		/* callers take what they get: a bug, but no reason to abort */
@@ -113,11 +116,13 @@ int
 session_await_input(struct session *session, struct instant deadline)
 {
 	struct fault fault = { .cause = FAULT_OTHER };
+	size_t n_before;
 	int result;
 
 	if (stream_flush(session->stream, session_deadline(session, session->listener->settings.command_timeout),
 	    &fault) != 0)
 		return session_drop(session, "its replies are not taken");
+	n_before = stream_input(session->stream).len;
 	session->is_idle = session->transaction == NULL;
 	if (session->is_idle && session->listener->gate->listeners->is_stopping)
 		fault_because(&fault, FAULT_CANCELLED, "stopping");
@@ -125,6 +130,7 @@ session_await_input(struct session *session, struct instant deadline)
 		fault_because(&fault, FAULT_TIMED_OUT, "session_max");
 	else if ((result = stream_fill(session->stream, deadline, &fault)) > 0) {
 		session->is_idle = false;
+		session->n_bytes += stream_input(session->stream).len - n_before;
 		return 0;
 	} else if (result == 0) {
 		session->is_idle = false;

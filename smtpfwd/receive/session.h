@@ -38,6 +38,8 @@ struct listeners {
 	const struct policy		*policy;	/* today's */
 	struct users			*users;		/* today's */
 	bool				 is_stopping;
+	int64_t				 transactions_bytes;	/* in memory, all sessions together */
+	int64_t				 transactions_max_bytes;
 };
 
 struct gate {				/* a listener's name through all reloads: who is inside, and counts */
@@ -49,6 +51,9 @@ struct gate {				/* a listener's name through all reloads: who is inside, and co
 	struct list			 sessions;
 	struct instant			 names_rest_until;	/* the DNS did not answer: clients' names are not asked for */
 	int64_t				 n_accepted, n_refused, n_mails;
+	struct timer			 stress;	/* stress.c's */
+	bool				 is_stressed;
+	int64_t				 n_cut;		/* sessions that stood still while it was */
 };
 
 /*
@@ -88,6 +93,10 @@ struct session {
 	bool			 is_told_by_proxy;	/* peer.client is what a PROXY header said */
 	bool			 is_counted;	/* by the admission of an address */
 	struct ip		 counted_ip;	/* it; XCLIENT changes peer.client only */
+	struct instant		 patience_from;	/* stress.c's: connected, or the latest mail */
+	uint64_t		 n_bytes;	/* that came since */
+	bool			 is_storing;	/* waits for us, not for the client */
+	bool			 is_cut;	/* cancelled by stress.c */
 	bool			 is_idle;	/* waits for a command between two mails: may be cancelled at a stop */
 	int			 n_errors;	/* since the last mail */
 	int			 n_idle;	/* by session_count_idle, since the last mail */

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "mail/history.h"
 #include "policy/inspect.h"
+#include "smtpfwd/receive/stress.h"
 #include "smtpfwd/receive/transaction.h"
 
 enum {
@@ -67,6 +68,10 @@ transaction_mail(struct session *session, const struct command_mail *mail)
 		transaction_drop(session);
 		return refuse_mail(session, mail, &REPLY(451, 4, 3, 0, "Cannot take this now"), "envelope's memory limit");
 	}
+	if (!transaction_fits(session)) {
+		transaction_drop(session);
+		return refuse_mail(session, mail, &REPLY(451, 4, 3, 2, "Too busy; try again later"), "memory of all transactions");
+	}
 	return session_reply(session, &REPLY(250, 2, 1, 0, "Sender ok"));
 }
 
@@ -109,12 +114,30 @@ transaction_rcpt(struct session *session, const struct recipient *rcpt)
 		    &REPLY(553, 5, 6, 7, "An internationalised address needs SMTPUTF8"), NULL);
 	if (envelope->n_recipients >= session->listener->settings.recipients_max)
 		return refuse_too_many(session, rcpt, NULL);
+	if (!transaction_fits(session))
+		return refuse_too_many(session, rcpt, "memory of all transactions");
 	inspect_recipient(transaction->policy, &session->peer, envelope, &rcpt->address, &verdict);
 	if (verdict.action != ACTION_ACCEPT)
 		return refuse_rcpt(session, rcpt, &verdict.reply, verdict.reason);
 	if (!envelope_add_recipient(envelope, rcpt, &transaction->arena))
 		return refuse_too_many(session, rcpt, "envelope's memory limit");
 	return session_reply(session, &REPLY(250, 2, 1, 5, "Recipient ok"));
+}
+
+bool
+transaction_fits(struct session *session)
+{
+	struct listeners *listeners = session->listener->gate->listeners;
+	struct transaction *transaction = session->transaction;
+	const struct content *content = &transaction->content;
+	int64_t n_bytes = (int64_t)(sizeof(*transaction) + transaction->arena.used_bytes + content->header.cap);
+
+	if (content->draft != NULL)
+		n_bytes += (int64_t)draft_memory_bytes(content->draft);
+	listeners->transactions_bytes += n_bytes - transaction->n_bytes;
+	transaction->n_bytes = n_bytes;
+	stress_look(session->listener->gate);
+	return listeners->transactions_bytes <= listeners->transactions_max_bytes;
 }
 
 void
@@ -125,6 +148,7 @@ transaction_drop(struct session *session)
 	if (transaction == NULL)
 		return;
 	session->transaction = NULL;
+	session->listener->gate->listeners->transactions_bytes -= transaction->n_bytes;
 	content_drop(&transaction->content);
 	policy_free(transaction->policy);
 	arena_fini(&transaction->arena);

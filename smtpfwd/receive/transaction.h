@@ -11,6 +11,7 @@ struct transaction {
 	struct arena		 arena;		/* the envelope's */
 	struct envelope		 envelope;
 	const struct policy	*policy;	/* held: today's when MAIL came, so that one mail is judged by one */
+	int64_t			 n_bytes;	/* as counted in listeners->transactions_bytes */
 	bool			 has_told_limit;	/* too many recipients: one log line says it for all */
 	struct content		 content;	/* is_begun from DATA or the first BDAT on */
 };
@@ -18,6 +19,12 @@ struct transaction {
 /* MAIL and RCPT (RFC 5321 3.3): answered, and the envelope grows. */
 int	transaction_mail(struct session *session, const struct command_mail *mail);
 int	transaction_rcpt(struct session *session, const struct recipient *rcpt);
+
+/*
+ * Weighs what the transaction holds in memory.  False: all sessions together hold more than they may, so it is not to
+ * grow (451), or to let go of what it has.
+ */
+bool	transaction_fits(struct session *session);
 
 /* Forgets the transaction, if there is one; what has come of its content is discarded. */
 void	transaction_drop(struct session *session);

@@ -52,6 +52,12 @@ draft_content_bytes(const struct draft *draft)
 	return (int64_t)draft->content.len;
 }
 
+size_t
+draft_memory_bytes(const struct draft *draft)
+{
+	return draft->content.cap;
+}
+
 void
 draft_discard(struct draft *draft)
 {

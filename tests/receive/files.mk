@@ -33,6 +33,11 @@ tests_receive_test_time_LDADD = tests/receive/libstage.a tests/libexpect.a smtpf
 	base/libbase.a tests/libexpect.a $(OPENSSL_LIBS) $(IDN2_LIBS) -lm
 TESTS += tests/receive/test_time
 
+check_PROGRAMS += tests/receive/test_stress
+tests_receive_test_stress_SOURCES = %D%/test_stress.c
+tests_receive_test_stress_LDADD = $(tests_receive_test_time_LDADD)
+TESTS += tests/receive/test_stress
+
 check_PROGRAMS += tests/receive/test_admit
 tests_receive_test_admit_SOURCES = %D%/test_admit.c
 tests_receive_test_admit_LDADD = tests/libexpect.a smtpfwd/receive/libreceive.a base/libbase.a

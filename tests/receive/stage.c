@@ -94,6 +94,7 @@ stage_run(struct stage *stage, void (*main)(struct stage *stage))
 	struct receive_world world = {
 		.queue = &stage->queue, .policy = stage->policy, .resolver = &stage->resolver, .tls = stage->tls,
 		.users = stage->users, .turnstile = stage->turnstile, .log = &stage->log.log,
+		.transactions_max_bytes = stage->transactions_max_bytes,
 	};
 	struct fault fault;
 	int socket = os_listen(&stage->at, 50);

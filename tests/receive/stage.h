@@ -41,6 +41,7 @@ struct stage {
 	struct users			*users;		/* NULL: nobody can log in */
 	struct turnstile		*turnstile;
 	struct listener_settings	 settings;
+	int64_t				 transactions_max_bytes;	/* 0: the default */
 	struct endpoint			 at;		/* of the listener */
 	struct listeners		*listeners;
 	struct instant			 began;

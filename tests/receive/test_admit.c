@@ -1,6 +1,8 @@
 /*
  * test_admit.c - connections counted in total and by address
  */
+#include <stdio.h>
+
 #include "smtpfwd/receive/admit.h"
 #include "tests/expect.h"
 
@@ -68,6 +70,28 @@ test_v6(void)
 }
 
 static void
+test_site(void)
+{
+	struct ip ips[9];
+	struct admit a;
+	char text[40];
+
+	test_case("an IPv6 /48 has the limit of four /64");
+	admit_init(&a, 0, 2, seed);
+	for (int i = 0; i < 9; i++) {
+		snprintf(text, sizeof(text), "2001:db8:1:%x::1", i);
+		ips[i] = ip_of(text);
+		expect(admit_address(&a, &ips[i]) == (i < 8));
+	}
+	ips[8] = ip_of("2001:db8:2::1");
+	expect(admit_address(&a, &ips[8]));
+	for (int i = 0; i < 9; i++)
+		admit_release_address(&a, &ips[i]);
+	expect_int((int64_t)a.by_address.n, 0);
+	admit_fini(&a);
+}
+
+static void
 test_unlimited(void)
 {
 	const struct ip one = ip_of("192.0.2.1");
@@ -90,6 +114,7 @@ main(void)
 	test_total();
 	test_addresses();
 	test_v6();
+	test_site();
 	test_unlimited();
 	return test_end();
 }
