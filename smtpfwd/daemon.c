@@ -112,10 +112,19 @@ warn_at_start(const struct daemon *daemon)
 		log_say(daemon->log, LOG_LEVEL_WARNING, "cannot-reload", "a reload will fail: %s", fault.text);
 }
 
+/* A queue of millions takes its time; whoever waits for us is to know that it goes on. */
+static void
+tell_progress(void *context, int n_read, int n_segments)
+{
+	struct daemon *daemon = context;
+
+	notify_progress(&daemon->starter->notify, "reading the queue: %d of %d segments", n_read, n_segments);
+}
+
 struct queue_world
 daemon_queue_world(struct daemon *daemon)
 {
-	return (struct queue_world){ .context = daemon, .destination_of = destination_of };
+	return (struct queue_world){ .context = daemon, .destination_of = destination_of, .progress = tell_progress };
 }
 
 static int

@@ -59,9 +59,11 @@ struct queue_world {
 	 */
 	struct str	(*destination_of)(void *context, const struct envelope *envelope,
 			    const struct recipient *recipient, const struct mail_facts *facts);
+	/* Recovery has read so many segments; NULL: nobody waits for it. */
+	void		(*progress)(void *context, int n_read, int n_segments);
 };
 
-/* Opens or makes the spool, locks it, recovers.  progress may be NULL. Blocks: before the loop serves. */
+/* Opens or makes the spool, locks it, recovers.  Blocks: before the loop serves. */
 struct queue	*queue_open(struct loop *loop, const struct queue_settings *settings,
 		    const struct queue_world *world, struct log *log, struct fault *fault_out);
 /*

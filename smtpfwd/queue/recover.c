@@ -328,15 +328,18 @@ queue_recover(struct queue *queue, struct fault *fault_out)
 	struct recovery r = { .queue = queue, .now = os_now(), .wall_now = os_wall_clock() };
 	struct instant began = os_now();
 	struct log_line line;
-	int result;
+	int result, n_read = 0;
 
 	arena_init(&r.arena, SIZE_MAX / 2);
 	result = recover_segments(&r, fault_out);
 	if (result == 0)
 		recover_starts(&r);
-	LIST_EACH(link, &queue->room.log)
+	LIST_EACH(link, &queue->room.log) {
+		if (result == 0 && queue->world.progress != NULL)
+			queue->world.progress(queue->world.context, n_read++, (int)queue->room.log.n);
 		if (result == 0)
 			result = read_segment(&r, LIST_ITEM(link, struct segment, link), fault_out);
+	}
 	if (result == 0)
 		result = recover_large(&r, fault_out);
 	if (result == 0) {

@@ -244,6 +244,7 @@ def scenario_restarts(tap):
         statuses.append(service.stop())
         time.sleep(0.3)         # nobody serves: who connects now waits
         service.start().wait_ready()
+        progress = service.said("STATUS", "reading the queue: 0 of 1 segments") and service.said("EXTEND_TIMEOUT_USEC")
     time.sleep(0.4)
     statuses.append(service.stop(signal.SIGKILL))       # a crash; clients see their sessions cut, nobody is refused
     cut_before = sum(len(c.cut) for c in clients)
@@ -256,6 +257,7 @@ def scenario_restarts(tap):
     n_taken = sum(c.n_taken for c in clients)
     refused = sum(len(c.refused) for c in clients)
     tap("five restarts and a crash: no connection was refused (%d mails taken)" % n_taken, refused == 0 and n_taken > 50, refused)
+    tap("while the queue is read that is told, and time asked for", progress, service.told)
     tap("clean ends", statuses[:5] == [0] * 5, statuses)
     tap("at a restart a session ends after its mail, or by 421", cut_before <= len(clients),
         [str(t) for c in clients for t in c.cut])
