@@ -11,6 +11,7 @@
 #include "smtpfwd/daemon_inside.h"
 #include "smtpfwd/runtime/hosts.h"
 #include "smtpfwd/runtime/resolver_switch.h"
+#include "smtpfwd/sandbox.h"
 
 enum { IDLE_CONNECTION_S = 10 };	/* Postfix and others close idle sessions late; we let go early */
 
@@ -360,12 +361,17 @@ int
 daemon_serve(const char *config_path, struct config *config, struct doors *doors, struct starter *starter,
     void (*ready)(void *context), void *context, struct fault *fault_out)
 {
+	enum sandbox sandbox;
 	struct daemon daemon = { .config_path = config_path, .starter = starter, .fault_out = fault_out };
 
+	if (sandbox_enter(config, &sandbox, fault_out) != 0)	/* before the log's thread */
+		return -1;
 	daemon.log_writer = log_writer_new(config->log_to, "smtpfwd", config->log_level, fault_out);
 	if (daemon.log_writer == NULL)
 		return -1;
 	daemon.log = log_writer_log(daemon.log_writer);
+	if (sandbox == SANDBOX_MISSING)
+		log_say(daemon.log, LOG_LEVEL_DEBUG, "no-sandbox", "the kernel has no landlock of Linux 5.19 or later");
 	make_story(&daemon, config);
 	inherited_end(&starter->inherited, daemon.log);
 	signal_init(&daemon.end);

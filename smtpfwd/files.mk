@@ -10,7 +10,7 @@ smtpfwd_smtpfwd_SOURCES = \
 	%D%/ask.c %D%/ask.h %D%/changes.c %D%/changes.h %D%/check.c %D%/check.h %D%/check_files.c %D%/check_files.h \
 	%D%/config.c %D%/config.h %D%/config_files.c %D%/config_files.h %D%/config_listen.c %D%/config_route.c \
 	%D%/daemon.c %D%/daemon.h %D%/daemon_end.c %D%/daemon_inside.h %D%/doors.c %D%/doors.h \
-	%D%/generation.c %D%/generation.h %D%/reload.c %D%/reload.h %D%/reload_prepare.c %D%/reload_prepare.h %D%/main.c %D%/privileges.c %D%/privileges.h \
+	%D%/generation.c %D%/generation.h %D%/reload.c %D%/reload.h %D%/reload_prepare.c %D%/reload_prepare.h %D%/sandbox.c %D%/sandbox.h %D%/main.c %D%/privileges.c %D%/privileges.h \
 	%D%/overview.c %D%/overview.h
 smtpfwd_smtpfwd_LDADD = $(smtpfwd_parts) $(smtpfwd_libs)
 

@@ -19,6 +19,16 @@ say_error(struct preparation *p, const struct fault *fault)
 	lines_add(&p->report->errors, "%s: %s", p->daemon->config_path, fault->text);
 }
 
+/* That directory was left open when the daemon was shut in (sandbox.h); others were not. */
+static bool
+is_in_directory_of(const char *path, const char *other_path)
+{
+	const char *end = strrchr(path, '/');
+
+	return end != NULL && strncmp(path, other_path, (size_t)(end - path) + 1) == 0 &&
+	    strchr(other_path + (end - path) + 1, '/') == NULL;
+}
+
 static int
 prepare_log(struct preparation *p, const struct config *before, const struct config *config)
 {
@@ -31,6 +41,8 @@ prepare_log(struct preparation *p, const struct config *before, const struct con
 	if (p->log_place != NULL)
 		return 0;
 	say_error(p, &fault);
+	if (config->log_to[0] == '/' && !is_in_directory_of(config->log_to, p->daemon->started.log_to))
+		lines_add(&p->report->errors, "%s: a log file in another directory needs a restart", p->daemon->config_path);
 	return -1;
 }
 

@@ -1,4 +1,9 @@
 # tests/smtpfwd/files.mk
+check_PROGRAMS += tests/smtpfwd/test_sandbox
+tests_smtpfwd_test_sandbox_SOURCES = %D%/test_sandbox.c smtpfwd/sandbox.c smtpfwd/sandbox.h
+tests_smtpfwd_test_sandbox_LDADD = tests/libexpect.a base/libbase.a
+TESTS += tests/smtpfwd/test_sandbox
+
 check_PROGRAMS += tests/smtpfwd/test_config
 tests_smtpfwd_test_config_SOURCES = %D%/test_config.c \
 	smtpfwd/config.c smtpfwd/config.h smtpfwd/config_files.c smtpfwd/config_files.h \
