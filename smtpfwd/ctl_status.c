@@ -48,6 +48,28 @@ show_trace(const json_t *trace)
 	putchar('\n');
 }
 
+/* What is in use, and what an administrator must know of a file that could not be. */
+static void
+show_configuration(const json_t *daemon)
+{
+	const json_t *last = json_object_get(daemon, "reload"), *line;
+	bool has_failed = json_is_true(json_object_get(last, "failed"));
+	size_t i;
+
+	printf("           configuration of ");
+	show_time(show_text(daemon, "loaded"));
+	if (has_failed) {
+		printf("; THE LAST RELOAD FAILED, at ");
+		show_time(show_text(last, "at"));
+	}
+	putchar('\n');
+	json_array_foreach(json_object_get(last, has_failed ? "errors" : "warnings"), i, line) {
+		fputs("           ", stdout);
+		show_safe(json_string_value(line), stdout);
+		putchar('\n');
+	}
+}
+
 static void
 show_status(const json_t *object, struct shown *shown)
 {
@@ -59,9 +81,10 @@ show_status(const json_t *object, struct shown *shown)
 		    show_number(part, "pid"));
 		show_time(show_text(part, "since"));
 		putchar('\n');
+		show_configuration(part);
 	} else if ((part = json_object_get(object, "listener")) != NULL) {
-		printf("listener   %s: %lld sessions; since start %lld accepted, %lld refused, %lld mails\n",
-		    show_text(part, "name"), show_number(part, "sessions"), show_number(part, "accepted"),
+		printf("listener   %s%s: %lld sessions; since start %lld accepted, %lld refused, %lld mails\n",
+		    show_text(part, "name"), json_is_true(json_object_get(part, "gone")) ? " (closed)" : "", show_number(part, "sessions"), show_number(part, "accepted"),
 		    show_number(part, "refused"), show_number(part, "mails"));
 	} else if ((part = json_object_get(object, "next-hop")) != NULL) {
 		show_next_hop(part);

@@ -305,7 +305,10 @@ recipient_due(const struct queue *queue, struct timestamp next_try, struct insta
 	return instant_after(now, wait);
 }
 
-/* The slot for a recipient; a new one is placed by the recipient's own next try. */
+/*
+ * The slot for a recipient.  A new one is placed by the recipient's own next try; but where routes have changed it is due
+ * now, for the tries before were made somewhere else.
+ */
 static struct slot *
 match_recipient(struct stored *stored, int i, struct instant now)
 {
@@ -322,7 +325,8 @@ match_recipient(struct stored *stored, int i, struct instant now)
 		slot = entry_add_slot(queue, entry, destination);
 		destination->found = slot;
 		if (!entry->is_held)
-			slot_place(&queue->schedule, slot, recipient_due(queue, r->next_try, now), now);
+			slot_place(&queue->schedule, slot, entry->epoch != queue->epoch ? now :
+			    recipient_due(queue, r->next_try, now), now);
 	}
 	if (r->n_tries > slot->n_tries)
 		slot->n_tries = r->n_tries;
