@@ -367,15 +367,16 @@ def scenario_socket_activate(tap):
 def scenario_shut_in(tap):
     """What is shut in cannot begin to write elsewhere, and says what helps."""
     service = Supervisor().start().wait_ready()
-    os.makedirs(service.directory + "/elsewhere")
-    service.extra = 'log { to = "%s/elsewhere/log" }' % service.directory
+    elsewhere = os.path.join(world.WORK, "elsewhere")
+    os.makedirs(elsewhere)
+    service.extra = 'log { to = "%s/log" }' % elsewhere
     service.write()
     result = subprocess.run([PROGRAMS + "/smtpfwdctl", "-c", service.config, "reload"], capture_output=True, text=True, timeout=60)
     tap("a reload does not bring the log into another directory", result.returncode != 0 and
         "Permission denied" in result.stderr and "another directory needs a restart" in result.stderr, result.stderr)
     service.stop()
     service.start().wait_ready()
-    tap("a restart does", os.path.exists(service.directory + "/elsewhere/log"))
+    tap("a restart does", os.path.exists(elsewhere + "/log"))
     service.stop()
 
 
