@@ -21,3 +21,4 @@ include tests/sim/files.mk
 include tests/talk/files.mk
 include tests/live/files.mk
 include tests/fuzz/files.mk
+include tests/bench/files.mk

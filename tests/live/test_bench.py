@@ -1,0 +1,25 @@
+#!/usr/bin/python3
+"""A short run of tests/bench: both peers relay all mail, and every figure is there; none is judged."""
+import json
+import os
+import subprocess
+
+import world
+
+
+def bench(tap):
+    """smtpfwd beside Postfix"""
+    result = subprocess.run([os.path.join(world.TOP, "tests/bench/run"), "--build", world.BUILD, "--rounds", "1", "--messages", "50",
+                             "--sessions", "10", "--idle", "20", "--workloads", "many,drain,idle", "--directory", world.WORK, "--json"],
+                            capture_output=True, text=True, timeout=300)
+    tap("every mail arrived, once and whole, under each workload", result.returncode == 0, result.stderr)
+    figures = json.loads(result.stdout)["figures"]
+    tap("all workloads have their figures", sorted(figures) == ["drain", "idle", "many"], figures)
+    missing = [(workload, name, peer) for workload in figures for name, entry in figures[workload].items() for peer in ("smtpfwd", "postfix")
+               if len(entry["values"][peer]) != 1]
+    tap("and both peers theirs", not missing, missing)
+    left = [name for name in os.listdir(world.WORK) if name.startswith("smtpfwd-bench")]
+    tap("nothing is left behind", not left, left)
+
+
+world.Tap().run(bench)
