@@ -17,6 +17,7 @@ enum {
 	PATH_BYTES_MAX = 1100,		/* a setting has at most 1000 bytes */
 };
 
+#define USUAL_LOGS	"/var/log/smtpfwd"	/* of the unit; a reload may bring the log there */
 #define ACCESS_TRUNCATE	(1ULL << 14)	/* LANDLOCK_ACCESS_FS_TRUNCATE, younger than the headers of Debian 12 */
 
 /* What a file may be opened for, and what may be done in a directory. */
@@ -67,7 +68,7 @@ static int
 allow_all(const struct ruleset *rules, const struct config *config, struct fault *fault_out)
 {
 	if (allow(rules, config->spool, OWN_ACCESS, fault_out) != 0 || allow_directory_of(rules, config->control, fault_out) != 0 ||
-	    allow(rules, "/dev/null", FILE_ACCESS, fault_out) != 0)
+	    allow(rules, "/dev/null", FILE_ACCESS, fault_out) != 0 || allow(rules, USUAL_LOGS, OWN_ACCESS, fault_out) != 0)
 		return -1;
 	return config->log_to[0] == '/' ? allow_directory_of(rules, config->log_to, fault_out) : 0;
 }

@@ -17,8 +17,8 @@ enum sandbox {
 
 /*
  * From now on this thread, and those that it starts, may make, change and remove files only below the spool, the
- * control socket's directory and, if the log is a file, the log's, and execute nothing.  Directories that are missing now stay
- * closed.  After no_new_privs is set, before any thread.  0, or -1 and a fault.
+ * control socket's directory, /var/log/smtpfwd and, if the log is a file, the log's, and execute nothing.
+ * Directories that are missing now stay closed.  After no_new_privs is set, before any thread.  0, or -1 and a fault.
  */
 int	sandbox_enter(const struct config *config, enum sandbox *sandbox_out, struct fault *fault_out);
 

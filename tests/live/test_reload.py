@@ -363,7 +363,7 @@ def settings(tap):
     said = place.reload(top=place.sections["top"].replace("mx.example.net", "mx2.example.net"))
     tap("the host name", said == ['hostname is "mx2.example.net", was "mx.example.net"'] and
         Client(place.port).greeting.startswith("220 mx2.example.net"), said)
-    log = place.directory + "/other.log"
+    log = place.directory + "/run/other.log"       # where it may write
     said = place.reload(log='log { to = "%s" }' % log)
     place.send("one")
     world.wait_for("a line in the other file", lambda: " accepted " in open(log).read())
