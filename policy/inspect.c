@@ -23,6 +23,7 @@ void
 inspect_recipient(const struct policy *policy, const struct peer *peer,
     const struct envelope *envelope, const struct address *recipient, struct verdict *verdict_out)
 {
+	char room[POLICY_DESTINATION_MAX];
 	struct str destination;
 
 	if (policy_relay_of(policy, recipient->domain) != NULL) {
@@ -33,7 +34,7 @@ inspect_recipient(const struct policy *policy, const struct peer *peer,
 		reject(verdict_out, "relay-denied", REPLY(550, 5, 7, 1, "we do not relay for this domain"));
 		return;
 	}
-	destination = policy_destination_of(policy, recipient);
+	destination = policy_destination_of(policy, recipient, room);
 	if (str_eq(destination, STR("none"))) {
 		reject(verdict_out, "no-route", REPLY(550, 5, 4, 4, "no relay has this domain and there is no outbound route"));
 		return;

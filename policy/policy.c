@@ -1,6 +1,8 @@
 /*
  * policy.c - whose a domain is, and the name of where its mail goes
  */
+#include <stdio.h>
+
 #include "base/insist.h"
 #include "base/map.h"
 #include "base/mem.h"
@@ -18,6 +20,7 @@ struct policy {
 	int		 n_holders;
 	char		*hostname;
 	char		*outbound;	/* "route:NAME", or NULL */
+	bool		 is_outbound_by_domain;
 	struct relay	*relays;
 	int		 n_relays;
 	struct map	 exact;		/* canonical domain -> struct relay */
@@ -57,6 +60,7 @@ policy_new(const struct policy_settings *settings, const uint64_t seed[2])
 	policy->hostname = copy_joined("", settings->hostname);
 	if (settings->outbound != NULL)
 		policy->outbound = copy_joined("route:", settings->outbound);
+	policy->is_outbound_by_domain = settings->is_outbound_by_domain;
 	map_init(&policy->exact, seed);
 	map_init(&policy->below, seed);
 	policy->n_relays = settings->n_relays;
@@ -150,12 +154,32 @@ policy_relay_of(const struct policy *policy, struct str domain)
 	return relay != NULL ? relay->name : NULL;
 }
 
+/* The same for all spellings of a domain; what is none stays as it is, and fails where hosts are looked for. */
+static struct str
+destination_by_domain(const char *outbound, struct str domain, char room[POLICY_DESTINATION_MAX])
+{
+	struct arena arena;
+	struct str name = domain;
+	int n;
+
+	arena_init(&arena, NAME_ARENA_MAX_BYTES);
+	if (!domain_is_literal(domain) && !domain_canonical(domain, &arena, &name))
+		name = domain;
+	n = snprintf(room, POLICY_DESTINATION_MAX, "%s/%.*s", outbound, STR_ARG(name));
+	arena_fini(&arena);
+	return n < POLICY_DESTINATION_MAX ? str_of(room) : STR("none");
+}
+
 struct str
-policy_destination_of(const struct policy *policy, const struct address *address)
+policy_destination_of(const struct policy *policy, const struct address *address, char room[POLICY_DESTINATION_MAX])
 {
 	const struct relay *relay = find_relay(policy, address->domain);
 
 	if (relay != NULL)
 		return str_of(relay->destination);
-	return policy->outbound != NULL ? str_of(policy->outbound) : STR("none");
+	if (policy->outbound == NULL)
+		return STR("none");
+	if (policy->is_outbound_by_domain)
+		return destination_by_domain(policy->outbound, address->domain, room);
+	return str_of(policy->outbound);
 }

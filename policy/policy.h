@@ -24,6 +24,7 @@ struct policy_settings {
 	const struct relay_rule		*relays;
 	int				 n_relays;
 	const char			*outbound;	/* a route's name, or NULL: nothing is relayed outward */
+	bool				 is_outbound_by_domain;	/* each domain outside is a destination of its own */
 };
 
 /* Copies what it keeps.  Domains are canonical already; one that two relays name is an insist (the configuration refuses it). */
@@ -40,10 +41,14 @@ const char	*policy_hostname(const struct policy *policy);
  */
 const char	*policy_relay_of(const struct policy *policy, struct str domain);
 
+enum { POLICY_DESTINATION_MAX = 1024 };	/* bytes: a route's name and a domain */
+
 /*
- * Where mail for an address goes: "relay:NAME", "route:NAME" (outbound), or "none" when nobody takes it.
- * The text is constant or the policy's.
+ * Where mail for an address goes: "relay:NAME", "route:NAME" (outbound), "route:NAME/DOMAIN" where that goes by the
+ * domain (lower case, A-labels; or a literal), or "none" when nobody takes it.  The text is constant, the policy's or in
+ * the room.
  */
-struct str	 policy_destination_of(const struct policy *policy, const struct address *address);
+struct str	 policy_destination_of(const struct policy *policy, const struct address *address,
+		    char room[POLICY_DESTINATION_MAX]);
 
 #endif

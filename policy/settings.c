@@ -114,7 +114,11 @@ static const struct setting listen_settings[] = {
 /* What relay and route sections have in common: how mail gets to the next hop. */
 #define NEXT_HOP_SETTINGS \
 	{ .name = "next-hop", .type = SETTING_LIST, .least = "1", .most = "100", .is_needed = true, \
-	  .sentence = "host:port or [address]:port, in order of preference" }, \
+	  .sentence = "host:port or [address]:port, in order of preference; mx:domain: the mail hosts of a domain" }, \
+	{ .name = "mx-port", .type = SETTING_INTEGER, .otherwise = "25", .least = "1", .most = "65535", \
+	  .sentence = "the port of hosts that MX records name" }, \
+	{ .name = "mx-loopback", .type = SETTING_BOOL, .otherwise = "no", \
+	  .sentence = "connect to hosts of MX records at loopback addresses, for tests" }, \
 	{ .name = "balance", .type = SETTING_CHOICE, .choices = "failover round-robin least-connections", \
 	  .otherwise = "failover", .sentence = "how several next hops share" }, \
 	{ .name = "tls", .type = SETTING_CHOICE, .choices = "off opportunistic required verify", \

@@ -34,16 +34,67 @@ parse_next_hop(struct config *config, const char *written, struct next_hop_setti
 	return domain_is_valid(host, false);
 }
 
+/* "mx" and "mx:DOMAIN". */
+static bool
+parse_mx(struct config *config, const char *written, uint16_t port, struct next_hop_settings *hop, bool *is_good_out)
+{
+	struct str text = str_of(written), canonical;
+
+	if (!str_eq(text, STR("mx")) && !str_starts(text, STR("mx:")))
+		return false;
+	*hop = (struct next_hop_settings){ .written = written, .port = port, .is_mx = true };
+	*is_good_out = true;
+	if (text.len == 2)
+		return true;
+	text = str_from(text, 3);
+	*is_good_out = domain_is_valid(text, true) && domain_canonical(text, &config->arena, &canonical);
+	if (*is_good_out)
+		hop->host = config_copy(config, canonical);
+	return true;
+}
+
+/* What cannot be said of hosts that strangers name; bare "mx" takes the recipient's domain, which a relay has itself. */
+static void
+check_mx(struct config *config, const struct conf_section *section, bool is_relay, const struct route_settings *route)
+{
+	bool has_mx = false, has_bare = false;
+
+	for (int i = 0; i < route->n_next_hops; i++) {
+		has_mx |= route->next_hops[i].is_mx;
+		has_bare |= route->next_hops[i].is_mx && route->next_hops[i].host == NULL;
+	}
+	if (has_bare && is_relay)
+		conf_error(config->conf, section, "next-hop", "the MX records of a relay's domains may still lead to here;"
+		    " \"mx:DOMAIN\" takes those of another domain");
+	else if (has_bare && route->n_next_hops > 1)
+		conf_error(config->conf, section, "next-hop", "\"mx\" stands alone");
+	if (has_mx && conf_is_set(section, "balance"))
+		conf_error(config->conf, section, "balance", "is of no use with mx: MX records say the order");
+	if (has_bare && route->tls_name != NULL)
+		conf_error(config->conf, section, "tls-name", "is of no use with mx, whose hosts have many names");
+	if (has_bare && route->login != NULL)
+		conf_error(config->conf, section, "login", "is of no use with mx: it is for one provider");
+	if (!has_mx && conf_is_set(section, "mx-port"))
+		conf_error(config->conf, section, "mx-port", "is of use with mx only");
+}
+
 static void
 read_next_hops(struct config *config, const struct conf_section *section, struct route_settings *route)
 {
+	uint16_t mx_port = (uint16_t)conf_integer(section, "mx-port");
 	const char *const *texts = conf_list(section, "next-hop", &route->n_next_hops);
 	struct next_hop_settings *hops = config_alloc(config, (size_t)route->n_next_hops, sizeof(*hops));
 
-	for (int i = 0; i < route->n_next_hops; i++)
-		if (!parse_next_hop(config, texts[i], &hops[i]))
+	for (int i = 0; i < route->n_next_hops; i++) {
+		bool is_good;
+
+		if (!parse_mx(config, texts[i], mx_port, &hops[i], &is_good))
+			is_good = parse_next_hop(config, texts[i], &hops[i]);
+		if (!is_good)
 			conf_error(config->conf, section, "next-hop", "\"%s\" is neither host:port nor [address]:port", texts[i]);
+	}
 	route->next_hops = hops;
+	route->may_use_loopback = conf_bool(section, "mx-loopback");
 }
 
 static void
@@ -72,7 +123,8 @@ check_login(struct config *config, const struct conf_section *section, const str
 }
 
 static void
-read_route(struct config *config, const struct conf_section *section, const char *destination, struct route_settings *route)
+read_route(struct config *config, const struct conf_section *section, bool is_relay, const char *destination,
+    struct route_settings *route)
 {
 	static const enum balance balances[] = { BALANCE_FAILOVER, BALANCE_ROUND_ROBIN, BALANCE_LEAST_CONNECTIONS };
 	static const enum tls_mode modes[] = { TLS_OFF, TLS_OPPORTUNISTIC, TLS_REQUIRED, TLS_VERIFY };
@@ -88,6 +140,7 @@ read_route(struct config *config, const struct conf_section *section, const char
 	route->login = conf_string(section, "login");
 	route->password_file = config_path(config, section, "password-file");
 	check_login(config, section, route);
+	check_mx(config, section, is_relay, route);
 	route->check_interval = conf_span(section, "check-interval");
 	if (route->tls != TLS_VERIFY && route->tls_name != NULL)
 		conf_error(config->conf, section, "tls-name", "is of use with tls = verify only");
@@ -152,15 +205,24 @@ destination_name(struct config *config, const char *kind, const char *title)
 	return arena_printf(&config->arena, &name, "%s:%s", kind, title) ? name.at : NULL;
 }
 
+/* Where the outbound route goes by MX, mail is for its domain and not for the route as a whole. */
 static void
-read_outbound(struct config *config)
+read_outbound(struct config *config, const struct route_settings *routes, int n_routes)
 {
 	const struct conf_section *top = conf_section(config->conf, "");
+	const char *outbound = conf_string(top, "outbound");
 
-	config->policy.outbound = conf_string(top, "outbound");
-	if (config->policy.outbound != NULL &&
-	    conf_section_titled(config->conf, "route", config->policy.outbound) == NULL)
-		conf_error(config->conf, top, "outbound", "there is no route \"%s\"", config->policy.outbound);
+	config->policy.outbound = outbound;
+	if (outbound == NULL)
+		return;
+	if (conf_section_titled(config->conf, "route", outbound) == NULL)
+		conf_error(config->conf, top, "outbound", "there is no route \"%s\"", outbound);
+	for (int i = 0; i < n_routes; i++) {
+		struct str name = str_from(str_of(routes[i].destination), strlen("route:"));
+
+		if (str_eq(name, str_of(outbound)) && routes[i].n_next_hops > 0)
+			config->policy.is_outbound_by_domain = routes[i].next_hops[0].is_mx && routes[i].next_hops[0].host == NULL;
+	}
 }
 
 void
@@ -178,18 +240,18 @@ config_read_routes(struct config *config)
 		const struct conf_section *section = conf_section_at(config->conf, "relay", i);
 
 		read_domains(config, section, &owners, &relays[i]);
-		read_route(config, section, destination_name(config, "relay", section->title), &config->routes[i]);
+		read_route(config, section, true, destination_name(config, "relay", section->title), &config->routes[i]);
 	}
 	map_fini(&owners);
 	for (int i = 0; i < n_routes; i++) {
 		const struct conf_section *section = conf_section_at(config->conf, "route", i);
 
-		read_route(config, section, destination_name(config, "route", section->title), &config->routes[n_relays + i]);
+		read_route(config, section, false, destination_name(config, "route", section->title), &config->routes[n_relays + i]);
 	}
 	config->policy.hostname = config->hostname;
 	config->policy.relays = relays;
 	config->policy.n_relays = n_relays;
-	read_outbound(config);
+	read_outbound(config, &config->routes[n_relays], n_routes);
 	if (n_relays == 0 && n_routes == 0)
 		conf_error(config->conf, conf_section(config->conf, ""), NULL, "there is neither a relay nor a route: no mail could go anywhere");
 }

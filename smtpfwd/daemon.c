@@ -22,7 +22,7 @@ destination_of(void *context, const struct envelope *envelope, const struct reci
 
 	(void)envelope;
 	(void)facts;
-	return policy_destination_of(daemon->generation->policy, &recipient->address);
+	return policy_destination_of(daemon->generation->policy, &recipient->address, daemon->destination_room);
 }
 
 /* Mail that an operator wants tried waits for no check of a next hop that was down. */
@@ -192,6 +192,23 @@ make_resolver(struct daemon *daemon, struct fault *fault_out)
 	return 0;
 }
 
+/* Where we listen, over all listeners; owned. */
+static struct endpoint *
+list_ours(const struct config *config, int *n_out)
+{
+	int n = 0, at = 0;
+	struct endpoint *ours;
+
+	for (int i = 0; i < config->n_listeners; i++)
+		n += config->listeners[i].n_addresses;
+	ours = mem_new_array((size_t)n + 1, sizeof(*ours));
+	for (int i = 0; i < config->n_listeners; i++)
+		for (int k = 0; k < config->listeners[i].n_addresses; k++)
+			ours[at++] = config->listeners[i].addresses[k];
+	*n_out = n;
+	return ours;
+}
+
 struct courier_plan *
 daemon_courier_plan(const struct config *config, struct fault *fault_out)
 {
@@ -203,8 +220,13 @@ daemon_courier_plan(const struct config *config, struct fault *fault_out)
 		.mail_timeout = span_s(300), .rcpt_timeout = span_s(300), .data_timeout = span_s(120),
 		.block_timeout = span_s(180), .final_timeout = span_s(600),
 	};
+	struct endpoint *ours = list_ours(config, &settings.n_ours);
+	struct courier_plan *plan;
 
-	return courier_plan_new(&settings, fault_out);
+	settings.ours = ours;
+	plan = courier_plan_new(&settings, fault_out);
+	mem_free(ours);
+	return plan;
 }
 
 static int

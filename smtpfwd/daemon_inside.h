@@ -31,6 +31,7 @@ struct daemon {
 	struct log		*log;		/* the story's, where stories are kept, else the writer's */
 	struct story		*story;		/* NULL: none are kept */
 	struct resolver		*resolver;	/* a switch */
+	char			 destination_room[POLICY_DESTINATION_MAX];	/* of the destination told last */
 	struct queue		*queue;
 	struct couriers		*couriers;
 	struct reporter		*reporter;

@@ -268,21 +268,18 @@ check_site(struct site *site)
 }
 
 static bool
-check_any(void *context, struct str destination, void *site)
+check_if_wanted(void *context, struct str destination, void *site)
 {
-	(void)context;
-	(void)destination;
-	check_site(site);
+	const struct str *wanted = context;
+
+	if (wanted->len == 0 || str_eq(destination, *wanted) ||
+	    str_eq(((const struct site *)site)->route->destination, *wanted))
+		check_site(site);
 	return true;
 }
 
 void
 couriers_check_now(struct couriers *c, struct str destination)
 {
-	struct site *site = map_get(&c->sites, destination);
-
-	if (destination.len == 0)
-		map_each(&c->sites, check_any, NULL);
-	else if (site != NULL)
-		check_site(site);
+	map_each(&c->sites, check_if_wanted, &destination);
 }

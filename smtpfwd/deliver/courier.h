@@ -18,7 +18,7 @@ struct courier_settings {		/* a zero means the default */
 	const char			*hostname;	/* our EHLO name */
 	const struct route_settings	*routes;
 	int				 n_routes;
-	const struct endpoint		*ours;	/* where we listen: no MX record may lead there */
+	const struct endpoint		*ours;	/* where we listen (0.0.0.0 and [::] too): no MX record may lead there */
 	int				 n_ours;
 	int				 deliveries_max;	/* at once, all next hops together; default 200 */
 	struct span			 idle_max;	/* a connection nobody uses is closed after this; default 30 s */
@@ -58,7 +58,7 @@ void		 couriers_adopt(struct couriers *couriers, struct courier_plan *plan);
 void		 couriers_stop(struct couriers *couriers, struct instant deadline);
 void		 couriers_free(struct couriers *couriers);	/* after couriers_stop */
 
-/* Next hops of the destination ("": of all) that are down are checked now and not when it is their time. */
+/* Next hops of the destination, or of all of a route by MX ("": of all), that are down are checked now and not when it is their time. */
 void		 couriers_check_now(struct couriers *couriers, struct str destination);
 
 struct next_hop_view {			/* for status */

@@ -63,11 +63,21 @@ mx_may_use(const struct ip *ip, bool may_use_loopback)
 	return ip->family == IP_V6 && ip->bytes[0] != 0xff && memcmp(ip->bytes, zero, sizeof(zero)) != 0;
 }
 
+/* All addresses of a family. */
+static bool
+is_any(const struct ip *ip, enum ip_family family)
+{
+	static const uint8_t zero[16];
+
+	return ip->family == family && memcmp(ip->bytes, zero, family == IP_V6 ? 16 : 4) == 0;
+}
+
 static bool
 is_ours(const struct mx_query *query, const struct ip *ip)
 {
 	for (int i = 0; i < query->n_ours; i++)
-		if (query->ours[i].port == query->port && ip_eq(&query->ours[i].ip, ip))
+		if (query->ours[i].port == query->port &&
+		    (ip_eq(&query->ours[i].ip, ip) || (is_any(&query->ours[i].ip, ip->family) && os_ip_is_local(ip))))
 			return true;
 	return false;
 }

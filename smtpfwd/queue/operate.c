@@ -20,6 +20,12 @@ filter_needs_record(const struct queue_filter *filter)
 
 /* What memory can say. */
 static bool
+is_at_or_below(struct str name, struct str wanted)
+{
+	return str_starts(name, wanted) && (name.len == wanted.len || name.at[wanted.len] == '/');
+}
+
+static bool
 filter_matches_entry(const struct queue_filter *filter, const struct entry *entry)
 {
 	const struct slot *slot = entry->slots;
@@ -29,7 +35,7 @@ filter_matches_entry(const struct queue_filter *filter, const struct entry *entr
 		return false;
 	if (filter->destination.len == 0)
 		return true;
-	while (slot != NULL && !str_eq(destination_name(slot->destination), filter->destination))
+	while (slot != NULL && !is_at_or_below(destination_name(slot->destination), filter->destination))
 		slot = slot->next;
 	return slot != NULL;
 }

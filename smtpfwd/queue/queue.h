@@ -232,7 +232,7 @@ void		 queue_give_back_owed(struct queue *queue, struct owed *owed);
 struct queue_filter {			/* empty fields match everything */
 	struct mail_id	 id;		/* zero: any */
 	struct str	 recipient_domain;	/* canonical (mail/domain) if it can be; compared with that form */
-	struct str	 destination;
+	struct str	 destination;	/* and those below it: "X" is "X/Y" too */
 	bool		 is_held_only;
 };
 

@@ -47,9 +47,11 @@ kind_word(enum report_kind kind)
 static const char *
 why_not(const struct reporter *reporter, const struct owed *owed)
 {
+	char room[POLICY_DESTINATION_MAX];
+
 	insist(!address_is_null(&owed->envelope->reverse_path));
 	insist(owed->n_recipients > 0);
-	if (str_eq(policy_destination_of(reporter->policy, &owed->envelope->reverse_path), STR("none")))
+	if (str_eq(policy_destination_of(reporter->policy, &owed->envelope->reverse_path, room), STR("none")))
 		return "no outbound route is configured";
 	return NULL;
 }

@@ -39,6 +39,7 @@ ssize_t	os_recv(int socket, void *room, size_t n_bytes);
 ssize_t	os_sendv(int socket, const struct iovec *pieces, int n_pieces);
 int	os_shutdown_send(int socket);
 int	os_local_endpoint(int socket, struct endpoint *local_out);
+bool	os_ip_is_local(const struct ip *ip);	/* connections to it come back to this machine */
 int	os_peer_uid(int socket, uid_t *uid_out);	/* unix sockets */
 void	os_close(int fd);			/* sockets and files */
 

@@ -277,6 +277,31 @@ os_local_endpoint(int socket, struct endpoint *local_out)
 	return 0;
 }
 
+/*
+ * The kernel chooses the source for a destination without sending anything, and for one that is this machine's own it is
+ * the same.  Interfaces are not listed: that takes a netlink socket, which a service may be denied.
+ */
+bool
+os_ip_is_local(const struct ip *ip)
+{
+	const struct endpoint to = { .ip = *ip, .port = 9 };	/* any */
+	union address address;
+	socklen_t address_bytes = address_of_endpoint(&to, &address);
+	struct endpoint local;
+	bool is_local;
+	int fd;
+
+	if (ip_is_loopback(ip))
+		return true;
+	fd = socket(ip->family == IP_V6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return false;
+	is_local = connect(fd, &address.any, address_bytes) == 0 && os_local_endpoint(fd, &local) == 0 &&
+	    ip_eq(&local.ip, ip);
+	close(fd);
+	return is_local;
+}
+
 int
 os_peer_uid(int socket, uid_t *uid_out)
 {

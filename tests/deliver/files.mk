@@ -13,12 +13,14 @@ tests_deliver_test_handover_SOURCES = %D%/test_handover.c %D%/peer.c %D%/peer.h
 tests_deliver_test_handover_LDADD = $(deliver_test_libs) tests/sim/libsim.a mail/libmail.a base/libbase.a
 tests_deliver_test_courier_SOURCES = %D%/test_courier.c %D%/peer.c %D%/peer.h
 tests_deliver_test_courier_LDADD = $(deliver_test_libs) tests/sim/libsim.a mail/libmail.a base/libbase.a
-check_PROGRAMS += tests/deliver/test_limit tests/deliver/test_plan
+check_PROGRAMS += tests/deliver/test_limit tests/deliver/test_mx tests/deliver/test_plan
+tests_deliver_test_mx_SOURCES = %D%/test_mx.c
+tests_deliver_test_mx_LDADD = $(deliver_test_libs) tests/sim/libsim.a mail/libmail.a base/libbase.a
 tests_deliver_test_limit_SOURCES = %D%/test_limit.c
 tests_deliver_test_limit_LDADD = tests/libexpect.a smtpfwd/deliver/libdeliver.a base/libbase.a
 tests_deliver_test_plan_SOURCES = %D%/test_plan.c
 tests_deliver_test_plan_LDADD = $(tests_deliver_test_choices_LDADD)
-TESTS += tests/deliver/test_limit tests/deliver/test_plan
+TESTS += tests/deliver/test_limit tests/deliver/test_mx tests/deliver/test_plan
 TESTS += tests/deliver/test_host tests/deliver/test_choices tests/deliver/test_client tests/deliver/test_handover tests/deliver/test_courier
 
 check_PROGRAMS += tests/deliver/test_login

@@ -70,6 +70,7 @@ test_may_relay(void)
 		struct policy *policy = policy_new(&settings, seed);
 		struct peer peer = { .is_trusted = may[i].is_trusted };
 		struct envelope envelope = { .n_recipients = 0 };
+		char room[POLICY_DESTINATION_MAX];
 		struct address address;
 		struct verdict verdict;
 
@@ -79,9 +80,39 @@ test_may_relay(void)
 		expect_int(verdict.action, may[i].want_code == 0 ? ACTION_ACCEPT : ACTION_REJECT);
 		expect_int(verdict.reply.code, may[i].want_code);
 		if (may[i].want_code == 0)
-			expect(!str_eq(policy_destination_of(policy, &address), STR("none")));
+			expect(!str_eq(policy_destination_of(policy, &address, room), STR("none")));
 		policy_free(policy);
 	}
+}
+
+static const struct {
+	const char *name, *recipient;
+	bool is_utf8;
+	const char *want;
+} ways[] = {
+	{ "a relay's domain goes to its relay", "a@example.org", false, "relay:moved" },
+	{ "any other is a destination of its own", "a@example.net", false, "route:out/example.net" },
+	{ "in whatever case", "a@EXAMPLE.Net", false, "route:out/example.net" },
+	{ "U-labels and A-labels are the same", "a@b\303\274ro.example", true, "route:out/xn--bro-hoa.example" },
+	{ "a literal is one too", "a@[IPv6:2001:DB8::1]", false, "route:out/[IPv6:2001:DB8::1]" },
+};
+
+static void
+test_destinations(void)
+{
+	struct policy_settings settings = { .hostname = "mx.example.net", .relays = relays, .n_relays = 2, .outbound = "out",
+	    .is_outbound_by_domain = true };
+	struct policy *policy = policy_new(&settings, seed);
+
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		char room[POLICY_DESTINATION_MAX];
+		struct address address;
+
+		test_case("destination: %s", ways[i].name);
+		expect(address_parse(str_of(ways[i].recipient), ways[i].is_utf8, &address));
+		expect_str(policy_destination_of(policy, &address, room), str_of(ways[i].want));
+	}
+	policy_free(policy);
 }
 
 #define OTHER	"Received: from a.example by b.example with ESMTP; Sat, 21 Nov 2026 00:00:00 +0000\r\n"
@@ -129,6 +160,7 @@ main(void)
 {
 	test_whose();
 	test_may_relay();
+	test_destinations();
 	test_loops();
 	return test_end();
 }

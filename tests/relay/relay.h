@@ -18,6 +18,7 @@ struct relay {
 	struct sim		*sim;
 	struct loop		*loop;
 	struct policy		*policy;
+	char			 destination_room[POLICY_DESTINATION_MAX];	/* of the one told last */
 	struct queue		*queue;
 	struct couriers		*couriers;
 	struct reporter		*reporter;

@@ -372,6 +372,12 @@ os_local_endpoint(int socket, struct endpoint *local_out)
 	return 0;
 }
 
+bool
+os_ip_is_local(const struct ip *ip)
+{
+	return ip_is_loopback(ip);
+}
+
 int
 os_peer_uid(int socket, uid_t *uid_out)
 {
