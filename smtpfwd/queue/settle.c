@@ -375,6 +375,14 @@ recipient_end(struct stored *stored, int index, enum recipient_step step, enum r
 	}
 }
 
+static const char *
+why_unreported(const struct mail_record *mail)
+{
+	if (mail->facts.is_report)
+		return "it is a report itself, which its sender will not see";
+	return address_is_null(&mail->envelope.reverse_path) ? "its reverse-path is null" : "NOTIFY asks for none";
+}
+
 void
 recipient_fail(struct stored *stored, int index, const struct outcome *outcome)
 {
@@ -384,8 +392,7 @@ recipient_fail(struct stored *stored, int index, const struct outcome *outcome)
 	r->outcome.kind = OUTCOME_FAILED;
 	stored->queue->counts.n_failed++;
 	if (!recipient_wants(&stored->record, index, REPORT_FAILED))
-		history_unreported(stored->queue->log, &stored->entry->id, "failure",
-		    address_is_null(&stored->record.envelope.reverse_path) ? "its reverse-path is null" : "NOTIFY asks for none");
+		history_unreported(stored->queue->log, &stored->entry->id, "failure", why_unreported(&stored->record));
 	recipient_end(stored, index, RECIPIENT_FAILED, REPORT_FAILED);
 }
 

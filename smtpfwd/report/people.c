@@ -190,6 +190,6 @@ people_append_text(const struct dsn *dsn, struct buf *out)
 	if (buf_printf(out, "This is the mail system at %.*s.\r\n\r\n%s\r\n", STR_ARG(dsn->hostname), words->opening) != 0 ||
 	    append_which(dsn, out) != 0 || buf_printf(out, "\r\n%s", words->who) != 0 || append_recipients(owed, out) != 0)
 		return -1;
-	return buf_printf(out, "\r\nBelow stand the same facts for programs, then %s of your mail.\r\n",
-	    dsn->returned->is_full ? "the whole" : "the header");
+	return buf_printf(out, "\r\nBelow stand the same facts for programs, then %s.\r\n",
+	    dsn->returned->is_full ? "your mail" : "the header of your mail");
 }

@@ -20,6 +20,7 @@ write_log(struct log *log, enum log_level level, struct str line)
 
 	(void)level;
 	relay->n_expired += str_starts(line, STR("expired id="));
+	relay->n_lost_reports += str_starts(line, STR("unreported id=")) && str_find_str(line, STR("it is a report itself")) >= 0;
 	if (getenv("RELAY_LOG") != NULL)
 		printf("# log: %.*s\n", STR_ARG(line));
 }

@@ -25,7 +25,7 @@ struct relay {
 	struct listeners	*listeners;
 	struct endpoint		 at;		/* they listen here */
 	struct log		 log;		/* on stdout with RELAY_LOG=1 */
-	int			 n_expired;	/* lines of the log that say so */
+	int			 n_expired, n_lost_reports;	/* lines of the log that say so */
 	struct list		 servers;	/* peers.c's */
 };
 

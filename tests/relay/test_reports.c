@@ -250,7 +250,8 @@ tell_nobody(struct story *story)
 	expect_int(n_mails(story), 0);
 
 	send_mail(story, from_unknown, 2);
-	test_case("a report that fails makes no report");
+	test_case("a report that fails makes no report, and the log says so");
+	expect_int(story->relay.n_lost_reports, 1);
 	expect_int(n_commands(story, "rcpt", STR("RCPT TO:<bad@example.org>"), STR_EMPTY), 1);
 	expect_int(n_commands(story, "mail", STR("MAIL FROM:<>"), STR_EMPTY), 2);
 	expect_int(n_reports(story, ""), 0);
@@ -303,13 +304,61 @@ tell_own_language(struct story *story)
 	expect_int(n_reports(story, "To: <\xc3\xa4lice@b\xc3\xbc" "cher.example>\r\n"), 1);
 	judge_all(story, true);
 
-	test_case("where the way back has no SMTPUTF8 nothing can reach that sender, and it is not tried for ever");
+	test_case("where the way back has no SMTPUTF8 nothing can reach that sender, and the log says so");
 	server_offer(&story->relay, HOME_AT, PLAIN);
 	sleep_for(story, 30);
 	expect_int(client_talk(&story->relay, commands, 2, mail), 250);
 	sleep_for(story, 30);
 	expect_int(n_reports(story, ""), 1);
 	expect_int(n_mails(story), 0);
+	expect_int(story->relay.n_lost_reports, 1);
+}
+
+/* A mail of so many bytes for somebody who is not there. */
+static void
+put_long(struct story *story, enum ret ret, int64_t n_bytes)
+{
+	struct recipient bad = { .address = { STR("bad"), STR("example.com") } };
+	struct envelope envelope = { .reverse_path = { STR("alice"), STR("example.org") }, .ret = ret, .n_recipients = 1,
+	    .cap_recipients = 1, .recipients = &bad };
+	struct mail_facts facts = { .arrived = os_wall_clock(), .class_name = STR("incoming"), .client = STR(""), .listener = STR("mx") };
+	struct draft *draft = draft_new(story->relay.queue);
+	struct instant deadline = instant_after(loop_now(story->relay.loop), span_s(100));
+	char line[1000];
+
+	memset(line, 'x', sizeof(line));
+	memcpy(line + sizeof(line) - 2, "\r\n", 2);
+	expect_int(draft_append(draft, STR(MAIL_TEXT), deadline, NULL), 0);
+	for (int64_t n = (int64_t)strlen(MAIL_TEXT); n < n_bytes; n += (int64_t)sizeof(line))
+		expect_int(draft_append(draft, str_n(line, sizeof(line)), deadline, NULL), 0);
+	expect_int(queue_put(story->relay.queue, draft, &envelope, &facts, STR("Received: x\r\n"), deadline, NULL), 0);
+	sleep_for(story, 60);
+}
+
+static void
+tell_long(struct story *story)
+{
+	static const struct {
+		const char	*name;
+		enum ret	 ret;
+		int64_t		 n_bytes;
+		int		 n_whole;	/* reports so far that returned all */
+	} mails[] = {
+		{ "a small mail is returned whole", RET_UNSET, 60 * 1000, 1 },
+		{ "of a large one the header, where nothing was asked", RET_UNSET, 70 * 1000, 1 },
+		{ "all of it, where that was asked", RET_FULL, 1000 * 1000, 2 },
+		{ "but not more than a mailbox takes", RET_FULL, 11 * 1024 * 1024, 2 },
+		{ "of a small one the header, where that was asked", RET_HDRS, 1000, 2 },
+	};
+
+	for (int i = 0; i < N(mails); i++) {
+		test_case("%s", mails[i].name);
+		put_long(story, mails[i].ret, mails[i].n_bytes);
+		expect_int(n_reports(story, ""), i + 1);
+		expect_int(n_reports(story, "Content-Type: message/rfc822"), mails[i].n_whole);
+		expect_int(n_reports(story, "Content-Type: text/rfc822-headers"), i + 1 - mails[i].n_whole);
+	}
+	judge_all(story, false);
 }
 
 /* As a mail with so many recipients stands in the queue; who sent it by SMTP made several of it. */
@@ -363,6 +412,7 @@ main(void)
 	play(tell_nobody);
 	play(tell_international);
 	play(tell_own_language);
+	play(tell_long);
 	play(tell_many);
 	return test_end();
 }
