@@ -44,15 +44,15 @@ destination_of(void *context, const struct envelope *envelope, const struct reci
 	return policy_destination_of(relay->policy, &recipient->address, relay->destination_room);
 }
 
-static void
-start_policy(struct relay *relay, const struct relay_plan *plan)
+static struct policy *
+make_policy(const struct relay_plan *plan)
 {
 	static const uint64_t seed[2] = { 1, 2 };
 	struct policy_settings settings = {
 		.hostname = "old.example.com", .relays = plan->rules, .n_relays = plan->n_rules, .outbound = "out",
 	};
 
-	relay->policy = policy_new(&settings, seed);
+	return policy_new(&settings, seed);
 }
 
 static struct retry_settings
@@ -124,10 +124,29 @@ listen_at(struct relay *relay)
 }
 
 static void
+hold_policy(void *policy)
+{
+	(void)policy_hold(policy);
+}
+
+static void
+release_policy(void *policy)
+{
+	policy_free(policy);
+}
+
+static struct receive_world
+world_of(struct relay *relay)
+{
+	return (struct receive_world){ .queue = relay->queue, .policy = relay->policy, .log = &relay->log,
+	    .held = relay->policy, .hold = hold_policy, .release = release_policy };
+}
+
+static void
 start_listeners(struct relay *relay)
 {
 	struct listener_settings settings;
-	struct receive_world world = { .queue = relay->queue, .policy = relay->policy, .log = &relay->log };
+	struct receive_world world = world_of(relay);
 	struct fault fault;
 	int socket;
 
@@ -140,17 +159,24 @@ start_listeners(struct relay *relay)
 }
 
 void
-relay_reload(struct relay *relay, struct span first)
+relay_reload(struct relay *relay, const struct relay_plan *plan, struct span first)
 {
 	struct retry_settings retry = retry_from(first);
 	struct queue_world queue_world = { .context = relay, .destination_of = destination_of };
-	struct receive_world world = { .queue = relay->queue, .policy = relay->policy, .log = &relay->log };
+	struct courier_plan *couriers = plan_couriers(plan);
 	struct listener_settings settings = listen_at(relay);
+	struct policy *old = relay->policy;
 	const int no_socket = -1;
+	struct receive_world world;
 	struct fault fault;
 
+	relay->policy = make_policy(plan);
+	world = world_of(relay);
 	insist(listeners_adopt(relay->listeners, &settings, 1, &no_socket, &world, &fault) == 0);
+	couriers_adopt(relay->couriers, couriers);
+	reporter_adopt(relay->reporter, relay->policy);
 	queue_reconfigure(relay->queue, &retry, &queue_world);
+	policy_free(old);
 }
 
 void
@@ -162,7 +188,7 @@ relay_start_as(struct relay *relay, struct sim *sim, const struct relay_plan *pl
 	list_init(&relay->servers);
 	relay->loop = loop_new(FIBERS_MAX, &fault);
 	insist(relay->loop != NULL);
-	start_policy(relay, plan);
+	relay->policy = make_policy(plan);
 	start_queue(relay);
 	start_couriers(relay, plan);
 	relay->reporter = reporter_new(relay->loop, relay->queue, relay->policy, &relay->log);

@@ -43,8 +43,11 @@ struct relay_plan {			/* whose mail goes where; there is a "route:out" for all e
 void	relay_start(struct relay *relay, struct sim *sim);
 void	relay_start_as(struct relay *relay, struct sim *sim, const struct relay_plan *plan);	/* the plan is copied */
 
-/* As a reload does it, at work: listeners and queue are given their settings anew; the first retry comes after another span. */
-void	relay_reload(struct relay *relay, struct span first);
+/*
+ * As smtpfwd/reload.c does it, at work and without suspending: policy, next hops, listeners and queue are made anew by the
+ * plan, the first retry comes after another span.
+ */
+void	relay_reload(struct relay *relay, const struct relay_plan *plan, struct span first);
 
 struct next_hop_settings	relay_next_hop(const char *at);		/* an endpoint's text, which must live on */
 

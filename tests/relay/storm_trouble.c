@@ -231,7 +231,20 @@ remove_one(struct storm *storm)
 static void
 reload(struct storm *storm)
 {
-	relay_reload(&storm->relay, span_s(20 + (int64_t)dice(storm, 100)));
+	struct next_hop_settings next_hops[STORM_HOPS], kept;
+	struct route_settings routes[STORM_DOMAINS + 1];
+	struct relay_rule rules[STORM_DOMAINS];
+	struct relay_plan plan;
+
+	(void)storm_plan(routes, next_hops, rules, &plan);
+	for (int i = 0; i <= STORM_DOMAINS; i++)
+		routes[i].connections_max = 2 + (int)dice(storm, 5);
+	if (dice(storm, 2) == 0) {	/* d1's other hop is its first */
+		kept = next_hops[1];
+		next_hops[1] = next_hops[2];
+		next_hops[2] = kept;
+	}
+	relay_reload(&storm->relay, &plan, span_s(20 + (int64_t)dice(storm, 100)));
 	storm->ledger->counts.n_reloads++;
 }
 
