@@ -9,6 +9,7 @@
 
 enum {
 	SUBJECT_ADDRESS_MAX_BYTES = 150,	/* longer ones are left out of the subject */
+	SUBJECT_SHORT_BYTES = 30,		/* fits into one line with all else */
 	INDENT_COLUMNS = 4,
 };
 
@@ -28,14 +29,16 @@ words_of(enum report_kind kind)
 	};
 	static const struct words delayed = {
 		.subject = "is delayed",
-		.opening = "A mail of yours is on its way longer than usual. YOU NEED DO NOTHING, and need not\r\n"
-		    "send it again: it is still being tried, and you will be told if it fails.\r\n",
+		.opening = "A mail of yours is on its way longer than usual. YOU NEED DO NOTHING,\r\n"
+		    "and need not send it again: it is still being tried, and you will be told\r\n"
+		    "if it fails.\r\n",
 		.who = "Who is still to get it, and what went wrong so far:\r\n",
 	};
 	static const struct words relayed = {
 		.subject = "was passed on",
-		.opening = "A mail of yours was passed on to a mail server that does not send the reports you\r\n"
-		    "asked for. This is the last you hear of it, unless it fails there.\r\n",
+		.opening = "A mail of yours was passed on to a mail server that does not send the\r\n"
+		    "reports you asked for. This is the last you hear of it, unless it fails\r\n"
+		    "there.\r\n",
 		.who = "Whom it was passed on for:\r\n",
 	};
 
@@ -57,18 +60,21 @@ people_append_subject(const struct dsn *dsn, struct buf *out)
 	const struct address *first = &owed->recipients[0].recipient.address;
 	int n_others = owed->n_recipients - 1, status = 0;
 	struct buf shown;
+	const char *blank;
 
 	buf_init(&shown, WORDING_MAX_BYTES + 4);
 	insist(wording_address(first, &shown) == 0);
+	/* A long address has a line of its own; beside encoded-words there must not be more than 76 columns (RFC 2047 2). */
+	blank = shown.len > SUBJECT_SHORT_BYTES || !str_is_ascii(buf_str(&shown)) ? "\r\n " : " ";
 	if (shown.len > SUBJECT_ADDRESS_MAX_BYTES)
 		status = buf_printf(out, "Mail to %d recipient%s ", n_others + 1, n_others > 0 ? "s" : "");
-	else if (buf_append(out, STR("Mail to ")) != 0 ||
+	else if (buf_printf(out, "Mail to%s", blank) != 0 ||
 	    (dsn->is_utf8 ? buf_append(out, buf_str(&shown)) : wording_encoded(buf_str(&shown), out)) != 0)
 		status = -1;
 	else if (n_others > 0)
-		status = buf_printf(out, " and %d other%s ", n_others, n_others > 1 ? "s" : "");
+		status = buf_printf(out, "%sand %d other%s ", blank, n_others, n_others > 1 ? "s" : "");
 	else
-		status = buf_append_char(out, ' ');
+		status = buf_append(out, str_of(blank));
 	buf_fini(&shown);
 	return status != 0 ? status : buf_append(out, str_of(words_of(owed->kind)->subject));
 }

@@ -115,6 +115,14 @@ test_received(void)
 	    "\tby mx.example.com (smtpfwd) with ESMTPS (TLSv1.3\r\n\tTLS_AES_256_GCM_SHA384 256 bits)\r\n"
 	    "\tid %s;\r\n\tFri, 23 Oct 2026 04:46:13 +0000\r\n", id_room);
 	expect_str(received(&peer, &envelope, &out), buf_str(&want));
+
+	test_case("a name that the client proved stands behind its TLS");
+	peer.tls.verified_name = STR("app.example.com");
+	buf_clear(&want);
+	buf_printf(&want, "Received: from client.example ([IPv6:2001:db8::1])\r\n"
+	    "\tby mx.example.com (smtpfwd) with ESMTPS (TLSv1.3\r\n\tTLS_AES_256_GCM_SHA384 256 bits) (verified app.example.com)\r\n"
+	    "\tid %s;\r\n\tFri, 23 Oct 2026 04:46:13 +0000\r\n", id_room);
+	expect_str(received(&peer, &envelope, &out), buf_str(&want));
 	buf_fini(&want);
 	buf_fini(&out);
 }

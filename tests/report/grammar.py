@@ -163,6 +163,7 @@ class Report:
         head, _, body = raw.partition(b"\r\n\r\n")
         self.fields = split_fields(head, is_utf8)
         need(all(len(line) <= 998 for line in head.split(b"\r\n")), "a header line too long")
+        need(all(len(line) <= 76 for line in head.split(b"\r\n") if b"=?utf-8?" in line), "a line with encoded-words too long")
         self.check_header()
         boundary = re.search(r'boundary="([^"]+)"', one(self.fields, "content-type"))[1].encode()
         pieces = (b"\r\n" + body).split(b"\r\n--" + boundary)
@@ -232,6 +233,8 @@ class Report:
             need(not defects, "Python sees defects in", name, mail[name], defects)
         need(len(mail.get_payload()) == 3, "Python sees other parts")
         self.python_subject = str(mail["subject"])
+        need(re.fullmatch(r"Mail to .+ (could not be delivered|is delayed|was passed on)", self.python_subject),
+             "Python reads another subject:", self.python_subject)
         if not self.is_utf8:
             groups = mail.get_payload()[1].get_payload()
             need(len(groups) == 1 + len(self.recipients), "Python sees other groups of status fields:", len(groups))

@@ -190,7 +190,7 @@ test_international(void)
 	expect(has(&f, "Content-Type: message/delivery-status\r\n\r\n"));
 	expect(has(&f, "Original-Recipient: utf-8; \\x{4E2D}@example.com\r\nFinal-Recipient: utf-8; b\\x{E4}d\\x{2B}x@example.com\r\n"));
 	expect(has(&f, "Original-Recipient: utf-8; a\\x{4E2D}b@example.com\r\n"));
-	expect(has(&f, "Subject: Mail to =?utf-8?q?b=C3=A4d+x@example.com?= and 1 other could not be delivered\r\n"));
+	expect(has(&f, "Subject: Mail to\r\n =?utf-8?q?b=C3=A4d+x@example.com?=\r\n and 1 other could not be delivered\r\n"));
 	expect(has(&f, "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n"));
 	expect(has(&f, "Content-Type: message/global-headers\r\nContent-Transfer-Encoding: quoted-printable\r\n"));
 
