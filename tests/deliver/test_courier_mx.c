@@ -1,0 +1,221 @@
+/*
+ * test_courier_mx.c - mail that goes out by MX records: which host, which connection, what is remembered
+ */
+#include <stdio.h>
+
+#include "base/insist.h"
+#include "tests/deliver/stage.h"
+
+static const char two_hosts[] =
+    "one.example MX 10 mx1.example\none.example MX 20 mx2.example\n"
+    "mx1.example A 192.0.2.1\nmx2.example A 192.0.2.2\nmx3.example A 192.0.2.3\n";
+
+static void
+friendly(struct world *w)
+{
+	for (int i = 0; i < PEERS; i++)
+		peer_says(&w->peers[i], "S: 220 hi\nM: PIPELINING");
+}
+
+static void
+best_first(struct world *w)
+{
+	friendly(w);
+	put_to(w, "one.example", 1);
+	expect_int(wait_for_mails(w, 1, 10), 0);
+	expect_int(w->peers[0].n_mails, 1);
+	wait_s(w, 1);
+	expect(log_has(w, "nexthop=mx1.example:25"));
+	peer_stop(&w->peers[0]);
+	sim_net_cut(w->sim, &w->peers[0].at);
+	put_to(w, "one.example", 1);
+	expect(wait_for_mails(w, 2, 10) >= 0);
+	expect_int(w->peers[1].n_mails, 1);
+	wait_s(w, 1);
+	expect_int(n_lines(w, "deferred "), 0);
+	expect_int(n_lines(w, "nexthop-down "), 1);
+}
+
+/* Both get about half; a session of the one serves until the other has its turn. */
+static void
+equal_ones(struct world *w)
+{
+	friendly(w);
+	w->peers[0].reply_wait_ms = w->peers[1].reply_wait_ms = 1000;
+	for (int i = 0; i < 40; i++)
+		put_to(w, "equal.example", 1);
+	expect(wait_for_mails(w, 40, 100) >= 0);
+	expect(w->peers[0].n_mails >= 10 && w->peers[1].n_mails >= 10);
+}
+
+/* The domain has no mail hosts but an address. */
+static void
+implicit(struct world *w)
+{
+	friendly(w);
+	put_to(w, "mx3.example", 1);
+	expect_int(wait_for_mails(w, 1, 10), 0);
+	expect_int(w->peers[2].n_mails, 1);
+}
+
+static void
+literal(struct world *w)
+{
+	friendly(w);
+	put_to(w, "[192.0.2.2]", 1);
+	expect_int(wait_for_mails(w, 1, 10), 0);
+	expect_int(w->peers[1].n_mails, 1);
+}
+
+static void
+never(struct world *w)
+{
+	put_to(w, "null.example", 2);
+	put_to(w, "none.example", 1);
+	wait_s(w, 5);
+	expect_int(n_lines(w, "failed "), 3);
+	expect(log_has(w, "takes no mail"));
+	expect(log_has(w, "does not exist"));
+	put_to(w, "null.example", 1);
+	wait_s(w, 1);
+	expect_int(n_lines(w, "failed "), 4);
+	expect_int(w->dns.n_questions, 2);		/* the answer is kept */
+}
+
+/* One question stands for a hundred mails; and when the name servers are back they all go. */
+static void
+silent_dns(struct world *w)
+{
+	friendly(w);
+	w->dns.zone = "one.example servfail\n";
+	for (int i = 0; i < 100; i++)
+		put_to(w, "one.example", 1);
+	wait_s(w, 3600);
+	expect(w->dns.n_questions <= 12);
+	expect_int(n_lines(w, "failed "), 0);
+	expect(log_has(w, "looking up the mail hosts (MX) of one.example"));
+	w->dns.zone = two_hosts;
+	expect(wait_for_mails(w, 100, 2000) >= 0);
+	wait_s(w, 1);
+	expect_int(counts(w).n_mails, 0);
+}
+
+static void
+found_again(struct world *w)
+{
+	friendly(w);
+	put_to(w, "one.example", 1);
+	expect_int(wait_for_mails(w, 1, 10), 0);
+	w->dns.zone = "one.example MX 10 mx2.example\nmx2.example A 192.0.2.2\n";
+	put_to(w, "one.example", 1);
+	expect_int(wait_for_mails(w, 2, 10), 0);
+	expect_int(w->peers[0].n_mails, 2);
+	wait_s(w, 3601);
+	put_to(w, "one.example", 1);
+	expect_int(wait_for_mails(w, 3, 10), 0);
+	expect_int(w->peers[1].n_mails, 1);
+}
+
+/* Sixty domains at one provider: its limit holds for all together, their mails share its sessions, and each has its turn. */
+static void
+one_provider(struct world *w)
+{
+	char domain[40];
+
+	friendly(w);
+	w->peers[0].reply_wait_ms = 500;
+	for (int k = 0; k < 3; k++) {
+		for (int i = 0; i < 60; i++) {
+			snprintf(domain, sizeof(domain), "d%d.wild.example", i);
+			put_to(w, domain, 1);
+		}
+	}
+	expect(wait_for_mails(w, 180, 200) >= 0);
+	wait_s(w, 2);
+	expect(w->peers[0].n_open_most <= 4);
+	expect(w->peers[0].n_connections <= 12);
+	expect_int(n_lines(w, "deferred "), 0);
+	expect_int(n_hops_known(w), 3);
+	expect_int(counts(w).n_mails, 0);
+}
+
+/* A mail host is down, its mail is removed: nobody asks for it any more, and it is forgotten. */
+static void
+forgotten(struct world *w)
+{
+	struct queue_filter all = { .is_held_only = false };
+	int n_before;
+
+	peer_stop(&w->peers[0]);
+	peer_stop(&w->peers[1]);
+	put_to(w, "one.example", 1);
+	wait_s(w, 1000);
+	expect_int(n_lines(w, "nexthop-down "), 2);
+	expect_int(n_hops_known(w), 4);
+	queue_remove(w->queue, &all, instant_after(loop_now(w->loop), span_s(10)), NULL);
+	wait_s(w, 400);
+	n_before = n_lines(w, "nexthop-checked ");
+	wait_s(w, 4000);
+	expect_int(n_lines(w, "nexthop-checked "), n_before);
+	friendly(w);
+	put_to(w, "mx3.example", 1);
+	expect_int(wait_for_mails(w, 1, 10), 0);
+	wait_s(w, 1);
+	expect_int(n_hops_known(w), 3);		/* the two that are configured, and the new one */
+}
+
+/* While its first host does not answer a domain waits for nobody else. */
+static void
+beside_a_dead_one(struct world *w)
+{
+	sim_net_host(w->sim, &w->peers[0].at.ip, SIM_HOST_SILENT);
+	friendly(w);
+	for (int i = 0; i < 50; i++)
+		put_to(w, "dead.example", 1);
+	wait_s(w, 1);
+	put_to(w, "mx3.example", 1);
+	expect_int(wait_for_mails(w, 1, 10), 0);
+	wait_s(w, 600);
+	expect_int(counts(w).n_mails, 50);
+	expect(n_lines(w, "deferred ") <= 10);
+}
+
+static void
+to_ourselves(struct world *w)
+{
+	put_to(w, "circle.example", 1);
+	wait_s(w, 5);
+	expect_int(n_lines(w, "failed "), 1);
+	expect(log_has(w, "it would go in a circle"));
+	expect_int(w->peers[0].n_connections, 0);
+}
+
+#define WILD(n)	"d" #n ".wild.example MX 10 mx1.example\n"
+#define TEN(n)	WILD(n##0) WILD(n##1) WILD(n##2) WILD(n##3) WILD(n##4) WILD(n##5) WILD(n##6) WILD(n##7) WILD(n##8) WILD(n##9)
+#define UNITS	WILD(0) WILD(1) WILD(2) WILD(3) WILD(4) WILD(5) WILD(6) WILD(7) WILD(8) WILD(9)
+
+static const struct story stories[] = {
+	{ .name = "the best host, and the next one while it is down", .tell = best_first, .zone = two_hosts },
+	{ .name = "equal hosts share", .tell = equal_ones,
+	  .zone = "equal.example MX 10 mx1.example\nequal.example MX 10 mx2.example\nmx1.example A 192.0.2.1\nmx2.example A 192.0.2.2\n" },
+	{ .name = "without MX the domain's address", .tell = implicit, .zone = two_hosts },
+	{ .name = "an address literal", .tell = literal, .zone = two_hosts },
+	{ .name = "what no mail can go to fails at once", .tell = never, .zone = "null.example MX 0 .\n" },
+	{ .name = "silent name servers hold the domain back, and fail nothing", .tell = silent_dns, .zone = two_hosts },
+	{ .name = "answers are kept for an hour at most", .tell = found_again, .zone = two_hosts },
+	{ .name = "domains at one provider share its connections", .tell = one_provider,
+	  .zone = "mx1.example A 192.0.2.1\n" UNITS TEN(1) TEN(2) TEN(3) TEN(4) TEN(5) },
+	{ .name = "a mail host that nobody has mail for is not checked, and is forgotten", .tell = forgotten, .zone = two_hosts },
+	{ .name = "a dead domain holds up no other", .tell = beside_a_dead_one,
+	  .zone = "dead.example MX 10 mx1.example\nmx1.example A 192.0.2.1\nmx3.example A 192.0.2.3\n" },
+	{ .name = "a domain whose best host we are fails", .tell = to_ourselves,
+	  .zone = "circle.example MX 5 relay.example.net\ncircle.example MX 10 mx1.example\nmx1.example A 192.0.2.1\n"
+	  "relay.example.net A 192.0.2.1\n" },
+};
+
+int
+main(int argc, char **argv)
+{
+	play_all(stories, sizeof(stories) / sizeof(stories[0]), argc, argv);
+	return test_end();
+}
