@@ -29,7 +29,7 @@ struct ctl {				/* what the person wants */
 	int		 n_words;
 	json_t		*request;	/* what the command's options and words say to the daemon */
 	bool		 is_crypt;	/* passwd */
-	double		 interval_s;	/* top */
+	double		 interval_s;	/* top; 2 */
 	long		 n_batches;	/* top; 0: until it is ended */
 };
 
@@ -41,6 +41,9 @@ enum ctl_option {
 	CTL_OPTION_ALL,
 	CTL_OPTION_SCRAM,
 	CTL_OPTION_CRYPT,
+	CTL_OPTION_LONG,
+	CTL_OPTION_BATCHES,
+	CTL_OPTION_INTERVAL,
 };
 
 struct ctl_command {
@@ -49,6 +52,7 @@ struct ctl_command {
 	const char	*sentence;	/* what it does, for the usage text */
 	int		 words_least, words_most;	/* behind its own words */
 	const struct option *options;	/* its own, ended by a zero row; NULL: none */
+	const char	*letters;	/* short ones, as getopt(3) wants them; NULL: none.  Each takes the place of the long one that begins so */
 	/* Takes one of them.  It ends the program by ctl_wrong_use where the value cannot be. */
 	void		(*take)(struct ctl *ctl, int option, const char *value);
 
@@ -82,6 +86,7 @@ int		ctl_export(struct ctl *ctl, const struct ctl_command *command);
 
 extern const struct ctl_command
 	ctl_status_commands[],
+	ctl_top_commands[],
 	ctl_reload_commands[],
 	ctl_queue_commands[],
 	ctl_trace_commands[],

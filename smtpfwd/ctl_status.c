@@ -75,7 +75,6 @@ show_status(const json_t *object, struct shown *shown)
 {
 	const json_t *part;
 
-	(void)shown;
 	if ((part = json_object_get(object, "daemon")) != NULL) {
 		printf("smtpfwd    %s as %s, pid %lld, up since ", show_text(part, "version"), show_text(part, "hostname"),
 		    show_number(part, "pid"));
@@ -87,7 +86,12 @@ show_status(const json_t *object, struct shown *shown)
 		    show_text(part, "name"), json_is_true(json_object_get(part, "gone")) ? " (closed)" : "", show_number(part, "sessions"), show_number(part, "accepted"),
 		    show_number(part, "refused"), show_number(part, "mails"));
 	} else if ((part = json_object_get(object, "next-hop")) != NULL) {
+		shown->n_objects++;
 		show_next_hop(part);
+	} else if ((part = json_object_get(object, "next-hops")) != NULL) {
+		if (show_number(part, "all") > shown->n_objects)
+			printf("           and %lld next hops more, %lld of all are down (status --long)\n",
+			    show_number(part, "all") - shown->n_objects, show_number(part, "down"));
 	} else if ((part = json_object_get(object, "queue")) != NULL) {
 		show_queue(part);
 	} else if ((part = json_object_get(object, "trace")) != NULL) {
@@ -95,8 +99,21 @@ show_status(const json_t *object, struct shown *shown)
 	}
 }
 
+static const struct option long_option[] = {
+	{ "long", no_argument, NULL, CTL_OPTION_LONG }, { NULL, 0, NULL, 0 },
+};
+
+static void
+take_long(struct ctl *ctl, int option, const char *value)
+{
+	(void)option;
+	(void)value;
+	json_object_set_new(ctl->request, "long", json_true());
+}
+
 const struct ctl_command ctl_status_commands[] = {
-	{ .words = "status", .sentence = "the daemon, its listeners, next hops and queue",
+	{ .words = "status", .behind = "[--long]", .sentence = "the daemon, its listeners, next hops and queue",
+	  .options = long_option, .take = take_long,
 	  .request = "status", .show = show_status },
 	{ .words = NULL },
 };

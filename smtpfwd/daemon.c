@@ -259,6 +259,7 @@ make_control(struct daemon *daemon, struct doors *doors, struct fault *fault_out
 	queue_commands_fill(&daemon->queue_commands, daemon->commands);
 	daemon->n_commands = QUEUE_COMMANDS_N;
 	add_command(daemon, "status", overview_answer, &daemon->overview);
+	add_command(daemon, "top", overview_answer_top, &daemon->overview);
 	daemon->story_command = (struct story_command){ .story = daemon->story, .queue = daemon->queue };
 	add_command(daemon, "trace", story_command_run, &daemon->story_command);
 	add_command(daemon, "reload", reload_answer, daemon->reload);

@@ -11,13 +11,13 @@ smtpfwd_smtpfwd_SOURCES = \
 	%D%/config.c %D%/config.h %D%/config_files.c %D%/config_files.h %D%/config_listen.c %D%/config_route.c \
 	%D%/daemon.c %D%/daemon.h %D%/daemon_end.c %D%/daemon_inside.h %D%/doors.c %D%/doors.h \
 	%D%/generation.c %D%/generation.h %D%/reload.c %D%/reload.h %D%/reload_prepare.c %D%/reload_prepare.h %D%/sandbox.c %D%/sandbox.h %D%/main.c %D%/privileges.c %D%/privileges.h \
-	%D%/overview.c %D%/overview.h
+	%D%/overview.c %D%/overview.h %D%/busy.c %D%/busy.h
 smtpfwd_smtpfwd_LDADD = $(smtpfwd_parts) $(smtpfwd_libs)
 
 smtpfwd_smtpfwdctl_SOURCES = \
 	%D%/ask.c %D%/ask.h %D%/ctl.h %D%/show.c %D%/show.h %D%/smtpfwdctl.c \
 	%D%/ctl_reload.c %D%/ctl_passwd.c \
 	%D%/ctl_queue.c %D%/ctl_export.c \
-	%D%/ctl_status.c %D%/ctl_trace.c
+	%D%/ctl_top.c %D%/ctl_status.c %D%/ctl_trace.c
 smtpfwd_smtpfwdctl_LDADD = smtpfwd/auth/libauth.a policy/libpolicy.a mail/libmail.a base/libbase.a \
 	$(CONFUSE_LIBS) $(IDN2_LIBS) $(JANSSON_LIBS)

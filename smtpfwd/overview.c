@@ -6,10 +6,13 @@
 
 #include <config.h>
 #include "mail/date.h"
+#include "smtpfwd/busy.h"
 #include "smtpfwd/overview.h"
 
-struct answering {
-	json_t	*objects;		/* an array: written after all was read, because writing suspends */
+enum {
+	STATUS_NEXT_HOPS_MAX = 20,	/* shown unless all are wanted; those that are down come first */
+	TOP_NEXT_HOPS_MAX = 100,	/* the busiest; more do not fit on a screen */
+	TOP_DESTINATIONS_MAX = 20,	/* those with most waiting mail */
 };
 
 static json_t *
@@ -21,13 +24,25 @@ time_json(struct timestamp at)
 }
 
 static void
-add(struct answering *answering, const char *kind, json_t *object)
+add(json_t *objects, const char *kind, json_t *object)
 {
-	json_array_append_new(answering->objects, json_pack("{s:o}", kind, object));
+	json_array_append_new(objects, json_pack("{s:o}", kind, object));
 }
 
 static void
-add_daemon(struct answering *answering, const struct overview *overview)
+write_all(json_t *objects, struct answer *answer, struct instant deadline)
+{
+	json_t *object;
+	size_t i;
+
+	json_array_foreach(objects, i, object)
+		if (answer_write(answer, json_incref(object), deadline) != 0)
+			break;
+	json_decref(objects);
+}
+
+static void
+add_daemon(json_t *objects, const struct overview *overview)
 {
 	const struct config *config = overview->generation->config;
 	const struct reload_report *last = reload_last(overview->reload);
@@ -42,7 +57,7 @@ add_daemon(struct answering *answering, const struct overview *overview)
 	    "loaded", time_json(overview->generation->loaded), "addresses", addresses);
 	if (last != NULL)
 		json_object_set_new(object, "reload", reload_report_json(last));
-	add(answering, "daemon", object);
+	add(objects, "daemon", object);
 }
 
 static void
@@ -54,16 +69,13 @@ add_listener(void *context, const struct listener_view *view)
 }
 
 static void
-add_next_hop(void *context, const struct next_hop_view *view)
+add_listeners(json_t *objects, const struct overview *overview)
 {
-	add(context, "next-hop", json_pack("{s:o, s:o, s:b, s:o, s:i, s:i, s:I}", "name", control_json_str(view->next_hop),
-	    "destination", control_json_str(view->destination), "up", view->is_up, "trouble",
-	    control_json_str(view->last_trouble), "connections", view->n_connections, "idle", view->n_idle,
-	    "delivered", (json_int_t)view->n_delivered));
+	listeners_each(overview->listeners, add_listener, objects);
 }
 
 static void
-add_queue(struct answering *answering, const struct overview *overview)
+add_queue(json_t *objects, const struct overview *overview)
 {
 	struct queue_counts counts;
 	json_t *object;
@@ -80,11 +92,12 @@ add_queue(struct answering *answering, const struct overview *overview)
 	json_object_set_new(object, "deferred", json_integer(counts.n_deferred));
 	json_object_set_new(object, "failed", json_integer(counts.n_failed));
 	json_object_set_new(object, "commits", json_integer(counts.n_commits));
-	add(answering, "queue", object);
+	json_object_set_new(object, "disk-free", json_integer(counts.free_bytes));
+	add(objects, "queue", object);
 }
 
 static void
-add_trace(struct answering *answering, const struct overview *overview)
+add_trace(json_t *objects, const struct overview *overview)
 {
 	struct story_counts counts;
 	json_t *object;
@@ -96,27 +109,39 @@ add_trace(struct answering *answering, const struct overview *overview)
 	    "dropped", (json_int_t)counts.n_dropped);
 	if (counts.oldest.us != 0)
 		json_object_set_new(object, "oldest", time_json(counts.oldest));
-	add(answering, "trace", object);
+	add(objects, "trace", object);
 }
 
 void
 overview_answer(void *context, const json_t *request, struct answer *answer, struct instant deadline)
 {
 	const struct overview *overview = context;
-	struct answering answering = { .objects = json_array() };
-	json_t *object;
-	size_t i;
+	json_t *objects = json_array();
+
+	add_daemon(objects, overview);
+	add_listeners(objects, overview);
+	if (json_is_true(json_object_get(request, "long")))
+		busy_add_all_next_hops(objects, overview->couriers);
+	else
+		busy_add_next_hops(objects, overview->couriers, BUSY_TROUBLED, STATUS_NEXT_HOPS_MAX);
+	add_queue(objects, overview);
+	add_trace(objects, overview);
+	write_all(objects, answer, deadline);
+}
+
+void
+overview_answer_top(void *context, const json_t *request, struct answer *answer, struct instant deadline)
+{
+	const struct overview *overview = context;
+	json_t *objects = json_array();
 
 	(void)request;
-	add_daemon(&answering, overview);
-	listeners_each(overview->listeners, add_listener, &answering);
-	couriers_each_next_hop(overview->couriers, add_next_hop, &answering);
-	add_queue(&answering, overview);
-	add_trace(&answering, overview);
-	json_array_foreach(answering.objects, i, object)
-		if (answer_write(answer, json_incref(object), deadline) != 0)
-			break;
-	json_decref(answering.objects);
+	add_daemon(objects, overview);
+	add_queue(objects, overview);
+	add_listeners(objects, overview);
+	busy_add_next_hops(objects, overview->couriers, BUSY_ACTIVE, TOP_NEXT_HOPS_MAX);
+	busy_add_destinations(objects, overview->queue, TOP_DESTINATIONS_MAX);
+	write_all(objects, answer, deadline);
 }
 
 static void

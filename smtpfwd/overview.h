@@ -21,8 +21,17 @@ struct overview {				/* borrowed parts */
 	struct story		*story;		/* NULL: none */
 };
 
-/* The command "status": objects "daemon", "listener", "next-hop" and "queue". context: struct overview. */
+/*
+ * The command "status": objects "daemon", "listener", "next-hop" (at most 20, those that are down first, and "next-hops":
+ * how many there are; all of them with "long": true), "queue" and "trace".  context: struct overview.
+ */
 void	overview_answer(void *context, const json_t *request, struct answer *answer, struct instant deadline);
+
+/*
+ * The command "top": "daemon", "queue", "listener", "next-hop" (the busiest, at most 100) and "next-hops", "destination" (those
+ * with most waiting mail, at most 20) and "destinations".  Rates are for the asker, who asks again.
+ */
+void	overview_answer_top(void *context, const json_t *request, struct answer *answer, struct instant deadline);
 
 /* One line for the service manager.  context: struct overview. */
 void	overview_line(void *context, char line_out[NOTIFY_STATUS_MAX]);

@@ -15,17 +15,20 @@
 #include "smtpfwd/ctl.h"
 
 #define DEFAULT_CONFIG	"/etc/smtpfwd/smtpfwd.conf"
+#define COMMON_LETTERS	"c:s:hV"
 
 enum {
 	TIMEOUT_DEFAULT_S = 30,
 	TIMEOUT_MAX_S = 24 * 3600,
 	OPTIONS_MAX = 32,		/* of all commands and of one */
+	LETTERS_MAX = 64,
 	USAGE_COLUMN = 33,		/* where the sentences begin */
 };
 
 /* In the order of the usage text. */
 static const struct ctl_command *const tables[] = {
 	ctl_status_commands,
+	ctl_top_commands,
 	ctl_reload_commands,
 	ctl_queue_commands,
 	ctl_trace_commands,
@@ -129,6 +132,7 @@ static void
 read_rest(struct ctl *ctl, const struct ctl_command *command, int argc, char **argv)
 {
 	struct option options[2 * OPTIONS_MAX];
+	char letters[LETTERS_MAX];
 	int n = 0, option;
 
 	for (const struct option *o = common_options; o->name != NULL; o++)
@@ -137,11 +141,15 @@ read_rest(struct ctl *ctl, const struct ctl_command *command, int argc, char **a
 		options[n++] = *o;
 	options[n] = (struct option){ .name = NULL };
 	optind = 0;			/* a new beginning, for glibc */
-	while ((option = getopt_long(argc, argv, "c:s:hV", options, NULL)) != -1) {
+	snprintf(letters, sizeof(letters), COMMON_LETTERS "%s", command->letters != NULL ? command->letters : "");
+	while ((option = getopt_long(argc, argv, letters, options, NULL)) != -1) {
 		bool is_own = false;
 
-		for (const struct option *o = command->options; o != NULL && o->name != NULL; o++)
+		for (const struct option *o = command->options; o != NULL && o->name != NULL; o++) {
+			if (command->letters != NULL && option == o->name[0] && strchr(command->letters, option) != NULL)
+				option = o->val;
 			is_own |= o->val == option;
+		}
 		if (is_own)
 			command->take(ctl, option, optarg);
 		else
@@ -161,7 +169,7 @@ read_arguments(struct ctl *ctl, int argc, char **argv)
 	const struct ctl_command *command;
 	int option, n_used;
 
-	while ((option = getopt_long(argc, argv, "+c:s:hV", common_options, NULL)) != -1)
+	while ((option = getopt_long(argc, argv, "+" COMMON_LETTERS, common_options, NULL)) != -1)
 		take_common(ctl, option);
 	command = find_command(argc - optind, argv + optind, &n_used);
 	optind += n_used - 1;
@@ -263,7 +271,7 @@ ask_and_show(struct ctl *ctl, const struct ctl_command *command)
 int
 main(int argc, char **argv)
 {
-	struct ctl ctl = { .config = DEFAULT_CONFIG, .timeout_s = TIMEOUT_DEFAULT_S, .request = json_object() };
+	struct ctl ctl = { .config = DEFAULT_CONFIG, .timeout_s = TIMEOUT_DEFAULT_S, .interval_s = 2, .request = json_object() };
 	const struct ctl_command *command;
 	int status;
 

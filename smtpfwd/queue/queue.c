@@ -318,6 +318,7 @@ queue_count(const struct queue *queue, struct queue_counts *counts_out)
 	counts_out->n_mails = (int64_t)queue->index.n;
 	counts_out->n_segments = (int64_t)room->log.n;
 	counts_out->disk_bytes = (int64_t)(room->log.n + room->spares.n) * queue->segment_bytes;
+	counts_out->free_bytes = room->free_bytes;
 	counts_out->is_full = queue_is_full(queue);
 	if (first != NULL)
 		counts_out->oldest = mail_id_time(&LIST_ITEM(first, struct entry, by_age)->id);

@@ -278,6 +278,7 @@ struct queue_counts {
 	int64_t	 n_mails, n_held, n_in_delivery, n_owed;
 	int64_t	 content_bytes;
 	int64_t	 n_segments, disk_bytes;
+	int64_t	 free_bytes;		/* of the disk, as looked at lately */
 	int64_t	 n_put, n_delivered, n_deferred, n_failed, n_commits;	/* since start */
 	struct timestamp oldest;	/* 0: none */
 	bool	 is_full;

@@ -1,13 +1,15 @@
 #!/usr/bin/python3
 """What an operator asks for: the story of a mail, a live view, mails as files; with the figures checked against what was sent."""
+import fcntl
 import glob
 import json
 import os
 import re
 import signal
 import smtplib
-import socket
+import struct
 import subprocess
+import termios
 import time
 
 import world
@@ -169,6 +171,43 @@ def many(tap):
     place.stop()
 
 
+def top(tap):
+    """The live view"""
+    place = relay("top", extra='relay "dead.example" { next-hop = { "127.0.0.1:9" } check-interval = 1s }')
+    process = subprocess.Popen([world.BUILD + "/smtpfwd/smtpfwdctl", "-c", place.config, "top", "-b", "2", "-i", "1.5"],
+                               stdout=subprocess.PIPE, text=True)
+    time.sleep(0.5)
+    for i in range(40):
+        send(place, "top", recipients=("bob@dead.example" if i % 4 == 0 else "bob@example.com",))
+    shown = process.communicate()[0]
+    rates = [float(value) for value in re.findall(r"(?m) in ([0-9.]+)/s", shown)]
+    delivered = [float(value) for value in re.findall(r"(?m)^up .* ([0-9.]+) +[0-9.]+ +[0-9]+ms  127.0.0.1:%d" % sink.port, shown)]
+    tap("two blocks; the rates are of what was sent", len(rates) == 2 and abs(sum(rates) * 1.5 - 40) <= 2 and
+        abs(sum(delivered) * 1.5 - 30) <= 2, (rates, delivered, shown))
+    tap("the next hop that is down, and what waits for it", re.search(r"(?m)^DOWN .* 127.0.0.1:9 ", shown) is not None and
+        re.search(r"(?m)^ +10 +0  relay:dead.example", shown.split("\n\n\n")[-1]) is not None, shown)
+    rows = place.ctl("top", "-b", "1")
+    tap("counters for programs", [row["queue"]["put"] for row in rows if "queue" in row] == [40] and
+        [row["destinations"]["all"] for row in rows if "destinations" in row][0] >= 1, rows)
+    for words in (("-b", "0"), ("-b", "x"), ("-i", "0"), ("-i", "1s"), ("more",)):
+        tap("top %s is wrong use" % " ".join(words), ctl(place, "top", *words).returncode == 2)
+    master, slave = os.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 14, 60, 0, 0))
+    before = termios.tcgetattr(slave)
+    process = subprocess.Popen([world.BUILD + "/smtpfwd/smtpfwdctl", "-c", place.config, "top", "-i", "0.2"], stdin=slave, stdout=slave,
+                               stderr=slave, start_new_session=True,
+                               preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+    drawn = b""
+    while drawn.count(b"\x1b[J") < 3:
+        drawn += os.read(master, 65536)
+    os.write(master, b"q")
+    status = process.wait(10)
+    lines = [re.sub(rb"\x1b\[[HJK]", b"", line) for line in drawn.split(b"\x1b[H")[2].split(b"\r\n")]
+    tap("on a terminal it fits the window, and q ends it", status == 0 and len(lines) <= 14 and max(map(len, lines)) <= 60, lines)
+    tap("the terminal is as before", termios.tcgetattr(slave) == before)
+    place.stop()
+
+
 def hangs(tap):
     """A daemon that says nothing"""
     place = relay("hangs")
@@ -182,4 +221,4 @@ def hangs(tap):
     place.stop()
 
 
-world.Tap().run(trace, no_trace, trace_trouble, export, many, hangs)
+world.Tap().run(trace, no_trace, trace_trouble, export, many, top, hangs)

@@ -19,3 +19,9 @@ tests_smtpfwd_test_changes_SOURCES = %D%/test_changes.c smtpfwd/changes.c smtpfw
 tests_smtpfwd_test_changes_LDADD = tests/libexpect.a policy/libpolicy.a mail/libmail.a base/libbase.a \
 	$(CONFUSE_LIBS) $(IDN2_LIBS)
 TESTS += tests/smtpfwd/test_changes
+
+check_PROGRAMS += tests/smtpfwd/test_busy
+tests_smtpfwd_test_busy_SOURCES = %D%/test_busy.c smtpfwd/busy.c smtpfwd/busy.h
+tests_smtpfwd_test_busy_LDADD = tests/libexpect.a smtpfwd/control/libcontrol.a smtpfwd/runtime/libruntime.a \
+	smtpfwd/runtime/libos.a mail/libmail.a base/libbase.a $(JANSSON_LIBS) $(OPENSSL_LIBS) $(IDN2_LIBS) -lpthread
+TESTS += tests/smtpfwd/test_busy
