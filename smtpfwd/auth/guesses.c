@@ -150,7 +150,7 @@ count_wrong(struct table *table, struct str key, const struct kind *kind, struct
 	if (count->n > most)
 		count->n = most;
 	count->at = now;
-	beyond = count->n / ONE - kind->free;
+	beyond = (count->n + ONE / 2) / ONE - kind->free;	/* what faded in a second is no free one more */
 	if (beyond < 0)
 		return;
 	wait_ms = kind->first_wait_ms << beyond;

@@ -136,6 +136,13 @@ test_addresses(struct trial *t)
 		expect_int(guesses_judge(t->guesses, &guesser, t->now), GUESS_MAY);
 		guesses_end(t->guesses, &guesser, false, t->now);
 	}
+	begin(t, "twenty within some minutes are twenty");
+	n = 0;
+	for (int i = 0; i < 100; i++, pass_s(t, 1)) {
+		snprintf(login, sizeof(login), "u%d", i);
+		n += guess(t, "192.0.2.8", login) == GUESS_MAY;
+	}
+	expect(n >= GUESSES_ADDRESS_FREE && n <= GUESSES_ADDRESS_FREE + 1);
 	begin(t, "what is refused is not counted: a device that goes on trying shuts nobody out");
 	for (int s = 0; s < 86400; s++, pass_s(t, 1)) {
 		guess(t, "192.0.2.1", "printer");

@@ -3,3 +3,4 @@ EXTRA_DIST += %D%/world.py %D%/test_postfix.py %D%/test_kill.py %D%/test_connect
 	%D%/test_report.py %D%/test_certificates.py
 EXTRA_DIST += %D%/test_operator.py
 EXTRA_DIST += %D%/test_bench.py
+EXTRA_DIST += %D%/test_auth.py
