@@ -83,11 +83,8 @@ serve(void *arg)
 		if (end >= 0 && !hear(p, stream, 5))
 			break;
 	}
-	if (p->choice & 2)
-		while (hear(p, stream, HOURS_S))
-			;
-	else
-		(void)hear(p, stream, 1);
+	while (hear(p, stream, p->choice & 2 ? HOURS_S : 1))
+		;
 	stream_close(stream);
 }
 
