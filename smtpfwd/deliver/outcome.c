@@ -26,7 +26,8 @@ trouble_of_reply(const struct reply *reply, const char *context, struct trouble 
 		.reply_status = reply->status,
 	};
 	trouble_out->reply_bytes = reply->text.len < OUTCOME_REPLY_MAX_BYTES ? reply->text.len : OUTCOME_REPLY_MAX_BYTES;
-	memcpy(trouble_out->reply_text, reply->text.at, trouble_out->reply_bytes);
+	if (trouble_out->reply_bytes > 0)	/* a reply without a text has none anywhere */
+		memcpy(trouble_out->reply_text, reply->text.at, trouble_out->reply_bytes);
 	buf_printf(&line, "%s: ", context);
 	reply_append_line(reply, sizeof(trouble_out->text) - 80, &line);
 	trouble_out->text[line.len] = '\0';

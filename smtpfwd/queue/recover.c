@@ -65,7 +65,7 @@ apply_mail(struct recovery *r, const struct mail_record *mail, const struct plac
 		entry_set_state(queue, entry, &nowhere);
 	entry_set_mail(queue, entry, place);
 	apply_state(rec, &mail->state);
-	if (!mail_id_is_none(&mail->pays.mail)) {
+	if (!mail_id_is_none(&mail->pays.mail) && mail->pays.n_recipients > 0) {
 		struct recovered_payment *payment = arena_alloc(&r->arena, sizeof(*payment));
 		uint32_t *recipients = arena_array(&r->arena, mail->pays.n_recipients, sizeof(uint32_t));
 

@@ -170,6 +170,8 @@ static const struct row rows[] = {
 	/* --- trouble --- */
 	{ .name = "a 421 to MAIL is trouble of the next hop", .dialogue = HELLO_PLAIN "C: MAIL\nS: 421 4.3.2 going\nX:\n",
 	  .want = "- trouble", .want_trouble = "421 4.3.2 going" },
+	{ .name = "of a server that never said more than a code, too",
+	  .dialogue = "S: 220\nC: EHLO relay.example.net\nS: 250\nC: MAIL\nS: 421\nX:\n", .want = "- trouble", .want_trouble = "421" },
 	{ .name = "a 421 to RCPT leaves who was refused refused", .n_recipients = 3,
 	  .dialogue = PIPELINED "C: MAIL\nC: RCPT\nC: RCPT\nC: RCPT\nC: DATA\nS: 250\nS: 550 5.1.1\nS: 250\nS: 421 4.3.2\nX:\n",
 	  .want = "failed 5.1.1, -, - trouble" },
