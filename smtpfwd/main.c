@@ -204,6 +204,7 @@ main(int argc, char **argv)
 	}
 	if (options.is_check) {
 		printf("%s: all is well\n", options.config);
+		inherited_end(&starter.inherited, NULL);
 		config_free(config);
 		return EXIT_DONE;
 	}

@@ -241,6 +241,7 @@ reload_answer(void *context, const json_t *request, struct answer *answer, struc
 	int64_t mine;
 
 	(void)request;
+	log_writer_reopen(reload->daemon->log_writer);	/* as SIGHUP does, for who rotates logs */
 	reload_ask(reload);
 	mine = reload->n_asked;
 	while (!reload->daemon->is_stopping && reload->n_done < mine)

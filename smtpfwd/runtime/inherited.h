@@ -41,7 +41,7 @@ int	inherited_take(struct inherited *inherited, const struct endpoint *at);
  */
 void	inherited_close(struct inherited *inherited, const struct notifier *notify);
 
-/* A line in the log for each that was closed; all of it is gone then. */
+/* A line in the log for each that was closed (NULL: there is none); all of it is gone then. */
 void	inherited_end(struct inherited *inherited, struct log *log);
 
 #endif

@@ -364,6 +364,30 @@ def scenario_socket_activate(tap):
         world.wait_for("it ends", lambda: not os.path.exists("/proc/%d" % pid))
 
 
+def scenario_logrotate(tap):
+    """The example for logrotate, by logrotate itself."""
+    service = Supervisor(user=USER)
+    logs = os.path.join(world.WORK, "logs")
+    os.makedirs(logs, 0o750)
+    os.chown(logs, service.user.pw_uid, service.user.pw_gid)
+    service.extra = 'log { to = "%s/log" }' % logs
+    service.write()
+    service.start().wait_ready()
+    with open(world.TOP + "/conf/smtpfwd.logrotate") as example, open(world.WORK + "/logrotate", "w") as out:
+        text = example.read().replace("/var/log/smtpfwd/", logs + "/")
+        text = re.sub(r"\bsmtpfwd smtpfwd\b", "%s %s" % (USER, USER), text)
+        out.write(text.replace("smtpfwdctl", "%s/smtpfwdctl -c %s" % (PROGRAMS, service.config)))
+    result = subprocess.run(["logrotate", "-f", "-s", world.WORK + "/logrotate.state", world.WORK + "/logrotate"],
+                            capture_output=True, text=True, timeout=60)
+    tap("logrotate has nothing to say", result.returncode == 0 and not result.stderr + result.stdout, result.stderr + result.stdout)
+    world.send(service.port(), world.message("rotated"))
+    world.wait_for("the new file has the new line", lambda: " accepted " in open(logs + "/log").read())
+    with open(logs + "/log.1") as old:
+        text = old.read()
+    tap("lines go to the new file, the old one keeps its own", " started " in text and " accepted " not in text, text)
+    service.stop()
+
+
 def scenario_shut_in(tap):
     """What is shut in cannot begin to write elsewhere, and says what helps."""
     service = Supervisor().start().wait_ready()
