@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "smtpfwd/ask.h"
+#include "smtpfwd/auth/users.h"
 #include "smtpfwd/check.h"
 #include "smtpfwd/check_files.h"
 #include "smtpfwd/daemon.h"
@@ -235,9 +236,28 @@ check_as_user(struct check *check, const struct user *user)
 	return false;
 }
 
+/* What is allowed and yet hardly meant. */
+static void
+warn_of_logins(const struct config *config)
+{
+	struct fault fault;
+	struct users *users = config->users != NULL ? users_read(config->users, &fault) : NULL;
+
+	if (users == NULL)
+		return;
+	if (users_n_scram(users) > 0 && users_n_scram(users) < users_n(users))
+		fprintf(stderr, "smtpfwd: note: users has crypt hashes beside SCRAM keys: clients that prefer SCRAM cannot log in by the former\n");
+	for (int i = 0; i < config->n_listeners; i++)
+		if (config->listeners[i].auth != LISTEN_AUTH_OFF && config->listeners[i].tls == LISTEN_TLS_OFF && users_n_scram(users) == 0)
+			fprintf(stderr, "smtpfwd: note: listen \"%s\" has no TLS and users no SCRAM keys: nobody can log in there\n",
+			    config->listeners[i].name);
+	users_unref(users);
+}
+
 static void
 warn(const struct config *config)
 {
+	warn_of_logins(config);
 	if (config->policy.outbound == NULL)
 		fprintf(stderr, "smtpfwd: note: without outbound, reports to senders of other domains cannot be sent\n");
 	for (int i = 0; i < config->n_listeners; i++)

@@ -9,6 +9,8 @@
 #include "smtpfwd/auth/prepare.h"
 #include "smtpfwd/auth/verifier.h"
 
+enum { SHA_ROUNDS_MAX = 5000000, BCRYPT_COST_MAX = 15 };	/* one to three seconds */
+
 #define SCRAM_NAME	"SCRAM-SHA-256$"
 
 /* --- reading --- */
@@ -71,6 +73,25 @@ is_crypt_text(struct str text)		/* crypt(5): the alphabet of all its forms */
 	return true;
 }
 
+/*
+ * What one login may cost: a hash that takes minutes, by a slip of the pen, would keep the threads from all others.
+ * Decimal behind "rounds=" (SHA), or two digits of a power of two (bcrypt); yescrypt and scrypt are bound by their memory.
+ */
+static bool
+is_too_dear(struct str text)
+{
+	struct str rest = text, cost;
+	uint64_t n = 0;
+
+	str_take_until(&rest, '$', &cost);
+	str_take_until(&rest, '$', &cost);
+	if (!str_take_until(&rest, '$', &cost))
+		return false;
+	if (str_starts(text, STR("$2")))
+		return str_to_u64(cost, &n) && n > BCRYPT_COST_MAX;
+	return str_starts(cost, STR("rounds=")) && (!str_to_u64(str_from(cost, 7), &n) || n > SHA_ROUNDS_MAX);
+}
+
 static int
 parse_crypt(struct str text, const char **why_out)
 {
@@ -85,6 +106,8 @@ parse_crypt(struct str text, const char **why_out)
 			continue;
 		if (text.len < kinds[i].least_bytes || !is_crypt_text(text) || crypt_checksalt(text.at) == CRYPT_SALT_INVALID)
 			return wrong(why_out, "is a crypt(3) hash that is cut or damaged");
+		if (is_too_dear(text))
+			return wrong(why_out, "is a hash that would take too long: more than 5,000,000 rounds, or a cost above 15");
 		return 0;
 	}
 	if (str_starts(text, STR("$")) || str_starts(text, STR("_")))

@@ -1,6 +1,6 @@
 # tests/talk/files.mk - dialogues with the whole relay in the simulated world
 tests_talk_files = \
-	%D%/bdat.talk %D%/line_ends.talk %D%/order.talk %D%/relaying.talk %D%/slow_client.talk %D%/usual.talk
+	%D%/auth_off.talk %D%/bdat.talk %D%/line_ends.talk %D%/order.talk %D%/relaying.talk %D%/slow_client.talk %D%/usual.talk
 EXTRA_DIST += $(tests_talk_files)
 
 check_PROGRAMS += tests/talk/test_dialogues
