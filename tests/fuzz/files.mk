@@ -6,8 +6,8 @@ EXTRA_DIST += %D%/README %D%/run %D%/seeds %D%/corpus
 fuzz_plain = tests/fuzz/fuzz_address tests/fuzz/fuzz_auth tests/fuzz/fuzz_code tests/fuzz/fuzz_conf tests/fuzz/fuzz_command tests/fuzz/fuzz_data \
 	tests/fuzz/fuzz_dns tests/fuzz/fuzz_ehlo tests/fuzz/fuzz_endpoint tests/fuzz/fuzz_envelope tests/fuzz/fuzz_header \
 	tests/fuzz/fuzz_proxy tests/fuzz/fuzz_reply tests/fuzz/fuzz_trace tests/fuzz/fuzz_words
-fuzz_worlds = tests/fuzz/fuzz_client tests/fuzz/fuzz_control tests/fuzz/fuzz_names tests/fuzz/fuzz_record \
-	tests/fuzz/fuzz_server tests/fuzz/fuzz_spool
+fuzz_worlds = tests/fuzz/fuzz_client tests/fuzz/fuzz_control tests/fuzz/fuzz_mx tests/fuzz/fuzz_names \
+	tests/fuzz/fuzz_record tests/fuzz/fuzz_server tests/fuzz/fuzz_spool tests/fuzz/fuzz_story
 fuzz_programs = $(fuzz_plain) $(fuzz_worlds)
 EXTRA_PROGRAMS += $(fuzz_programs)
 if FUZZ
@@ -52,7 +52,7 @@ tests_fuzz_fuzz_words_LDADD = $(fuzz_libs)
 tests_fuzz_fuzz_words_LDFLAGS = $(FUZZ_LINK)
 
 # Those that live in the simulated world.
-fuzz_world_libs = smtpfwd/smtp/libsmtp.a smtpfwd/queue/libqueue.a smtpfwd/runtime/libruntime.a tests/sim/libsim.a \
+fuzz_world_libs = smtpfwd/smtp/libsmtp.a smtpfwd/auth/libauth.a smtpfwd/queue/libqueue.a smtpfwd/runtime/libruntime.a tests/sim/libsim.a \
 	policy/libpolicy.a mail/libmail.a tests/libexpect.a base/libbase.a
 tests_fuzz_fuzz_client_LDADD = tests/fuzz/libfuzz.a smtpfwd/deliver/libdeliver.a $(fuzz_world_libs)
 tests_fuzz_fuzz_client_LDFLAGS = $(FUZZ_LINK)
@@ -68,3 +68,7 @@ tests_fuzz_fuzz_control_LDADD = tests/fuzz/libfuzz.a smtpfwd/control/libcontrol.
 tests_fuzz_fuzz_control_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_names_LDADD = tests/fuzz/libfuzz.a $(fuzz_world_libs)
 tests_fuzz_fuzz_names_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_mx_LDADD = tests/fuzz/libfuzz.a smtpfwd/deliver/libdeliver.a $(fuzz_world_libs)
+tests_fuzz_fuzz_mx_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_story_LDADD = tests/fuzz/libfuzz.a smtpfwd/story/libstory.a $(fuzz_world_libs)
+tests_fuzz_fuzz_story_LDFLAGS = $(FUZZ_LINK)

@@ -1,7 +1,7 @@
 /*
  * fuzz_server.c - a whole SMTP session: whatever a client says, in whatever pieces
  *
- * Never more replies than commands, none with a line of a wrong form; no mail is said to be queued
+ * Nobody logs in who does not know the password.  Never more replies than commands, none with a line of a wrong form; no mail is said to be queued
  * without one in the queue; what is queued is for whom we relay, with one Received and strict line ends.
  */
 #include "base/list.h"
@@ -19,7 +19,7 @@ enum {
 enum choice {				/* bits of the input's first two bytes */
 	CHOICE_REPAIR = 1, CHOICE_PROXY = 2, CHOICE_XCLIENT = 4, CHOICE_TRUSTED = 8, CHOICE_HANGS_UP = 16,
 	CHOICE_PUT_FAILS = 32, CHOICE_SMALL_PIECES = 64, CHOICE_APPEND_FAILS = 256, CHOICE_FULL = 512,
-	CHOICE_GREETED = 1024, CHOICE_DELAY = 2048,
+	CHOICE_GREETED = 1024, CHOICE_DELAY = 2048, CHOICE_AUTH = 4096, CHOICE_AUTH_REQUIRED = 8192,
 };
 
 struct scene {
@@ -31,6 +31,10 @@ struct scene {
 };
 
 static const struct network here = { .ip = { .family = IP_V4, .bytes = { 127 } }, .prefix_bits = 8 };
+
+/* RFC 7677 3: user, pencil.  Only SCRAM is offered in the clear, and nobody can guess its nonces. */
+static const char users[] =
+    "user:SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=\n";
 
 static void
 settle_stage(struct stage *stage)
@@ -47,6 +51,10 @@ settle_stage(struct stage *stage)
 	settings->n_xclient_from = (s->choice & CHOICE_XCLIENT) != 0;
 	settings->n_proxy_from = (s->choice & CHOICE_PROXY) != 0;
 	settings->greeting_delay = span_ms(s->choice & CHOICE_DELAY ? 100 : 0);
+	if (s->choice & CHOICE_AUTH) {
+		settings->auth = s->choice & CHOICE_AUTH_REQUIRED ? LISTEN_AUTH_REQUIRED : LISTEN_AUTH_OFFERED;
+		stage->users = users_parse(str_of(users), "users", NULL);
+	}
 	stage->queue.does_put_fail = (s->choice & CHOICE_PUT_FAILS) != 0;
 	stage->queue.does_append_fail = (s->choice & CHOICE_APPEND_FAILS) != 0;
 	stage->queue.append_fails = stage->queue.put_fails = s->choice & CHOICE_REPAIR ? FAULT_FULL : FAULT_OTHER;
@@ -146,6 +154,7 @@ check_mail(const struct scene *s, const struct fake_mail *mail)
 		insist(mail->envelope.is_smtputf8 || address_is_ascii(to));
 	}
 	insist(!mail->facts.is_from_trusted || (s->choice & CHOICE_TRUSTED) != 0);
+	insist((s->choice & CHOICE_AUTH) == 0 || (s->choice & CHOICE_AUTH_REQUIRED) == 0);	/* nobody has logged in */
 	arena_fini(&arena);
 }
 
