@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/code.h"
 #include "mail/domain.h"
 #include "smtpfwd/deliver/mx.h"
 #include "smtpfwd/runtime/os.h"
@@ -11,6 +12,7 @@
 enum {
 	ANSWERS_MAX_BYTES = 2 * 1024 * 1024,	/* of all hosts' addresses, at most 256 records each */
 	NAME_SHOWN_MAX_BYTES = 80,
+	NAME_ROOM_BYTES = NAME_SHOWN_MAX_BYTES + 20,	/* with the dots of one that is cut */
 };
 
 struct finding {
@@ -25,21 +27,35 @@ struct finding {
 
 /* --- ends --- */
 
+/* A name for people: it is a stranger's, and of any bytes where it is none. */
+static struct str
+shown(struct str name, char room[NAME_ROOM_BYTES])
+{
+	struct buf text = { .at = room, .cap = NAME_ROOM_BYTES, .max = NAME_ROOM_BYTES };
+
+	(void)escape_append(name, true, NAME_SHOWN_MAX_BYTES, &text);
+	return buf_str(&text);
+}
+
 static void
 end(struct mx_hosts *out, enum mx_result result, struct status status, const char *before, struct str name, const char *behind)
 {
+	char room[NAME_ROOM_BYTES];
+
 	out->result = result;
 	out->n = 0;
 	out->status = status;
-	snprintf(out->why, sizeof(out->why), "%s%.*s%s", before, STR_ARG(str_sub(name, 0, NAME_SHOWN_MAX_BYTES)), behind);
+	snprintf(out->why, sizeof(out->why), "%s%.*s%s", before, STR_ARG(shown(name, room)), behind);
 }
 
 static void
 end_unsettled(struct finding *f, const struct dns_answer *answer, const char *kind, struct str name)
 {
+	char room[NAME_ROOM_BYTES];
+
 	end(f->out, MX_UNSETTLED, STATUS(4, 4, 3), "looking up the ", STR_EMPTY, "");
 	snprintf(f->out->why, sizeof(f->out->why), "looking up the %s of %.*s: %s%s", kind,
-	    STR_ARG(str_sub(name, 0, NAME_SHOWN_MAX_BYTES)), answer->is_bogus ? "bogus by DNSSEC: " : "", answer->why);
+	    STR_ARG(shown(name, room)), answer->is_bogus ? "bogus by DNSSEC: " : "", answer->why);
 }
 
 static void

@@ -103,6 +103,7 @@ static const struct row rows[] = {
 	{ .name = "one that is nobody's", .domain = "[127.0.0.1]", .want = "5.1.2 no other host" },
 	{ .name = "a literal of another kind", .domain = "[x400:abc]", .want = "5.1.2 no address" },
 	{ .name = "what is no domain", .domain = "a..b", .want = "5.1.2 is no domain" },
+	{ .name = "its bytes are shown safely", .domain = "a\xff\x1b.example", .want = "5.1.2 a\\xff\\x1b.example" },
 	{ .name = "localhost is nobody's domain", .domain = "localhost", .want = "5.1.2 is no domain" },
 };
 
