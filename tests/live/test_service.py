@@ -388,6 +388,19 @@ def scenario_logrotate(tap):
     service.stop()
 
 
+def scenario_no_journal(tap):
+    """log { to = journal } where there is none."""
+    if os.path.exists("/run/systemd/journal/socket"):
+        print("# this machine has a journal: not tried")
+        return
+    service = Supervisor()
+    service.extra = "log { to = journal }"
+    service.write()
+    service.start()
+    tap("a journal that nobody reads is an error at the start", service.wait() == 1 and
+        "nobody reads /run/systemd/journal/socket" in service.log_text(), service.log_text())
+
+
 def scenario_shut_in(tap):
     """What is shut in cannot begin to write elsewhere, and says what helps."""
     service = Supervisor().start().wait_ready()
