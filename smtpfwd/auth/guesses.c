@@ -203,7 +203,8 @@ guesses_judge(const struct guesses *guesses, const struct guesser *guesser, stru
 	struct key key;
 
 	make_key(guesser, &key);
-	if (!guesser->is_inside && must_wait(&guesses->addresses, key_of_address(&key), now))
+	if (!guesser->is_inside && must_wait(&guesses->addresses, key_of_address(&key), now) &&
+	    !(has_login(&key) && is_known(guesses, &key, now)))
 		return GUESS_ADDRESS_WAITS;
 	if (!has_login(&key))
 		return GUESS_MAY;

@@ -5,14 +5,16 @@
  *
  *	an address with a login		after 5 the pair waits: a minute, and twice as long after each further wrong
  *					one, up to 15 minutes
- *	an address (an IPv6 /64)	the same after 20 over all logins, up to an hour: who tries many logins
+ *	an address (an IPv6 /64)	the same after 20 over all logins, up to an hour: who tries many logins.  Logins that
+					came in from there with the right password lately are heard all the same: many
+					people may be behind it.
  *	a login, over all addresses	after 50 it is tried but once in 10 s: guesses from a thousand addresses hold up
  *					each other.  An address that came in with the right password lately is not
  *					held up by them; so nobody can shut an owner out of the usual places, and
  *					elsewhere no longer than until a try of the owner's is the first after a pause.
  *
- * Who must wait is refused unheard, and what is refused is not counted: a forgotten device that
- * goes on trying makes nothing worse for its neighbours.  Memory is bounded: beyond GUESSES_MAX of a kind, who was not heard of for the
+ * Who must wait is refused unheard, and what is refused is not counted: a forgotten device that goes on trying makes
+ * nothing worse for its neighbours.  Memory is bounded: beyond GUESSES_MAX of a kind, who was not heard of for the
  * longest time is forgotten; right ones stand apart, so that no flood of wrong ones drives them out.
  *
  * Judges by the time it is given; knows no clock.
@@ -37,7 +39,7 @@ void		 guesses_free(struct guesses *guesses);
 struct guesser {
 	struct ip	 ip;
 	bool		 is_inside;	/* an address of ours, maybe of many people: not counted by itself */
-	struct str	 login;		/* prepared; "": not known yet, or none */
+	struct str	 login;		/* prepared; "": none that can be */
 };
 
 enum guess {

@@ -1,8 +1,8 @@
 /*
  * sasl.h - one SASL exchange (RFC 4422) as a value, either side: PLAIN, LOGIN and SCRAM-SHA-256, by GNU SASL
  *
- * Lines go in and come out as the SMTP profile has them (RFC 4954 4), without codes and line ends; who reads and sends them,
- * and which reply says what, is receive's and deliver's.  No channel binding: SCRAM-SHA-256-PLUS is not offered.
+ * Lines go in and come out as the SMTP profile has them (RFC 4954 4), without codes and line ends; who reads and sends
+ * them, and which reply says what, is receive's and deliver's.  No channel binding: SCRAM-SHA-256-PLUS is not offered.
  */
 #ifndef AUTH_SASL_H
 #define AUTH_SASL_H

@@ -115,14 +115,17 @@ leave(struct turnstile *turnstile, const struct ip *ip)
 static enum attempt
 enter(struct turnstile *turnstile, const struct guesser *guesser, struct instant deadline)
 {
+	bool has_turn = turnstile->n_waiting == 0;	/* those before go first, and they are looked at when somebody leaves */
+
 	for (;;) {
 		enum attempt judged = turnstile_judge(turnstile, guesser);
 		enum wake wake;
 
 		if (judged != ATTEMPT_RIGHT)
 			return judged;
-		if (has_room(turnstile, &guesser->ip))
+		if (has_turn && has_room(turnstile, &guesser->ip))
 			break;
+		has_turn = true;
 		if (turnstile->n_waiting >= TURNSTILE_WAITING_MAX)
 			return ATTEMPT_BUSY;
 		turnstile->n_waiting++;

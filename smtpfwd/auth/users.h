@@ -37,8 +37,8 @@ int		 users_n_scram(const struct users *users);	/* of these with SCRAM verifiers
 const struct verifier	*users_find(const struct users *users, struct str login, bool *is_known_out);
 
 /*
- * The SCRAM keys of a prepared name.  Who has none gets a salt of its own that stays the same as long as the file's first SCRAM
- * line does, and keys that nobody can meet.  False where no user has SCRAM.
+ * The SCRAM keys of a prepared name.  Who has none gets a salt of its own that stays the same as long as the file's
+ * first SCRAM line does, and keys that nobody can meet.  False where no user has SCRAM.
  */
 bool	users_find_scram(const struct users *users, struct str login, struct scram_keys *keys_out);
 

@@ -42,8 +42,8 @@ struct verifier {
 };
 
 /*
- * Reads one; hash is a part of text, which must have a NUL behind its end.  0, or -1 with *why_out a constant: malformed, or a
- * kind that is too weak (DES, MD5, SHA-1, clear text).
+ * Reads one; hash is a part of text, which must have a NUL behind its end.  0, or -1 with *why_out a constant:
+ * malformed, a kind that is too weak (DES, MD5, SHA-1, clear text), or one that takes too long.
  */
 int	verifier_parse(struct str text, struct verifier *verifier_out, const char **why_out);
 

@@ -14,8 +14,8 @@ struct login {				/* a route's; name "": it has none */
 };
 
 /*
- * Reads a route's login from its settings.  The strings are in the arena; login_forget overwrites the password.  0, or -1 and a fault that
- * names the file.  Blocks.
+ * Reads a route's login from its settings.  The strings are in the arena; login_forget overwrites the password.  0, or
+ * -1 and a fault that names the file.  Blocks.
  */
 int	login_read(const struct route_settings *settings, struct arena *arena, struct login *login_out, struct fault *fault_out);
 void	login_forget(struct login *login);

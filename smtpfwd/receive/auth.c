@@ -208,10 +208,8 @@ static int
 converse(struct login *login, const struct command_auth *auth)
 {
 	enum sasl_step step = sasl_server_begin(login->sasl, auth->has_initial, auth->initial, &login->challenge);
-	enum attempt judged = turnstile_judge(login->session->listener->world->turnstile, &login->guesser);
+	enum attempt judged;
 
-	if (judged != ATTEMPT_RIGHT)		/* its address alone is known as yet */
-		return conclude(login, judged);
 	login->guesser.login = sasl_server_login(login->sasl);
 	while (step == SASL_CHALLENGE) {
 		if (send_challenge(login) != 0)

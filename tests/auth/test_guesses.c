@@ -128,6 +128,16 @@ test_addresses(struct trial *t)
 	expect_int(guess(t, "2001:db8::ffff:1", "x"), GUESS_ADDRESS_WAITS);
 	expect_int(guess(t, "2001:db8::ffff:1", ""), GUESS_ADDRESS_WAITS);
 	expect_int(guess(t, "2001:db8:0:1::1", "x"), GUESS_MAY);
+	begin(t, "a login that came in from there before is heard");
+	expect_int(come_in(t, "2001:db8::2", "ann"), GUESS_MAY);
+	for (int i = 0; i < 200; i++) {
+		snprintf(login, sizeof(login), "u%d", i);
+		guess(t, "2001:db8::1", login);
+	}
+	expect_int(guess(t, "2001:db8::1", "bob"), GUESS_ADDRESS_WAITS);
+	expect_int(come_in(t, "2001:db8::1", "ann"), GUESS_MAY);
+	test_case("and still has no more than five guesses");
+	expect_int(guess_often(t, "2001:db8::1", "ann", 200), GUESSES_PAIR_FREE);
 	test_case("who comes from inside is not counted by address");
 	for (int i = 0; i < 200; i++) {
 		struct guesser guesser = by("10.0.0.1", "");
