@@ -23,6 +23,7 @@ enum ctl_exit {
 struct ctl {				/* what the person wants */
 	const char	*config;	/* the path; socket is read from it when it is needed */
 	const char	*socket;	/* NULL: the one that the configuration names */
+	struct conf	*conf;		/* which has that name, once it was asked for */
 	bool		 is_json;
 	int		 timeout_s;	/* for the daemon's next byte */
 	char		**words;	/* behind the command's own; borrowed from argv */

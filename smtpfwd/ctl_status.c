@@ -19,6 +19,11 @@ show_queue(const json_t *queue)
 	}
 	if (show_number(queue, "set-aside") > 0)
 		printf("           %lld DAMAGED records were set aside; see the log\n", show_number(queue, "set-aside"));
+	if (show_number(queue, "damaged-bytes") > 0) {
+		printf("           ");
+		show_size(show_number(queue, "damaged-bytes"));
+		printf(" of damaged records are kept in the spool's directory damaged, until somebody removes them\n");
+	}
 	printf("since start  %lld accepted, %lld delivered, %lld deferred, %lld failed\n", show_number(queue, "put"),
 	    show_number(queue, "delivered"), show_number(queue, "deferred"), show_number(queue, "failed"));
 }

@@ -182,9 +182,9 @@ read_arguments(struct ctl *ctl, int argc, char **argv)
 
 /* The control socket that the configuration names; only that setting is looked at. */
 static const char *
-socket_of_config(const char *path)
+socket_of_config(struct ctl *ctl)
 {
-	struct conf *conf = conf_read(path, settings_kinds, settings_n_kinds);
+	struct conf *conf = conf_read(ctl->config, settings_kinds, settings_n_kinds);
 
 	if (!conf_is_whole(conf)) {
 		for (int i = 0; i < conf_n_errors(conf); i++)
@@ -192,7 +192,8 @@ socket_of_config(const char *path)
 		fprintf(stderr, "smtpfwdctl: the control socket is not known (-s SOCKET names it)\n");
 		exit(CTL_REFUSED);
 	}
-	return conf_string(conf_section(conf, ""), "control");	/* the conf lives as long as the program */
+	ctl->conf = conf;
+	return conf_string(conf_section(conf, ""), "control");
 }
 
 static const char *
@@ -211,7 +212,7 @@ ctl_ask(struct ctl *ctl, const char *request, void (*visit)(void *context, const
 	int socket;
 
 	if (ctl->socket == NULL)
-		ctl->socket = socket_of_config(ctl->config);
+		ctl->socket = socket_of_config(ctl);
 	json_object_set_new(ctl->request, "command", json_string(request));
 	socket = ask_connect(ctl->socket, ctl->timeout_s);
 	if (socket < 0) {
@@ -279,6 +280,8 @@ main(int argc, char **argv)
 	command = read_arguments(&ctl, argc, argv);
 	status = command->run != NULL ? command->run(&ctl, command) : ask_and_show(&ctl, command);
 	json_decref(ctl.request);
+	if (ctl.conf != NULL)
+		conf_free(ctl.conf);
 	if (fflush(stdout) != 0) {
 		perror("smtpfwdctl");
 		return CTL_REFUSED;

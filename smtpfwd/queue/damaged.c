@@ -57,12 +57,41 @@ damaged_keep_large(struct queue *queue, const struct mail_id *id)
 	return os_rename(from.text, to.text) == 0 && os_sync_dir(folder.text) == 0;
 }
 
+static void
+add_file(void *context, const char *name)
+{
+	struct queue *queue = context;
+	struct spool_path path;
+	char file[160];
+	int fd;
+
+	if (name[0] == '.' || snprintf(file, sizeof(file), "damaged/%s", name) >= (int)sizeof(file))
+		return;
+	spool_path(&path, queue->directory, file);
+	fd = os_open(path.text, OS_OPEN_READ);
+	if (fd < 0)
+		return;
+	queue->counts.damaged_bytes += os_file_bytes(fd) > 0 ? os_file_bytes(fd) : 0;
+	os_close(fd);
+}
+
+void
+damaged_measure(struct queue *queue)
+{
+	struct spool_path folder;
+
+	spool_path(&folder, queue->directory, "damaged");
+	queue->counts.damaged_bytes = 0;
+	(void)os_list_dir(folder.text, add_file, queue);
+}
+
 void
 damaged_report(struct queue *queue, const struct segment *segment, int64_t from, int64_t to, const char *why)
 {
 	struct log_line line;
 
 	queue->counts.n_set_aside++;
+	queue->counts.damaged_bytes += to - from;
 	log_begin(&line, queue->log, LOG_LEVEL_ERROR, "damaged_record");
 	log_int(&line, "segment", (int64_t)segment->number);
 	log_int(&line, "generation", (int64_t)segment->generation);

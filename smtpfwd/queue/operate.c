@@ -248,13 +248,15 @@ place_waiting_slots(struct queue *queue, struct entry *entry, bool is_idle)
  * it has at least the longest wait between two tries left.
  */
 static void
-give_time(struct queue *queue, struct entry *entry)
+give_time(struct queue *queue, struct entry *entry, struct mail_state *state)
 {
 	struct instant least = instant_after(loop_now(queue->loop), queue->retry.max);
 	struct instant expires = entry_expires(queue, entry);
 
-	if (instant_is_before(expires, least))
-		entry->arrived.ns += instant_diff(expires, least).ns;
+	if (!instant_is_before(expires, least))
+		return;
+	entry->arrived.ns += instant_diff(expires, least).ns;
+	state->lives_until = instant_on_wall(least);	/* across a restart */
 }
 
 static bool
@@ -267,7 +269,7 @@ set_held(struct change *change, struct entry *entry, struct stored *stored, bool
 	entry->is_held = is_held;
 	queue->counts.n_held += is_held ? 1 : -1;
 	if (!is_held)
-		give_time(queue, entry);
+		give_time(queue, entry, &stored->record.state);
 	place_waiting_slots(queue, entry, is_held);
 	entry_set_clock(queue, entry);
 	stored_write(stored, NULL, change->waiter);

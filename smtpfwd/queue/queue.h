@@ -283,6 +283,7 @@ struct queue_counts {
 	struct timestamp oldest;	/* 0: none */
 	bool	 is_full;
 	int64_t	 n_set_aside;		/* damaged records found */
+	int64_t	 damaged_bytes;		/* kept for people in spool/damaged: nobody else removes them */
 };
 void	 queue_count(const struct queue *queue, struct queue_counts *counts_out);
 

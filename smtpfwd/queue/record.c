@@ -19,6 +19,7 @@ enum {
 	MAIL_LAYOUT = 1,		/* the version of what stands in a MAIL's meta */
 	MAIL_IS_LARGE = 1, MAIL_IS_FROM_TRUSTED = 2, MAIL_IS_REPORT = 4,
 	STATE_IS_HELD = 1, STATE_IS_WARNED = 2, STATE_IS_REMOVED = 4,
+	STATE_LIVES_UNTIL = 8,		/* a time follows; the last known */
 	STEP_MASK = 3, HAS_OUTCOME = 4, HAS_TRIES = 8, HAS_DEBT = 16, HAS_LAST_TRY = 32,	/* a recipient's first octet */
 };
 
@@ -141,8 +142,11 @@ encode_state(const struct mail_state *state, size_t text_max_bytes, struct buf *
 	int failed;
 
 	failed = octets_put(out, state->version, 4) | octets_put(out, (state->is_held ? STATE_IS_HELD : 0) |
-	    (state->is_warned ? STATE_IS_WARNED : 0) | (state->is_removed ? STATE_IS_REMOVED : 0), 1) |
+	    (state->is_warned ? STATE_IS_WARNED : 0) | (state->is_removed ? STATE_IS_REMOVED : 0) |
+	    (state->lives_until.us != 0 ? STATE_LIVES_UNTIL : 0), 1) |
 	    octets_put(out, (uint64_t)state->n_recipients, 4);
+	if (state->lives_until.us != 0)
+		failed |= octets_put(out, (uint64_t)state->lives_until.us, 8);
 	if (failed != 0 || state->version == 0)		/* as it came in: nothing to tell of recipients */
 		return failed;
 	for (int i = 0; i < state->n_recipients && failed == 0; i++)
@@ -211,13 +215,15 @@ decode_state(struct octets *o, struct arena *arena, struct mail_state *state_out
 	uint32_t version = (uint32_t)octets_take(o, 4), flags = (uint32_t)octets_take(o, 1);
 	uint64_t n = octets_take(o, 4);
 
-	if (o->is_bad || n > ENVELOPE_RECIPIENTS_MAX || flags >= 2 * STATE_IS_REMOVED ||
+	if (o->is_bad || n > ENVELOPE_RECIPIENTS_MAX || flags >= 2 * STATE_LIVES_UNTIL ||
 	    !mail_state_init(state_out, (int)n, arena))
 		return false;
 	state_out->version = version;
 	state_out->is_held = (flags & STATE_IS_HELD) != 0;
 	state_out->is_warned = (flags & STATE_IS_WARNED) != 0;
 	state_out->is_removed = (flags & STATE_IS_REMOVED) != 0;
+	if ((flags & STATE_LIVES_UNTIL) != 0)
+		state_out->lives_until.us = (int64_t)octets_take(o, 8);
 	if (version == 0)
 		return true;
 	for (int i = 0; i < state_out->n_recipients && !o->is_bad; i++)

@@ -68,6 +68,7 @@ struct mail_state {
 	bool			 is_held;	/* by the operator */
 	bool			 is_warned;	/* the delay report was thought of */
 	bool			 is_removed;	/* by the operator, while in delivery */
+	struct timestamp	 lives_until;	/* it does not expire before, however old it is; 0: not set */
 	struct recipient_state	*recipients;	/* as many as the envelope has */
 	int			 n_recipients;
 };

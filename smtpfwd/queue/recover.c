@@ -25,6 +25,7 @@ apply_state(struct recovering *rec, const struct mail_state *state)
 	rec->is_held = state->is_held;
 	rec->is_warned = state->is_warned;
 	rec->is_removed = state->is_removed;
+	rec->lives_until = state->lives_until;
 	for (int i = 0; i < rec->n; i++) {
 		struct recovering_recipient *to = &rec->recipients[i];
 		const struct recipient_state *from = &state->recipients[i];
@@ -275,12 +276,27 @@ place_recipient(struct recovery *r, struct entry *entry, const struct recovering
 		slot->n_tries = from->n_tries;
 }
 
+/* How old it is for expiring: one that was released late is younger. */
+static struct span
+age_of(const struct recovery *r, const struct recovering *rec)
+{
+	struct span age = timestamp_diff(rec->arrived, r->wall_now), left = timestamp_diff(r->wall_now, rec->lives_until);
+	struct span expire = r->queue->retry.expire;
+
+	/* Never more than a wait's length by a clock that was set back. */
+	if (left.ns > r->queue->retry.max.ns)
+		left = r->queue->retry.max;
+	if (rec->lives_until.us != 0 && left.ns > 0 && age.ns > expire.ns - left.ns)
+		age.ns = expire.ns - left.ns;
+	return age;
+}
+
 static void
 enter_service(struct recovery *r, struct entry *entry)
 {
 	struct queue *queue = r->queue;
 	const struct recovering *rec = entry->recovering;
-	struct span age = timestamp_diff(rec->arrived, r->wall_now);
+	struct span age = age_of(r, rec);
 	unsigned debts = 0;
 
 	entry->recovering = NULL;
@@ -348,6 +364,7 @@ queue_recover(struct queue *queue, struct fault *fault_out)
 		sort_by_age(&queue->index);
 		LIST_EACH(entry_link, &queue->index.by_age)
 			enter_service(&r, LIST_ITEM(entry_link, struct entry, by_age));
+		damaged_measure(queue);
 		log_begin(&line, queue->log, LOG_LEVEL_INFO, "recovered");
 		log_int(&line, "mails", (int64_t)queue->index.n);
 		log_int(&line, "segments", (int64_t)queue->room.log.n);

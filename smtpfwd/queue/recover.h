@@ -18,7 +18,7 @@ struct recovering {			/* of one mail; in the recovery's arena */
 	uint32_t	 version;
 	int		 n;
 	bool		 is_held, is_warned, is_removed, has_file;
-	struct timestamp arrived;
+	struct timestamp arrived, lives_until;
 	struct recovering_recipient recipients[];
 };
 

@@ -237,6 +237,8 @@ void	clock_run(void *queue);
 bool	damaged_keep(struct queue *queue, struct segment *segment, int64_t from, int64_t to);
 /* Blocks: the content of a mail whose record is lost goes to damaged/large-ID. */
 bool	damaged_keep_large(struct queue *queue, const struct mail_id *id);
+/* Counts what is kept already.  At the end of recovery. */
+void	damaged_measure(struct queue *queue);
 void	damaged_report(struct queue *queue, const struct segment *segment, int64_t from, int64_t to, const char *why);
 
 /* --- recovery (recover.c): blocks --- */

@@ -1,5 +1,5 @@
 /*
- * test_queue.c - mails in and out of the queue, in fake time: bytes, retries, expiry, reports, turns, holds, restarts
+ * test_queue.c - mails in and out of the queue, in fake time: bytes, retries, expiry, reports, turns, restarts
  */
 #include <stdlib.h>
 
@@ -539,148 +539,6 @@ reroute_story(struct yard *yard)
 	expect_int(yard_count(yard).n_mails, 0);
 }
 
-/* --- the operator --- */
-
-static const struct queue_filter everything;
-
-static void
-hold_story(struct yard *yard)
-{
-	struct queue_filter filter = { .recipient_domain = STR("X.example") };
-
-	(void)yard_put(yard, "b@x.example", STR("hello"));
-	(void)yard_put(yard, "b@y.example", STR("hello"));
-	expect_int(queue_hold(yard->queue, &filter, yard_in(10), NULL), 1);
-	expect_int(yard_count(yard).n_held, 1);
-}
-
-static void
-held_after_restart_story(struct yard *yard)
-{
-	struct delivery *d = yard_take(yard, 1, NULL);
-	struct queue_filter held = { .is_held_only = true };
-
-	if (expect(d != NULL)) {
-		expect_str(d->destination, STR("y.example"));
-		yard_settle(yard, d, OUTCOME_DELIVERED);
-	}
-	expect(yard_take(yard, 3 * 86400, NULL) == NULL);	/* nor does it expire */
-	expect_int(yard_count(yard).n_held, 1);
-	expect_int(queue_release(yard->queue, &held, yard_in(10), NULL), 1);
-	expect_int(queue_release(yard->queue, &held, yard_in(10), NULL), 0);
-	d = yard_take(yard, 1, NULL);
-	if (expect(d != NULL))
-		yard_settle(yard, d, OUTCOME_DELIVERED);
-}
-
-static void
-retry_now_story(struct yard *yard)
-{
-	struct queue_filter filter = { .destination = STR("x.example") };
-
-	(void)yard_put(yard, "b@x.example c@y.example", STR("hello"));
-	for (int i = 0; i < 2; i++)
-		expect_int(seconds_until_due(yard, 1, OUTCOME_DEFERRED), 0);
-	expect_int(queue_retry_now(yard->queue, &filter, yard_in(10), NULL), 1);
-	expect_int(seconds_until_due(yard, 1, OUTCOME_DELIVERED), 0);
-}
-
-static void
-remove_story(struct yard *yard)
-{
-	struct queue_filter filter = { .id = yard_put(yard, "b@x.example", STR("hello")) };
-	struct delivery *d;
-
-	expect_int(queue_remove(yard->queue, &filter, yard_in(10), NULL), 1);
-	expect_int(yard_count(yard).n_mails, 0);
-	expect(yard_take(yard, 1, NULL) == NULL);
-	filter.id = yard_put(yard, "b@x.example", STR("hello"));
-	d = yard_take(yard, 1, NULL);
-	expect_int(queue_remove(yard->queue, &filter, yard_in(10), NULL), 1);
-	expect_int(yard_count(yard).n_mails, 1);
-	yard_settle(yard, d, OUTCOME_DEFERRED);		/* the delivery it was in is over: now it goes */
-	fiber_sleep(yard_in(1));
-	expect_int(yard_count(yard).n_mails, 0);
-	filter.id = yard_put(yard, "b@x.example", STR("hello"));
-	yard_settle(yard, yard_take(yard, 1, NULL), OUTCOME_FAILED);
-	expect_int(queue_remove(yard->queue, &filter, yard_in(10), NULL), 1);
-	expect(take_owed(yard, 100) == NULL);		/* no report */
-	expect_int(queue_remove(yard->queue, &filter, yard_in(10), NULL), 0);
-}
-
-/* What waited of a mail in delivery is dropped with the mail, and new routes do not ask for it. */
-static void
-remove_then_reroute_story(struct yard *yard)
-{
-	const struct queue_world world = { .destination_of = all_to_one };
-	struct queue_filter filter = { .id = yard_put(yard, "b@x.example c@y.example", STR("hello")) };
-	struct delivery *d = yard_take(yard, 1, NULL);
-
-	if (!expect(d != NULL))
-		return;
-	expect_int(queue_remove(yard->queue, &filter, yard_in(10), NULL), 1);
-	queue_reconfigure(yard->queue, &yard->settings.retry, &world);
-	fiber_sleep(yard_in(1));
-	expect(yard_take(yard, 1, NULL) == NULL);
-	yard_settle(yard, d, OUTCOME_DEFERRED);
-	fiber_sleep(yard_in(1));
-	expect_int(yard_count(yard).n_mails, 0);
-}
-
-struct seen {
-	int	 n;
-	struct arena arena;
-	struct queue_recipient_view view[3];
-};
-
-static bool
-see(void *context, const struct queue_mail_view *mail)
-{
-	struct seen *seen = context;
-
-	for (int i = 0; i < mail->n_recipients && seen->n < 3; i++, seen->n++) {
-		struct queue_recipient_view *view = &seen->view[seen->n];
-
-		*view = mail->recipients[i];
-		(void)arena_copy(&seen->arena, view->address, &view->address);
-		(void)arena_copy(&seen->arena, view->destination, &view->destination);
-		(void)arena_copy(&seen->arena, view->last_text, &view->last_text);
-	}
-	return true;
-}
-
-static void
-list_story(struct yard *yard)
-{
-	struct seen seen = { .n = 0 };
-	struct delivery *d;
-	int64_t wait;
-
-	arena_init(&seen.arena, 100000);
-	(void)yard_put(yard, "b@x.example c@y.example d@z.example", STR("hello"));
-	yard_settle(yard, yard_take(yard, 1, NULL), OUTCOME_DEFERRED);
-	yard_settle(yard, yard_take(yard, 1, NULL), OUTCOME_DELIVERED);
-	d = yard_take(yard, 1, NULL);
-	queue_list(yard->queue, &everything, see, &seen, yard_in(10));
-	expect_int(seen.n, 3);
-	for (int i = 0; i < 3; i++) {
-		struct queue_recipient_view *view = &seen.view[i];
-
-		if (view->state == QUEUE_WAITING) {
-			expect(str_find_str(view->last_text, STR("450 4.2.1 not now")) == 0);
-			wait = span_to_s(timestamp_diff(os_wall_clock(), view->next_try));
-			expect(wait >= 47 && wait <= 60);
-			expect_int(view->n_tries, 1);
-		} else if (view->state == QUEUE_IN_DELIVERY) {
-			expect_str(view->destination, d->destination);
-		} else {
-			expect_int(view->state, QUEUE_DONE);
-		}
-	}
-	yard_settle(yard, d, OUTCOME_DELIVERED);
-	arena_fini(&seen.arena);
-}
-
 /* --- opening --- */
 
 static void
@@ -801,11 +659,5 @@ main(void)
 	in_and_out();
 	times();
 	reports();
-	in_two_lives("a hold survives a restart, until it is released", hold_story, held_after_restart_story,
-	    nothing_left_story);
-	in_a_world("retry now is now", retry_now_story);
-	in_two_lives("what is removed is gone, after its delivery if it is in one", remove_story, nothing_left_story, NULL);
-	in_a_world("what is removed stays so under new routes", remove_then_reroute_story);
-	in_a_world("a listing tells what became of each recipient", list_story);
 	return test_end();
 }

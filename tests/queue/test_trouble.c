@@ -163,6 +163,7 @@ large_damaged_story(struct yard *yard)
 	expect(yard_take(yard, 30, NULL) == NULL);
 	expect_int(yard_count(yard).n_mails, 0);
 	expect(yard_count(yard).n_set_aside > 0);
+	expect(yard_count(yard).damaged_bytes > 0);
 	snprintf(path, sizeof(path), "/spool/damaged/large-%.*s", STR_ARG(mail_id_text(&id, id_room)));
 	look.path = path;
 	fiber_run_on_crew(crew, &look.job);
