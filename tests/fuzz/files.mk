@@ -7,7 +7,7 @@ fuzz_plain = tests/fuzz/fuzz_address tests/fuzz/fuzz_auth tests/fuzz/fuzz_code t
 	tests/fuzz/fuzz_dns tests/fuzz/fuzz_ehlo tests/fuzz/fuzz_endpoint tests/fuzz/fuzz_envelope tests/fuzz/fuzz_header \
 	tests/fuzz/fuzz_proxy tests/fuzz/fuzz_reply tests/fuzz/fuzz_trace tests/fuzz/fuzz_words
 fuzz_worlds = tests/fuzz/fuzz_client tests/fuzz/fuzz_control tests/fuzz/fuzz_mx tests/fuzz/fuzz_names \
-	tests/fuzz/fuzz_record tests/fuzz/fuzz_server tests/fuzz/fuzz_spool tests/fuzz/fuzz_story
+	tests/fuzz/fuzz_record tests/fuzz/fuzz_server tests/fuzz/fuzz_spool tests/fuzz/fuzz_story tests/fuzz/fuzz_wording
 fuzz_programs = $(fuzz_plain) $(fuzz_worlds)
 EXTRA_PROGRAMS += $(fuzz_programs)
 if FUZZ
@@ -72,3 +72,5 @@ tests_fuzz_fuzz_mx_LDADD = tests/fuzz/libfuzz.a smtpfwd/deliver/libdeliver.a $(f
 tests_fuzz_fuzz_mx_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_story_LDADD = tests/fuzz/libfuzz.a smtpfwd/story/libstory.a $(fuzz_world_libs)
 tests_fuzz_fuzz_story_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_wording_LDADD = tests/fuzz/libfuzz.a smtpfwd/report/libreport.a $(fuzz_world_libs)
+tests_fuzz_fuzz_wording_LDFLAGS = $(FUZZ_LINK)
