@@ -442,8 +442,11 @@ begin(struct errand *e, struct couriers *c, struct site *site, struct delivery *
 	e->offered = mem_new_array((size_t)delivery->n_recipients, sizeof(*e->offered));
 	for (int i = 0; i < delivery->n_recipients; i++)
 		e->offered[i].recipient = &delivery->recipients[i].recipient;
-	if (site != NULL && e->is_large)
+	if (site != NULL && e->is_large) {
 		site->n_large++;
+		if (!site->is_gone)
+			room_tell(site);
+	}
 }
 
 static void

@@ -54,7 +54,8 @@ choices_list(struct choices *choices, struct site *site)
 void
 choices_unlist(struct choices *choices)
 {
-	choices_stop_waiting(choices);
+	choices_stop_waiting(choices, false);
+	choices_stop_waiting(choices, true);
 	for (int i = 0; i < choices->n; i++) {
 		struct next_hop *next_hop = choices->at[i].next_hop;
 
@@ -140,8 +141,20 @@ choices_room(const struct choices *choices, int *n_large_out)
 
 /* --- waiting --- */
 
+static struct list_link *
+link_of(struct choice *choice, bool is_for_large)
+{
+	return is_for_large ? &choice->waiting_large : &choice->waiting;
+}
+
+static struct list *
+line_of(struct next_hop *next_hop, bool is_for_large)
+{
+	return is_for_large ? &next_hop->waiting_large : &next_hop->waiting;
+}
+
 void
-choices_wait(struct choices *choices)
+choices_wait(struct choices *choices, bool is_for_large)
 {
 	unsigned rank;
 
@@ -149,16 +162,47 @@ choices_wait(struct choices *choices)
 		return;
 	for (int i = 0; i < choices->n; i++) {
 		struct choice *choice = &choices->at[i];
+		struct list_link *link = link_of(choice, is_for_large);
 
-		if (choice->rank == rank && choice->next_hop->is_up && !list_has_link(&choice->waiting))
-			list_append(&choice->next_hop->waiting, &choice->waiting);
+		if (choice->rank == rank && choice->next_hop->is_up && !list_has_link(link))
+			list_append(line_of(choice->next_hop, is_for_large), link);
 	}
 }
 
 void
-choices_stop_waiting(struct choices *choices)
+choices_stop_waiting(struct choices *choices, bool is_for_large)
+{
+	for (int i = 0; i < choices->n; i++) {
+		struct list_link *link = link_of(&choices->at[i], is_for_large);
+
+		if (list_has_link(link))
+			list_remove(line_of(choices->at[i].next_hop, is_for_large), link);
+	}
+}
+
+bool
+choices_are_waiting(const struct choices *choices)
 {
 	for (int i = 0; i < choices->n; i++)
-		if (list_has_link(&choices->at[i].waiting))
-			list_remove(&choices->at[i].next_hop->waiting, &choices->at[i].waiting);
+		if (list_has_link(&choices->at[i].waiting) || list_has_link(&choices->at[i].waiting_large))
+			return true;
+	return false;
+}
+
+bool
+choices_have_a_line(const struct choices *choices)
+{
+	unsigned rank;
+
+	if (!find_rank(choices, 0, &rank))
+		return false;
+	for (int i = 0; i < choices->n; i++) {
+		const struct choice *choice = &choices->at[i];
+		const struct next_hop *next_hop = choice->next_hop;
+		size_t n_others = next_hop->waiting.n - list_has_link(&choice->waiting);
+
+		if (choice->rank == rank && next_hop->is_up && n_others > 0 && next_hop_n_busy(next_hop) > 0)
+			return true;
+	}
+	return false;
 }

@@ -17,7 +17,7 @@ struct choice {
 	struct site	*site;		/* whose it is */
 	unsigned	 rank;
 	struct list_link listed;	/* of the next hop; in a list only while the site goes by these choices */
-	struct list_link waiting;	/* of the next hop: the site waits for room there */
+	struct list_link waiting, waiting_large;	/* of the next hop: the site waits for room there */
 };
 
 struct choices {
@@ -37,9 +37,13 @@ void		 choices_leave(struct choices *choices);	/* the last one frees */
 void		 choices_list(struct choices *choices, struct site *site);
 void		 choices_unlist(struct choices *choices);
 
-/* The site waits for room at those that it would use now; or no more. */
-void		 choices_wait(struct choices *choices);
-void		 choices_stop_waiting(struct choices *choices);
+/* The site waits for room, or for room for large mails, at those that it would use now; or no more.  Its place in line is kept. */
+void		 choices_wait(struct choices *choices, bool is_for_large);
+void		 choices_stop_waiting(struct choices *choices, bool is_for_large);
+bool		 choices_are_waiting(const struct choices *choices);	/* for either */
+
+/* Other sites stand in line where it would go now, and something is under way there that will end. */
+bool		 choices_have_a_line(const struct choices *choices);
 
 enum choosing {
 	CHOICE_MADE,

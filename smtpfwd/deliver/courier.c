@@ -10,6 +10,11 @@ enum {
 	SAME_SESSION_MAX_MAILS = 100,
 	/* The same where others wait for the next hop or for a courier: enough to be worth a session. */
 	TURN_MAX_MAILS = 10,
+	/*
+	 * Who stands in a line is called when room comes free; if the called one's mail went away meanwhile the next one is
+	 * called at the latest after this.
+	 */
+	LOOK_AROUND_S = 60,
 	NO_FIBER_WAIT_MS = 200,		/* the loop is full: give the mail back and breathe */
 };
 
@@ -119,17 +124,33 @@ send_courier(struct couriers *c, struct delivery *delivery)
 }
 
 static void
+look_around(struct couriers *c)
+{
+	LIST_EACH(link, &c->all_next_hops)
+		room_came_free(LIST_ITEM(link, struct next_hop, in_all));
+	room_share_came_free(c);
+	sites_forget_unused(c);
+}
+
+static void
 take_deliveries(struct couriers *c, void *arg)
 {
+	struct instant next_look = instant_after(loop_now(c->loop), span_s(LOOK_AROUND_S));
+
 	(void)arg;
 	while (!c->is_stopping) {
 		struct delivery *delivery;
 
+		if (!instant_is_before(loop_now(c->loop), next_look)) {
+			look_around(c);
+			next_look = instant_after(loop_now(c->loop), span_s(LOOK_AROUND_S));
+		}
+
 		if (c->tended[TENDED_COURIER].n >= (size_t)c->plan->deliveries_max) {
-			signal_wait(&c->changed, INSTANT_NEVER);
+			signal_wait(&c->changed, next_look);
 			continue;
 		}
-		delivery = queue_take(c->queue, INSTANT_NEVER);
+		delivery = queue_take(c->queue, next_look);
 		if (delivery == NULL)
 			continue;
 		if (c->is_stopping)

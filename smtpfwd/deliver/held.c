@@ -192,6 +192,7 @@ held_open(struct couriers *c, struct site *site, struct next_hop *next_hop, stru
 			return false;
 		}
 	}
+	room_tell(site);		/* it looks for no place any more */
 	*held_out = (struct held){ .site = site, .next_hop = next_hop, .client = client, .was_idle = was_idle };
 	return true;
 }

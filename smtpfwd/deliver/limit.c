@@ -13,7 +13,8 @@ void
 limit_init(struct limit *limit, int max)
 {
 	*limit = (struct limit){
-		.now = max < LIMIT_START ? max : LIMIT_START, .max = max, .threshold = max, .lowered = { INT64_MIN },
+		.now = max < LIMIT_START ? max : LIMIT_START, .max = max, .threshold = max, .patience = 1,
+		.lowered = { INT64_MIN },
 	};
 }
 
@@ -33,10 +34,11 @@ limit_succeed(struct limit *limit, int n_busy)
 {
 	if (limit->now >= limit->max || n_busy < limit->now)
 		return false;
-	if (limit->now >= limit->threshold && ++limit->n_successes < limit->now)
+	if (limit->now >= limit->threshold && ++limit->n_successes < limit->now * limit->patience)
 		return false;
 	limit->n_successes = 0;
-	limit->now++;
+	if (++limit->now > limit->threshold + 2)
+		limit->patience = 1;
 	return true;
 }
 
@@ -49,6 +51,8 @@ limit_lower(struct limit *limit, struct instant began, struct instant now, int n
 	if (n_served >= 0 && n_served < limit->now)
 		limit->now = at_least_one(n_served);
 	limit->threshold = limit->now;
+	if (limit->patience < LIMIT_PATIENCE_MAX)
+		limit->patience *= 2;
 	limit->n_successes = 0;
 	limit->lowered = now;
 }

@@ -7,10 +7,12 @@
  *
  *	start		LIMIT_START connections, as long as nothing is known
  *	a success	below the threshold one connection more (a round of mails doubles the limit: slow start); above
- *			it one more for as many successes as the limit has.  Only where all that is allowed is in use:
- *			what was not tried was not shown.  Never above the administrator's maximum.
+ *			it one more for as many successes as the limit has, times the patience.  Only where all that is
+ *			allowed is in use: what was not tried was not shown.  Never above the administrator's maximum.
  *	trouble		half, and the threshold is there too; at once to what the server was seen to serve where that
  *			is less.  What was begun before the last lowering says nothing new and does not count.
+ *	patience	doubles with trouble, up to LIMIT_PATIENCE_MAX, and is one again when two more than at the last
+ *			trouble were borne: a server with a fixed number is not asked for more at every second mail
  *	down		when it is back one connection, and slow start up to half of what it had
  *
  * What counts as trouble is the caller's to judge.  Knows no clock but what it is given.
@@ -20,13 +22,17 @@
 
 #include "base/instant.h"
 
-enum { LIMIT_START = 5 };		/* as Postfix's initial_destination_concurrency, known to be harmless */
+enum {
+	LIMIT_START = 5,		/* as Postfix's initial_destination_concurrency, known to be harmless */
+	LIMIT_PATIENCE_MAX = 64,	/* of 20 connections: one more is tried in vain once in 1,300 mails */
+};
 
 struct limit {
 	int		 now;		/* 1 to max */
 	int		 max;
 	int		 threshold;
 	int		 n_successes;	/* above the threshold, since the last step */
+	int		 patience;
 	struct instant	 lowered;
 };
 

@@ -43,6 +43,7 @@ make(struct couriers *c, const struct route *route, const struct hop_plan *plan,
 	plan_use(route->plan);
 	list_init(&next_hop->listed);
 	list_init(&next_hop->waiting);
+	list_init(&next_hop->waiting_large);
 	list_init(&next_hop->idle);
 	signal_init(&next_hop->check_now);
 	limit_init(&next_hop->limit, route->connections_max);

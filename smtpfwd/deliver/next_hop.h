@@ -28,7 +28,8 @@ struct next_hop {
 
 	int		 n_users;
 	struct list	 listed;	/* struct choice: of the sites whose mail it takes */
-	struct list	 waiting;	/* of those: whose site waits for room here */
+	struct list	 waiting;	/* of those: whose site waits for room here, the longest first */
+	struct list	 waiting_large;	/* whose site has room, but not for large mails */
 
 	bool		 is_up;
 	bool		 is_checked;	/* a probe is on it */

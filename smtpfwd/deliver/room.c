@@ -21,31 +21,62 @@ room_share(const struct site *site)
 
 /* At the next hops, for those that do not look for a place there already. */
 static int
-room_at_next_hops(const struct site *site, int *n_large_out)
+room_at_next_hops(const struct site *site, bool is_its_turn, int *n_large_out)
 {
 	int n_seeking = site->n_out - site->n_holding, n;
 
 	/* Nothing is known of its hosts: one finds out, for all. */
 	if (site->choices == NULL || (n = choices_room(site->choices, n_large_out)) < 0)
 		return *n_large_out = site->n_out == 0;
+	if (!is_its_turn && choices_have_a_line(site->choices))
+		return *n_large_out = 0;
 	*n_large_out -= n_seeking;
 	return n - n_seeking;
+}
+
+static void
+wait_or_not(struct site *site, bool for_room, bool for_large)
+{
+	if (site->choices == NULL)
+		return;
+	if (for_room)
+		choices_wait(site->choices, false);
+	else
+		choices_stop_waiting(site->choices, false);
+	if (for_large)
+		choices_wait(site->choices, true);
+	else
+		choices_stop_waiting(site->choices, true);
+}
+
+static void
+wait_for_share_or_not(struct site *site, bool for_share)
+{
+	struct list *sharing = &site->couriers->sharing;
+	bool is_waiting = list_has_link(&site->waits_for_share);
+
+	if (for_share && !is_waiting)
+		list_append(sharing, &site->waits_for_share);
+	else if (!for_share && is_waiting)
+		list_remove(sharing, &site->waits_for_share);
+}
+
+static bool
+tell(struct site *site, bool is_its_turn)
+{
+	int share = room_share(site), large, room = room_at_next_hops(site, is_its_turn, &large);
+	int n = at_most(room, share > 0 ? share : 0);
+
+	large = at_most(large, n);
+	wait_or_not(site, room <= 0, room > 0 && large == 0);
+	wait_for_share_or_not(site, room > 0 && share <= 0);
+	return queue_limit(site->couriers->queue, site->destination, site->n_out + n, site->n_large + large);
 }
 
 bool
 room_tell(struct site *site)
 {
-	struct couriers *c = site->couriers;
-	int share = room_share(site), large, room = room_at_next_hops(site, &large);
-	int n = at_most(room, share > 0 ? share : 0);
-
-	large = at_most(large, n);
-	room_forget(site);
-	if (room > 0 && share <= 0)
-		list_append(&c->sharing, &site->waits_for_share);
-	if (site->choices != NULL && (room <= 0 || large == 0))
-		choices_wait(site->choices);
-	return queue_limit(c->queue, site->destination, site->n_out + n, site->n_large + large);
+	return tell(site, false);
 }
 
 void
@@ -53,46 +84,49 @@ room_shut(struct site *site)
 {
 	if (site->choices == NULL)
 		return;
-	choices_wait(site->choices);
+	choices_wait(site->choices, false);
 	(void)queue_limit(site->couriers->queue, site->destination, site->n_out, site->n_large);
 }
 
 void
 room_forget(struct site *site)
 {
-	if (list_has_link(&site->waits_for_share))
-		list_remove(&site->couriers->sharing, &site->waits_for_share);
-	if (site->choices != NULL)
-		choices_stop_waiting(site->choices);
+	wait_for_share_or_not(site, false);
+	wait_or_not(site, false, false);
 }
 
 bool
 room_is_waited_for(const struct site *site)
 {
-	if (list_has_link(&site->waits_for_share))
+	return list_has_link(&site->waits_for_share) || (site->choices != NULL && choices_are_waiting(site->choices));
+}
+
+/* The first in a line has its turn, or is out of it when its mail is gone meanwhile.  True if it takes the room. */
+static bool
+call_first(struct list_link *link, bool is_for_large)
+{
+	struct choice *choice = is_for_large ? LIST_ITEM(link, struct choice, waiting_large) : LIST_ITEM(link, struct choice, waiting);
+	struct site *site = choice->site;
+
+	choices_stop_waiting(site->choices, is_for_large);	/* where that is not all it waits for it comes in again, at the end */
+	if (tell(site, true))
 		return true;
-	for (int i = 0; site->choices != NULL && i < site->choices->n; i++)
-		if (list_has_link(&site->choices->at[i].waiting))
-			return true;
+	site_is_idle(site);
 	return false;
 }
 
 void
 room_came_free(struct next_hop *next_hop)
 {
-	int room = next_hop_room(next_hop);
-	size_t n_waiting = next_hop->waiting.n;
+	int room = next_hop_room(next_hop), large = next_hop_room_large(next_hop);
+	size_t n_waiting = next_hop->waiting.n, n_waiting_large = next_hop->waiting_large.n;
 
 	if (!next_hop->is_up || next_hop->couriers->is_stopping)
 		return;
-	while (room > 0 && n_waiting-- > 0 && !list_is_empty(&next_hop->waiting)) {
-		struct site *site = LIST_ITEM(list_first(&next_hop->waiting), struct choice, waiting)->site;
-
-		if (room_tell(site))
-			room--;
-		else
-			site_is_idle(site);	/* its mail is gone meanwhile */
-	}
+	while (room > 0 && n_waiting-- > 0 && !list_is_empty(&next_hop->waiting))
+		room -= call_first(list_first(&next_hop->waiting), false);
+	while (room > 0 && large > 0 && n_waiting_large-- > 0 && !list_is_empty(&next_hop->waiting_large))
+		large -= call_first(list_first(&next_hop->waiting_large), true);
 }
 
 void
@@ -103,6 +137,7 @@ room_share_came_free(struct couriers *c)
 	while (n_waiting-- > 0 && !list_is_empty(&c->sharing)) {
 		struct site *site = LIST_ITEM(list_first(&c->sharing), struct site, waits_for_share);
 
+		wait_for_share_or_not(site, false);
 		if (room_tell(site))
 			return;
 		site_is_idle(site);

@@ -109,9 +109,8 @@ site_get(struct couriers *c, struct str destination)
 	return route != NULL ? make(c, destination, route, domain) : NULL;
 }
 
-/* Those that were not used for longest go first; what was found out for one is good for an hour at most. */
-static void
-forget_unused(struct couriers *c)
+void
+sites_forget_unused(struct couriers *c)
 {
 	struct instant now = loop_now(c->loop);
 	struct list_link *first;
@@ -150,7 +149,7 @@ site_leave(struct site *site)
 	}
 	if (!c->is_stopping) {
 		room_share_came_free(c);
-		forget_unused(c);
+		sites_forget_unused(c);
 	}
 }
 
@@ -327,18 +326,20 @@ set_found_until(struct site *site, const struct found *found)
 		site->found_until = instant_after(now, found->ttl);
 }
 
-/* Asks and takes the answer.  Suspends for MX, and then the site may go by another route, or be gone. */
-static void
+/* Asks and takes the answer.  Suspends for MX; false: meanwhile the site goes by another route, or is gone. */
+static bool
 find(struct site *site, struct instant deadline)
 {
 	const struct route *route = site->route;
 	struct found *found = mem_new(sizeof(*found));
+	bool is_current;
 
 	found->ttl = (struct span){ INT64_MAX };
 	plan_use(route->plan);
 	for (int i = 0; i < route->n_hops; i++)
 		find_entry(site, route, &route->hops[i], deadline, found);
-	if (route == site->route && !site->is_gone) {
+	is_current = route == site->route && !site->is_gone;
+	if (is_current) {
 		if (found->n > 0)
 			take_choices(site, found);
 		else if (site->status.class == 5)
@@ -349,6 +350,7 @@ find(struct site *site, struct instant deadline)
 		next_hop_leave(found->next_hops[i]);
 	plan_leave(route->plan);
 	mem_free(found);
+	return is_current;
 }
 
 static void
@@ -369,6 +371,7 @@ bool
 site_find(struct site *site, struct instant deadline)
 {
 	struct couriers *c = site->couriers;
+	bool is_current;
 
 	while (!site->is_gone && site->found_until.ns <= loop_now(c->loop).ns) {
 		if (site->is_finding) {
@@ -380,11 +383,14 @@ site_find(struct site *site, struct instant deadline)
 			continue;
 		}
 		site->is_finding = true;
-		find(site, instant_min(deadline, instant_after(loop_now(c->loop), span_s(FIND_MAX_S))));
+		is_current = find(site, instant_min(deadline, instant_after(loop_now(c->loop), span_s(FIND_MAX_S))));
 		site->is_finding = false;
 		signal_all(&site->found);
-		if (!site->is_gone && !fiber_is_cancelled())
-			settle_hold(site);
+		if (fiber_is_cancelled())
+			break;
+		if (!is_current)
+			continue;
+		settle_hold(site);
 		if (site->choices == NULL)
 			break;
 	}
@@ -397,6 +403,6 @@ site_find_configured(struct site *site)
 	for (int i = 0; i < site->route->n_hops; i++)
 		if (site->route->hops[i].is_mx)
 			return;
-	find(site, INSTANT_NEVER);
-	settle_hold(site);
+	if (find(site, INSTANT_NEVER))
+		settle_hold(site);
 }

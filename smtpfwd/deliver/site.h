@@ -60,6 +60,9 @@ bool		 site_find(struct site *site, struct instant deadline);
 /* Nobody works for it: after a while it is forgotten, unless mail waits for it. */
 void		 site_is_idle(struct site *site);
 
+/* Those that were not used for longest go first; what was found out for one is good for an hour at most. */
+void		 sites_forget_unused(struct couriers *c);
+
 /* All it could go by are down: the queue keeps its mail back.  And: one is up (again). */
 void		 site_hold_if_down(struct site *site, const char *why);
 void		 site_release(struct site *site);

@@ -14,6 +14,7 @@ struct visit {				/* one connection */
 	struct peer		*peer;
 	struct stream		*stream;
 	const char		*dialogue;
+	bool			 is_turned_away;
 };
 
 static struct instant
@@ -160,17 +161,39 @@ say_ehlo(struct visit *v, struct str keywords)
 }
 
 static bool
+answer_data(struct visit *v)
+{
+	struct peer *peer = v->peer;
+	size_t n_before = peer->heard.len;
+	int64_t wait_ms;
+	struct str data;
+
+	if (!say(v, STR("354 go"), "\r\n") || !hear_data(v))
+		return false;
+	data = str_from(buf_str(&peer->heard), n_before);
+	if (peer->poison != NULL && str_find_str(data, str_of(peer->poison)) >= 0) {
+		peer->n_mails--;
+		return false;
+	}
+	wait_ms = data.len >= 1024 * 1024 ? peer->large_wait_ms : peer->reply_wait_ms;
+	if (wait_ms > 0)
+		fiber_sleep(instant_after(loop_now(peer->loop), span_ms(wait_ms)));
+	return say(v, STR("250 2.6.0 taken"), "\r\n");
+}
+
+static bool
 answer(struct visit *v, struct str command, struct str keywords)
 {
 	if (str_starts(command, STR("EHLO")))
 		return say_ehlo(v, keywords);
-	if (str_eq(command, STR("DATA"))) {
-		if (!say(v, STR("354 go"), "\r\n") || !hear_data(v))
-			return false;
-		if (v->peer->reply_wait_ms > 0)
-			fiber_sleep(instant_after(loop_now(v->peer->loop), span_ms(v->peer->reply_wait_ms)));
-		return say(v, STR("250 2.6.0 taken"), "\r\n");
+	if (str_eq(command, STR("DATA")))
+		return answer_data(v);
+	if (str_starts(command, STR("MAIL")) && v->peer->mail_reply != NULL) {
+		v->peer->n_refused++;
+		return say(v, str_of(v->peer->mail_reply), "\r\n");
 	}
+	if (str_starts(command, STR("RCPT")) && v->peer->bad_rcpt != NULL && str_find_str(command, str_of(v->peer->bad_rcpt)) >= 0)
+		return say(v, str_of(v->peer->rcpt_reply), "\r\n");
 	return say(v, STR("250 ok"), "\r\n");
 }
 
@@ -269,7 +292,7 @@ converse(void *arg)
 	if (is_on)
 		hear_the_end(v);
 	stream_close(v->stream);
-	v->peer->n_open--;
+	v->peer->n_open -= !v->is_turned_away;
 	mem_free(v);
 }
 
@@ -290,7 +313,11 @@ accept_all(struct watch *watch, unsigned what)
 		v->dialogue = peer->dialogues[i < peer->n_dialogues ? i : peer->n_dialogues - 1];
 		v->stream = stream_new(peer->loop, socket, limits, NULL);
 		insist(v->stream != NULL);
-		if (++peer->n_open > peer->n_open_most)
+		v->is_turned_away = peer->is_closed || (peer->open_max > 0 && peer->n_open >= peer->open_max);
+		if (v->is_turned_away) {
+			v->dialogue = "S: 421 4.3.2 not now\nX:";
+			peer->n_turned_away++;
+		} else if (++peer->n_open > peer->n_open_most)
 			peer->n_open_most = peer->n_open;
 		insist(fiber_start(peer->loop, "peer", converse, v) != NULL);
 	}

@@ -39,6 +39,14 @@ struct peer {
 	int			 n_open_most;
 	int			 n_quits;	/* M: */
 	int64_t			 reply_wait_ms;	/* M: before the answer to the dot */
+	int64_t			 large_wait_ms;	/* the same for mails of a megabyte */
+	const char		*mail_reply;	/* M: to MAIL; NULL: 250 */
+	const char		*bad_rcpt, *rcpt_reply;	/* M: to RCPT with that in it */
+	const char		*poison;	/* M: mail data with that in it has us close at once */
+	int			 n_refused;	/* M: MAIL commands */
+	int			 open_max;	/* more than so many are turned away with 421; 0: none is */
+	bool			 is_closed;	/* all are turned away with 421 */
+	int			 n_turned_away;	/* not in n_open and n_open_most */
 	struct buf		 complaint;	/* what did not go by the dialogue; "" if all did */
 };
 
