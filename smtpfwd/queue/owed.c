@@ -53,6 +53,16 @@ debts_add(struct queue *queue, struct entry *entry, unsigned kinds)
 	}
 }
 
+/* Of a mail one report is out at a time: the next one tells whom that left over, and who failed since. */
+static bool
+is_one_out(const struct entry *entry)
+{
+	for (const struct debt *debt = entry->debts; debt != NULL; debt = debt->next)
+		if (debt->is_out)
+			return true;
+	return false;
+}
+
 /* It was out: gone for good, or to come again later. */
 static void
 debt_end(struct queue *queue, struct debt *debt)
@@ -64,6 +74,7 @@ debt_end(struct queue *queue, struct debt *debt)
 	*at = debt->next;
 	queue->counts.n_owed--;
 	mem_free(debt);
+	signal_one(&queue->owed);	/* another of this mail may be next */
 }
 
 static void
@@ -79,22 +90,48 @@ debt_later(struct queue *queue, struct debt *debt)
 	signal_one(&queue->owed);
 }
 
+/* The first that may go out: of those that wait on for another of their mail there are few. */
+static struct debt *
+debt_first(struct list *debts, struct instant now)
+{
+	LIST_EACH(link, debts) {
+		struct debt *debt = LIST_ITEM(link, struct debt, link);
+
+		if (debt->due.ns > now.ns)	/* nor are those behind it due */
+			return NULL;
+		if (is_one_out(debt->entry))
+			continue;
+		list_remove(debts, link);
+		return debt;
+	}
+	return NULL;
+}
+
 static struct debt *
 debt_take(struct queue *queue, struct instant now)
 {
-	struct list_link *later = list_first(&queue->debts_later), *link;
-	struct debt *debt;
+	struct debt *debt = debt_first(&queue->debts_later, now);
 
-	if (later != NULL && LIST_ITEM(later, struct debt, link)->due.ns <= now.ns)
-		link = list_take_first(&queue->debts_later);
-	else
-		link = list_take_first(&queue->debts);
-	if (link == NULL)
+	if (debt == NULL)
+		debt = debt_first(&queue->debts, now);
+	if (debt == NULL)
 		return NULL;
-	debt = LIST_ITEM(link, struct debt, link);
 	debt->due = (struct instant){ 0 };
 	debt->is_out = true;
 	return debt;
+}
+
+/* When to look again; what is due and waits for another of its mail is told by that one's end. */
+static struct instant
+next_due(const struct queue *queue, struct instant now)
+{
+	LIST_EACH(link, &queue->debts_later) {
+		const struct debt *debt = LIST_ITEM(link, struct debt, link);
+
+		if (debt->due.ns > now.ns)
+			return debt->due;
+	}
+	return INSTANT_NEVER;
 }
 
 static bool
@@ -168,9 +205,8 @@ struct owed *
 queue_take_owed(struct queue *queue, struct instant deadline)
 {
 	for (;;) {
-		struct instant now = loop_now(queue->loop), until = deadline;
+		struct instant now = loop_now(queue->loop);
 		struct debt *debt = fiber_is_cancelled() ? NULL : debt_take(queue, now);
-		struct list_link *later;
 		struct owed *owed;
 		enum wake wake;
 
@@ -180,10 +216,7 @@ queue_take_owed(struct queue *queue, struct instant deadline)
 				return owed;
 			continue;
 		}
-		later = list_first(&queue->debts_later);
-		if (later != NULL)
-			until = instant_min(until, LIST_ITEM(later, struct debt, link)->due);
-		wake = signal_wait(&queue->owed, until);
+		wake = signal_wait(&queue->owed, instant_min(deadline, next_due(queue, now)));
 		if (wake == WAKE_CANCELLED || (wake == WAKE_TIMED_OUT && !instant_is_before(os_now(), deadline)))
 			return NULL;
 	}

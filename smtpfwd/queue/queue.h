@@ -210,7 +210,7 @@ struct owed {				/* a report that we owe the sender of a mail */
 	struct arena			*arena;
 };
 
-/* The next report owed, or NULL on timeout or cancel.  Suspends. */
+/* The next report owed, of a mail none of whose reports is out, or NULL on timeout or cancel.  Suspends. */
 struct owed	*queue_take_owed(struct queue *queue, struct instant deadline);
 ssize_t		 queue_read_owed(struct queue *queue, const struct owed *owed, int64_t offset, void *room,
 		    size_t n_bytes, struct instant deadline, struct fault *fault_out);

@@ -15,17 +15,27 @@ enum {
 	/* A recipient makes some 12 KB of a report at most, a few hundred bytes in general; who is left has the next one. */
 	REPORTED_MAX = 1000,
 	OPENING_MAX_BYTES = 16 * 1024 * 1024,
+	/* Each waits for a sync of the disk; several have the same one. */
+	WRITERS = 8,
 	PAY_WITHIN_S = 300,
 	REST_S = 10,			/* after a failure of our own (a full disk) */
 };
 
+struct writer {				/* of one report at a time */
+	struct reporter		*reporter;
+	struct queue		*queue;
+	struct log		*log;
+	const struct policy	*policy;	/* of the report at hand; held */
+	struct fiber		*fiber;		/* NULL: ended */
+};
+
 struct reporter {
 	struct loop		*loop;
-	struct queue		*queue;
-	const struct policy	*policy;	/* of the report at hand; held, as the next one */
-	const struct policy	*next_policy;	/* of those that follow */
+	const struct policy	*next_policy;	/* of the reports that follow; held */
 	struct log		*log;
-	struct fiber		*fiber;		/* NULL: ended */
+	struct instant		 rest_until;	/* something of ours failed: what fails once would fail eight times */
+	struct writer		 writers[WRITERS];
+	int			 n_writing;
 	struct signal_list	 ended;
 };
 
@@ -45,19 +55,19 @@ kind_word(enum report_kind kind)
 
 /* Why no report is sent; NULL: one is. */
 static const char *
-why_not(const struct reporter *reporter, const struct owed *owed)
+why_not(const struct writer *writer, const struct owed *owed)
 {
 	char room[POLICY_DESTINATION_MAX];
 
 	insist(!address_is_null(&owed->envelope->reverse_path));
 	insist(owed->n_recipients > 0);
-	if (str_eq(policy_destination_of(reporter->policy, &owed->envelope->reverse_path, room), STR("none")))
+	if (str_eq(policy_destination_of(writer->policy, &owed->envelope->reverse_path, room), STR("none")))
 		return "no outbound route is configured";
 	return NULL;
 }
 
 static int
-fill(struct reporter *reporter, const struct dsn *dsn, struct draft *draft, struct instant deadline, struct fault *fault_out)
+fill(struct writer *writer, const struct dsn *dsn, struct draft *draft, struct instant deadline, struct fault *fault_out)
 {
 	struct buf text;
 	int status = -1;
@@ -66,7 +76,7 @@ fill(struct reporter *reporter, const struct dsn *dsn, struct draft *draft, stru
 	if (dsn_append_opening(dsn, &text) != 0)
 		fault_temporary(fault_out, "the report is too large");
 	else if (draft_append(draft, buf_str(&text), deadline, fault_out) == 0 &&
-	    returned_copy(reporter->queue, dsn->owed, dsn->returned, dsn_is_quoted(dsn), draft, deadline, fault_out) == 0) {
+	    returned_copy(writer->queue, dsn->owed, dsn->returned, dsn_is_quoted(dsn), draft, deadline, fault_out) == 0) {
 		buf_clear(&text);
 		insist(dsn_append_closing(dsn, &text) == 0);
 		status = draft_append(draft, buf_str(&text), deadline, fault_out);
@@ -77,7 +87,7 @@ fill(struct reporter *reporter, const struct dsn *dsn, struct draft *draft, stru
 
 /* Puts the report into the queue, and owed with it to its end, or gives it back. */
 static int
-send_report(struct reporter *reporter, struct owed *owed, struct dsn *dsn, struct draft *draft, struct instant deadline,
+send_report(struct writer *writer, struct owed *owed, struct dsn *dsn, struct draft *draft, struct instant deadline,
     struct fault *fault_out)
 {
 	/* NEVER: should it fail, nobody is told (RFC 3461 6.1). */
@@ -86,25 +96,25 @@ send_report(struct reporter *reporter, struct owed *owed, struct dsn *dsn, struc
 	    .listener = STR(""), .is_from_trusted = true, .is_report = true };
 	struct returned returned;
 
-	if (returned_look(reporter->queue, owed, deadline, &returned, fault_out) == 0) {
+	if (returned_look(writer->queue, owed, deadline, &returned, fault_out) == 0) {
 		struct envelope envelope = { .recipients = &sender, .n_recipients = 1, .cap_recipients = 1,
 		    .is_smtputf8 = dsn->is_utf8 };
 
 		dsn->returned = &returned;
 		envelope.is_8bit = dsn_is_8bit(dsn);
-		if (fill(reporter, dsn, draft, deadline, fault_out) == 0)
-			return queue_pay(reporter->queue, owed, draft, &envelope, &facts, STR_EMPTY, deadline, fault_out);
+		if (fill(writer, dsn, draft, deadline, fault_out) == 0)
+			return queue_pay(writer->queue, owed, draft, &envelope, &facts, STR_EMPTY, deadline, fault_out);
 	}
-	queue_give_back_owed(reporter->queue, owed);
+	queue_give_back_owed(writer->queue, owed);
 	return -1;
 }
 
 static int
-pay_with_report(struct reporter *reporter, struct owed *owed, struct fault *fault_out)
+pay_with_report(struct writer *writer, struct owed *owed, struct fault *fault_out)
 {
-	struct instant deadline = instant_after(loop_now(reporter->loop), span_s(PAY_WITHIN_S));
-	struct dsn dsn = { .owed = owed, .hostname = str_of(policy_hostname(reporter->policy)), .now = os_wall_clock() };
-	struct draft *draft = draft_new(reporter->queue);
+	struct instant deadline = instant_after(loop_now(writer->reporter->loop), span_s(PAY_WITHIN_S));
+	struct dsn dsn = { .owed = owed, .hostname = str_of(policy_hostname(writer->policy)), .now = os_wall_clock() };
+	struct draft *draft = draft_new(writer->queue);
 	enum report_kind kind = owed->kind;
 	struct mail_id mail = owed->mail;
 	int n_recipients = owed->n_recipients, status;
@@ -116,9 +126,9 @@ pay_with_report(struct reporter *reporter, struct owed *owed, struct fault *faul
 	/* What the log line says must outlive owed, which is freed. */
 	arena_init(&kept, 4 * ADDRESS_MAX_BYTES);
 	insist(address_copy(&kept, &dsn.to, &to));
-	status = send_report(reporter, owed, &dsn, draft, deadline, fault_out);
+	status = send_report(writer, owed, &dsn, draft, deadline, fault_out);
 	if (status == 0)
-		history_reported(reporter->log, &mail, kind_word(kind), &dsn.id, &to, n_recipients);
+		history_reported(writer->log, &mail, kind_word(kind), &dsn.id, &to, n_recipients);
 	else
 		draft_discard(draft);
 	arena_fini(&kept);
@@ -126,46 +136,52 @@ pay_with_report(struct reporter *reporter, struct owed *owed, struct fault *faul
 }
 
 static int
-pay(struct reporter *reporter, struct owed *owed, struct fault *fault_out)
+pay(struct writer *writer, struct owed *owed, struct fault *fault_out)
 {
-	const char *why = why_not(reporter, owed);
+	const char *why = why_not(writer, owed);
 
 	if (why == NULL) {
 		if (owed->n_recipients > REPORTED_MAX)
 			owed->n_recipients = REPORTED_MAX;
-		return pay_with_report(reporter, owed, fault_out);
+		return pay_with_report(writer, owed, fault_out);
 	}
-	history_unreported(reporter->log, &owed->mail, kind_word(owed->kind), why);
-	return queue_pay(reporter->queue, owed, NULL, NULL, NULL, STR_EMPTY,
-	    instant_after(loop_now(reporter->loop), span_s(PAY_WITHIN_S)), fault_out);
+	history_unreported(writer->log, &owed->mail, kind_word(owed->kind), why);
+	return queue_pay(writer->queue, owed, NULL, NULL, NULL, STR_EMPTY,
+	    instant_after(loop_now(writer->reporter->loop), span_s(PAY_WITHIN_S)), fault_out);
 }
 
 /* Between two reports only: one that is being written points into its policy. */
 static void
-take_policy(struct reporter *reporter, const struct policy *policy)
+take_policy(struct writer *writer, const struct policy *policy)
 {
 	if (policy != NULL)
 		policy_hold(policy);
-	policy_free(reporter->policy);
-	reporter->policy = policy;
+	policy_free(writer->policy);
+	writer->policy = policy;
 }
 
 static void
 run(void *arg)
 {
-	struct reporter *reporter = arg;
+	struct writer *writer = arg;
+	struct reporter *reporter = writer->reporter;
 	struct fault fault;
 	struct owed *owed;
 
 	while (!fiber_is_cancelled()) {
-		owed = queue_take_owed(reporter->queue, INSTANT_NEVER);
-		take_policy(reporter, reporter->next_policy);
-		if (owed == NULL || pay(reporter, owed, &fault) == 0)
+		if (instant_is_before(loop_now(reporter->loop), reporter->rest_until)) {
+			fiber_sleep(reporter->rest_until);
+			continue;
+		}
+		owed = queue_take_owed(writer->queue, INSTANT_NEVER);
+		take_policy(writer, reporter->next_policy);
+		if (owed == NULL || pay(writer, owed, &fault) == 0)
 			continue;
 		log_say(reporter->log, LOG_LEVEL_WARNING, "report-waits", "%s", fault.text);
-		fiber_sleep(instant_after(loop_now(reporter->loop), span_s(REST_S)));
+		reporter->rest_until = instant_after(loop_now(reporter->loop), span_s(REST_S));
 	}
-	reporter->fiber = NULL;
+	writer->fiber = NULL;
+	reporter->n_writing--;
 	signal_all(&reporter->ended);
 }
 
@@ -174,10 +190,16 @@ reporter_new(struct loop *loop, struct queue *queue, const struct policy *policy
 {
 	struct reporter *reporter = mem_new(sizeof(*reporter));
 
-	*reporter = (struct reporter){ .loop = loop, .queue = queue, .next_policy = policy_hold(policy), .log = log };
+	*reporter = (struct reporter){ .loop = loop, .next_policy = policy_hold(policy), .log = log, .rest_until = loop_now(loop) };
 	signal_init(&reporter->ended);
-	reporter->fiber = fiber_start(loop, "reporter", run, reporter);
-	insist(reporter->fiber != NULL);
+	for (int i = 0; i < WRITERS; i++) {
+		struct writer *writer = &reporter->writers[i];
+
+		*writer = (struct writer){ .reporter = reporter, .queue = queue, .log = log };
+		writer->fiber = fiber_start(loop, "reporter", run, writer);
+		insist(writer->fiber != NULL);
+		reporter->n_writing++;
+	}
 	return reporter;
 }
 
@@ -192,17 +214,19 @@ reporter_adopt(struct reporter *reporter, const struct policy *policy)
 void
 reporter_stop(struct reporter *reporter, struct instant deadline)
 {
-	if (reporter->fiber != NULL)
-		fiber_cancel(reporter->fiber);
-	while (reporter->fiber != NULL && signal_wait(&reporter->ended, deadline) == WAKE_READY)
+	for (int i = 0; i < WRITERS; i++)
+		if (reporter->writers[i].fiber != NULL)
+			fiber_cancel(reporter->writers[i].fiber);
+	while (reporter->n_writing > 0 && signal_wait(&reporter->ended, deadline) == WAKE_READY)
 		;
 }
 
 void
 reporter_free(struct reporter *reporter)
 {
-	insist(reporter->fiber == NULL);
-	take_policy(reporter, NULL);
+	insist(reporter->n_writing == 0);
+	for (int i = 0; i < WRITERS; i++)
+		take_policy(&reporter->writers[i], NULL);
 	policy_free(reporter->next_policy);
 	mem_free(reporter);
 }

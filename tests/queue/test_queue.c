@@ -195,6 +195,42 @@ paid_in_parts_story(struct yard *yard)
 	expect_int(yard_count(yard).n_mails, 2);		/* the reports */
 }
 
+/* Several writers may take reports, but of one mail one at a time: nobody is told twice. */
+static void
+one_report_at_a_time_story(struct yard *yard)
+{
+	struct owed *first, *other, *second;
+	struct mail_id id = yard_put(yard, "b@x.example c@y.example", STR("hello"));
+
+	yard_settle(yard, yard_take(yard, 1, NULL), OUTCOME_FAILED);
+	first = take_owed(yard, 1);
+	if (!expect(first != NULL))
+		return;
+	yard_settle(yard, yard_take(yard, 1, NULL), OUTCOME_FAILED);	/* the other destination, while that is out */
+	expect(take_owed(yard, 5) == NULL);
+	(void)yard_put(yard, "d@x.example", STR("another"));
+	yard_settle(yard, yard_take(yard, 1, NULL), OUTCOME_FAILED);
+	other = take_owed(yard, 1);		/* another mail's does not wait for it */
+	if (!expect(other != NULL))
+		return;
+	expect(!mail_id_eq(&other->mail, &id));
+	expect_int(pay_with_report(yard, first), 0);
+	second = take_owed(yard, 1);
+	if (!expect(second != NULL))
+		return;
+	expect(mail_id_eq(&second->mail, &id));
+	expect_int(second->n_recipients, 1);
+	expect_int(pay_with_report(yard, second), 0);
+
+	/* One that could not be made comes again, and does not keep others up meanwhile. */
+	queue_give_back_owed(yard->queue, other);
+	expect(take_owed(yard, 1) == NULL);
+	other = take_owed(yard, 300);
+	if (expect(other != NULL))
+		expect_int(pay_with_report(yard, other), 0);
+	expect_int(yard_count(yard).n_owed, 0);
+}
+
 static void
 failure_is_owed_story(struct yard *yard)
 {
@@ -645,6 +681,7 @@ static void
 reports(void)
 {
 	in_a_world("a failure is owed, and paid once", failure_is_owed_story);
+	in_a_world("of a mail one report is out at a time", one_report_at_a_time_story);
 	in_a_world("a report may pay for some, and the next one for the others", paid_in_parts_story);
 	in_two_lives("a debt survives a restart", owed_before_restart_story, owed_after_restart_story, nothing_left_story);
 	in_a_world("no report for a null reverse-path, nor where NOTIFY leaves it out", who_gets_no_report_story);
