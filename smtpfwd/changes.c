@@ -233,11 +233,12 @@ is_addresses(const struct section_kind *kind, const struct setting *setting)
 	return strcmp(kind->name, "listen") == 0 && strcmp(setting->name, "address") == 0;
 }
 
-/* Those by which the queue works out a mail's destination and its next try. */
+/* Where the queue works out a mail's destination and its next try from; rather too often than with a setting forgotten. */
 static bool
 is_for_routing(const struct section_kind *kind, const struct setting *setting)
 {
-	return strcmp(kind->name, "retry") == 0 || strcmp(setting->name, "domains") == 0 || strcmp(setting->name, "outbound") == 0;
+	return strcmp(kind->name, "retry") == 0 || strcmp(kind->name, "relay") == 0 || strcmp(kind->name, "route") == 0 ||
+	    strcmp(setting->name, "outbound") == 0;
 }
 
 static void

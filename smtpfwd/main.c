@@ -197,6 +197,7 @@ main(int argc, char **argv)
 	read_options(argc, argv, &options);
 	umask(077);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);		/* until the daemon can reload: a rotation of logs must not end a start */
 	config = config_load(options.config);
 	if (print_errors(config) || (options.is_check && !check_all(config, &starter.inherited))) {
 		config_free(config);

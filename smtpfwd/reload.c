@@ -54,7 +54,7 @@ log_lines(const struct daemon *daemon, enum log_level level, const char *event, 
 static void
 log_report(const struct daemon *daemon, const struct reload_report *report)
 {
-	log_lines(daemon, LOG_LEVEL_WARNING, "needs-restart", &report->warnings);
+	log_lines(daemon, LOG_LEVEL_WARNING, "reload-warning", &report->warnings);
 	log_lines(daemon, LOG_LEVEL_ERROR, "reload-failed", &report->errors);
 	log_lines(daemon, LOG_LEVEL_INFO, "reloaded", &report->changes);
 	if (report->has_failed)
@@ -86,6 +86,59 @@ adopt_log(struct daemon *daemon, const struct config *config)
 		story_set_bounds(daemon->story, config->trace_keep, config->trace_max_bytes);
 }
 
+struct count {
+	struct str	 destination;
+	int64_t		 n;
+};
+
+static void
+count_waiting(void *context, const struct destination_counts *d)
+{
+	struct count *count = context;
+
+	if (str_eq(d->name, count->destination))
+		count->n += d->n_waiting;
+}
+
+static struct str
+destination_of_domain(const struct policy *policy, struct str domain, char room[POLICY_DESTINATION_MAX])
+{
+	/* ".example.org" is all below it. */
+	struct address address = { .local = STR("x"), .domain = str_starts(domain, STR(".")) ? str_from(domain, 1) : domain };
+
+	return policy_destination_of(policy, &address, room);
+}
+
+/* A relay that is gone and has mail: where that goes now may surprise whoever took the section out. */
+static void
+warn_of_gone(struct daemon *daemon, const struct relay_rule *rule, const struct policy *policy, struct lines *warnings)
+{
+	char name[POLICY_DESTINATION_MAX], room[POLICY_DESTINATION_MAX];
+	struct count count = { .destination = str_n(name, (size_t)snprintf(name, sizeof(name), "relay:%.1000s", rule->name)) };
+
+	queue_each_destination(daemon->queue, count_waiting, &count);
+	for (int i = 0; count.n > 0 && i < rule->n_domains; i++) {
+		struct str destination = destination_of_domain(policy, str_of(rule->domains[i]), room);
+
+		if (str_starts(destination, STR("relay:")))
+			continue;
+		if (str_eq(destination, STR("none")))
+			lines_add(warnings, "relay \"%s\": is gone, and mail for %s that waits (%lld for the relay) is returned to its senders",
+			    rule->name, rule->domains[i], (long long)count.n);
+		else
+			lines_add(warnings, "relay \"%s\": is gone, and mail for %s that waits (%lld for the relay) goes by %.*s now",
+			    rule->name, rule->domains[i], (long long)count.n, STR_ARG(destination));
+	}
+}
+
+static void
+warn_of_all_gone(struct daemon *daemon, const struct config *before, const struct generation *after, struct lines *warnings)
+{
+	for (int i = 0; i < before->policy.n_relays; i++)
+		if (conf_section_titled(after->config->conf, "relay", before->policy.relays[i].name) == NULL)
+			warn_of_gone(daemon, &before->policy.relays[i], after->policy, warnings);
+}
+
 /* Nothing in here suspends, so nobody sees one half. */
 static int
 adopt(struct daemon *daemon, struct preparation *p, struct fault *fault_out)
@@ -101,6 +154,7 @@ adopt(struct daemon *daemon, struct preparation *p, struct fault *fault_out)
 	p->generation = NULL;
 	daemon->generation = new;
 	daemon->overview.generation = new;
+	warn_of_all_gone(daemon, old->config, new, &p->report->warnings);
 	couriers_adopt(daemon->couriers, p->plan);
 	p->plan = NULL;
 	reporter_adopt(daemon->reporter, new->policy);

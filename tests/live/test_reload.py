@@ -327,6 +327,13 @@ def next_hops(tap):
     said = place.reload(relay=relay_to(second.port, name="renamed", more='domains = { "example.com" }'))
     world.wait_for("mails of a relay with another name arrive", lambda: len(second.subjects()) == 21, 15)
     tap("a relay under another name has its mails", sorted(said) == ['relay "moved": removed', 'relay "renamed": added'], said)
+    place.reload(relay=relay_to(9, name="moved", more='domains = { "example.com" }'))
+    place.send("for a relay that goes")
+    said = place.reload(relay=relay_to(second.port, name="other.example"), extra=relay_to(second.port, name="x").replace("relay", "route")
+                        + '\noutbound = "x"')
+    tap("mail of a relay that is gone is warned of", any(l == 'smtpfwdctl: relay "moved": is gone, and mail for example.com that '
+        "waits (1 for the relay) goes by route:x now" for l in said), said)
+    world.wait_for("it goes where its domain leads now", lambda: len(second.subjects()) == 22, 15)
     tap("nothing waits, nothing failed", place.status("queue")[0]["mails"] == 0 and place.status("queue")[0]["failed"] == 0,
         place.status("queue"))
     place.stop()

@@ -57,10 +57,10 @@ static const struct {
 	{ "next hops that come and go", GOOD,
 	  TOP "relay \"example.com\" { next-hop = { \"192.0.2.2:26\", \"192.0.2.3\" } }\n" MX,
 	  "relay \"example.com\": next-hop: added 192.0.2.2:26\nrelay \"example.com\": next-hop: added 192.0.2.3\n"
-	  "relay \"example.com\": next-hop: removed 192.0.2.1\n", CHANGED },
+	  "relay \"example.com\": next-hop: removed 192.0.2.1\n", CHANGED | ROUTING },
 	{ "their order, which counts", TOP "relay \"example.com\" { next-hop = { \"192.0.2.2\", \"192.0.2.3\" } }\n" MX,
 	  TOP "relay \"example.com\" { next-hop = { \"192.0.2.3\", \"192.0.2.2\" } }\n" MX,
-	  "relay \"example.com\": next-hop: in another order, 192.0.2.3 is the first\n", CHANGED },
+	  "relay \"example.com\": next-hop: in another order, 192.0.2.3 is the first\n", CHANGED | ROUTING },
 	{ "domains are routing", TOP "relay \"m\" { domains = { \"a.example\" } next-hop = { \"192.0.2.1\" } }\n" MX,
 	  TOP "relay \"m\" { domains = { \"a.example\", \"b.example\" } next-hop = { \"192.0.2.1\" } }\n" MX,
 	  "relay \"m\": domains: added b.example\n", CHANGED | ROUTING },
