@@ -346,6 +346,17 @@ def scenario_privileged(tap):
     service.stop()
 
 
+def end_all_of(config):
+    """Ends what still runs by a configuration of ours, in the background too."""
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open("/proc/%s/cmdline" % pid, "rb") as words:
+                if config.encode() in words.read().split(b"\0"):
+                    os.kill(int(pid), signal.SIGKILL)
+        except OSError:
+            pass
+
+
 def scenario_socket_activate(tap):
     """systemd's own program hands the socket over."""
     program = shutil.which("systemd-socket-activate")
@@ -354,6 +365,7 @@ def scenario_socket_activate(tap):
         service = Supervisor()
         activate = subprocess.Popen([program, "-l", service.addresses[0], PROGRAMS + "/smtpfwd", *options, "-c", service.config],
                                     stdout=subprocess.DEVNULL, stderr=open(service.log, "a"))
+        world.ENDERS.append(lambda path=service.config: end_all_of(path))
         world.wait_for("it listens", lambda: "Listening on" in service.log_text())
         world.send(service.port(), world.message("activated"))
         tap("%s: the first connection starts it, and its mail is taken" % what, service.queue_size() == 1)

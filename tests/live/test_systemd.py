@@ -332,6 +332,7 @@ def watchdog(tap):
 def failing(tap):
     """A wrong configuration is told, and not tried again and again."""
     ctl("stop", "smtpfwd")
+    tap("systemctl stop: the sockets are closed", not world.is_open(25) and show("NFileDescriptorStore") == "0")
     with open("/etc/smtpfwd/smtpfwd.conf", "a") as out:
         out.write("no-such-setting = 1\n")
     result = ctl("start", "smtpfwd", check=False)
