@@ -432,6 +432,11 @@ client_finish(struct client *client, struct instant deadline, struct reply *repl
 		return -1;
 	if (client_read(client, CLIENT_FINAL, deadline, reply_out, fault_out) != 0)
 		return -1;
+	/* Our side's buffers may hold megabytes: a server that says so before it can have seen the dot has taken nothing. */
+	if (reply_is_positive(reply_out) && !stream_is_confirmed(client->stream)) {
+		fault_temporary(fault_out, "the next hop breaks the protocol: it accepted the mail before its end");
+		return broken(client);
+	}
 	*is_ambiguous_out = false;
 	return 0;
 }

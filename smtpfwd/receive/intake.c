@@ -197,5 +197,6 @@ intake_bdat(struct session *session, const struct command_bdat *bdat)
 	len = snprintf(text, sizeof(text), "%llu octets received", (unsigned long long)bdat->n_bytes);
 	reply = REPLY(250, 2, 0, 0, "");
 	reply.text = str_n(text, (size_t)len);
-	return session_reply(session, &reply);
+	/* An empty chunk that is not the last brings nothing. */
+	return bdat->n_bytes == 0 ? session_reply_idle(session, &reply) : session_reply(session, &reply);
 }

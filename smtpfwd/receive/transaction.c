@@ -17,6 +17,9 @@ enum {
 	 */
 	ENVELOPE_FIXED_MAX_BYTES = 32 * 1024,
 	ENVELOPE_RECIPIENT_MAX_BYTES = ADDRESS_MAX_BYTES + ENVELOPE_ORCPT_MAX_BYTES + 4 * sizeof(struct recipient),
+
+	/* A list ten times as long as one mail may have is gone through, each refusal with its reply; then it is an endless one. */
+	LIST_MAX_TIMES = 10,
 };
 
 /* Refuses MAIL: one log line, one reply. */
@@ -91,9 +94,10 @@ refuse_too_many(struct session *session, const struct recipient *rcpt, const cha
 {
 	const struct reply reply = REPLY(452, 4, 5, 3, "Too many recipients; send the rest in another transaction");
 
-	if (session->transaction->has_told_limit)
+	if (session->transaction->n_beyond++ > session->listener->settings.recipients_max * LIST_MAX_TIMES)
+		return session_reply_idle(session, &reply);
+	if (session->transaction->n_beyond > 1)
 		return session_reply(session, &reply);
-	session->transaction->has_told_limit = true;
 	return refuse_rcpt(session, rcpt, &reply, why);
 }
 

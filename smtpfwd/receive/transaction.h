@@ -12,7 +12,7 @@ struct transaction {
 	struct envelope		 envelope;
 	const struct policy	*policy;	/* held: today's when MAIL came, so that one mail is judged by one */
 	int64_t			 n_bytes;	/* as counted in listeners->transactions_bytes */
-	bool			 has_told_limit;	/* too many recipients: one log line says it for all */
+	int			 n_beyond;	/* recipients that were too many: one log line says it for all */
 	struct content		 content;	/* is_begun from DATA or the first BDAT on */
 };
 

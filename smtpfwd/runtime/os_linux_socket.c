@@ -7,6 +7,8 @@
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -263,6 +265,14 @@ int
 os_shutdown_send(int socket)
 {
 	return shutdown(socket, SHUT_WR) == 0 ? 0 : -errno;
+}
+
+int64_t
+os_unconfirmed_bytes(int socket)
+{
+	int n_bytes;
+
+	return ioctl(socket, SIOCOUTQ, &n_bytes) == 0 ? n_bytes : 0;
 }
 
 int

@@ -320,6 +320,12 @@ stream_has_input(struct stream *stream)
 
 /* --- writing --- */
 
+bool
+stream_is_confirmed(const struct stream *stream)
+{
+	return stream->output.len == stream->output_sent && os_unconfirmed_bytes(stream->socket) == 0;
+}
+
 /* Counts bytes that went out of the pieces; how many pieces are left to send. */
 static int
 pieces_advance(struct iovec *pieces, int n_pieces, size_t n_sent)

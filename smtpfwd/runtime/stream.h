@@ -58,6 +58,12 @@ int		 stream_write_from(struct stream *stream, struct str bytes, struct instant 
 int		 stream_flush(struct stream *stream, struct instant deadline, struct fault *fault_out);
 
 /*
+ * True if the peer has all that was written: its machine, that is.  Whatever it answers to the last byte of it
+ * confirms it too, so an answer that comes while this is false is none.
+ */
+bool		 stream_is_confirmed(const struct stream *stream);
+
+/*
  * TLS (tls.h).  A client's input that was buffered before the handshake is dropped: it was plaintext.  A
  * server's is the handshake's start (a PROXY header may have brought it along): who answered STARTTLS
  * takes it off first, with stream_take, for there it was plaintext.  Output is flushed first, in the clear.

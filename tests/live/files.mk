@@ -1,5 +1,5 @@
 # tests/live/files.mk - tests against programs that we did not write; run by tests/run
-EXTRA_DIST += %D%/world.py %D%/test_postfix.py %D%/test_kill.py %D%/test_connections.py %D%/test_operate.py %D%/test_reload.py %D%/test_service.py %D%/test_systemd.py \
+EXTRA_DIST += %D%/world.py %D%/test_postfix.py %D%/test_kill.py %D%/test_connections.py %D%/test_hostile.py %D%/test_operate.py %D%/test_reload.py %D%/test_service.py %D%/test_systemd.py \
 	%D%/test_report.py %D%/test_certificates.py
 EXTRA_DIST += %D%/test_operator.py
 EXTRA_DIST += %D%/test_bench.py

@@ -253,6 +253,51 @@ mails_without_end(struct stage *stage)
 	stage_close(&client);
 }
 
+/* How many replies begin with the code before the session ends with a 421. */
+static int
+count_replies(struct stage_client *client, const char *code)
+{
+	int n = 0;
+
+	while (stage_hear(client) && str_starts(buf_str(&client->reply), str_of(code)))
+		n++;
+	expect(str_starts(buf_str(&client->reply), STR("421 4.7.0")));
+	return n;
+}
+
+static void
+chunks_without_end(struct stage *stage)
+{
+	static const char *const before[] = {
+		GREETED, "CMAIL FROM:<a@example.org>", "S250", "CRCPT TO:<b@example.com>", "S250", NULL,
+	};
+	struct stage_client client = { .stage = stage };
+
+	stage_connect(&client, stage);
+	stage_play(&client, before);
+	send_many(&client, "BDAT 0\r\n", 400);
+	expect(count_replies(&client, "250 2.0.0 0 octets") < 200);
+	stage_close(&client);
+}
+
+/* A list ten times as long as a mail may have is told of each address, an endless one is not. */
+static void
+recipients_without_end(struct stage *stage)
+{
+	static const char *const before[] = { GREETED, "CMAIL FROM:<a@example.org>", "S250", NULL };
+	struct stage_client client = { .stage = stage };
+	int n;
+
+	stage_connect(&client, stage);
+	stage_play(&client, before);
+	send_many(&client, "RCPT TO:<b@example.com>\r\n", 1300);
+	for (n = 0; n < 100 && stage_hear(&client); n++)
+		expect(str_starts(buf_str(&client.reply), STR("250")));
+	n = count_replies(&client, "452 4.5.3");
+	expect(n > 1000 && n < 1200);
+	stage_close(&client);
+}
+
 static void
 line_without_end(struct stage *stage)
 {
@@ -312,6 +357,8 @@ static const struct flood floods[] = {
 	{ "a mail without end is cut off", set_small, sends_without_end },
 	{ "commands that do nothing come to an end", NULL, commands_without_end },
 	{ "so do mails that a full queue refuses, each with a line in the log", set_full, mails_without_end },
+	{ "so do empty chunks", NULL, chunks_without_end },
+	{ "a list of recipients that is far too long is told so, one without end comes to it", NULL, recipients_without_end },
 	{ "a command line without end is cut off", NULL, line_without_end },
 	{ "a header section beyond its limit is refused", set_large, header_without_end },
 	{ "a long mail whose first line is no field is a mail", set_large, body_without_header },

@@ -23,7 +23,7 @@ enum {
 };
 
 #if defined(__SANITIZE_ADDRESS__)
-enum { MAILS_DIVISOR = 4 };
+enum { MAILS_DIVISOR = 8 };
 #else
 enum { MAILS_DIVISOR = 1 };
 #endif

@@ -377,6 +377,13 @@ os_sendv(int socket, const struct iovec *pieces, int n_pieces)
 	return (ssize_t)n;
 }
 
+/* A machine confirms what it has got; here that is what its owner has read, which comes later. */
+int64_t
+os_unconfirmed_bytes(int socket)
+{
+	return (int64_t)sim_fd_get(socket, FD_SOCKET)->socket->n_unread;
+}
+
 int
 os_shutdown_send(int socket)
 {
