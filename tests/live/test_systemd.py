@@ -307,6 +307,29 @@ def reload(tap):
     tap("after a restart by another configuration too", world.greets(25) and not world.is_open(2526), journal("-u", "smtpfwd"))
 
 
+def login(tap):
+    """Passwords are checked under the unit's restrictions, by both kinds of verifier."""
+    lines = [subprocess.run(["/usr/local/sbin/smtpfwdctl", "passwd", kind, name], input="secret\n", capture_output=True,
+                            text=True, check=True).stdout for kind, name in (("--crypt", "anna"), ("--scram", "otto"))]
+    with open("/etc/smtpfwd/users", "w") as out:
+        out.write("".join(lines))
+    os.chmod("/etc/smtpfwd/users", 0o640)
+    shutil.chown("/etc/smtpfwd/users", group="smtpfwd")
+    with open("/etc/smtpfwd/smtpfwd.conf") as config:
+        text = config.read()
+    with open("/etc/smtpfwd/smtpfwd.conf", "w") as config:
+        config.write('users = "/etc/smtpfwd/users"\n%s\nlisten "mx" { address = { "0.0.0.0:25" } auth = offered }\n' % text)
+    restart()
+    for name in "anna", "otto":
+        with smtplib.SMTP("127.0.0.1", 25, timeout=30) as session:
+            session.starttls()
+            code, said = session.login(name, "secret")
+            tap("%s may log in" % name, code == 235, said)
+    with open("/etc/smtpfwd/smtpfwd.conf", "w") as config:
+        config.write(text)
+    restart()
+
+
 def watchdog(tap):
     """A loop that stands still is killed, and the service started anew."""
     os.makedirs("/etc/systemd/system/smtpfwd.service.d")
@@ -344,7 +367,7 @@ def failing(tap):
 
 def inside():
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-    world.Tap().run(installed, mail, restarts, reload, watchdog, failing)
+    world.Tap().run(installed, mail, restarts, reload, login, watchdog, failing)
 
 
 if sys.argv[1:] == ["inside"]:
