@@ -420,11 +420,13 @@ daemon_serve(const char *config_path, struct config *config, struct doors *doors
 	notify_end(&starter->notify);
 	if (daemon.story != NULL)
 		story_stop(daemon.story);
-	if (daemon.is_queue_stopped)
+	if (daemon.is_queue_stopped && daemon.is_reload_stopped)
 		free_parts(&daemon);
 	say_end(&daemon);
 	story_free(daemon.story);
 	start_settings_fini(&daemon.started);
 	log_writer_free(daemon.log_writer);
+	if (daemon.is_queue_stopped && !daemon.is_reload_stopped)
+		_exit(0);		/* a thread that reads a file still has us in its hands */
 	return daemon.is_queue_stopped ? 0 : -1;
 }

@@ -3,7 +3,10 @@
  */
 #include "smtpfwd/daemon_inside.h"
 
-enum { QUEUE_STOP_WITHIN_S = 30 };
+enum {
+	QUEUE_STOP_WITHIN_S = 30,
+	RELOAD_STOP_WITHIN_S = 3,	/* it reads files; one that does not come to its end is left to the process's end */
+};
 
 /* All fibers of the end wait from the start: when it comes there may be no room for a new one. */
 static void
@@ -51,10 +54,10 @@ stop(void *arg)
 	/* While the name is still ours: when the socket is closed another daemon may put its own there.  Nobody else is held up any more. */
 	(void)os_unlink(daemon->started.control);
 	control_stop(daemon->control);
-	reload_stop(daemon->reload);
 	/* What was settled is written behind; give the disk its own time for it. */
 	daemon->is_queue_stopped = queue_stop(daemon->queue, instant_after(loop_now(daemon->loop), span_s(QUEUE_STOP_WITHIN_S)),
 	    daemon->fault_out) == 0;
+	daemon->is_reload_stopped = reload_stop(daemon->reload, instant_after(loop_now(daemon->loop), span_s(RELOAD_STOP_WITHIN_S)));
 	loop_stop(daemon->loop);
 }
 

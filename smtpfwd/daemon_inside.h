@@ -48,7 +48,7 @@ struct daemon {
 
 	/* The end. */
 	struct signal_list	 end;		/* one of these has changed */
-	bool			 is_stopping, is_receiving_stopped, is_delivering_stopped, is_queue_stopped;
+	bool			 is_stopping, is_receiving_stopped, is_delivering_stopped, is_queue_stopped, is_reload_stopped;
 	struct fiber		*stop_receiving, *stop_delivering;	/* NULL: ended */
 	struct instant		 stop_by;
 	struct fault		*fault_out;	/* of daemon_serve */

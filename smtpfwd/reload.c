@@ -314,12 +314,13 @@ reload_answer(void *context, const json_t *request, struct answer *answer, struc
 	report_release(report);
 }
 
-void
-reload_stop(struct reload *reload)
+bool
+reload_stop(struct reload *reload, struct instant deadline)
 {
 	signal_all(&reload->changed);
-	while (reload->fiber != NULL)
-		signal_wait(&reload->changed, INSTANT_NEVER);
+	while (reload->fiber != NULL && signal_wait(&reload->changed, deadline) == WAKE_READY)
+		;
+	return reload->fiber == NULL;
 }
 
 void

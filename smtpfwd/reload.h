@@ -40,8 +40,11 @@ const struct reload_report *reload_last(const struct reload *reload);
  */
 void		 reload_answer(void *context, const json_t *request, struct answer *answer, struct instant deadline);
 
-/* When the daemon stops: returns when its fiber has ended; what was being prepared is given up.  Suspends. */
-void		 reload_stop(struct reload *reload);
-void		 reload_free(struct reload *reload);
+/*
+ * When the daemon stops: returns when its fiber has ended; what was being prepared is given up.  False when a file could
+ * not be read to its end by the deadline: then nothing of the daemon may be freed.  Suspends.
+ */
+bool		 reload_stop(struct reload *reload, struct instant deadline);
+void		 reload_free(struct reload *reload);	/* after a reload_stop that was true; NULL is nothing */
 
 #endif

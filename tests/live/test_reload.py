@@ -377,6 +377,15 @@ def settings(tap):
     tap("the log's file", " accepted " not in place.log_text(), said)
     result = place.fails(log='log { to = "%s/none/log" }' % place.directory)
     tap("a log that cannot be written is an error", "none/log" in result, result)
+    narrow = place.sections["listen"][:-1] + "max-connections = 3 }"
+    place.reload(listen=narrow)
+    few = [Client(place.port) for _ in range(4)]
+    tap("fewer connections", [c.greeting[:3] for c in few] == ["220"] * 3 + ["421"], [c.greeting for c in few])
+    place.reload(listen=narrow.replace("= 3 }", "= 5000 }"))
+    many = [Client(place.port) for _ in range(900)]
+    tap("many more", all(c.greeting.startswith("220") for c in many) and few[0].say("NOOP").startswith("250"))
+    for client in few + many:
+        client.socket.close()
     for old, new in (("spool", place.directory + "/spool"), ("control", place.directory + "/run/control")):
         said = place.reload(top=place.sections["top"].replace(new, new + "2"))
         tap("%s needs a restart, which is said" % old, any('%s: "%s2" needs a restart; until then it is "%s"' % (old, new, new) in l
@@ -505,6 +514,33 @@ def stopping(tap):
     place.stop()
 
 
+def stuck(tap):
+    """A file that does not come to its end holds nobody up"""
+    sink = Sink()
+    place = Place("127.0.0.1:%d" % sink.port).start()
+    os.rename(place.config, place.config + ".away")
+    os.mkfifo(place.config)
+    place.process.send_signal(signal.SIGHUP)
+    time.sleep(0.2)
+    place.send("meanwhile")
+    world.wait_for("mail goes on", lambda: sink.subjects() == ["meanwhile"])
+    asker = subprocess.Popen([PROGRAMS + "/smtpfwdctl", "-s", place.directory + "/run/control", "reload"], stdout=subprocess.PIPE,
+                             stderr=subprocess.PIPE, text=True)
+    time.sleep(0.2)
+    tap("status is answered", place.status("daemon")[0]["pid"] == place.process.pid)
+    with open(place.config, "w"):
+        pass
+    world.wait_for("an empty file is an error", lambda: place.n_logged("reload-failed") > 0)
+    begin = time.monotonic()
+    place.process.terminate()
+    status = place.process.wait(30)
+    took = time.monotonic() - begin
+    tap("the end does not wait for it (%.1f s)" % took, status == 0 and took < 8 and "stopped text=cleanly" in place.log_text(),
+        place.log_text()[-2000:])
+    said = asker.communicate()[1]
+    tap("who asked is told", asker.returncode == 1 and "stopping" in said, said)
+
+
 # --- under load ---
 
 class Sender(threading.Thread):
@@ -602,7 +638,7 @@ def main():
     for name in ("smtpfwd", "smtpfwdctl"):
         shutil.copy(os.path.join(world.BUILD, "smtpfwd", name), PROGRAMS)
     IS_SANITIZED = b"__asan_init" in open(PROGRAMS + "/smtpfwd", "rb").read()
-    scenarios = (sessions, certificates, next_hops, listeners, settings, resolver, bad_files, privileges, stopping, storm,
+    scenarios = (sessions, certificates, next_hops, listeners, settings, resolver, bad_files, privileges, stopping, stuck, storm,
                  many_signals)
     wanted = sys.argv[1:]
     world.Tap().run(*[s for s in scenarios if not wanted or s.__name__ in wanted])
