@@ -228,24 +228,41 @@ remove_one(struct storm *storm)
 	storm->ledger->counts.n_removed += queue_remove(storm->relay.queue, &filter, operators_patience(storm), &fault) > 0;
 }
 
+/*
+ * Another configuration for a while: other limits and retry times, next hops in another order or fewer of them, or
+ * a route that is not there (its mail waits).
+ */
 static void
 reload(struct storm *storm)
 {
-	struct next_hop_settings next_hops[STORM_HOPS], kept;
+	struct next_hop_settings next_hops[STORM_HOPS];
 	struct route_settings routes[STORM_DOMAINS + 1];
 	struct relay_rule rules[STORM_DOMAINS];
 	struct relay_plan plan;
 
-	(void)storm_plan(routes, next_hops, rules, &plan);
-	for (int i = 0; i <= STORM_DOMAINS; i++)
-		routes[i].connections_max = 2 + (int)dice(storm, 5);
-	if (dice(storm, 2) == 0) {	/* d1's other hop is its first */
-		kept = next_hops[1];
-		next_hops[1] = next_hops[2];
-		next_hops[2] = kept;
+	storm_plan(routes, next_hops, rules, &plan);
+	for (int i = 0; i < plan.n_routes; i++) {
+		struct route_settings *route = &routes[i];
+		struct next_hop_settings *first = &next_hops[route->next_hops - next_hops];
+
+		route->connections_max = 1 + (int)dice(storm, 8);
+		if (dice(storm, 3) == 0 && route->n_next_hops > 1)
+			route->n_next_hops--;
+		if (dice(storm, 3) == 0 && route->n_next_hops > 1) {
+			struct next_hop_settings other = first[1];
+
+			first[1] = first[0];
+			first[0] = other;
+		}
+	}
+	if (dice(storm, 4) == 0) {
+		plan.n_routes--;
+		routes[dice(storm, STORM_DOMAINS)] = routes[plan.n_routes];
 	}
 	relay_reload(&storm->relay, &plan, span_s(20 + (int64_t)dice(storm, 100)));
 	storm->ledger->counts.n_reloads++;
+	last_for(storm, 1, 300);
+	relay_reload(&storm->relay, storm_plan(routes, next_hops, rules, &plan), span_s(60));
 }
 
 /* --- all of it --- */
