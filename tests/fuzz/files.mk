@@ -1,7 +1,7 @@
 # tests/fuzz/files.mk - a libFuzzer target for each parser of foreign bytes; built with --enable-fuzz only
 #
 # A target is one file, its name in fuzz_programs; corpus/NAME has what it begins with.
-EXTRA_DIST += %D%/README %D%/run %D%/seeds %D%/corpus
+EXTRA_DIST += %D%/README %D%/run %D%/seeds %D%/corpus %D%/dictionaries
 
 fuzz_plain = tests/fuzz/fuzz_address tests/fuzz/fuzz_auth tests/fuzz/fuzz_code tests/fuzz/fuzz_conf tests/fuzz/fuzz_command tests/fuzz/fuzz_data \
 	tests/fuzz/fuzz_dns tests/fuzz/fuzz_ehlo tests/fuzz/fuzz_endpoint tests/fuzz/fuzz_envelope tests/fuzz/fuzz_header \
