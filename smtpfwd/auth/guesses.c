@@ -215,6 +215,15 @@ guesses_judge(const struct guesses *guesses, const struct guesser *guesser, stru
 	return GUESS_MAY;
 }
 
+bool
+guesses_knows(const struct guesses *guesses, const struct guesser *guesser, struct instant now)
+{
+	struct key key;
+
+	make_key(guesser, &key);
+	return has_login(&key) && is_known(guesses, &key, now);
+}
+
 void
 guesses_begin(struct guesses *guesses, const struct guesser *guesser, struct instant now)
 {

@@ -52,6 +52,9 @@ enum guess {
 /* May it be tried now?  Changes nothing. */
 enum guess	guesses_judge(const struct guesses *guesses, const struct guesser *guesser, struct instant now);
 
+/* Came in from there lately, with the right password? */
+bool		guesses_knows(const struct guesses *guesses, const struct guesser *guesser, struct instant now);
+
 /* A try begins, after GUESS_MAY; and what came of it. */
 void		guesses_begin(struct guesses *guesses, const struct guesser *guesser, struct instant now);
 void		guesses_end(struct guesses *guesses, const struct guesser *guesser, bool was_right, struct instant now);

@@ -91,13 +91,13 @@ is_same_place(const struct ip *a, const struct ip *b)
 }
 
 static bool
-has_room(const struct turnstile *turnstile, const struct ip *ip)
+has_room(const struct turnstile *turnstile, const struct ip *ip, bool is_known)
 {
-	int n = 0;
+	int n = 0, most = TURNSTILE_INSIDE_MAX - (is_known ? 0 : TURNSTILE_INSIDE_KEPT);
 
 	for (int i = 0; i < turnstile->n_inside; i++)
 		n += is_same_place(&turnstile->inside[i], ip);
-	return turnstile->n_inside < TURNSTILE_INSIDE_MAX && n < TURNSTILE_INSIDE_OF_ADDRESS_MAX;
+	return turnstile->n_inside < most && n < TURNSTILE_INSIDE_OF_ADDRESS_MAX;
 }
 
 static void
@@ -115,7 +115,8 @@ leave(struct turnstile *turnstile, const struct ip *ip)
 static enum attempt
 enter(struct turnstile *turnstile, const struct guesser *guesser, struct instant deadline)
 {
-	bool has_turn = turnstile->n_waiting == 0;	/* those before go first, and they are looked at when somebody leaves */
+	bool is_known = guesses_knows(turnstile->guesses, guesser, loop_now(turnstile->loop));
+	bool has_turn = is_known || turnstile->n_waiting == 0;	/* those before go first: they look when somebody leaves */
 
 	for (;;) {
 		enum attempt judged = turnstile_judge(turnstile, guesser);
@@ -123,7 +124,7 @@ enter(struct turnstile *turnstile, const struct guesser *guesser, struct instant
 
 		if (judged != ATTEMPT_RIGHT)
 			return judged;
-		if (has_turn && has_room(turnstile, &guesser->ip))
+		if (has_turn && has_room(turnstile, &guesser->ip, is_known))
 			break;
 		has_turn = true;
 		if (turnstile->n_waiting >= TURNSTILE_WAITING_MAX)

@@ -3,7 +3,9 @@
  *
  * Hashing is made to be slow, so it is what a stranger can use to keep a server busy.  Of one address few
  * passwords are tried at once, and of all together not many more than there are threads; the others wait, in
- * bounded number and time.  One for each loop; its functions are called on that loop.
+ * bounded number and time.  Some places are kept for logins that came in from their address before: a flood from a
+ * thousand addresses holds them up for a few hashes, and not for as many as wait.  One for each loop; its functions
+ * are called on that loop.
  */
 #ifndef AUTH_TURNSTILE_H
 #define AUTH_TURNSTILE_H
@@ -14,6 +16,7 @@
 
 enum {
 	TURNSTILE_INSIDE_MAX = 16,		/* passwords on the crew's threads or waiting for one */
+	TURNSTILE_INSIDE_KEPT = 4,		/* of these, for who is known */
 	TURNSTILE_INSIDE_OF_ADDRESS_MAX = 2,
 	TURNSTILE_WAITING_MAX = 1000,		/* sessions; more are told to come later */
 	TURNSTILE_WAIT_MAX_S = 30,		/* clients wait for minutes, people do not */

@@ -3,6 +3,7 @@
  */
 #include <crypt.h>
 #include <gsasl.h>
+#include <openssl/evp.h>
 
 #include "base/code.h"
 #include "base/mem.h"
@@ -146,8 +147,10 @@ static bool
 derive(const char *password, struct scram_keys *keys)
 {
 	char salted[SCRAM_KEY_BYTES], client[SCRAM_KEY_BYTES];
-	bool is_made = gsasl_scram_secrets_from_password(GSASL_HASH_SHA256, password, keys->iterations,
-	    (const char *)keys->salt, keys->n_salt_bytes, salted, client, (char *)keys->server_key,
+	/* The long part by OpenSSL, which takes a third of GNU SASL's time. */
+	bool is_made = PKCS5_PBKDF2_HMAC(password, (int)strlen(password), keys->salt, (int)keys->n_salt_bytes,
+	    (int)keys->iterations, EVP_sha256(), sizeof(salted), (unsigned char *)salted) == 1 &&
+	    gsasl_scram_secrets_from_salted_password(GSASL_HASH_SHA256, salted, client, (char *)keys->server_key,
 	    (char *)keys->stored_key) == GSASL_OK;
 
 	explicit_bzero(salted, sizeof(salted));

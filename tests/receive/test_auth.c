@@ -338,6 +338,35 @@ many_at_once(struct stage *stage)
 	expect_int(crowd.n_wrong + crowd.n_limited, 40);
 }
 
+/* Ninety addresses guess, each once, and somebody who was here before comes behind them. */
+static void
+flooded(struct stage *stage)
+{
+	static struct member members[90];
+	static char addresses[90][20];
+	struct crowd crowd = { .stage = stage, .waits = fiber_self(), .n_playing = 90 };
+	struct stage_client client;
+
+	come_from(&client, stage, "203.0.113.30");
+	expect_str(say(&client, KNOWN), STR("235 2.7.0"));
+	stage_close(&client);
+	come_from(&client, stage, "203.0.113.30");
+	for (int i = 0; i < 90; i++) {
+		snprintf(addresses[i], sizeof(addresses[i]), "198.51.100.%d", i);
+		members[i] = (struct member){ .crowd = &crowd, .address = addresses[i], .line = "AUTH PLAIN AG9sZAB3cm9uZw==" };
+		fiber_start(stage->loop, "member", member_plays, &members[i]);
+	}
+	while (crowd.n_wrong < 5)
+		fiber_park(INSTANT_NEVER);
+	expect_str(say(&client, KNOWN), STR("235 2.7.0"));
+	printf("# behind %d of 90\n", crowd.n_wrong);
+	expect(crowd.n_wrong <= 5 + 2 * TURNSTILE_INSIDE_MAX);
+	while (crowd.n_playing > 0)
+		fiber_park(INSTANT_NEVER);
+	expect_int(crowd.n_wrong + crowd.n_limited, 90);
+	stage_close(&client);
+}
+
 /* --- lines --- */
 
 static void
@@ -399,6 +428,7 @@ main(void)
 	play("SCRAM with a wrong password, for nobody, for who has none, and right", both_kinds, scram_in_the_clear);
 	play("an address has five wrong passwords for a login", behind_proxy, one_guesses);
 	play("forty right ones of one address at once come in", behind_proxy, many_at_once);
+	play("who was here before does not wait behind a flood", behind_proxy, flooded);
 	play("a line may be as long as RFC 4954 has it, and no longer", both_kinds, long_lines);
 	return test_end();
 }
