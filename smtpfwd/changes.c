@@ -280,7 +280,7 @@ note_section(struct changes *changes, const struct conf_section *section, const 
 		lines_add(&changes->lines, "%s \"%s\": %s", kind, section->title, what);
 }
 
-/* Sections of one kind that have titles; their order counts for some (the first relay has <Postmaster>, the first certificate unknown names). */
+/* Sections of one kind that have titles.  The first one counts: a relay has <Postmaster>, a certificate unknown names. */
 static void
 compare_titled(struct changes *changes, const struct conf *before, const struct conf *after, const struct section_kind *kind)
 {

@@ -251,8 +251,8 @@ add_command(struct daemon *daemon, const char *name,
 static int
 make_control(struct daemon *daemon, struct doors *doors, struct fault *fault_out)
 {
-	daemon->overview = (struct overview){ .generation = daemon->generation, .reload = daemon->reload, .since = os_wall_clock(), .queue = daemon->queue,
-	    .listeners = daemon->listeners, .couriers = daemon->couriers, .story = daemon->story };
+	daemon->overview = (struct overview){ .generation = daemon->generation, .reload = daemon->reload, .since = os_wall_clock(),
+	    .queue = daemon->queue, .listeners = daemon->listeners, .couriers = daemon->couriers, .story = daemon->story };
 	daemon->queue_commands = (struct queue_commands){ .queue = daemon->queue, .log = daemon->log,
 	    .each_destination = overview_each_destination, .each_destination_context = &daemon->overview,
 	    .retried = check_next_hops, .retried_context = daemon->couriers };
@@ -286,7 +286,8 @@ struct receive_world
 daemon_receive_world(struct daemon *daemon, struct generation *generation)
 {
 	return (struct receive_world){ .queue = daemon->queue, .policy = generation->policy, .resolver = daemon->resolver,
-	    .tls = generation->tls, .users = generation->users, .turnstile = daemon->turnstile, .log = daemon->log, .held = generation, .hold = hold_generation, .release = release_generation };
+	    .tls = generation->tls, .users = generation->users, .turnstile = daemon->turnstile, .log = daemon->log,
+	    .held = generation, .hold = hold_generation, .release = release_generation };
 }
 
 static int

@@ -410,6 +410,22 @@ def resolver(tap):
     tap("a clean end", place.stop() == 0, place.log_text()[-3000:])
 
 
+def background(tap):
+    """In the background, started by a relative path"""
+    place = Place()
+    place.write(log='log { to = "%s/log2" }' % place.directory)
+    result = subprocess.run([PROGRAMS + "/smtpfwd", "-c", "smtpfwd.conf"], cwd=place.directory, capture_output=True, text=True, timeout=30)
+    pid = place.status("daemon")[0]["pid"] if result.returncode == 0 else 0
+    world.ENDERS.append(lambda: os.path.exists("/proc/%d" % pid) and os.kill(pid, signal.SIGKILL))
+    said = place.reload(extra="retry { first = 3m }")
+    tap("a reload finds the same file", said == ["retry: first is 3m, was 1m"], said)
+    said = place.reload(log='log { to = "stderr" }')
+    tap("its stderr was given away, so the log cannot go there", any('log: to: "stderr" needs a restart' in l for l in said), said)
+    os.kill(pid, signal.SIGTERM)
+    world.wait_for("the end", lambda: "stopped" in open(place.directory + "/log2").read())
+    tap("its log is where it was", "reloaded" in open(place.directory + "/log2").read())
+
+
 # --- what is wrong ---
 
 def bad_files(tap):
@@ -512,6 +528,29 @@ def stopping(tap):
     place.start()
     tap("the mail that was cut off was not taken", place.status("queue")[0]["mails"] == 0)
     place.stop()
+
+
+def stopping_deliveries(tap):
+    """A second signal cuts off deliveries, and nothing of them is lost"""
+    with socket.create_server(("127.0.0.1", 0)) as silent:      # connects, and never greets
+        place = Place("127.0.0.1:%d" % silent.getsockname()[1]).start()
+        for i in range(5):
+            place.send("mail %d" % i)
+        connection, _ = silent.accept()
+        place.process.terminate()
+        time.sleep(0.3)
+        tap("the first signal lets them go on", place.process.poll() is None)
+        begin = time.monotonic()
+        place.process.terminate()
+        status = place.process.wait(20)
+        took = time.monotonic() - begin
+        tap("the second does not (%.1f s)" % took, status == 0 and took < 4, place.log_text()[-2000:])
+        connection.close()
+    sink = Sink()
+    place.write(relay=relay_to(sink.port))
+    place.start()
+    world.wait_for("all arrive behind the next start", lambda: sorted(sink.subjects()) == ["mail %d" % i for i in range(5)])
+    tap("nothing is lost, nothing is doubled", place.stop() == 0)
 
 
 def stuck(tap):
@@ -638,7 +677,7 @@ def main():
     for name in ("smtpfwd", "smtpfwdctl"):
         shutil.copy(os.path.join(world.BUILD, "smtpfwd", name), PROGRAMS)
     IS_SANITIZED = b"__asan_init" in open(PROGRAMS + "/smtpfwd", "rb").read()
-    scenarios = (sessions, certificates, next_hops, listeners, settings, resolver, bad_files, privileges, stopping, stuck, storm,
+    scenarios = (sessions, certificates, next_hops, listeners, settings, resolver, background, bad_files, privileges, stopping, stopping_deliveries, stuck, storm,
                  many_signals)
     wanted = sys.argv[1:]
     world.Tap().run(*[s for s in scenarios if not wanted or s.__name__ in wanted])

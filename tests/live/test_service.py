@@ -195,6 +195,32 @@ def scenario_told(tap):
         status == 0 and service.said("STOPPING", "1") and service.said("EXTEND_TIMEOUT_USEC"), (status, service.told[-4:]))
 
 
+def scenario_reload(tap):
+    """A reload is told, and what is kept for a restart follows the listeners."""
+    service = Supervisor().start().wait_ready()
+    world.wait_for("the socket is kept", lambda: len(service.store) == 1)
+    service.addresses.append("127.0.0.1:%d" % world.free_port())
+    service.write()
+    os.kill(service.pid, signal.SIGHUP)
+    world.wait_for("RELOADING=1, then READY=1", lambda: service.said("RELOADING", "1") and len(service.said("READY")) == 2)
+    tap("with the time that systemd wants to know", len(service.said("MONOTONIC_USEC")) == 1, service.told)
+    world.wait_for("the new socket is kept too", lambda: len(service.store) == 2)
+    gone = service.addresses.pop()
+    service.write()
+    os.kill(service.pid, signal.SIGHUP)
+    world.wait_for("one that is gone is kept no more", lambda: len(service.store) == 1)
+    tap("its port is closed, the other one open", not world.is_open(int(gone.split(":")[1])) and world.greets(service.port()))
+    service.addresses.append("nonsense")
+    service.write()
+    n_ready = len(service.said("READY"))
+    os.kill(service.pid, signal.SIGHUP)
+    world.wait_for("READY=1 behind a reload that failed", lambda: len(service.said("READY")) > n_ready)
+    tap("which keeps what is kept", len(service.store) == 1 and world.greets(service.port()))
+    service.addresses.pop()
+    service.write()
+    service.stop()
+
+
 class Clients(threading.Thread):
     """A client that sends mail after mail, each by a connection of its own, until told to end."""
 
