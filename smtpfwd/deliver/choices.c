@@ -56,13 +56,8 @@ choices_unlist(struct choices *choices)
 {
 	choices_stop_waiting(choices, false);
 	choices_stop_waiting(choices, true);
-	for (int i = 0; i < choices->n; i++) {
-		struct next_hop *next_hop = choices->at[i].next_hop;
-
-		list_remove(&next_hop->listed, &choices->at[i].listed);
-		if (list_is_empty(&next_hop->listed))
-			signal_all(&next_hop->check_now);	/* its probe sees that nobody wants to know */
-	}
+	for (int i = 0; i < choices->n; i++)
+		list_remove(&choices->at[i].next_hop->listed, &choices->at[i].listed);
 }
 
 /* --- choosing --- */

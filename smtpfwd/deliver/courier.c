@@ -266,6 +266,8 @@ couriers_each_next_hop(const struct couriers *c, void (*visit)(void *context, co
 	LIST_EACH(link, &c->all_next_hops) {
 		const struct next_hop *next_hop = LIST_ITEM(link, struct next_hop, in_all);
 
+		if (next_hop->is_by_mx && next_hop->is_up && next_hop->n_connections == 0)
+			continue;
 		visit(context, &(struct next_hop_view){
 			.destination = destination_of(next_hop),
 			.next_hop = next_hop->written,
@@ -285,7 +287,9 @@ static void
 check_site(struct site *site)
 {
 	for (int i = 0; site->choices != NULL && i < site->choices->n; i++)
-		signal_all(&site->choices->at[i].next_hop->check_now);
+		probe_now(site->couriers, site->choices->at[i].next_hop);
+	if (site->hold == SITE_HELD_UNFOUND)
+		site_refresh(site);
 }
 
 static bool

@@ -61,6 +61,7 @@ void		 couriers_free(struct couriers *couriers);	/* after couriers_stop */
 /* Next hops of the destination, or of all of a route by MX ("": of all), that are down are checked now and not when it is their time. */
 void		 couriers_check_now(struct couriers *couriers, struct str destination);
 
+/* Those that are configured; and those that MX records name while they are connected to, or down. */
 struct next_hop_view {			/* for status */
 	struct str	 destination, next_hop;
 	bool		 is_up;

@@ -37,6 +37,7 @@ struct couriers {
 	struct list		 sharing;	/* sites that wait for a free courier */
 	int			 n_out;		/* couriers at work for a site */
 	int			 n_idle;	/* sessions in pools */
+	int			 n_checks;	/* of next hops, under way */
 	struct dialer		 dialer;
 	bool			 is_stopping;	/* take nothing new */
 	struct list		 tended[TENDED_N_KINDS];	/* fibers */
@@ -80,6 +81,10 @@ void	held_end_idle(struct couriers *c, struct next_hop *next_hop);
 
 /* The next hop cannot take mail: other ones are used, it is checked, and with the last one the destination waits. */
 void	probe_went_down(struct couriers *c, struct next_hop *next_hop, const struct trouble *trouble);
+
+/* One that is down is checked now and not when it is its time. */
+void	probe_now(struct couriers *c, struct next_hop *next_hop);
+void	probe_ring(struct timer *timer);
 
 /* An eighth more or less, so that many that went down together are not checked together. */
 struct span	probe_jitter(struct span wait);

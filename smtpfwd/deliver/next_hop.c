@@ -39,13 +39,13 @@ make(struct couriers *c, const struct route *route, const struct hop_plan *plan,
 	*next_hop = (struct next_hop){
 		.couriers = c, .route = route, .written = copy(plan->written), .host = copy(plan->host), .key = copy(key),
 		.ip = plan->ip, .port = plan->port, .is_up = true, .last_sign = { INT64_MIN }, .expiry.ring = held_expire,
+		.check.ring = probe_ring,
 	};
 	plan_use(route->plan);
 	list_init(&next_hop->listed);
 	list_init(&next_hop->waiting);
 	list_init(&next_hop->waiting_large);
 	list_init(&next_hop->idle);
-	signal_init(&next_hop->check_now);
 	limit_init(&next_hop->limit, route->connections_max);
 	map_set(&c->next_hops, next_hop->key, next_hop);
 	list_append(&c->all_next_hops, &next_hop->in_all);
@@ -92,6 +92,7 @@ next_hop_leave(struct next_hop *next_hop)
 		return;
 	insist(list_is_empty(&next_hop->listed) && next_hop->n_connections == 0);
 	timer_clear(next_hop->couriers->loop, &next_hop->expiry);
+	timer_clear(next_hop->couriers->loop, &next_hop->check);
 	(void)map_remove(&next_hop->couriers->next_hops, next_hop->key);
 	list_remove(&next_hop->couriers->all_next_hops, &next_hop->in_all);
 	plan_leave(next_hop->route->plan);

@@ -3,7 +3,7 @@
  *
  * Keeps count, decides nothing that takes time: dialling is dial's, checking probe's.  A next hop belongs to one route;
  * within it all sites share the one of a name and port, so a thousand domains at one provider count together.  It
- * outlives plans: it lives as long as a site lists it, a connection to it stands or a probe is on it.
+ * outlives plans: it lives as long as a site lists it, a connection to it stands or a check of it is under way.
  */
 #ifndef DELIVER_NEXT_HOP_H
 #define DELIVER_NEXT_HOP_H
@@ -32,9 +32,9 @@ struct next_hop {
 	struct list	 waiting_large;	/* whose site has room, but not for large mails */
 
 	bool		 is_up;
-	bool		 is_checked;	/* a probe is on it */
-	struct signal_list check_now;	/* the probe waits here for its next check */
-	struct span	 check_wait;	/* before the first check when it goes down; grows until a mail gets through */
+	bool		 is_checked;	/* a check is under way */
+	struct timer	 check;		/* of the next one, while it is down */
+	struct span	 check_wait;	/* before that; grows until a mail gets through */
 	char		 last_trouble[400];	/* "" if none */
 	struct instant	 last_sign;	/* of life: a session opened, a mail answered for */
 

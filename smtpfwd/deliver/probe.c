@@ -2,8 +2,8 @@
  * probe.c - a next hop that is down is checked until it is back
  *
  * A check opens a session just as a delivery would, with TLS as the route wants it, so that "up" means what it says.
- * One next hop has one fiber that checks, however many mails and sites wait for it.  What strangers' MX records name is
- * checked only as long as mail waits for it.
+ * One next hop has one timer, and a fiber for the check itself, however many mails and sites wait for it.  What
+ * strangers' MX records name is checked only as long as mail waits for it.
  */
 #include "base/mem.h"
 #include "smtpfwd/deliver/couriers.h"
@@ -14,6 +14,9 @@ enum {
 	 * seconds, and yet its queue drains some minutes after it is back at the latest.
 	 */
 	CHECK_MAX_S = 300,
+	/* At once: thousands of strangers' hosts may be down together. */
+	CHECKS_MAX = 50,
+	CHECK_FULL_WAIT_S = 2,
 };
 
 static void
@@ -44,6 +47,12 @@ longer(struct span wait, const struct route *route)
 	struct span max = route->check_interval.ns > span_s(CHECK_MAX_S).ns ? route->check_interval : span_s(CHECK_MAX_S);
 
 	return (struct span){ wait.ns * 2 < max.ns ? wait.ns * 2 : max.ns };
+}
+
+static void
+check_later(struct couriers *c, struct next_hop *next_hop, struct span wait)
+{
+	timer_set(c->loop, &next_hop->check, instant_after(loop_now(c->loop), wait));
 }
 
 /* Of the sites that go by it. */
@@ -78,52 +87,77 @@ is_wanted(const struct couriers *c, const struct next_hop *next_hop)
 	return false;
 }
 
-/* True when that is the end of it. */
-static bool
-check(struct couriers *c, struct next_hop *next_hop)
+/* While all its hosts were down a domain may have moved to others. */
+static void
+refresh_sites(struct next_hop *next_hop)
 {
+	LIST_EACH(link, &next_hop->listed)
+		site_refresh(LIST_ITEM(link, struct choice, listed)->site);
+}
+
+static void
+still_down(struct couriers *c, struct next_hop *next_hop, const struct trouble *trouble)
+{
+	next_hop_note_trouble(next_hop, trouble);
+	log_state(c, next_hop, LOG_LEVEL_DEBUG, "nexthop-checked", trouble->text);
+	refresh_sites(next_hop);
+}
+
+static void
+check(struct couriers *c, void *arg)
+{
+	struct next_hop *next_hop = arg;
 	struct held held = { .next_hop = next_hop };
 	struct trouble *trouble = mem_new(sizeof(*trouble));
-	bool is_over = true;
 
 	held.client = held_dial(c, next_hop, INSTANT_NEVER, trouble);
 	if (held.client != NULL) {
 		came_up(c, &held);
 	} else {
 		next_hop_unclaim(next_hop);
-		is_over = trouble->is_cancelled;
-		if (!is_over) {
-			next_hop_note_trouble(next_hop, trouble);
-			log_state(c, next_hop, LOG_LEVEL_DEBUG, "nexthop-checked", trouble->text);
-		}
+		if (!trouble->is_cancelled)
+			still_down(c, next_hop, trouble);
 	}
 	mem_free(trouble);
-	return is_over;
+	next_hop->is_checked = false;
+	c->n_checks--;
+	if (!next_hop->is_up && !c->is_stopping)
+		check_later(c, next_hop, probe_jitter(next_hop->check_wait));
+	next_hop_leave(next_hop);
 }
 
-static void
-check_until_up(struct couriers *c, void *arg)
+void
+probe_ring(struct timer *timer)
 {
-	struct next_hop *next_hop = arg;
+	struct next_hop *next_hop = (struct next_hop *)(void *)((char *)timer - offsetof(struct next_hop, check));
+	struct couriers *c = next_hop->couriers;
 
-	while (!next_hop->is_up) {
-		struct span wait = next_hop->check_wait;
-		enum wake wake = signal_wait(&next_hop->check_now, instant_after(loop_now(c->loop), probe_jitter(wait)));
-
-		if (wake == WAKE_CANCELLED)
-			break;
-		if (!is_wanted(c, next_hop)) {
-			/* Whoever comes next finds out anew. */
-			next_hop->is_up = true;
-			release_sites(next_hop);
-			break;
-		}
-		next_hop->check_wait = wake == WAKE_READY ? next_hop->route->check_interval : longer(wait, next_hop->route);
-		if (check(c, next_hop))
-			break;
+	if (c->is_stopping || next_hop->is_up || next_hop->is_checked)
+		return;
+	if (!is_wanted(c, next_hop)) {
+		/* Whoever comes next finds out anew. */
+		next_hop->is_up = true;
+		release_sites(next_hop);
+		return;
 	}
-	next_hop->is_checked = false;
-	next_hop_leave(next_hop);
+	if (c->n_checks >= CHECKS_MAX || !couriers_start(c, TENDED_SERVICE, "probe", check, next_hop)) {
+		check_later(c, next_hop, span_s(CHECK_FULL_WAIT_S));
+		return;
+	}
+	/* Also where it will look up: one that takes no mail then is down again soon, and for longer. */
+	next_hop->check_wait = longer(next_hop->check_wait, next_hop->route);
+	next_hop->is_checked = true;
+	c->n_checks++;
+	next_hop_use(next_hop);
+}
+
+void
+probe_now(struct couriers *c, struct next_hop *next_hop)
+{
+	if (next_hop->is_up || next_hop->is_checked)
+		return;
+	next_hop->check_wait = next_hop->route->check_interval;
+	check_later(c, next_hop, span_s(0));
 }
 
 void
@@ -131,19 +165,12 @@ probe_went_down(struct couriers *c, struct next_hop *next_hop, const struct trou
 {
 	if (c->is_stopping)
 		return;
-	if (!next_hop->is_checked) {
+	if (next_hop_went_down(next_hop, trouble)) {
+		log_state(c, next_hop, LOG_LEVEL_WARNING, "nexthop-down", trouble->text);
 		if (next_hop->check_wait.ns < next_hop->route->check_interval.ns)
 			next_hop->check_wait = next_hop->route->check_interval;
-		next_hop->is_checked = couriers_start(c, TENDED_SERVICE, "probe", check_until_up, next_hop);
-		/* Without somebody to check it, it must not be down: the next mail will ask it again. */
-		if (!next_hop->is_checked) {
-			next_hop_note_trouble(next_hop, trouble);
-			return;
-		}
-		next_hop_use(next_hop);
+		check_later(c, next_hop, probe_jitter(next_hop->check_wait));
 	}
-	if (next_hop_went_down(next_hop, trouble))
-		log_state(c, next_hop, LOG_LEVEL_WARNING, "nexthop-down", trouble->text);
 	held_end_idle(c, next_hop);
 	LIST_EACH(link, &next_hop->listed)
 		site_hold_if_down(LIST_ITEM(link, struct choice, listed)->site, trouble->text);

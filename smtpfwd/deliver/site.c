@@ -201,6 +201,16 @@ site_release(struct site *site)
 	site_is_idle(site);
 }
 
+void
+site_refresh(struct site *site)
+{
+	struct instant now = loop_now(site->couriers->loop);
+
+	if (site->hold != SITE_NOT_HELD && site->found_until.ns <= now.ns && !site->is_finding)
+		queue_hold_back(site->couriers->queue, site->destination, now,
+		    site->hold == SITE_HELD_UNFOUND ? site->why : "its mail hosts are asked for again");
+}
+
 static void
 hold_unfound(struct site *site)
 {
@@ -360,9 +370,10 @@ settle_hold(struct site *site)
 		hold_unfound(site);
 		return;
 	}
-	if (site->choices != NULL && choices_are_down(site->choices))
+	if (site->choices != NULL && choices_are_down(site->choices)) {
+		site->hold = SITE_NOT_HELD;		/* it may have been for a while only */
 		site_hold_if_down(site, site->choices->at[0].next_hop->last_trouble);
-	else
+	} else
 		site_release(site);		/* with status 5 too: its mail fails now */
 	room_tell(site);
 }

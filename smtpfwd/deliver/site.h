@@ -57,6 +57,9 @@ void		 site_leave(struct site *site);
  */
 bool		 site_find(struct site *site, struct instant deadline);
 
+/* It is kept back, and what is known of its hosts is old: one mail is let through, and asks for them. */
+void		 site_refresh(struct site *site);
+
 /* Nobody works for it: after a while it is forgotten, unless mail waits for it. */
 void		 site_is_idle(struct site *site);
 

@@ -137,6 +137,8 @@ one_provider(struct world *w)
 	expect_int(n_lines(w, "deferred "), 0);
 	expect_int(n_hops_known(w), 3);
 	expect_int(counts(w).n_mails, 0);
+	wait_s(w, 40);
+	expect_int(n_hops_known(w), 2);			/* what is idle is not shown */
 }
 
 /* A mail host is down, its mail is removed: nobody asks for it any more, and it is forgotten. */
@@ -162,6 +164,47 @@ forgotten(struct world *w)
 	expect_int(wait_for_mails(w, 1, 10), 0);
 	wait_s(w, 1);
 	expect_int(n_hops_known(w), 3);		/* the two that are configured, and the new one */
+}
+
+/* All of its hosts are down for two hours; meanwhile the domain moves to another one. */
+static void
+moved(struct world *w)
+{
+	friendly(w);
+	peer_stop(&w->peers[0]);
+	peer_stop(&w->peers[1]);
+	for (int i = 0; i < 10; i++)
+		put_to(w, "one.example", 1);
+	wait_s(w, 1800);
+	w->dns.zone = "one.example MX 10 mx3.example\nmx3.example A 192.0.2.3\n";
+	expect(wait_for_mails(w, 10, 2400) >= 0);
+	expect_int(w->peers[2].n_mails, 10);
+	expect(n_lines(w, "deferred ") <= 20);
+}
+
+/* Three hundred domains whose hosts are all down: checks are few at a time, and forgotten with the mail. */
+static void
+many_down(struct world *w)
+{
+	struct queue_filter all = { .is_held_only = false };
+	int n_before = loop_n_fibers(w->loop);
+	char domain[40];
+
+	for (int i = 0; i < 200; i++) {
+		snprintf(domain, sizeof(domain), "[198.51.100.%d]", i + 1);
+		sim_net_host(w->sim, &(struct ip){ .family = IP_V4, .bytes = { 198, 51, 100, (uint8_t)(i + 1) } }, SIM_HOST_SILENT);
+		put_to(w, domain, 1);
+	}
+	wait_s(w, 3600);
+	for (int i = 0; i < 100; i++) {
+		expect(loop_n_fibers(w->loop) <= n_before + 60);
+		wait_s(w, 7);
+	}
+	expect_int(counts(w).n_mails, 200);
+	expect_int(n_lines(w, "nexthop-down "), 200);
+	queue_remove(w->queue, &all, instant_after(loop_now(w->loop), span_s(10)), NULL);
+	wait_s(w, 8000);
+	expect_int(n_hops_known(w), 2);
 }
 
 /* While its first host does not answer a domain waits for nobody else. */
@@ -206,6 +249,8 @@ static const struct story stories[] = {
 	{ .name = "domains at one provider share its connections", .tell = one_provider,
 	  .zone = "mx1.example A 192.0.2.1\n" UNITS TEN(1) TEN(2) TEN(3) TEN(4) TEN(5) },
 	{ .name = "a mail host that nobody has mail for is not checked, and is forgotten", .tell = forgotten, .zone = two_hosts },
+	{ .name = "a domain that moved while its hosts were down is found again", .tell = moved, .zone = two_hosts },
+	{ .name = "hundreds of hosts that are down are checked a few at a time", .tell = many_down, .zone = two_hosts },
 	{ .name = "a dead domain holds up no other", .tell = beside_a_dead_one,
 	  .zone = "dead.example MX 10 mx1.example\nmx1.example A 192.0.2.1\nmx3.example A 192.0.2.3\n" },
 	{ .name = "a domain whose best host we are fails", .tell = to_ourselves,
