@@ -6,6 +6,7 @@ SASL.  And somebody guesses passwords meanwhile.
 """
 import base64
 import os
+import pty
 import re
 import shutil
 import smtplib
@@ -93,6 +94,26 @@ route "home" {
 }
 """ % (USERS, home.port, PASSWORDS)).start()
     tap("smtpfwd with logins is up", True)
+
+
+def keys(tap):
+    """smtpfwdctl passwd: the keys are those that gsasl derives, and a terminal shows no password"""
+    line = passwd("user", "pencil").strip()
+    count, salt, stored, server = re.fullmatch(r"user:SCRAM-SHA-256\$(\d+):([^$]+)\$([^:]+):(.+)", line).groups()
+    theirs = subprocess.run(["gsasl", "--mkpasswd", "--mechanism", "SCRAM-SHA-256", "--password", "pencil", "--iteration-count", count,
+                             "--salt", salt], capture_output=True, text=True, check=True).stdout.strip()
+    tap("SCRAM keys are those that gsasl derives", theirs == "{SCRAM-SHA-256}%s,%s,%s,%s" % (count, salt, stored, server), theirs)
+    tap("another time there is another salt", passwd("user", "pencil").strip() != line)
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execv(world.BUILD + "/smtpfwd/smtpfwdctl", ["smtpfwdctl", "passwd", "user"])
+    said = b""
+    for prompt in (b"Password: ", b"Again: ", b"user:SCRAM-SHA-256$"):
+        while prompt not in said:
+            said += os.read(terminal, 1000)
+        if prompt != b"user:SCRAM-SHA-256$":
+            os.write(terminal, b"pencil\n")
+    tap("it asks twice, and shows nothing", b"pencil" not in said and os.waitpid(pid, 0)[1] == 0, said)
 
 
 def arrived(subject):
@@ -240,4 +261,4 @@ def kept_quiet(tap):
     tap("smtpfwd ends as it should", relay.stop() == 0, relay.log_text()[-1000:])
 
 
-world.Tap().run(setup, swaks_logs_in, gsasl_logs_in, postfix_logs_in, we_log_in, refused, guessed, kept_quiet)
+world.Tap().run(setup, keys, swaks_logs_in, gsasl_logs_in, postfix_logs_in, we_log_in, refused, guessed, kept_quiet)

@@ -367,6 +367,40 @@ flooded(struct stage *stage)
 	stage_close(&client);
 }
 
+/* --- the end --- */
+
+enum { N_STAYING = 6 };			/* of one address: two are tried, the others wait */
+
+static void
+hear_to_the_end(void *arg)
+{
+	struct stage_client *clients = arg;
+
+	for (int i = 0; i < N_STAYING; i++) {
+		while (stage_hear(&clients[i])) {
+			struct str reply = buf_str(&clients[i].reply);
+
+			expect(str_starts(reply, STR("235 ")) || str_starts(reply, STR("454 ")) || str_starts(reply, STR("421 ")));
+		}
+		stage_close(&clients[i]);
+	}
+}
+
+/* The stop begins when this returns. */
+static void
+stopped_meanwhile(struct stage *stage)
+{
+	static struct stage_client clients[N_STAYING];
+
+	for (int i = 0; i < N_STAYING; i++)
+		come_from(&clients[i], stage, "203.0.113.40");
+	for (int i = 0; i < N_STAYING; i++)
+		stage_send(&clients[i], STR(KNOWN "\r\n"));
+	fiber_start(stage->loop, "end", hear_to_the_end, clients);
+	fiber_yield();
+	fiber_yield();
+}
+
 /* --- lines --- */
 
 static void
@@ -429,6 +463,7 @@ main(void)
 	play("an address has five wrong passwords for a login", behind_proxy, one_guesses);
 	play("forty right ones of one address at once come in", behind_proxy, many_at_once);
 	play("who was here before does not wait behind a flood", behind_proxy, flooded);
+	play("a stop waits for the passwords that are being tried", behind_proxy, stopped_meanwhile);
 	play("a line may be as long as RFC 4954 has it, and no longer", both_kinds, long_lines);
 	return test_end();
 }
