@@ -7,12 +7,15 @@
  */
 #include <stdio.h>
 
+#include "base/code.h"
+#include "base/mem.h"
 #include "smtpfwd/queue/record.h"
 #include "smtpfwd/runtime/os.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/queue/yard.h"
 
 enum { MAILS_MAX = 6, FILES_MAX = 12, NAME_MAX_BYTES = 64, CONTENT_MAX_BYTES = 32 * 1024, OPS_MAX = 40, LARGE_BYTES = 9000 };
+enum { SEGMENT_HEADER_BYTES = 4096, HEADER_BYTES = 44, HEADER_NUMBER_AT = 12, HEADER_STAMP_AT = 24, HEADER_CRC_AT = 40 };		/* queue/README */
 
 struct spool_file { char path[NAME_MAX_BYTES]; };
 
@@ -111,25 +114,45 @@ read_at(int fd, char *room, size_t n_bytes, int64_t offset)
 static void
 forge(struct scene *s, int fd)
 {
-	static char room[YARD_SEGMENT_BYTES];
-	size_t n = read_at(fd, room, sizeof(room), 0), at = 4096;
+	char *room = mem_new(YARD_SEGMENT_BYTES);
+	size_t n = read_at(fd, room, YARD_SEGMENT_BYTES, 0), at = SEGMENT_HEADER_BYTES;
 	unsigned nth = fuzz_byte(&s->f), where = two_bytes(&s->f), byte = fuzz_byte(&s->f);
 	struct record_header header;
 	uint64_t stamp;
 
 	s->is_forged = true;
-	memcpy(&stamp, room + 24, sizeof(stamp));
+	memcpy(&stamp, room + HEADER_STAMP_AT, sizeof(stamp));
 	for (; at + RECORD_HEADER_BYTES < n; at += (size_t)record_span_bytes(header.length)) {
 		if (!record_read_header(room + at, stamp, &header) || at + (size_t)record_span_bytes(header.length) > n)
-			return;
+			break;
 		if (nth-- > 0)
 			continue;
 		if (header.meta_length > 0)
 			room[at + RECORD_HEADER_BYTES + where % header.meta_length] = (char)byte;
 		record_seal(room + at, stamp, byte & 1 ? header.batch : byte, header.flags);
 		write_at(fd, room + at, (size_t)record_span_bytes(header.length), (int64_t)at);
-		return;
+		break;
 	}
+	mem_free(room);
+}
+
+/* Generation, stamp and size of a segment are what the input says, in both copies of its header. */
+static void
+forge_header(struct scene *s, int fd)
+{
+	char header[HEADER_BYTES];
+	unsigned where = fuzz_byte(&s->f), n = fuzz_byte(&s->f) % 9;
+	uint32_t crc;
+
+	s->is_forged = true;
+	if (read_at(fd, header, sizeof(header), 0) != sizeof(header))
+		return;
+	for (unsigned i = 0; i < n; i++)
+		header[HEADER_NUMBER_AT + (where + i) % (HEADER_CRC_AT - HEADER_NUMBER_AT)] = (char)fuzz_byte(&s->f);
+	crc = crc32c(0, header, HEADER_CRC_AT);
+	memcpy(header + HEADER_CRC_AT, &crc, sizeof(crc));
+	write_at(fd, header, sizeof(header), 0);
+	write_at(fd, header, sizeof(header), SEGMENT_HEADER_BYTES / 2);
 }
 
 static void
@@ -144,7 +167,7 @@ copy_part(struct scene *s, int fd)
 static void
 damage_file(struct scene *s, int fd)
 {
-	unsigned what = fuzz_byte(&s->f) % 6, at = two_bytes(&s->f);
+	unsigned what = fuzz_byte(&s->f) % 7, at = two_bytes(&s->f);
 	char byte;
 
 	switch (what) {
@@ -172,6 +195,9 @@ damage_file(struct scene *s, int fd)
 		break;
 	case 5:
 		forge(s, fd);
+		break;
+	case 6:
+		forge_header(s, fd);
 		break;
 	}
 }
