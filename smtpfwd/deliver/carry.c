@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "mail/history.h"
 #include "smtpfwd/deliver/couriers.h"
+#include "smtpfwd/deliver/judge.h"
 #include "smtpfwd/deliver/handover.h"
 
 enum {
@@ -17,8 +18,6 @@ enum {
 	CARRY_MAX_S = 4 * 3600,
 	/* More are for the next try: each that failed is known as down by then. */
 	NEXT_HOPS_TRIED_MAX = 5,
-	/* So many mails in a row, each another one, that ended in trouble: that is the next hop's, and not the mails'. */
-	STRIKES_MAX = 5,
 };
 
 struct errand {
@@ -213,63 +212,13 @@ get_session(struct errand *e)
 }
 
 static void
-count_outcome(struct next_hop *next_hop, enum outcome_kind kind)
-{
-	switch (kind) {
-	case OUTCOME_DELIVERED:
-	case OUTCOME_RELAYED:
-		next_hop->n_delivered++;
-		break;
-	case OUTCOME_DEFERRED:
-		next_hop->n_deferred++;
-		break;
-	case OUTCOME_FAILED:
-		next_hop->n_failed++;
-		break;
-	}
-}
-
-/* The next hop answered for the mail, whatever it said: it bears what it is given. */
-static void
-note_answer(struct errand *e, struct next_hop *next_hop, struct instant began)
-{
-	next_hop->latency = instant_diff(began, loop_now(e->c->loop));
-	next_hop->last_sign = loop_now(e->c->loop);
-	next_hop->n_strikes = 0;
-	next_hop->check_wait = (struct span){ 0 };
-	if (limit_succeed(&next_hop->limit, next_hop_n_busy(next_hop)))
-		room_came_free(next_hop);
-}
-
-/*
- * A mail ended in 421, in a lost connection, or in "slow down".  One mail may do that to a server that all others pass, so
- * one mail proves nothing, however often it comes: the next one in a row lowers the limit, and STRIKES_MAX of them are
- * a server that only looks up.
- */
-static void
-note_strike(struct errand *e, struct next_hop *next_hop, struct instant began)
-{
-	bool is_same = mail_id_cmp(&next_hop->last_struck, &e->delivery->mail) == 0;
-
-	if (e->trouble.text[0] != '\0')
-		next_hop_note_trouble(next_hop, &e->trouble);
-	if (next_hop->n_strikes > 0 && is_same)
-		return;
-	next_hop->last_struck = e->delivery->mail;
-	if (++next_hop->n_strikes > 1)
-		limit_lower(&next_hop->limit, began, loop_now(e->c->loop), -1);
-	if (next_hop->n_strikes >= STRIKES_MAX)
-		probe_went_down(e->c, next_hop, &e->trouble);
-}
-
-static void
 count_outcomes(const struct errand *e, struct next_hop *next_hop, const bool *was_settled)
 {
 	for (int i = 0; i < e->delivery->n_recipients; i++) {
 		if (was_settled[i] || !e->offered[i].has_outcome)
 			continue;
 		log_outcome(e, &e->offered[i]);
-		count_outcome(next_hop, e->offered[i].outcome.kind);
+		judge_outcome(next_hop, e->offered[i].outcome.kind);
 	}
 }
 
@@ -292,9 +241,9 @@ hand_over(struct errand *e, struct next_hop *next_hop)
 	if (n_ambiguous > 0)
 		log_ambiguous(e, n_ambiguous);
 	if (end == HANDOVER_TROUBLE || h.is_slowed)
-		note_strike(e, next_hop, began);
+		judge_strike(next_hop, &e->delivery->mail, began, &e->trouble);
 	else if (end == HANDOVER_DONE)
-		note_answer(e, next_hop, began);
+		judge_answer(next_hop, began);
 	return end;
 }
 
@@ -400,11 +349,14 @@ settle_unfound(struct errand *e)
 	struct outcome outcome;
 	struct str why;
 
-	if (e->site->is_gone || status.class == 0) {
+	if (e->site->is_gone) {
 		settle_without_route(e);
 		return;
 	}
-	if (!arena_copy(e->delivery->arena, str_of(e->site->why), &why))
+	if (status.class == 0) {		/* who asked for all was cut off */
+		status = STATUS(4, 4, 3);
+		why = STR("its mail hosts are not known yet");
+	} else if (!arena_copy(e->delivery->arena, str_of(e->site->why), &why))
 		why = STR("its mail hosts cannot be found");
 	outcome = outcome_of_text(status.class == 5 ? OUTCOME_FAILED : OUTCOME_DEFERRED, status, why, STR_EMPTY);
 	e->is_unfound = true;
@@ -444,8 +396,7 @@ begin(struct errand *e, struct couriers *c, struct site *site, struct delivery *
 		e->offered[i].recipient = &delivery->recipients[i].recipient;
 	if (site != NULL && e->is_large) {
 		site->n_large++;
-		if (!site->is_gone)
-			room_tell(site);
+		room_tell(site);
 	}
 }
 

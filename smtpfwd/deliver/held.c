@@ -6,6 +6,7 @@
 #include "base/insist.h"
 #include "base/mem.h"
 #include "smtpfwd/deliver/couriers.h"
+#include "smtpfwd/deliver/judge.h"
 
 /* The session is over, in whatever way; plan: the one that it was opened by. */
 static void
@@ -133,27 +134,6 @@ take_standing(struct next_hop *next_hop)
 	return NULL;
 }
 
-/*
- * A server that turns this connection away while it serves others of ours is up, and full of us; one that serves none is
- * down.  What we ran out of ourselves says nothing about it.
- */
-static void
-judge_trouble(struct couriers *c, struct next_hop *next_hop, struct instant began, struct trouble *trouble)
-{
-	struct instant now = loop_now(c->loop);
-
-	if (trouble->is_cancelled)
-		return;
-	next_hop_note_trouble(next_hop, trouble);
-	if (trouble->is_ours)
-		return;
-	trouble->is_full = next_hop_serves_others(next_hop, trouble->reply_code != 0, now);
-	if (trouble->is_full)
-		limit_lower(&next_hop->limit, began, now, next_hop->n_sessions - (int)next_hop->idle.n);
-	else
-		probe_went_down(c, next_hop, trouble);
-}
-
 struct client *
 held_dial(struct couriers *c, struct next_hop *next_hop, struct instant deadline, struct trouble *trouble_out)
 {
@@ -187,7 +167,7 @@ held_open(struct couriers *c, struct site *site, struct next_hop *next_hop, stru
 		client = held_dial(c, next_hop, deadline, trouble_out);
 		if (client == NULL) {
 			site->n_holding--;
-			judge_trouble(c, next_hop, began, trouble_out);
+			judge_dialling(next_hop, began, trouble_out);
 			next_hop_unclaim(next_hop);
 			return false;
 		}

@@ -9,8 +9,6 @@
 
 enum {
 	KEY_MAX_BYTES = 1024,		/* a route's name, a host's name, a port */
-	/* Without an answer for so long, other connections that stand may be as dead as the one that failed. */
-	SIGN_MAX_S = 60,
 };
 
 /* --- life and death --- */
@@ -185,12 +183,4 @@ next_hop_came_up(struct next_hop *next_hop)
 	next_hop->last_trouble[0] = '\0';
 	next_hop->is_up = true;
 	return is_new;
-}
-
-bool
-next_hop_serves_others(const struct next_hop *next_hop, bool has_answered, struct instant now)
-{
-	if (next_hop->n_sessions - (int)next_hop->idle.n <= 0)
-		return false;
-	return has_answered || now.ns - next_hop->last_sign.ns < span_s(SIGN_MAX_S).ns;
 }

@@ -72,9 +72,6 @@ bool		 next_hop_went_down(struct next_hop *next_hop, const struct trouble *troub
 bool		 next_hop_came_up(struct next_hop *next_hop);
 void		 next_hop_note_trouble(struct next_hop *next_hop, const struct trouble *trouble);	/* for people */
 
-/* It serves other connections of ours as we speak, so that one that it turns away means that it is full of us. */
-bool		 next_hop_serves_others(const struct next_hop *next_hop, bool has_answered, struct instant now);
-
 /* The local address to connect from; false: none is set for the family, any will do. */
 bool		 next_hop_source(const struct next_hop *next_hop, enum ip_family family, struct endpoint *from_out);
 

@@ -64,9 +64,13 @@ wait_for_share_or_not(struct site *site, bool for_share)
 static bool
 tell(struct site *site, bool is_its_turn)
 {
-	int share = room_share(site), large, room = room_at_next_hops(site, is_its_turn, &large);
-	int n = at_most(room, share > 0 ? share : 0);
+	int share, large, room, n;
 
+	if (site->is_gone)		/* its destination goes without limits, or by another site */
+		return false;
+	share = room_share(site);
+	room = room_at_next_hops(site, is_its_turn, &large);
+	n = at_most(room, share > 0 ? share : 0);
 	large = at_most(large, n);
 	wait_or_not(site, room <= 0, room > 0 && large == 0);
 	wait_for_share_or_not(site, room > 0 && share <= 0);

@@ -57,6 +57,9 @@ void		 site_leave(struct site *site);
  */
 bool		 site_find(struct site *site, struct instant deadline);
 
+/* Goes by these choices, its own then (NULL: none), and no more by those of before. */
+void		 site_take_choices(struct site *site, struct choices *choices);
+
 /* It is kept back, and what is known of its hosts is old: one mail is let through, and asks for them. */
 void		 site_refresh(struct site *site);
 

@@ -65,6 +65,9 @@ literal(struct world *w)
 	put_to(w, "[192.0.2.2]", 1);
 	expect_int(wait_for_mails(w, 1, 10), 0);
 	expect_int(w->peers[1].n_mails, 1);
+	put_to(w, "[IPv6:::ffff:192.0.2.3]", 1);
+	expect_int(wait_for_mails(w, 2, 10), 0);
+	expect_int(w->peers[2].n_mails, 1);
 }
 
 static void

@@ -1,0 +1,83 @@
+/*
+ * judge.c - what the end of a try says of the next hop: it bears more, it bears less, it is down, or nothing
+ */
+#include "smtpfwd/deliver/couriers.h"
+#include "smtpfwd/deliver/judge.h"
+
+enum {
+	/* Without an answer for so long, other connections that stand may be as dead as the one that failed. */
+	SIGN_MAX_S = 60,
+};
+
+/* The connection that failed still counts. */
+static bool
+serves_others(const struct next_hop *next_hop, bool has_answered, struct instant now)
+{
+	/* Others that are being opened may be served: the last one of them that is turned away will tell. */
+	if (has_answered)
+		return next_hop_n_busy(next_hop) > 1;
+	return next_hop->n_sessions > (int)next_hop->idle.n && now.ns - next_hop->last_sign.ns < span_s(SIGN_MAX_S).ns;
+}
+
+void
+judge_dialling(struct next_hop *next_hop, struct instant began, struct trouble *trouble)
+{
+	struct couriers *c = next_hop->couriers;
+	struct instant now = loop_now(c->loop);
+
+	if (trouble->is_cancelled)
+		return;
+	next_hop_note_trouble(next_hop, trouble);
+	if (trouble->is_ours)
+		return;
+	trouble->is_full = serves_others(next_hop, trouble->reply_code != 0, now);
+	if (trouble->is_full)
+		limit_lower(&next_hop->limit, began, now, next_hop->n_sessions - (int)next_hop->idle.n);
+	else
+		probe_went_down(c, next_hop, trouble);
+}
+
+void
+judge_answer(struct next_hop *next_hop, struct instant began)
+{
+	struct instant now = loop_now(next_hop->couriers->loop);
+
+	next_hop->latency = instant_diff(began, now);
+	next_hop->last_sign = now;
+	next_hop->n_strikes = 0;
+	next_hop->check_wait = (struct span){ 0 };
+	if (limit_succeed(&next_hop->limit, next_hop_n_busy(next_hop)))
+		room_came_free(next_hop);
+}
+
+void
+judge_strike(struct next_hop *next_hop, const struct mail_id *mail, struct instant began, const struct trouble *trouble)
+{
+	struct couriers *c = next_hop->couriers;
+
+	next_hop_note_trouble(next_hop, trouble);
+	if (next_hop->n_strikes > 0 && mail_id_eq(&next_hop->last_struck, mail))
+		return;
+	next_hop->last_struck = *mail;
+	if (++next_hop->n_strikes > 1)
+		limit_lower(&next_hop->limit, began, loop_now(c->loop), -1);
+	if (next_hop->n_strikes >= STRIKES_MAX)
+		probe_went_down(c, next_hop, trouble);
+}
+
+void
+judge_outcome(struct next_hop *next_hop, enum outcome_kind kind)
+{
+	switch (kind) {
+	case OUTCOME_DELIVERED:
+	case OUTCOME_RELAYED:
+		next_hop->n_delivered++;
+		break;
+	case OUTCOME_DEFERRED:
+		next_hop->n_deferred++;
+		break;
+	case OUTCOME_FAILED:
+		next_hop->n_failed++;
+		break;
+	}
+}

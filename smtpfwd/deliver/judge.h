@@ -1,0 +1,29 @@
+/*
+ * judge.h - what the end of a try says of the next hop: it bears more, it bears less, it is down, or nothing
+ *
+ *	a connection that was turned away	full of us, if it serves others of ours meanwhile: the limit is lowered;
+ *						else it is down
+ *	a mail that was answered for		it bears what it is given, whatever the answer was
+ *	a mail that ended in 421, in a lost	one mail may do that to a server that all others pass, so one proves
+ *	connection, or in "slow down"		nothing, however often it comes; the next one in a row lowers the limit,
+ *						and STRIKES_MAX in a row are a server that only looks up
+ *
+ * What was refused for a mailbox, or for the mail itself, is an answer.
+ */
+#ifndef DELIVER_JUDGE_H
+#define DELIVER_JUDGE_H
+
+#include "smtpfwd/deliver/next_hop.h"
+
+enum { STRIKES_MAX = 5 };
+
+/* No session came about.  Sets trouble->is_full. */
+void	judge_dialling(struct next_hop *next_hop, struct instant began, struct trouble *trouble);
+
+void	judge_answer(struct next_hop *next_hop, struct instant began);
+void	judge_strike(struct next_hop *next_hop, const struct mail_id *mail, struct instant began, const struct trouble *trouble);
+
+/* Counts a recipient. */
+void	judge_outcome(struct next_hop *next_hop, enum outcome_kind kind);
+
+#endif
