@@ -258,6 +258,10 @@ static void
 warn(const struct config *config)
 {
 	warn_of_logins(config);
+	for (int i = 0; i < config->n_routes; i++)
+		if (config->routes[i].login != NULL && config->routes[i].tls != TLS_VERIFY)
+			fprintf(stderr, "smtpfwd: note: %s: login goes to whoever answers; tls = verify proves that it is the next hop\n",
+			    config->routes[i].destination);
 	if (config->policy.outbound == NULL)
 		fprintf(stderr, "smtpfwd: note: without outbound, reports to senders of other domains cannot be sent\n");
 	for (int i = 0; i < config->n_listeners; i++)

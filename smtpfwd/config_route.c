@@ -120,6 +120,9 @@ check_login(struct config *config, const struct conf_section *section, const str
 		conf_error(config->conf, section, "password-file", "is of use with login only");
 	if (route->login != NULL && route->tls != TLS_REQUIRED && route->tls != TLS_VERIFY)
 		conf_error(config->conf, section, "login", "needs tls = verify or required: a password is for no one else to see");
+	for (int i = 0; i < route->n_next_hops && route->login != NULL && route->tls == TLS_VERIFY; i++)
+		if (route->next_hops[i].is_mx && route->next_hops[i].host != NULL && route->tls_name == NULL)
+			conf_error(config->conf, section, "login", "needs tls-name with mx: a name that the DNS gave proves nothing");
 }
 
 static void

@@ -207,6 +207,7 @@ def refused(tap):
     result = subprocess.run([world.BUILD + "/smtpfwd/smtpfwd", "-n", "-c", relay.config], capture_output=True, text=True, timeout=60)
     tap("a password file that all can read is an error of the check", result.returncode != 0 and "is open to all users" in result.stderr, result.stderr)
     tap("a mixture of verifiers is noted", "note: users has crypt hashes beside SCRAM keys" in result.stderr, result.stderr)
+    tap("a login that goes to whoever answers is noted", "note: route:home: login goes to whoever answers" in result.stderr, result.stderr)
     write(PASSWORDS, "sesame\n")
 
 

@@ -57,6 +57,8 @@ static const struct {
 	{ "a login needs a password", GOOD "route \"x\" { next-hop = { \"192.0.2.1\" } tls = required login = \"relay\" }\n", "login: needs a password-file" },
 	{ "and TLS", GOOD "route \"x\" { next-hop = { \"192.0.2.1\" } login = \"relay\" password-file = \"/p\" }\n",
 	  "login: needs tls = verify or required" },
+	{ "a name that the DNS gave proves nothing to a login", GOOD "route \"x\" { next-hop = { \"mx:example.net\" } tls = verify login = \"relay\" password-file = \"/p\" }\n",
+	  "login: needs tls-name with mx" },
 	{ "a password needs a login", GOOD "route \"x\" { next-hop = { \"192.0.2.1\" } tls = verify password-file = \"/p\" }\n",
 	  "password-file: is of use with login only" },
 	{ "with names in certificates too", GOOD "listen \"a\" { address = { \"127.0.0.1:2525\" } class = application client-ca = \"/ca.pem\" client-names = { \"app.example.com\", \".hosts.example.com\" } }\n", NULL },
