@@ -13,6 +13,7 @@
 enum {
 	/* A longer initial response does not fit into a command line; it follows the 334 then (RFC 4954 4). */
 	COMMAND_LINE_MAX_BYTES = 512,
+	ECHO_MIN_BYTES = 4,		/* less than that tells nobody anything, and stands in any text */
 	AUTH_ATTEMPTS_MAX = 2,		/* SCRAM, and one that shows the password */
 };
 
@@ -24,11 +25,13 @@ struct logins {
 struct conversation {
 	struct logins		*logins;
 	struct client		*client;
+	const struct login	*login;
 	enum sasl_mechanism	 mechanism;
 	struct sasl_client	*sasl;
 	struct instant		 deadline;
 	struct trouble		*trouble;
 	struct buf		 line;		/* what we say; wiped */
+	bool			 is_echoed;	/* the server's last reply repeats it, or the password: not to be shown to anybody */
 };
 
 /* --- what it takes --- */
@@ -112,6 +115,16 @@ answer(struct conversation *c, struct str challenge)
 	return h.result;
 }
 
+/* Some servers tell what they did not understand; their replies are logged, and sent to people in reports. */
+static bool
+is_echo(const struct conversation *c, struct str reply)
+{
+	struct str said = str_trim(buf_str(&c->line));
+	struct str secret = str_from(said, (size_t)(str_rfind(said, ' ') + 1));
+
+	return (secret.len > ECHO_MIN_BYTES && str_find_str(reply, secret) >= 0) || str_find_str(reply, c->login->password) >= 0;
+}
+
 static int
 say(struct conversation *c, struct reply *reply_out)
 {
@@ -120,6 +133,7 @@ say(struct conversation *c, struct reply *reply_out)
 	    fault_temporary(&fault, "the line would be too long") :
 	    client_auth(c->client, buf_str(&c->line), c->deadline, reply_out, &fault);
 
+	c->is_echoed = result == 0 && is_echo(c, reply_out->text);
 	if (c->line.at != NULL)
 		explicit_bzero(c->line.at, c->line.len);
 	buf_clear(&c->line);
@@ -159,10 +173,14 @@ begin(struct conversation *c, struct reply *reply_out)
 static enum login_result
 refused(struct conversation *c, const struct reply *reply)
 {
-	char context[40];
+	char context[80];
 
 	snprintf(context, sizeof(context), "AUTH %s", sasl_mechanism_name(c->mechanism));
-	trouble_of_reply(reply, context, c->trouble);
+	if (c->is_echoed) {
+		snprintf(context, sizeof(context), "AUTH %s: %d, with our own words", sasl_mechanism_name(c->mechanism), reply->code);
+		trouble_of_text(STATUS(4, 7, 8), context, c->trouble);
+	} else
+		trouble_of_reply(reply, context, c->trouble);
 	return LOGIN_REFUSED;
 }
 
@@ -194,7 +212,7 @@ attempt(struct logins *logins, struct client *client, const struct login *login,
     struct instant deadline, struct reply *reply_out, struct trouble *trouble_out)
 {
 	struct conversation c = {
-		.logins = logins, .client = client, .mechanism = mechanism, .deadline = deadline, .trouble = trouble_out,
+		.logins = logins, .client = client, .login = login, .mechanism = mechanism, .deadline = deadline, .trouble = trouble_out,
 		.sasl = sasl_client_new(logins->sasl, mechanism, login->name, login->password),
 	};
 	enum login_result result;

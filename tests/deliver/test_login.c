@@ -78,6 +78,11 @@ static const struct row rows[] = {
 	{ .name = "a refusal of 535 is the next hop's trouble",
 	  .dialogue = TLS "S: 250 AUTH PLAIN LOGIN\nC: AUTH PLAIN\nS: 535 5.7.8 wrong",
 	  .want = "192.0.2.1:25: AUTH PLAIN: 535 5.7.8 wrong", .is_refused = true },
+	{ .name = "what the server repeats of our words is not passed on",
+	  .dialogue = TLS "S: 250 AUTH PLAIN\nC: AUTH PLAIN\nS: 501 5.5.4 what is AUTH PLAIN AHJlbGF5AHNlY3JldA==?",
+	  .want = "192.0.2.1:25: AUTH PLAIN: 501, with our own words", .is_refused = true },
+	{ .name = "nor is the password", .dialogue = TLS "S: 250 AUTH LOGIN\nC: AUTH LOGIN\nS: 334 \nC: cmVsYXk=\nS: 334 \nC: c2VjcmV0\n"
+	  "S: 535 5.7.8 secret is wrong", .want = "AUTH LOGIN: 535, with our own words", .is_refused = true },
 	{ .name = "so is one for now", .dialogue = TLS "S: 250 AUTH PLAIN\nC: AUTH PLAIN\nS: 454 4.7.0 later",
 	  .want = "AUTH PLAIN: 454 4.7.0 later", .is_refused = true },
 	{ .name = "a server that refuses SCRAM is offered PLAIN",
@@ -119,7 +124,9 @@ act(void *arg)
 	if (row->want != NULL)
 		expect_int(trouble.status.class, 4);
 	expect_int(log_has(s, "nexthop-refuses-login"), row->is_refused);
-	expect(!log_has(s, "secret") && !log_has(s, "c2VjcmV0") && strstr(trouble.text, "secret") == NULL);
+	expect(!log_has(s, "secret") && !log_has(s, "c2VjcmV0") && strstr(trouble.text, "secret") == NULL && strstr(trouble.text, "AHJl") == NULL);
+	expect(!log_has(s, "AHJl"));
+	expect(trouble.reply_code == 0 || str_find_str(trouble_reply(&trouble).text, STR("AHJl")) < 0);
 	if (client != NULL)
 		client_quit(client, instant_after(loop_now(s->loop), span_s(5)));
 	logins_free(dialer.logins);
