@@ -208,6 +208,15 @@ def top(tap):
     place.stop()
 
 
+def wide(tap):
+    """Many next hops"""
+    place = relay("wide", extra="\n".join('relay "d%d.example" { next-hop = { "127.0.0.1:9" } }' % i for i in range(30)))
+    shown = ctl(place, "status").stdout
+    tap("status stays short", shown.count("next hop   ") == 20 and "and 11 next hops more, 0 of all are down" in shown, shown)
+    tap("and is long when it is wanted so", ctl(place, "status", "--long").stdout.count("next hop   ") == 31)
+    place.stop()
+
+
 def hangs(tap):
     """A daemon that says nothing"""
     place = relay("hangs")
@@ -221,4 +230,4 @@ def hangs(tap):
     place.stop()
 
 
-world.Tap().run(trace, no_trace, trace_trouble, export, many, top, hangs)
+world.Tap().run(trace, no_trace, trace_trouble, export, many, top, wide, hangs)

@@ -200,6 +200,31 @@ tells_untorn(struct scene *s)
 	expect_text(events(s, &s->mail, room), "accepted ambiguous failed reported delivered removed held");
 }
 
+/* What a power cut may leave: a size that was kept, and bytes that were not. */
+static void
+add_zeros(struct scene *s)
+{
+	char path[STORY_PATH_MAX];
+	int fd;
+
+	sim_enter(s->sim);
+	story_file_path("/spool/trace", s->told.kept_since, path);
+	fd = os_open(path, OS_OPEN_WRITE);
+	insist(fd >= 0 && os_truncate(fd, os_file_bytes(fd) + 20000) == 0);
+	os_close(fd);
+	(void)sim_leave(s->sim);
+}
+
+static void
+tells_behind_zeros(struct scene *s)
+{
+	char room[400];
+
+	test_case("behind bytes that a power cut took a new file is begun, and both are read");
+	say(s, LOG_LEVEL_INFO, "released", s->text[0], "by", "operator");
+	expect_text(events(s, &s->mail, room), "accepted ambiguous failed reported delivered removed held released");
+}
+
 /* --- trouble --- */
 
 static void
@@ -355,6 +380,8 @@ main(void)
 	live(&s, tells_again);
 	tear(&s);
 	live(&s, tells_untorn);
+	add_zeros(&s);
+	live(&s, tells_behind_zeros);
 	sim_free(s.sim);
 
 	options.short_percent = -1;	/* calls are counted */
