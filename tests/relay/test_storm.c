@@ -18,7 +18,8 @@ enum {
 	CALLS_OF_A_MAIL = 60,		/* on disk, network and crews, about: where kills come */
 	/* Once all is well: retry.max, a check of a next hop that was down for long, and the time to hand over the rest. */
 	DRAIN_MAX_S = 3600 + 400 + 600,
-	IDLE_END_S = 420,		/* next hops that were down are seen to be up, and connections are closed by then */
+	IDLE_END_S = 700,		/* what was begun in the storm has timed out (deliver's DIAL_MAX_S), connections are closed */
+	CHECKED_S = 60,			/* next hops that were down are seen to be up by then */
 	SEGMENTS_LEFT_MAX = 3, SPARES_LEFT_MAX = 5,
 };
 
@@ -156,6 +157,9 @@ wait_for_end(void *arg)
 	if (end->is_last) {
 		calm_down(storm);
 		sleep_for(storm, IDLE_END_S);
+		/* A check that had begun in the storm may have failed since; the next one is minutes away. */
+		couriers_check_now(storm->relay.couriers, STR_EMPTY);
+		sleep_for(storm, CHECKED_S);
 		look_around(storm, end->n_fibers_before + 1);
 	}
 	loop_stop(storm->relay.loop);
