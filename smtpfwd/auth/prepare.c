@@ -6,7 +6,7 @@
 
 #include "smtpfwd/auth/prepare.h"
 
-enum { TEXT_MAX_BYTES = 4096 };		/* what is longer becomes no name or password by being prepared */
+enum { TEXT_MAX_BYTES = 2048 };		/* what is longer becomes no name or password by being prepared */
 
 int
 prepare(struct str text, bool is_stored, struct buf *out)

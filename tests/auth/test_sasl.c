@@ -85,6 +85,17 @@ test_plain(struct trial *t)
 			sasl_server_free(server);
 		}
 	}
+	test_case("longer than any names and password");
+	{
+		struct sasl_server *server = sasl_server_new(t->sasl, SASL_PLAIN, t->users);
+		static char message[3000];
+
+		memset(message, 'a', sizeof(message));
+		memcpy(message, "\0tim", 5);
+		expect_int(begin(t, server, true, code(t, str_n(message, sizeof(message)))), SASL_MALFORMED);
+		expect_int((int64_t)sasl_server_login(server).len, 0);
+		sasl_server_free(server);
+	}
 	test_case("NULs behind the password make no other password of it");
 	{
 		struct sasl_server *server = sasl_server_new(t->sasl, SASL_PLAIN, t->users);
