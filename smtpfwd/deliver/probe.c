@@ -55,13 +55,38 @@ check_later(struct couriers *c, struct next_hop *next_hop, struct span wait)
 	timer_set(c->loop, &next_hop->check, instant_after(loop_now(c->loop), wait));
 }
 
-/* Of the sites that go by it. */
+/* Of the sites that go by it: those that were held back, and those that used others meanwhile, come here in turn. */
 static void
 release_sites(struct next_hop *next_hop)
 {
-	LIST_EACH(link, &next_hop->listed)
-		site_release(LIST_ITEM(link, struct choice, listed)->site);
+	LIST_EACH(link, &next_hop->listed) {
+		struct site *site = LIST_ITEM(link, struct choice, listed)->site;
+
+		if (site->hold != SITE_NOT_HELD)
+			site_release(site);
+		else
+			room_shut(site);
+	}
 	room_came_free(next_hop);
+}
+
+/* What waited for room here is held back, or goes on at other next hops. */
+static void
+redirect_sites(struct next_hop *next_hop, const struct trouble *trouble)
+{
+	LIST_EACH(link, &next_hop->listed) {
+		struct site *site = LIST_ITEM(link, struct choice, listed)->site;
+
+		site_hold_if_down(site, trouble->text);
+		if (site->hold == SITE_NOT_HELD)
+			room_shut(site);
+	}
+	LIST_EACH(link, &next_hop->listed) {
+		const struct choices *choices = LIST_ITEM(link, struct choice, listed)->site->choices;
+
+		for (int i = 0; i < choices->n; i++)
+			room_came_free(choices->at[i].next_hop);
+	}
 }
 
 /* Back: what waits for it comes over the session that showed it first, and over others as it proves to bear them. */
@@ -172,6 +197,5 @@ probe_went_down(struct couriers *c, struct next_hop *next_hop, const struct trou
 		check_later(c, next_hop, probe_jitter(next_hop->check_wait));
 	}
 	held_end_idle(c, next_hop);
-	LIST_EACH(link, &next_hop->listed)
-		site_hold_if_down(LIST_ITEM(link, struct choice, listed)->site, trouble->text);
+	redirect_sites(next_hop, trouble);
 }

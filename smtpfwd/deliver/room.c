@@ -88,6 +88,7 @@ room_shut(struct site *site)
 {
 	if (site->choices == NULL)
 		return;
+	choices_stop_waiting(site->choices, false);
 	choices_wait(site->choices, false);
 	(void)queue_limit(site->couriers->queue, site->destination, site->n_out, site->n_large);
 }

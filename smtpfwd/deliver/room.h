@@ -15,7 +15,7 @@
 /* Tells the queue what the site may have now; true if the queue has something for it. */
 bool	room_tell(struct site *site);
 
-/* Nothing more for the site until it is its turn. */
+/* Nothing more for the site until it is its turn, at the end of the lines where it would go now. */
 void	room_shut(struct site *site);
 
 /* It waits no more. */

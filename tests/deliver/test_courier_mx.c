@@ -36,6 +36,36 @@ best_first(struct world *w)
 	expect_int(n_lines(w, "nexthop-down "), 1);
 }
 
+/* A domain waits for a host that another one keeps busy, and it goes away: both go on at the next one, and come back. */
+static void
+waiting_elsewhere(struct world *w)
+{
+	friendly(w);
+	w->peers[0].reply_wait_ms = 20000;
+	for (int i = 0; i < 30; i++)
+		put_to(w, "one.example", 1);
+	wait_s(w, 3);
+	for (int i = 0; i < 10; i++)
+		put_to(w, "two.example", 1);
+	wait_s(w, 3);
+	expect_int(w->peers[0].n_open, 4);
+	peer_stop(&w->peers[0]);
+	sim_net_cut(w->sim, &w->peers[0].at);
+	w->peers[0].n_mails = 0;
+	w->peers[1].reply_wait_ms = 1000;
+	expect(wait_for_mails(w, 36, 40) >= 0);
+	w->peers[0].reply_wait_ms = 100;
+	peer_listen(&w->peers[0]);
+	wait_s(w, 400);
+	w->peers[0].n_mails = w->peers[1].n_mails = 0;
+	put_to(w, "one.example", 1);
+	put_to(w, "two.example", 1);
+	expect(wait_for_mails(w, 2, 10) >= 0);
+	expect_int(w->peers[0].n_mails, 2);
+	wait_s(w, 1);
+	expect_int(counts(w).n_mails, 0);
+}
+
 /* Both get about half; a session of the one serves until the other has its turn. */
 static void
 equal_ones(struct world *w)
@@ -242,6 +272,9 @@ to_ourselves(struct world *w)
 
 static const struct story stories[] = {
 	{ .name = "the best host, and the next one while it is down", .tell = best_first, .zone = two_hosts },
+	{ .name = "what waits for a host goes on at the next one when it is down", .tell = waiting_elsewhere,
+	  .zone = "one.example MX 10 mx1.example\none.example MX 20 mx2.example\ntwo.example MX 10 mx1.example\n"
+	  "two.example MX 20 mx2.example\nmx1.example A 192.0.2.1\nmx2.example A 192.0.2.2\n" },
 	{ .name = "equal hosts share", .tell = equal_ones,
 	  .zone = "equal.example MX 10 mx1.example\nequal.example MX 10 mx2.example\nmx1.example A 192.0.2.1\nmx2.example A 192.0.2.2\n" },
 	{ .name = "without MX the domain's address", .tell = implicit, .zone = two_hosts },
