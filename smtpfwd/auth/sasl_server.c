@@ -133,8 +133,10 @@ tell_iterations(struct sasl_server *server)
 	char text[16];
 
 	take_names(server);
-	if (!users_find_scram(server->users, buf_str(&server->login), &server->keys))
-		return GSASL_AUTHENTICATION_ERROR;	/* nobody has SCRAM any more: a reload took it away */
+	if (!users_find_scram(server->users, buf_str(&server->login), &server->keys)) {
+		server->is_wrong = true;	/* it is not offered where nobody has it; the library goes on all the same */
+		return GSASL_AUTHENTICATION_ERROR;
+	}
 	snprintf(text, sizeof(text), "%u", server->keys.iterations);
 	return gsasl_property_set(server->session, GSASL_SCRAM_ITER, text);
 }

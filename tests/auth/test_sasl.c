@@ -213,6 +213,17 @@ test_both(struct trial *t)
 	expect(!is_done);
 	test_case("SCRAM of nobody");
 	expect_int(converse(t, SASL_SCRAM_SHA_256, STR("eve"), STR("pencil"), &is_done), SASL_WRONG);
+	test_case("SCRAM where nobody has it proves nothing");
+	{
+		struct trial crypt = { .sasl = t->sasl };
+		struct fault fault = { .text = "" };
+
+		crypt.users = users_parse(STR("user:$5$saltsalt$hl9BvcGsj7AkON13nbqeQHDgRpHyFxt7WDzLoS.OCQ/"), "users", &fault);
+		buf_init(&crypt.line, 2 * SASL_LINE_MAX_BYTES);
+		expect(converse(&crypt, SASL_SCRAM_SHA_256, STR("user"), STR("pencil"), &is_done) != SASL_PROVEN);
+		buf_fini(&crypt.line);
+		users_unref(crypt.users);
+	}
 	test_case("SCRAM with \",\" and \"=\" in the name");
 	expect_int(converse(t, SASL_SCRAM_SHA_256, STR("a,b=c"), STR("pencil"), &is_done), SASL_PROVEN);
 }
