@@ -33,6 +33,13 @@ lines_fini(struct lines *lines)
 	lines->n = 0;
 }
 
+void
+lines_clear(struct lines *lines)
+{
+	lines_fini(lines);
+	lines_init(lines);
+}
+
 /* Texts of others are escaped, not to steer who reads them; also what would make a line too long. */
 void
 lines_add(struct lines *lines, const char *format, ...)

@@ -24,6 +24,7 @@ struct lines {				/* of one text each, printable */
 
 void	lines_init(struct lines *lines);
 void	lines_fini(struct lines *lines);
+void	lines_clear(struct lines *lines);
 void	lines_add(struct lines *lines, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 struct changes {

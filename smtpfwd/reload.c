@@ -87,7 +87,7 @@ adopt_log(struct daemon *daemon, const struct config *config)
 }
 
 struct count {
-	struct str	 destination;
+	const char	*relay;
 	int64_t		 n;
 };
 
@@ -96,7 +96,7 @@ count_waiting(void *context, const struct destination_counts *d)
 {
 	struct count *count = context;
 
-	if (str_eq(d->name, count->destination))
+	if (str_starts(d->name, STR("relay:")) && str_eq(str_from(d->name, strlen("relay:")), str_of(count->relay)))
 		count->n += d->n_waiting;
 }
 
@@ -113,8 +113,8 @@ destination_of_domain(const struct policy *policy, struct str domain, char room[
 static void
 warn_of_gone(struct daemon *daemon, const struct relay_rule *rule, const struct policy *policy, struct lines *warnings)
 {
-	char name[POLICY_DESTINATION_MAX], room[POLICY_DESTINATION_MAX];
-	struct count count = { .destination = str_n(name, (size_t)snprintf(name, sizeof(name), "relay:%.1000s", rule->name)) };
+	struct count count = { .relay = rule->name };
+	char room[POLICY_DESTINATION_MAX];
 
 	queue_each_destination(daemon->queue, count_waiting, &count);
 	for (int i = 0; count.n > 0 && i < rule->n_domains; i++) {
@@ -148,9 +148,9 @@ adopt(struct daemon *daemon, struct preparation *p, struct fault *fault_out)
 	struct receive_world world = daemon_receive_world(daemon, new);
 	struct queue_world queue_world = daemon_queue_world(daemon);
 
+	p->doors.n_sockets = 0;		/* they are the listeners' now, whatever comes of it */
 	if (listeners_adopt(daemon->listeners, config->listeners, config->n_listeners, p->doors.sockets, &world, fault_out) != 0)
 		return -1;
-	p->doors.n_sockets = 0;		/* they are the listeners' now */
 	p->generation = NULL;
 	daemon->generation = new;
 	daemon->overview.generation = new;
@@ -193,6 +193,7 @@ run_once(struct reload *reload)
 	} else if (!report->has_failed && adopt(daemon, p, &fault) != 0) {
 		lines_add(&report->errors, "%s: %s", daemon->config_path, fault.text);
 		report->has_failed = true;
+		lines_clear(&report->changes);
 		reload_drop(p);
 	}
 	doors_close(&p->doors);

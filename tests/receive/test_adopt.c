@@ -1,6 +1,7 @@
 /*
  * test_adopt.c - listeners are put in the place of others while sessions go on
  */
+#include <fcntl.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -238,6 +239,38 @@ opens_and_closes(struct stage *stage)
 }
 
 static void
+changes_nothing(struct stage *stage)
+{
+	struct stage_client client = { .stage = stage };
+	struct endpoint at, other = { .port = 9 };
+	struct listener_settings settings[3] = { stage->settings, stage->settings, stage->settings };
+	int sockets[3] = { -1, bound(&at), open("/dev/null", O_RDONLY) };
+	struct fault fault;
+	struct world world;
+
+	test_case("when one of the sockets cannot be watched nothing has changed, and all of them are closed");
+	ip_parse(STR("127.0.0.1"), &other.ip);
+	settings[0].name = "renamed";
+	settings[1].name = "two";
+	settings[1].addresses = &at;
+	settings[2].name = "three";
+	settings[2].addresses = &other;
+	world_init(&world, stage, stage->policy);
+	expect_int(listeners_adopt(stage->listeners, settings, 3, sockets, &world.receive, &fault), -1);
+	expect(strstr(fault.text, "127.0.0.1:9 cannot be watched") != NULL);
+	expect_int(world.n_holders, 0);
+	expect_int(fcntl(sockets[1], F_GETFD), -1);
+	expect_int(fcntl(sockets[2], F_GETFD), -1);
+	expect(!is_open(stage, &at));
+	expect(!look(stage, "two").is_there);
+	stage_connect(&client, stage);
+	stage_play(&client, (const char *const[]){ "S220", "CQUIT", "S221", NULL });
+	stage_close(&client);
+	rest(stage);
+	expect_int(look(stage, "mx").view.n_accepted, 1);
+}
+
+static void
 knocked(struct stage *stage)
 {
 	struct endpoint at;
@@ -268,7 +301,7 @@ knocked(struct stage *stage)
 int
 main(void)
 {
-	void (*const plays[])(struct stage *stage) = { keeps_sessions, opens_and_closes, knocked };
+	void (*const plays[])(struct stage *stage) = { keeps_sessions, opens_and_closes, changes_nothing, knocked };
 
 	for (size_t i = 0; i < sizeof(plays) / sizeof(plays[0]); i++) {
 		struct stage stage;
