@@ -583,13 +583,16 @@ def stuck(tap):
 # --- under load ---
 
 class Sender(threading.Thread):
-    """Sends over sessions of a few mails each until it is to end; any trouble at all is kept."""
+    """Sends over sessions of a few mails each, every other sender by TLS, until it is to end; any trouble at all is kept."""
 
     def __init__(self, port, n):
         super().__init__(daemon=True)
         self.port, self.n = port, n
         self.taken, self.trouble = [], []
         self.is_ending = False
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self.context.check_hostname = False
+        self.context.verify_mode = ssl.CERT_NONE
         self.start()
 
     def run(self):
@@ -597,6 +600,8 @@ class Sender(threading.Thread):
         while not self.is_ending:
             try:
                 with smtplib.SMTP("127.0.0.1", self.port, local_hostname="client.example.org", timeout=30) as session:
+                    if self.n % 2:
+                        session.starttls(context=self.context)
                     for _ in range(20):
                         subject = "mail %d.%d" % (self.n, i)
                         i += 1
