@@ -20,7 +20,7 @@ struct courier_settings {		/* a zero means the default */
 	int				 n_routes;
 	const struct endpoint		*ours;	/* where we listen (0.0.0.0 and [::] too): no MX record may lead there */
 	int				 n_ours;
-	int				 deliveries_max;	/* at once, all next hops together; default 200 */
+	int				 deliveries_max;	/* at once, all next hops together; default 200; see room.h */
 	struct span			 idle_max;	/* a connection nobody uses is closed after this; default 30 s */
 	/* RFC 5321 4.5.3.2, which are the defaults; 30 s to connect */
 	struct span			 connect_timeout, greeting_timeout, mail_timeout, rcpt_timeout,
@@ -63,7 +63,8 @@ void		 couriers_check_now(struct couriers *couriers, struct str destination);
 
 /* Those that are configured; and those that MX records name while they are connected to, or down. */
 struct next_hop_view {			/* for status */
-	struct str	 destination, next_hop;
+	struct str	 destination;	/* of a host that MX records name the route's, "route:NAME" */
+	struct str	 next_hop;
 	bool		 is_up;
 	struct str	 last_trouble;	/* "" if none */
 	int		 n_connections, n_idle;

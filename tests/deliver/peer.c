@@ -15,6 +15,7 @@ struct visit {				/* one connection */
 	struct stream		*stream;
 	const char		*dialogue;
 	bool			 is_turned_away;
+	size_t			 data_bytes;	/* of the mail heard last: the end of peer->heard when that was */
 };
 
 static struct instant
@@ -100,6 +101,7 @@ hear_data(struct visit *v)
 		v->peer->n_mails++;
 		v->peer->last_mail = os_wall_clock();
 		buf_append(&v->peer->heard, buf_str(&data));
+		v->data_bytes = data.len;
 	}
 	buf_fini(&data);
 	return is_whole;
@@ -164,13 +166,12 @@ static bool
 answer_data(struct visit *v)
 {
 	struct peer *peer = v->peer;
-	size_t n_before = peer->heard.len;
 	int64_t wait_ms;
 	struct str data;
 
 	if (!say(v, STR("354 go"), "\r\n") || !hear_data(v))
 		return false;
-	data = str_from(buf_str(&peer->heard), n_before);
+	data = str_from(buf_str(&peer->heard), peer->heard.len - v->data_bytes);
 	if (peer->poison != NULL && str_find_str(data, str_of(peer->poison)) >= 0) {
 		peer->n_mails--;
 		return false;

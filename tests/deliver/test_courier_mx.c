@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/insist.h"
+#include "smtpfwd/deliver/couriers.h"
 #include "tests/deliver/stage.h"
 
 static const char two_hosts[] =
@@ -256,6 +257,61 @@ beside_a_dead_one(struct world *w)
 	expect(n_lines(w, "deferred ") <= 10);
 }
 
+/* relay { next-hop = { "mx:one.example", "[192.0.2.3]:25" } }: names of the administrator's fail no mail, whatever the DNS says. */
+static void
+relay_by_mx(struct world *w)
+{
+	friendly(w);
+	put(w, 1);
+	expect(wait_for_mails(w, 1, 10) >= 0);
+	expect_int(w->peers[0].n_mails, 1);
+	peer_stop(&w->peers[0]);
+	peer_stop(&w->peers[1]);
+	sim_net_cut(w->sim, &w->peers[0].at);
+	put(w, 1);
+	expect(wait_for_mails(w, 2, 10) >= 0);
+	expect_int(w->peers[2].n_mails, 1);
+	w->dns.zone = "one.example MX 0 .\n";
+	couriers_adopt(w->couriers, make_plan(w));
+	put(w, 1);
+	expect(wait_for_mails(w, 3, 10) >= 0);
+	expect_int(w->peers[2].n_mails, 2);
+	wait_s(w, 1);
+	expect_int(n_lines(w, "deferred "), 0);
+}
+
+static void
+relay_by_mx_alone(struct world *w)
+{
+	friendly(w);
+	w->dns.zone = "other.example A 192.0.2.1\n";
+	put(w, 1);
+	wait_s(w, 600);
+	expect_int(n_lines(w, "failed "), 0);
+	expect(n_lines(w, "deferred ") <= 6);
+	expect(log_has(w, "one.example does not exist"));
+	w->dns.zone = two_hosts;
+	expect(wait_for_mails(w, 1, 2000) >= 0);
+}
+
+/* More domains than are remembered: the oldest are forgotten, and all of them after an hour. */
+static void
+remembered(struct world *w)
+{
+	enum { DOMAINS = SITES_IDLE_MAX + 500 };
+	char domain[40];
+
+	for (int i = 0; i < DOMAINS; i++) {
+		snprintf(domain, sizeof(domain), "d%d.none.example", i);
+		put_to(w, domain, 1);
+	}
+	wait_s(w, 60);
+	expect_int(n_lines(w, "failed "), DOMAINS);
+	expect(w->couriers->sites.n >= SITES_IDLE_MAX && w->couriers->sites.n <= SITES_IDLE_MAX + ROUTES_MAX);
+	wait_s(w, 3700);
+	expect_int(w->couriers->sites.n, 2);
+}
+
 static void
 to_ourselves(struct world *w)
 {
@@ -270,7 +326,16 @@ to_ourselves(struct world *w)
 #define TEN(n)	WILD(n##0) WILD(n##1) WILD(n##2) WILD(n##3) WILD(n##4) WILD(n##5) WILD(n##6) WILD(n##7) WILD(n##8) WILD(n##9)
 #define UNITS	WILD(0) WILD(1) WILD(2) WILD(3) WILD(4) WILD(5) WILD(6) WILD(7) WILD(8) WILD(9)
 
+static const struct next_hop_settings by_mx_of_one[] = {
+	{ .written = "mx:one.example", .host = "one.example", .port = 25, .is_mx = true },
+	{ .written = "[192.0.2.3]:25", .ip = PEER_IP(3), .port = 25 },
+};
+
 static const struct story stories[] = {
+	{ .name = "a relay by the MX records of a domain, and a host in reserve", .tell = relay_by_mx, .zone = two_hosts,
+	  .hops = by_mx_of_one, .n_hops = 2 },
+	{ .name = "a relay by MX records that are not there waits for them", .tell = relay_by_mx_alone, .zone = two_hosts,
+	  .hops = by_mx_of_one },
 	{ .name = "the best host, and the next one while it is down", .tell = best_first, .zone = two_hosts },
 	{ .name = "what waits for a host goes on at the next one when it is down", .tell = waiting_elsewhere,
 	  .zone = "one.example MX 10 mx1.example\none.example MX 20 mx2.example\ntwo.example MX 10 mx1.example\n"
@@ -289,6 +354,7 @@ static const struct story stories[] = {
 	{ .name = "hundreds of hosts that are down are checked a few at a time", .tell = many_down, .zone = two_hosts },
 	{ .name = "a dead domain holds up no other", .tell = beside_a_dead_one,
 	  .zone = "dead.example MX 10 mx1.example\nmx1.example A 192.0.2.1\nmx3.example A 192.0.2.3\n" },
+	{ .name = "ten thousand domains are remembered, and for an hour", .tell = remembered, .zone = two_hosts, .is_quiet = true },
 	{ .name = "a domain whose best host we are fails", .tell = to_ourselves,
 	  .zone = "circle.example MX 5 relay.example.net\ncircle.example MX 10 mx1.example\nmx1.example A 192.0.2.1\n"
 	  "relay.example.net A 192.0.2.1\n" },
