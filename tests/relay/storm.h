@@ -16,7 +16,6 @@ enum {
 	STORM_HOPS = 9,			/* next hops of all of them; the last is the senders' home */
 	STORM_CLIENTS = 40,
 	STORM_TRIES_MAX = 8,		/* of a client for one mail; then it gives up */
-	STORM_KILLS_MAX = 8,
 };
 
 enum storm_fate {
@@ -56,7 +55,6 @@ struct storm_mail {
 struct storm_counts {
 	int	 n_garbled, n_strange;	/* arrivals that are not what was sent; mails and reports nobody can place */
 	int	 n_arrived, n_duplicates, n_reports, n_kills, n_removed, n_refused_by_relay, n_cut, n_troubles, n_reloads;
-	int64_t	 latest_arrival_ms;
 };
 
 struct storm_ledger {
@@ -77,7 +75,6 @@ struct storm_hop {
 	struct list	 sessions;
 	int		 trouble_percent;	/* chance of mischief at each step */
 	bool		 is_away;	/* a trouble has it: no other touches it */
-	int		 n_sessions;	/* since the start */
 };
 
 struct storm {				/* one life */

@@ -168,7 +168,6 @@ enter_arrival(struct session *s, struct str bytes)
 	struct storm_counts *counts = &s->storm->ledger->counts;
 	int number;
 
-	counts->latest_arrival_ms = storm_now_ms(s->storm);
 	s->n_unheard = 0;
 	for (int i = 0; i < s->n_accepted; i++) {
 		struct storm_recipient *r = s->accepted[i].recipient;
@@ -359,7 +358,6 @@ hop_serve(struct storm_hop *hop, int socket)
 {
 	struct session *s = mem_new(sizeof(*s));
 
-	hop->n_sessions++;
 	s->hop = hop;
 	s->storm = hop->storm;
 	s->is_piecewise = !hop->storm->is_calm && dice(s, 10) == 0;
