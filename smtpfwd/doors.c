@@ -67,23 +67,21 @@ doors_open(const struct config *config, struct inherited *inherited, const struc
 
 /* The address open now that keeps this one from being bound, or NULL. */
 static const struct endpoint *
-find_in_the_way(const struct config *before, const struct endpoint *at)
+find_in_the_way(const struct endpoint *open_now, int n_open_now, const struct endpoint *at)
 {
-	for (int i = 0; i < before->n_listeners; i++)
-		for (int k = 0; k < before->listeners[i].n_addresses; k++)
-			if (config_addresses_overlap(&before->listeners[i].addresses[k], at))
-				return &before->listeners[i].addresses[k];
+	for (int i = 0; i < n_open_now; i++)
+		if (config_addresses_overlap(&open_now[i], at))
+			return &open_now[i];
 	return NULL;
 }
 
-/* Why a reload cannot have the address, and what can. */
+/* Why a reload cannot have the address, and what can.  other: it may be in the way; NULL: none is. */
 static void
-refuse_new(const struct config *before, struct config *config, int i_listener, const struct endpoint *at, int error)
+refuse_new(const struct endpoint *other, struct config *config, int i_listener, const struct endpoint *at, int error)
 {
 	const struct conf_section *section = config->is_listener_default ? conf_section_default(config->conf, "listen") :
 	    conf_section_at(config->conf, "listen", i_listener);
 	const char *setting = config->is_listener_default ? NULL : "address";
-	const struct endpoint *other = find_in_the_way(before, at);
 	char room[ENDPOINT_TEXT_MAX], other_room[ENDPOINT_TEXT_MAX];
 	struct str address = endpoint_text(at, room);
 
@@ -98,7 +96,7 @@ refuse_new(const struct config *before, struct config *config, int i_listener, c
 }
 
 int
-doors_open_new(const struct config *before, struct config *config, struct doors *doors_out)
+doors_open_new(const struct endpoint *open_now, int n_open_now, struct config *config, struct doors *doors_out)
 {
 	int n_errors = 0;
 
@@ -106,13 +104,14 @@ doors_open_new(const struct config *before, struct config *config, struct doors 
 	for (int i = 0; i < config->n_listeners; i++) {
 		for (int k = 0; k < config->listeners[i].n_addresses; k++) {
 			const struct endpoint *at = &config->listeners[i].addresses[k];
-			int socket = config_has_address(before, at) ? -1 : os_listen(at, LISTEN_BACKLOG);
+			const struct endpoint *other = find_in_the_way(open_now, n_open_now, at);
+			bool stays = other != NULL && endpoint_eq(other, at);
+			int socket = stays ? -1 : os_listen(at, LISTEN_BACKLOG);
 
-			doors_out->sockets[doors_out->n_sockets++] = socket;
-			if (socket >= 0 || config_has_address(before, at) || doors_may_lack(config, at, socket))
+			doors_out->sockets[doors_out->n_sockets++] = socket >= 0 ? socket : -1;
+			if (socket >= 0 || stays || doors_may_lack(config, at, socket))
 				continue;
-			doors_out->sockets[doors_out->n_sockets - 1] = -1;
-			refuse_new(before, config, i, at, socket);
+			refuse_new(other, config, i, at, socket);
 			n_errors++;
 		}
 	}

@@ -21,10 +21,10 @@ struct doors {
 int	doors_open(const struct config *config, struct inherited *inherited, const struct notifier *notify,
 	    struct doors *doors_out, struct fault *fault_out);
 /*
- * For a reload: binds the addresses that are new; for those that stay, sockets has -1.  0, or -1 with errors of the
- * configuration; then nothing is open.
+ * For a reload: binds the addresses that are not open now; for those that stay, sockets has -1.  0, or -1 with errors of
+ * the configuration; then nothing is open.
  */
-int	doors_open_new(const struct config *before, struct config *config, struct doors *doors_out);
+int	doors_open_new(const struct endpoint *open_now, int n_open_now, struct config *config, struct doors *doors_out);
 /* Binds the control socket, as the user who will remove it.  0 or -1. */
 int	doors_open_control(const struct config *config, struct doors *doors, struct fault *fault_out);
 /* True for a bind's error that does not matter: a machine without IPv6, where nobody asked for it. */

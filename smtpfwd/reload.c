@@ -178,6 +178,16 @@ adopt(struct daemon *daemon, struct preparation *p, struct fault *fault_out)
 /* --- one reload --- */
 
 static void
+note_open(void *context, const struct endpoint *at, int socket)
+{
+	struct preparation *p = context;
+
+	(void)socket;
+	p->open_now = mem_resize_array(p->open_now, (size_t)p->n_open_now + 1, sizeof(*p->open_now));
+	p->open_now[p->n_open_now++] = *at;
+}
+
+static void
 run_once(struct reload *reload)
 {
 	struct daemon *daemon = reload->daemon;
@@ -186,6 +196,7 @@ run_once(struct reload *reload)
 	struct fault fault;
 
 	*p = (struct preparation){ .job.run = reload_prepare, .daemon = daemon, .report = report, .doors.control = -1 };
+	listeners_each_socket(daemon->listeners, note_open, p);
 	fiber_run_on_crew(reload->crew, &p->job);
 	report->has_failed = report->errors.n > 0;
 	if (daemon->is_stopping || p->is_nothing) {
@@ -197,6 +208,7 @@ run_once(struct reload *reload)
 		reload_drop(p);
 	}
 	doors_close(&p->doors);
+	mem_free(p->open_now);
 	mem_free(p);
 	if (daemon->is_stopping) {
 		report_release(report);

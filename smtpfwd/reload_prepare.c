@@ -77,7 +77,7 @@ static int
 prepare_all(struct preparation *p, const struct config *before, struct config *config, const struct changes *changes)
 {
 	p->generation = generation_new(config);
-	if (p->generation == NULL || doors_open_new(before, config, &p->doors) != 0) {
+	if (p->generation == NULL || doors_open_new(p->open_now, p->n_open_now, config, &p->doors) != 0) {
 		take_errors(p, config);
 		return -1;
 	}

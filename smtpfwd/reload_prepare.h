@@ -10,6 +10,8 @@ struct preparation {
 	struct os_job		 job;		/* runs on the crew: reload_prepare */
 	struct daemon		*daemon;	/* of which only what never changes, and today's generation, is looked at */
 	struct reload_report	*report;	/* changes, warnings and errors are put into it */
+	struct endpoint		*open_now;	/* addresses; owned */
+	int			 n_open_now;
 	bool			 is_nothing;	/* the file says what it said before: there is nothing to adopt */
 
 	/* What is to be adopted; each NULL or empty when it is not needed. */
