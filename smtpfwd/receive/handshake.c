@@ -80,7 +80,7 @@ know_client(struct session *session)
 		stream_tls_each_client_name(session->stream, take_name, &naming);
 		snprintf(session->tls->peer_name, sizeof(session->tls->peer_name), "%.*s", STR_ARG(naming.name));
 		arena_fini(&naming.arena);
-		session->has_listed_name = naming.is_listed;
+		session->has_listed_name = naming.is_listed && !session->is_told_by_xclient;
 		why = naming.name.len == 0 ? "it names no host" : "";
 		break;
 	}

@@ -83,13 +83,14 @@ struct session {
 	struct arena		 peer_arena;	/* its strings but for HELO's and TLS's */
 	struct buf		 helo;
 	struct tls_info		*tls;		/* NULL without TLS */
-	bool			 has_listed_name;	/* proven by a certificate, and in client_names */
+	bool			 has_listed_name;	/* proven by a certificate, and in client_names; of who speaks for itself */
 
 	const struct ehlo	*offered;	/* what this client was told; NULL before EHLO and after HELO */
 	bool			 is_greeted;	/* HELO or EHLO was said */
 	bool			 may_xclient;
 	struct transaction	*transaction;	/* NULL: none is open */
 
+	bool			 is_told_by_xclient;	/* peer.client is whom another speaks for */
 	bool			 is_told_by_proxy;	/* peer.client is what a PROXY header said */
 	bool			 is_counted;	/* by the admission of an address */
 	struct ip		 counted_ip;	/* it; XCLIENT changes peer.client only */

@@ -92,6 +92,7 @@ xclient_obey(struct session *session, const struct command_xclient *xclient)
 	if (!keep_strings(session, &peer))
 		return session_reply(session, &REPLY(451, 4, 3, 0, "Cannot take this now"));
 	session->peer = peer;
+	session->is_told_by_xclient = true;
 	session->has_listed_name = false;	/* the certificate names who speaks, not for whom */
 	session_judge_client(session);
 

@@ -61,6 +61,9 @@ static const struct play {
 	  { IN_TLS, OUTWARD, MAY_NOT_RELAY, "CRSET", "S250", INWARD, "H(verified app.example.com)", "Dmay-relay=no", NULL } },
 	{ "XCLIENT speaks for others, whom the certificate does not name", { .names = "DNS:app.example.com" }, false, false, listed, 2, LISTEN_TLS_OFFERED,
 	  { IN_TLS, "CXCLIENT ADDR=192.0.2.7", "S220", "CEHLO c", "S250", OUTWARD, MAY_NOT_RELAY, NULL } },
+	{ "nor if it comes before STARTTLS", { .names = "DNS:app.example.com" }, false, false, listed, 2, LISTEN_TLS_REQUIRED,
+	  { "S220", "CXCLIENT ADDR=192.0.2.7", "S220", "CEHLO c", "S250", "CSTARTTLS", "S220", "!", "CEHLO c", "S250", OUTWARD, MAY_NOT_RELAY,
+	    "Dmay-relay=no", NULL } },
 };
 
 /* stage_init's callback has no argument of the test's own. */
