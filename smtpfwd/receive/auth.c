@@ -175,6 +175,25 @@ read_answer(struct login *login, enum sasl_step *step_out, enum attempt *judged_
 	return read;
 }
 
+/*
+ * With mechanisms that bring the password it was not even looked at: what can never be right.  It costs us no hash, so
+ * counted by its login it would keep the owner out for nothing; the address that talks so is counted.
+ */
+static int
+refuse_wrong(struct login *login)
+{
+	struct turnstile *turnstile = login->session->listener->world->turnstile;
+	enum attempt judged;
+
+	if (sasl_mechanism_shows_password(login->mechanism))
+		login->guesser.login = STR_EMPTY;
+	judged = turnstile_judge(turnstile, &login->guesser);
+	if (judged != ATTEMPT_RIGHT)
+		return conclude(login, judged);
+	turnstile_note(turnstile, &login->guesser, false);
+	return fail(login);
+}
+
 static int
 finish(struct login *login, enum sasl_step step)
 {
@@ -189,8 +208,7 @@ finish(struct login *login, enum sasl_step step)
 		turnstile_note(turnstile, &login->guesser, true);
 		return succeed(login);
 	case SASL_WRONG:
-		turnstile_note(turnstile, &login->guesser, false);
-		return fail(login);
+		return refuse_wrong(login);
 	case SASL_CANCELLED:
 		return session_reply_error(session, &REPLY(501, 5, 7, 0, "Authentication cancelled"));
 	case SASL_MALFORMED:

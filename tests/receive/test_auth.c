@@ -278,6 +278,30 @@ one_guesses(struct stage *stage)
 	stage_close(&client);
 }
 
+/* Each names the owner's login and can never be right: the owner's count is not theirs to raise. */
+static void
+nonsense(struct stage *stage)
+{
+	static const char *const lines[] = {
+		"AUTH PLAIN b2xkAHVzZXIAcGVuY2ls",	/* old, user, pencil: to act for somebody else */
+		"AUTH PLAIN AHVzZXIAAQ==",		/* user and a control character */
+	};
+	struct stage_client client;
+	int n_heard = 0;
+
+	for (int i = 0; i < 120; i++) {
+		if (i % 5 == 0)
+			come_from(&client, stage, "198.51.100.67");
+		n_heard += str_eq(say(&client, lines[i % 2]), STR("535 5.7.8"));
+		if (i % 5 == 4)
+			stage_close(&client);
+	}
+	expect_int(n_heard, 20);
+	come_from(&client, stage, "203.0.113.60");
+	expect_str(say(&client, KNOWN), STR("235 2.7.0"));
+	stage_close(&client);
+}
+
 /* --- many at once --- */
 
 struct crowd {
@@ -461,6 +485,7 @@ main(void)
 	}
 	play("SCRAM with a wrong password, for nobody, for who has none, and right", both_kinds, scram_in_the_clear);
 	play("an address has five wrong passwords for a login", behind_proxy, one_guesses);
+	play("what can never be right is counted by its address, and keeps no owner out", behind_proxy, nonsense);
 	play("forty right ones of one address at once come in", behind_proxy, many_at_once);
 	play("who was here before does not wait behind a flood", behind_proxy, flooded);
 	play("a stop waits for the passwords that are being tried", behind_proxy, stopped_meanwhile);
