@@ -60,8 +60,11 @@ limit_lower(struct limit *limit, struct instant began, struct instant now, int n
 void
 limit_restart(struct limit *limit)
 {
-	if (limit->now > 1)
-		limit->threshold = at_least_one(limit->now / 2);
+	/* What has never been too much for it was not found out either. */
+	int had = limit->lowered.ns == INT64_MIN ? limit->max : limit->now;
+
+	if (had > 1)
+		limit->threshold = at_least_one(had / 2);
 	limit->now = 1;
 	limit->n_successes = 0;
 }

@@ -13,7 +13,8 @@
  *			is less.  What was begun before the last lowering says nothing new and does not count.
  *	patience	doubles with trouble, up to LIMIT_PATIENCE_MAX, and is one again when two more than at the last
  *			trouble were borne: a server with a fixed number is not asked for more at every second mail
- *	down		when it is back one connection, and slow start up to half of what it had
+ *	down		when it is back one connection, and slow start up to half of what it had; of
+ *			the maximum where it never saw trouble
  *
  * What counts as trouble is the caller's to judge.  Knows no clock but what it is given.
  */

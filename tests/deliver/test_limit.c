@@ -35,9 +35,10 @@ static const struct row rows[] = {
 	{ "at once to what is served", 20, "sssss1", 1 },
 	{ "back after it was down: one, and then doubling", 20, "sssssd", 1 },
 	{ "a success makes it two", 20, "sssssds", 2 },
-	{ "up to half of what it had", 20, "sssssdssss", 5 },
-	{ "and then slowly", 20, "sssssdssssss", 5 },
-	{ "going down twice does not forget what it had", 20, "sssssddssss", 5 },
+	{ "up to half of the maximum", 20, "sssssdsssssssss", 10 },
+	{ "and then slowly", 20, "sssssdssssssssssssssssss", 10 },
+	{ "up to half of what it had, where that was found out", 20, "sssssldssss", 2 },
+	{ "going down twice does not forget that", 20, "sssssldds", 2 },
 };
 
 static void
