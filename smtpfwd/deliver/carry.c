@@ -228,13 +228,16 @@ hand_over(struct errand *e, struct next_hop *next_hop)
 	struct handover h = {
 		.client = e->held->client, .was_idle = e->held->was_idle, .envelope = e->delivery->envelope,
 		.content = &e->content, .recipients = e->offered, .n_recipients = e->delivery->n_recipients,
-		.remote_mta = next_hop->host, .arena = e->delivery->arena,
+		.arena = e->delivery->arena,
 	};
 	struct instant began = loop_now(e->c->loop);
 	struct history_attempt attempt = attempt_here(e);
 	enum handover_end end;
 	int n_ambiguous;
 
+	/* Outcomes outlive the session, and that may be all that kept the next hop. */
+	if (!arena_copy(e->delivery->arena, next_hop->host, &h.remote_mta))
+		h.remote_mta = STR_EMPTY;
 	history_delivering(e->c->log, &e->delivery->mail, &attempt, count_left(e));
 	end = handover_run(&h, e->deadline, &e->trouble, &n_ambiguous);
 	e->was_reached = true;

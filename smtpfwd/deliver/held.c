@@ -137,15 +137,17 @@ take_standing(struct next_hop *next_hop)
 struct client *
 held_dial(struct couriers *c, struct next_hop *next_hop, struct instant deadline, struct trouble *trouble_out)
 {
-	struct courier_plan *plan = c->plan;
+	struct courier_plan *plan = c->plan, *of_route = next_hop->route->plan;
 	struct dialer dialer = c->dialer;
 	struct client *client;
 
 	plan_use(plan);
+	plan_use(of_route);		/* which may be another one, and come to its end meanwhile */
 	dialer.settings = &plan->client_settings;
 	next_hop_claim(next_hop);
 	client = dial(&dialer, next_hop, instant_min(deadline, instant_after(loop_now(c->loop), span_s(DIAL_MAX_S))),
 	    trouble_out);
+	plan_leave(of_route);
 	if (client == NULL) {
 		plan_leave(plan);
 		return NULL;
