@@ -26,21 +26,31 @@ list_one(void *context, const struct queue_mail_view *mail)
 	return !listing->is_gone;
 }
 
+/* Not without a word: who takes the answer for all there is could throw away the rest. */
+static void
+say_unread(struct answer *answer, int64_t n)
+{
+	if (n > 0)
+		answer_error(answer, "%lld mail%s could not be read, as the log says", (long long)n, n == 1 ? "" : "s");
+}
+
 static void
 list_mails(const struct queue_commands *c, const json_t *request, struct answer *answer, struct instant deadline, bool is_show)
 {
 	struct listing listing = { .answer = answer, .deadline = deadline };
 	struct filters filters;
+	int64_t n_unread = 0;
 	int i = 0;
 
 	if (filters_read(c, request, answer, &filters)) {
 		do {
 			if (filters.n_destinations > 0)
 				filters.filter.destination = filters.destinations[i];
-			queue_list(c->queue, &filters.filter, list_one, &listing, deadline);
+			n_unread += queue_list(c->queue, &filters.filter, list_one, &listing, deadline);
 		} while (++i < filters.n_destinations && !listing.is_gone);
 		if (is_show && listing.n == 0)
 			answer_error(answer, "no such mail is in the queue");
+		say_unread(answer, n_unread);
 	}
 	filters_fini(&filters);
 }
@@ -120,6 +130,7 @@ run_export(void *context, const json_t *request, struct answer *answer, struct i
 {
 	struct export export = { .c = context, .answer = answer, .deadline = deadline, .piece = mem_new(EXPORT_PIECE_BYTES) };
 	struct filters filters;
+	int64_t n_unread = 0;
 	int i = 0;
 
 	buf_init(&export.text, EXPORT_PIECE_BYTES * 2);
@@ -127,10 +138,11 @@ run_export(void *context, const json_t *request, struct answer *answer, struct i
 		do {
 			if (filters.n_destinations > 0)
 				filters.filter.destination = filters.destinations[i];
-			queue_list(export.c->queue, &filters.filter, export_one, &export, deadline);
+			n_unread += queue_list(export.c->queue, &filters.filter, export_one, &export, deadline);
 		} while (++i < filters.n_destinations && !export.is_gone);
 		if (export.n == 0 && !mail_id_is_none(&filters.filter.id))
 			answer_error(answer, "no such mail is in the queue");
+		say_unread(answer, n_unread);
 	}
 	filters_fini(&filters);
 	buf_fini(&export.text);
@@ -153,8 +165,7 @@ is_there(const struct queue_commands *c, const struct queue_filter *filter, stru
 {
 	bool is_found = false;
 
-	queue_list(c->queue, filter, note_one, &is_found, deadline);
-	return is_found;
+	return queue_list(c->queue, filter, note_one, &is_found, deadline) > 0 || is_found;
 }
 
 typedef int64_t queue_change(struct queue *queue, const struct queue_filter *filter, struct instant deadline, struct fault *fault_out);
@@ -165,6 +176,7 @@ change_mails(const struct queue_commands *c, const json_t *request, struct answe
 {
 	struct filters filters;
 	struct fault fault;
+	bool has_failed = false, is_late = false;
 	int64_t n = 0, total = 0;
 	int i = 0;
 
@@ -179,10 +191,13 @@ change_mails(const struct queue_commands *c, const json_t *request, struct answe
 				total += n > 0 ? n : 0;
 				if (change == queue_retry_now && c->retried != NULL)
 					c->retried(c->retried_context, filters.filter.destination);
-			} while (n >= 0 && ++i < filters.n_destinations);
-			if (n < 0)
-				answer_error(answer, "%s", fault.text);
-			else if (total == 0 && !mail_id_is_none(&filters.filter.id) && !is_there(c, &filters.filter, deadline))
+				if (n < 0) {
+					answer_error(answer, "%s", fault.text);
+					has_failed = true;
+					is_late = fault.cause == FAULT_TIMED_OUT;
+				}
+			} while (!is_late && ++i < filters.n_destinations);
+			if (!has_failed && total == 0 && !mail_id_is_none(&filters.filter.id) && !is_there(c, &filters.filter, deadline))
 				answer_error(answer, "no such mail is in the queue");
 			answer_write(answer, json_pack("{s:I}", "mails", (json_int_t)total), deadline);
 		}

@@ -2,7 +2,7 @@
  * queue_commands.h - what an operator can do to the queue: list, show, hold, release, retry, remove, export
  *
  * Which mails is said as queue_filters.h has it; all but queue-list and queue-export demand that something is said, if
- * only "all": true.  An id that is not in the queue is an error.
+ * only "all": true.  An id that is not in the queue is an error, and so are mails that could not be read.
  *
  * queue-export answers, for each mail, with "mail" (queue_json.h), "content" as often as it takes (base64; together the
  * bytes as they are stored), and "end" with its "id", and "error" where it could not be read to its end.

@@ -36,7 +36,8 @@ struct entry {
 	bool		 is_held : 1;
 	bool		 is_warned : 1;
 	bool		 is_removed : 1;	/* to go when nothing of it is out */
-	bool		 is_gone : 1;		/* its tombstone is on the way */
+	bool		 is_gone : 1;		/* its tombstone is on the way, or it was set aside */
+	bool		 is_set_aside : 1;	/* its record could not be read */
 	bool		 is_large : 1;
 	bool		 is_in_index : 1;
 	uint8_t		 epoch;			/* of the routes its slots were made by */

@@ -69,21 +69,24 @@ filter_matches_record(const struct queue_filter *filter, const struct mail_recor
 
 /*
  * Calls act for each mail that matches, open if is_open or if the filter needs its record; until act returns false, the
- * deadline, or the end.  False: the deadline or a cancel.
+ * deadline, or the end.  False: the deadline or a cancel.  n_unread_out: mails that were passed over because they cannot be read.
  */
 static bool
 walk(struct queue *queue, const struct queue_filter *filter, bool is_open,
-    bool (*act)(void *context, struct entry *entry, struct stored *stored), void *context, struct instant deadline)
+    bool (*act)(void *context, struct entry *entry, struct stored *stored), void *context, struct instant deadline,
+    int64_t *n_unread_out)
 {
 	struct cursor cursor;
 	struct entry *entry;
 	bool goes_on = true, is_in_time = true;
 	int n_looked = 0;
 
+	*n_unread_out = 0;
 	cursor_open(queue, &cursor);
 	if (!mail_id_is_none(&filter->id))	/* no need to walk to it */
 		cursor.next = index_find(&queue->index, &filter->id);
 	while (goes_on && is_in_time && (entry = cursor_next(queue, &cursor)) != NULL) {
+		bool must_read = is_open || filter_needs_record(filter);
 		struct stored *stored = NULL;
 
 		if (!mail_id_is_none(&filter->id))
@@ -102,9 +105,11 @@ walk(struct queue *queue, const struct queue_filter *filter, bool is_open,
 		if (!filter_matches_entry(filter, entry))
 			continue;
 		entry_ref(entry);
-		if (is_open || filter_needs_record(filter))
+		if (must_read)
 			stored = stored_open(queue, entry, deadline, NULL);
-		if ((stored != NULL || !(is_open || filter_needs_record(filter))) && filter_matches_entry(filter, entry) &&
+		if (must_read && stored == NULL && (entry->is_set_aside || !entry->is_gone))
+			++*n_unread_out;
+		if ((stored != NULL || !must_read) && filter_matches_entry(filter, entry) &&
 		    (stored == NULL || filter_matches_record(filter, &stored->record)))
 			goes_on = act(context, entry, stored);
 		if (stored != NULL) {
@@ -203,13 +208,15 @@ list_one(void *context, struct entry *entry, struct stored *stored)
 	return goes_on;
 }
 
-void
+int64_t
 queue_list(struct queue *queue, const struct queue_filter *filter,
     bool (*visit)(void *context, const struct queue_mail_view *mail), void *context, struct instant deadline)
 {
 	struct listing listing = { .queue = queue, .visit = visit, .context = context };
+	int64_t n_unread;
 
-	(void)walk(queue, filter, true, list_one, &listing, deadline);
+	(void)walk(queue, filter, true, list_one, &listing, deadline, &n_unread);
+	return n_unread;
 }
 
 ssize_t
@@ -333,7 +340,8 @@ change_all(struct queue *queue, const struct queue_filter *filter, bool is_open,
     struct fault *fault_out)
 {
 	struct change change = { .queue = queue, .waiter = waiter_new() };
-	bool is_in_time = walk(queue, filter, is_open, act, &change, deadline);
+	int64_t n_unread;
+	bool is_in_time = walk(queue, filter, is_open, act, &change, deadline, &n_unread);
 	int64_t result = change.n;
 
 	while (is_in_time && change.waiter->n_pending > 0)
@@ -341,6 +349,9 @@ change_all(struct queue *queue, const struct queue_filter *filter, bool is_open,
 	if (!is_in_time)
 		result = fault_because(fault_out, FAULT_TIMED_OUT, "not all could be done in time; %lld mails were begun",
 		    (long long)change.n);
+	else if (n_unread > 0)
+		result = fault_temporary(fault_out, "%lld mails could not be read, as the log says, and are left as they are; it was done "
+		    "to %lld others", (long long)n_unread, (long long)change.n);
 	waiter_unref(change.waiter);
 	return result;
 }

@@ -257,8 +257,8 @@ struct queue_mail_view {
 
 /*
  * Visits mails, oldest first, until visit returns false.  visit may suspend; the queue may
- * change meanwhile.  Suspends (reads records). */
-void	 queue_list(struct queue *queue, const struct queue_filter *filter,
+ * change meanwhile.  Suspends (reads records).  Returns how many mails could not be read, and were passed over. */
+int64_t	 queue_list(struct queue *queue, const struct queue_filter *filter,
 	    bool (*visit)(void *context, const struct queue_mail_view *mail), void *context, struct instant deadline);
 
 /*
@@ -268,7 +268,10 @@ void	 queue_list(struct queue *queue, const struct queue_filter *filter,
 ssize_t	 queue_read_listed(struct queue *queue, const struct queue_mail_view *mail, int64_t offset, void *room,
 	    size_t n_bytes, struct instant deadline, struct fault *fault_out);
 
-/* Each returns how many mails it touched; durable when it returns.  Suspends.  -1: fault. */
+/*
+ * Each returns how many mails it touched; durable when it returns.  Suspends.  -1: fault; those that could be read in time
+ * are touched all the same.
+ */
 int64_t	 queue_hold(struct queue *queue, const struct queue_filter *filter, struct instant deadline, struct fault *fault_out);
 int64_t	 queue_release(struct queue *queue, const struct queue_filter *filter, struct instant deadline, struct fault *fault_out);
 int64_t	 queue_retry_now(struct queue *queue, const struct queue_filter *filter, struct instant deadline, struct fault *fault_out);

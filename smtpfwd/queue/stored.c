@@ -204,6 +204,7 @@ stored_load(struct stored *stored)
 				(void)fault_temporary(&stored->fault, "a damaged record could not be set aside");
 			else if (entry->is_in_index)
 				entry_forget(queue, entry);
+			entry->is_set_aside = true;
 		}
 	} else if (state.segment != NULL && load_state(stored, &state) != 0) {
 		stored->is_bad = true;

@@ -471,6 +471,12 @@ test_export(struct scene *s)
 	expect_int(n_ends, 1);
 	expect_str(buf_str(&content), STR("Subject: x\r\n\r\nx\r\n"));
 	buf_fini(&content);
+	test_case("mails that cannot be read are told of");
+	sim_disk_fail(s->sim, SIM_READ, 1, 1000, EIO);
+	expect_str(ask(s, "{\"command\":\"queue-export\"}"), STR(ERROR("3 mails could not be read, as the log says")));
+	expect_str(ask(s, "{\"command\":\"queue-show\",\"id\":\"%s\"}", s->ids[1]),
+	    STR(ERROR("1 mail could not be read, as the log says")));
+	sim_disk_heal(s->sim);
 	test_case("export of a mail that is not there is an error");
 	expect_str(ask(s, "{\"command\":\"queue-export\",\"id\":\"00000000000000001\"}"),
 	    STR(ERROR("no such mail is in the queue")));
@@ -579,7 +585,7 @@ start(struct scene *s)
 int
 main(void)
 {
-	struct sim_options options = { .seed = sim_seed(1) };
+	struct sim_options options = { .seed = sim_seed(1), .uncached_percent = 100 };
 	struct scene s = { .n_mails = 0 };
 
 	s.sim = sim_new(&options);

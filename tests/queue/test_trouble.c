@@ -13,9 +13,8 @@ enum { CONTENT_BYTES = 4000, N_MAILS = 60 };
 static struct sim *sim;
 
 static void
-in_a_world(const char *name, int64_t disk_bytes, void (*story)(struct yard *yard), void (*after)(struct yard *yard))
+in_that_world(const char *name, struct sim_options options, void (*story)(struct yard *yard), void (*after)(struct yard *yard))
 {
-	struct sim_options options = { .seed = sim_seed(11), .disk_bytes = disk_bytes };
 	struct yard yard;
 
 	test_case("%s", name);
@@ -28,6 +27,12 @@ in_a_world(const char *name, int64_t disk_bytes, void (*story)(struct yard *yard
 	yard_fini(&yard);
 	expect_int(sim_leave(sim), 0);
 	sim_free(sim);
+}
+
+static void
+in_a_world(const char *name, int64_t disk_bytes, void (*story)(struct yard *yard), void (*after)(struct yard *yard))
+{
+	in_that_world(name, (struct sim_options){ .seed = sim_seed(11), .disk_bytes = disk_bytes }, story, after);
 }
 
 static bool
@@ -170,6 +175,42 @@ large_damaged_story(struct yard *yard)
 	expect_int(look.n_bytes, 1024 * 1024);
 	os_crew_free(crew);
 	mem_free(room);
+}
+
+static bool
+count_listed(void *context, const struct queue_mail_view *mail)
+{
+	(void)mail;
+	++*(int *)context;
+	return true;
+}
+
+/* Whoever lists is told of what is missing: while the disk does not read, and when a record went bad. */
+static void
+unread_story(struct yard *yard)
+{
+	const struct queue_filter everything = { .is_held_only = false };
+	struct fault fault;
+	int n = 0;
+
+	queue_hold_back(yard->queue, STR("x.example"), INSTANT_NEVER, "down");
+	for (int i = 0; i < 3; i++)
+		expect(put_numbered(yard, i, NULL));
+	fiber_sleep(yard_in(5));
+	expect_int(queue_list(yard->queue, &everything, count_listed, &n, yard_in(10)), 0);
+	expect_int(n, 3);
+	sim_disk_fail(yard->sim, SIM_READ, 1, 1, EIO);
+	expect_int(queue_list(yard->queue, &everything, count_listed, &n, yard_in(10)), 1);
+	expect_int(n, 3 + 2);
+	sim_disk_fail(yard->sim, SIM_READ, 1, 1, EIO);
+	expect_int(queue_hold(yard->queue, &everything, yard_in(10), &fault), -1);
+	expect_int(fault.kind, FAULT_TEMPORARY);
+	expect_int(yard_count(yard).n_held, 2);
+	for (int64_t at = 4096; at < 4096 + 512; at++)
+		sim_disk_flip(yard->sim, "/spool/segments/00000001.seg", at);
+	expect_int(queue_list(yard->queue, &everything, count_listed, &n, yard_in(10)), 1);
+	expect_int(queue_list(yard->queue, &everything, count_listed, &n, yard_in(10)), 0);	/* it is set aside now */
+	expect_int(n, 3 + 2 + 2 + 2);
 }
 
 /* A file that cannot be removed takes room; it is not left for the next start. */
@@ -499,6 +540,8 @@ main(void)
 	in_a_world("large content on a full disk is refused, and leaves nothing behind", 4 * 1024 * 1024,
 	    large_on_full_story, NULL);
 	in_a_world("a damaged record's large content is set aside with it", 8 * 1024 * 1024, large_damaged_story, NULL);
+	in_that_world("a listing and a change tell how many mails could not be read",
+	    (struct sim_options){ .seed = sim_seed(11), .uncached_percent = 100 }, unread_story, NULL);
 	in_a_world("large content that cannot be removed is removed later", 8 * 1024 * 1024, large_unlink_fails_story, NULL);
 	in_a_world("after a failed sync the mail does not exist, and the next one does", 4 * 1024 * 1024,
 	    sync_fails_story, sync_failed_before_story);
