@@ -123,7 +123,7 @@ warn_of_gone(struct daemon *daemon, const struct relay_rule *rule, const struct 
 		if (str_starts(destination, STR("relay:")))
 			continue;
 		if (str_eq(destination, STR("none")))
-			lines_add(warnings, "relay \"%s\": is gone, and mail for %s that waits (%lld for the relay) is returned to its senders",
+			lines_add(warnings, "relay \"%s\": is gone, and mail for %s that waits (%lld for the relay) waits for a section that takes it, until it expires",
 			    rule->name, rule->domains[i], (long long)count.n);
 		else
 			lines_add(warnings, "relay \"%s\": is gone, and mail for %s that waits (%lld for the relay) goes by %.*s now",

@@ -327,20 +327,16 @@ settle_all(struct errand *e, const struct outcome *outcome)
 }
 
 /*
- * Nobody takes such mail by today's configuration.  "none" is policy's word for a domain that is neither ours nor
- * goes out: it never will be delivered.  A section that is gone may be back at the next reload.
+ * Nobody takes such mail by today's configuration, but somebody did when it came in.  What was taken out may be back at
+ * the next reload: a mistake in a file returns nobody's mail.
  */
 static void
 settle_without_route(struct errand *e)
 {
-	struct outcome outcome;
+	struct outcome outcome = outcome_of_text(OUTCOME_DEFERRED, STATUS(4, 3, 5), str_eq(e->delivery->destination, STR("none")) ?
+	    STR("no relay section takes this domain any more, and no outbound route is set") :
+	    STR("the section that this mail was to go by is not in the configuration any more"), STR_EMPTY);
 
-	if (str_eq(e->delivery->destination, STR("none")))
-		outcome = outcome_of_text(OUTCOME_FAILED, STATUS(5, 4, 4),
-		    STR("no route: no relay section takes this domain, and no outbound route is set"), STR_EMPTY);
-	else
-		outcome = outcome_of_text(OUTCOME_DEFERRED, STATUS(4, 3, 5),
-		    STR("the section that this mail was to go by is not in the configuration any more"), STR_EMPTY);
 	settle_all(e, &outcome);
 }
 

@@ -38,8 +38,9 @@ void			 courier_plan_free(struct courier_plan *plan);	/* one that nobody adopted
  * Starts its fibers; the plan is the couriers' from here on, whatever comes of it.  NULL and a fault for want of room.
  *
  * A recipient fails only by what a next hop said of it or of the mail, or cannot take (8BITMIME, SMTPUTF8,
- * SIZE), by what a domain says of itself in the DNS (no such name, no mail: see mx.h), and for the destination "none".  All else is temporary: next hops that are down or turn us away, TLS
- * that does not come up to the route's, names that do not resolve, a destination that is not configured.
+ * SIZE), and by what a domain says of itself in the DNS (no such name, no mail: see mx.h).  All else is temporary:
+ * next hops that are down or turn us away, TLS that does not come up to the route's, names that do not resolve, a
+ * destination that is not configured, "none" too.
  */
 struct couriers	*couriers_new(struct loop *loop, struct queue *queue, struct resolver *resolver,
 		    struct courier_plan *plan, struct log *log, struct fault *fault_out);
