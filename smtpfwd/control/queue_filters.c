@@ -72,7 +72,8 @@ filters_read(const struct queue_commands *c, const json_t *request, struct answe
 	if (!is_understood(request, answer))
 		return false;
 	(void)domain_canonical(filters->filter.recipient_domain, &filters->arena, &filters->filter.recipient_domain);
-	if (id.len != 0 && !mail_id_parse(id, &filters->filter.id)) {
+	/* The id of no mail would be a filter that lets all pass. */
+	if (id.len != 0 && (!mail_id_parse(id, &filters->filter.id) || mail_id_is_none(&filters->filter.id))) {
 		answer_error(answer, "\"%.*s\" is no mail's id", STR_ARG(id));
 		return false;
 	}

@@ -372,6 +372,9 @@ test_hold(struct scene *s)
 	expect_str(ask(s, "{\"command\":\"queue-hold\",\"recipient-domain\":\"a.example\"}"), STR("{\"mails\":2}\n" DONE));
 	expect_int(list(s, "\"held\":true"), 5);
 	expect(str_find_str(ask(s, "{\"command\":\"queue-show\",\"id\":\"%s\"}", s->ids[2]), STR("\"state\":\"held\"")) > 0);
+	test_case("the id of no mail is not all mails");
+	expect_str(ask(s, "{\"command\":\"queue-hold\",\"id\":\"00000000000000000\"}"),
+	    STR(ERROR("\\\"00000000000000000\\\" is no mail's id")));
 	test_case("to hold what is held is no error");
 	expect_str(ask(s, "{\"command\":\"queue-hold\",\"id\":\"%s\"}", s->ids[0]), STR("{\"mails\":0}\n" DONE));
 	test_case("retry leaves what is held");
