@@ -190,7 +190,8 @@ only_common_name(X509 *certificate, void (*visit)(void *context, struct str name
 	if (at < 0 || X509_NAME_get_index_by_NID(subject, NID_commonName, at) >= 0)
 		return;			/* of two none is the name */
 	n = ASN1_STRING_to_UTF8(&text, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
-	if (n > 0)
+	/* An authority that may name hosts of some domains only (RFC 5280 4.2.1.10) is not held to that in a name without a dot. */
+	if (n > 0 && memchr(text, '.', (size_t)n) != NULL)
 		visit(context, str_n(text, (size_t)n));
 	OPENSSL_free(text);
 }

@@ -18,6 +18,7 @@
 #define INWARD		"CMAIL FROM:<a@example.org>", "S250", "CRCPT TO:<b@example.com>", "S250", "CDATA", "S354", "Cx", "C.", "S250"
 
 static const char *const listed[] = { "app.example.com", ".hosts.example.com" };
+static const char *const plain[] = { "mailman" };
 static const char *const nobody[] = { "nobody.example" };
 
 static const struct play {
@@ -41,6 +42,9 @@ static const struct play {
 	  { "!", GREETED, OUTWARD, MAY_RELAY, NULL } },
 	{ "a common name may, where it is all there is", { .common_name = "app.example.com" }, false, false, listed, 2, LISTEN_TLS_OFFERED,
 	  { IN_TLS, OUTWARD, MAY_RELAY, NULL } },
+	{ "a common name without a dot may not: it escapes what its authority may name", { .common_name = "mailman" }, false, false, plain, 1,
+	  LISTEN_TLS_OFFERED, { IN_TLS, OUTWARD, MAY_NOT_RELAY, NULL } },
+	{ "as an alternative name it may", { .names = "DNS:mailman" }, false, false, plain, 1, LISTEN_TLS_OFFERED, { IN_TLS, OUTWARD, MAY_RELAY, NULL } },
 	{ "the parent of what is listed may not", { .names = "DNS:hosts.example.com" }, false, false, listed, 2, LISTEN_TLS_OFFERED,
 	  { IN_TLS, OUTWARD, MAY_NOT_RELAY, "Dname=hosts.example.com may-relay=no", NULL } },
 	{ "a name with the listed one as its end may not", { .names = "DNS:evilapp.example.com,DNS:evilhosts.example.com" }, false, false, listed, 2,
