@@ -110,10 +110,11 @@ debt_first(struct list *debts, struct instant now)
 static struct debt *
 debt_take(struct queue *queue, struct instant now)
 {
-	struct debt *debt = debt_first(&queue->debts_later, now);
+	/* What failed before may fail again, and after a failure nobody is tried for some time: the others go first. */
+	struct debt *debt = debt_first(&queue->debts, now);
 
 	if (debt == NULL)
-		debt = debt_first(&queue->debts, now);
+		debt = debt_first(&queue->debts_later, now);
 	if (debt == NULL)
 		return NULL;
 	debt->due = (struct instant){ 0 };
