@@ -29,6 +29,7 @@ struct export {
 	const char	*directory_name;
 	char		 name[NAME_MAX_BYTES];	/* of the mail at hand, "ID.eml"; "" between two */
 	int		 fd;		/* of it; -1: it is not to be written */
+	char		 json_name[NAME_MAX_BYTES];	/* of its envelope, when that was begun; else "" */
 	json_t		*envelope;
 	struct buf	 piece;
 	long long	 n_mails, n_bytes, n_skipped, n_broken;
@@ -66,6 +67,8 @@ give_up(struct export *e, const char *what)
 {
 	complain(e, e->name, what);
 	(void)unlinkat(e->directory, e->name, 0);
+	if (e->json_name[0] != '\0')
+		(void)unlinkat(e->directory, e->json_name, 0);
 	fprintf(stderr, "smtpfwdctl: given up after %lld mails\n", e->n_mails);
 	exit(CTL_REFUSED);
 }
@@ -131,7 +134,7 @@ take_content(struct export *e, const char *text)
 static void
 write_envelope(struct export *e)
 {
-	char *text = json_dumps(e->envelope, JSON_INDENT(2) | JSON_PRESERVE_ORDER), name[NAME_MAX_BYTES + 8];
+	char *text = json_dumps(e->envelope, JSON_INDENT(2) | JSON_PRESERVE_ORDER), name[NAME_MAX_BYTES];
 	int fd;
 
 	snprintf(name, sizeof(name), "%.*s.json", MAIL_ID_TEXT_BYTES, e->name);
@@ -140,10 +143,12 @@ write_envelope(struct export *e)
 		(void)unlinkat(e->directory, e->name, 0);
 		e->n_skipped++;
 	} else {
+		memcpy(e->json_name, name, sizeof(name));
 		write_all(e, fd, text, strlen(text));
 		write_all(e, fd, "\n", 1);
 		if (close(fd) != 0)
 			give_up(e, strerror(errno));
+		e->json_name[0] = '\0';
 		e->n_mails++;
 		e->n_bytes += e->mail_bytes;
 	}

@@ -60,13 +60,10 @@ show_recipient(const json_t *recipient, bool is_long)
 {
 	const char *last = show_text(recipient, "last"), *next = show_text(recipient, "next-try");
 
-	printf("    ");
-	show_safe(show_text(recipient, "address"), stdout);
-	printf("  %s", show_text(recipient, "state"));
-	if (is_long) {
-		printf(", to ");
-		show_safe(show_text(recipient, "destination"), stdout);
-	}
+	show_member("    ", recipient, "address");
+	show_member("  ", recipient, "state");
+	if (is_long)
+		show_member(", to ", recipient, "destination");
 	if (show_number(recipient, "tries") > 0)
 		printf(", tried %lld time%s", show_number(recipient, "tries"), show_number(recipient, "tries") == 1 ? "" : "s");
 	if (next[0] != '\0') {
@@ -86,16 +83,18 @@ show_mail_lines(const json_t *mail, bool is_long)
 	const json_t *recipients = json_object_get(mail, "recipients"), *recipient;
 	size_t i;
 
-	printf("%s  ", show_text(mail, "id"));
+	show_member("", mail, "id");
+	printf("  ");
 	show_time(show_text(mail, "arrived"));
 	printf("  ");
 	show_size(show_number(mail, "size"));
-	printf("  from <");
-	show_safe(show_text(mail, "from"), stdout);
+	show_member("  from <", mail, "from");
 	printf(">%s\n", json_is_true(json_object_get(mail, "held")) ? "  (held)" : "");
 	if (is_long) {
-		printf("    class %s, from %s by listener %s, expires ", show_text(mail, "class"),
-		    show_text(mail, "client"), show_text(mail, "listener"));
+		show_member("    class ", mail, "class");
+		show_member(", from ", mail, "client");
+		show_member(" by listener ", mail, "listener");
+		printf(", expires ");
 		show_time(show_text(mail, "expires"));
 		putchar('\n');
 	}

@@ -31,13 +31,12 @@ show_queue(const json_t *queue)
 static void
 show_next_hop(const json_t *hop)
 {
-	printf("next hop   %s for %s: %s, %lld connections, %lld delivered", show_text(hop, "name"),
-	    show_text(hop, "destination"), json_is_true(json_object_get(hop, "up")) ? "up" : "DOWN",
+	show_member("next hop   ", hop, "name");
+	show_member(" for ", hop, "destination");
+	printf(": %s, %lld connections, %lld delivered", json_is_true(json_object_get(hop, "up")) ? "up" : "DOWN",
 	    show_number(hop, "connections"), show_number(hop, "delivered"));
-	if (show_text(hop, "trouble")[0] != '\0') {
-		printf("\n           ");
-		show_safe(show_text(hop, "trouble"), stdout);
-	}
+	if (show_text(hop, "trouble")[0] != '\0')
+		show_member("\n           ", hop, "trouble");
 	putchar('\n');
 }
 
@@ -81,15 +80,17 @@ show_status(const json_t *object, struct shown *shown)
 	const json_t *part;
 
 	if ((part = json_object_get(object, "daemon")) != NULL) {
-		printf("smtpfwd    %s as %s, pid %lld, up since ", show_text(part, "version"), show_text(part, "hostname"),
-		    show_number(part, "pid"));
+		show_member("smtpfwd    ", part, "version");
+		show_member(" as ", part, "hostname");
+		printf(", pid %lld, up since ", show_number(part, "pid"));
 		show_time(show_text(part, "since"));
 		putchar('\n');
 		show_configuration(part);
 	} else if ((part = json_object_get(object, "listener")) != NULL) {
-		printf("listener   %s%s: %lld sessions; since start %lld accepted, %lld refused, %lld mails\n",
-		    show_text(part, "name"), json_is_true(json_object_get(part, "gone")) ? " (closed)" : "", show_number(part, "sessions"), show_number(part, "accepted"),
-		    show_number(part, "refused"), show_number(part, "mails"));
+		show_member("listener   ", part, "name");
+		printf("%s: %lld sessions; since start %lld accepted, %lld refused, %lld mails\n",
+		    json_is_true(json_object_get(part, "gone")) ? " (closed)" : "", show_number(part, "sessions"),
+		    show_number(part, "accepted"), show_number(part, "refused"), show_number(part, "mails"));
 	} else if ((part = json_object_get(object, "next-hop")) != NULL) {
 		shown->n_objects++;
 		show_next_hop(part);

@@ -43,26 +43,30 @@ static void
 show_line(const json_t *line, struct shown *shown)
 {
 	const char *at = show_text(line, "at"), *id = show_text(line, "id"), *key;
+	char part[5];
 	json_t *value;
 
 	if (strcmp(show_text(line, "event"), "gap") == 0) {
 		show_time(at);
-		printf("  (%s lines of any mails could not be kept here)\n", show_text(line, "lines"));
+		show_member("  (", line, "lines");
+		printf(" lines of any mails could not be kept here)\n");
 		return;
 	}
 	if (strcmp(id, shown->id) != 0) {
-		printf("%s%s:\n", shown->n_objects > 0 ? "\n" : "", id);
+		show_member(shown->n_objects > 0 ? "\n" : "", line, "id");
+		printf(":\n");
 		snprintf(shown->id, sizeof(shown->id), "%s", id);
 	}
 	shown->n_objects++;
 	show_time(at);
-	printf("%.4s  ", strlen(at) >= 23 ? at + 19 : "");	/* .123 */
-	show_safe(show_text(line, "event"), stdout);
+	snprintf(part, sizeof(part), "%.4s", strlen(at) >= 23 ? at + 19 : "");	/* .123 */
+	show_safe(part, stdout);
+	show_member("  ", line, "event");
 	for (size_t i = 0; i < sizeof(first_keys) / sizeof(first_keys[0]); i++) {
 		if (show_text(line, first_keys[i].key)[0] == '\0')
 			continue;
-		printf(" %s", first_keys[i].before);
-		show_safe(show_text(line, first_keys[i].key), stdout);
+		putchar(' ');
+		show_member(first_keys[i].before, line, first_keys[i].key);
 	}
 	json_object_foreach((json_t *)(uintptr_t)line, key, value) {
 		if (is_said(key))
@@ -93,8 +97,10 @@ show_trace(const json_t *object, struct shown *shown)
 	}
 	if (json_is_true(json_object_get(end, "is-cut")))
 		printf("\nThere are more lines than can be shown.\n");
-	if (json_is_true(json_object_get(end, "is-in-queue")))
-		printf("\nIt is in the queue: smtpfwdctl queue show %s\n", show_text(end, "id"));
+	if (json_is_true(json_object_get(end, "is-in-queue"))) {
+		show_member("\nIt is in the queue: smtpfwdctl queue show ", end, "id");
+		putchar('\n');
+	}
 }
 
 static void

@@ -36,6 +36,13 @@ show_safe(const char *s, FILE *out)
 }
 
 void
+show_member(const char *before, const json_t *object, const char *key)
+{
+	fputs(before, stdout);
+	show_safe(show_text(object, key), stdout);
+}
+
+void
 show_size(long long n_bytes)
 {
 	if (n_bytes < 10 * 1024)
@@ -49,8 +56,9 @@ show_size(long long n_bytes)
 void
 show_time(const char *iso)
 {
+	char text[20] = "-";
+
 	if (strlen(iso) >= 19)
-		printf("%.10s %.8s", iso, iso + 11);
-	else
-		putchar('-');
+		snprintf(text, sizeof(text), "%.10s %.8s", iso, iso + 11);
+	show_safe(text, stdout);
 }

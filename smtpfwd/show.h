@@ -21,6 +21,9 @@ typedef void	show(const json_t *object, struct shown *shown);
 /* A text of others without the control bytes that steer a terminal: C1 ones in UTF-8 too become '?'. */
 void		show_safe(const char *text, FILE *out);
 
+/* The text of a member so, behind what stands before it. */
+void		show_member(const char *before, const json_t *object, const char *key);
+
 /* Members of an object; "" and 0 when there is none. */
 const char	*show_text(const json_t *object, const char *key);
 long long	 show_number(const json_t *object, const char *key);

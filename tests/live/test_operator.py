@@ -5,6 +5,7 @@ import glob
 import json
 import os
 import re
+import resource
 import signal
 import smtplib
 import struct
@@ -80,6 +81,21 @@ def trace(tap):
     place.stop()
 
 
+def steering(tap):
+    """Files of stories in which others have written"""
+    place = relay("steering", '"127.0.0.1:9"')
+    mail = send(place, "one")
+    world.wait_for("it is deferred", lambda: "deferred" in events(place, mail))
+    esc = "\033[31m"
+    with open(sorted(glob.glob(place.spool + "/trace/*.log"))[-1], "a") as file:
+        file.write("2026-11-21T%s46:13.1234Z accepted%s id=%s%s from=%s why=\"%s\" %s=1\n" % (esc, esc, mail, esc, esc, esc, esc))
+        file.write("2026-11-21T07:27:19.320586Z gap lines=%s\n" % esc)
+        file.write("2026-11-21T07:27:19.%s6Z delivered id=%s\n" % (esc, mail))
+    shown = ctl(place, "trace", mail).stdout
+    tap("steer no terminal", "\033" not in shown and shown.count("?[31m") >= 5 and "46:13" in shown, shown)
+    place.stop()
+
+
 def no_trace(tap):
     """Without stories"""
     place = relay("none", extra="trace-keep = 0s")
@@ -134,6 +150,11 @@ def export(tap):
         tap("nothing is overwritten", result.returncode == 1 and "is there already" in result.stderr and file.read() == content, result.stderr)
     result = ctl(place, "queue", "export", place.directory + "/one", big)
     tap("one by its id", result.stdout == "1 mail\n" and len(os.listdir(place.directory + "/one")) == 2)
+    small = send(place, "small")        # has an envelope that is longer than itself
+    result = ctl(place, "queue", "export", place.directory + "/half", small, restore_signals=False,
+                 preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (450, 450)))
+    tap("nothing half is left", result.returncode == 1 and "File too large" in result.stderr and "%s.eml" % small in result.stderr and
+        os.listdir(place.directory + "/half") == [], (result.stderr, os.listdir(place.directory + "/half")))
     result = ctl(place, "queue", "export", place.config)
     tap("a file is no directory", result.returncode == 1 and place.config in result.stderr, result.stderr)
     before = len(sink.mails())
@@ -230,4 +251,4 @@ def hangs(tap):
     place.stop()
 
 
-world.Tap().run(trace, no_trace, trace_trouble, export, many, top, wide, hangs)
+world.Tap().run(trace, steering, no_trace, trace_trouble, export, many, top, wide, hangs)
