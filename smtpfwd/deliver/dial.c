@@ -12,6 +12,7 @@ enum { MX_ADDRESSES_MAX = 4 };
 struct dialling {
 	const struct dialer	*dialer;
 	struct next_hop		*next_hop;
+	const struct route	*route;		/* its, as we began: another one's login is not for this session's TLS */
 	struct endpoint		 to;
 	struct instant		 deadline;
 	struct trouble		*trouble;
@@ -110,7 +111,7 @@ say_hello(const struct dialling *d, struct client *client)
 static enum went
 start_tls(const struct dialling *d, struct client *client)
 {
-	const struct tls_policy *policy = &d->next_hop->route->tls;
+	const struct tls_policy *policy = &d->route->tls;
 	struct tls_expect expect = tls_policy_expect(policy, d->next_hop->host);
 	bool is_handshake;
 	struct reply reply;
@@ -131,7 +132,7 @@ start_tls(const struct dialling *d, struct client *client)
 static enum went
 secure(const struct dialling *d, struct client *client)
 {
-	const struct tls_policy *policy = &d->next_hop->route->tls;
+	const struct tls_policy *policy = &d->route->tls;
 	enum went went;
 
 	switch (tls_policy_step(policy, &client->ehlo)) {
@@ -160,7 +161,7 @@ log_in(const struct dialling *d, struct client *client)
 {
 	char text[sizeof(d->trouble->text)], room[ENDPOINT_TEXT_MAX];
 
-	switch (login_say(d->dialer->logins, client, &d->next_hop->route->login, d->deadline, d->trouble)) {
+	switch (login_say(d->dialer->logins, client, &d->route->login, d->deadline, d->trouble)) {
 	case LOGIN_DONE:
 		return WENT_WELL;
 	case LOGIN_REFUSED:
@@ -198,7 +199,7 @@ open_session(const struct dialling *d, bool with_tls, struct client **client_out
 		went = say_hello(d, client);
 	if (went == WENT_WELL && with_tls)
 		went = secure(d, client);
-	if (went == WENT_WELL && d->next_hop->route->login.name.len > 0)
+	if (went == WENT_WELL && d->route->login.name.len > 0)
 		went = log_in(d, client);
 	if (went != WENT_WELL) {
 		client_close(client);
@@ -227,7 +228,6 @@ static bool
 find_addresses(const struct dialling *d, struct host_addresses *out)
 {
 	const struct next_hop *next_hop = d->next_hop;
-	bool may_use_loopback = next_hop->route->may_use_loopback;
 	int i, n = 0;
 
 	*out = (struct host_addresses){ .n_ips = 1, .ips = { next_hop->ip } };
@@ -240,7 +240,7 @@ find_addresses(const struct dialling *d, struct host_addresses *out)
 	if (!next_hop->is_by_mx)
 		return true;
 	for (i = 0; i < out->n_ips && n < MX_ADDRESSES_MAX; i++)
-		if (mx_may_use(&out->ips[i], may_use_loopback))
+		if (mx_may_use(&out->ips[i], d->route->may_use_loopback))
 			out->ips[n++] = out->ips[i];
 	out->n_ips = n;
 	if (n == 0)
@@ -252,7 +252,7 @@ struct client *
 dial(const struct dialer *dialer, struct next_hop *next_hop, struct instant deadline, struct trouble *trouble_out)
 {
 	struct dialling d = {
-		.dialer = dialer, .next_hop = next_hop, .deadline = deadline, .trouble = trouble_out,
+		.dialer = dialer, .next_hop = next_hop, .route = next_hop->route, .deadline = deadline, .trouble = trouble_out,
 		.to = { .port = next_hop->port },
 	};
 	struct host_addresses addresses;

@@ -31,6 +31,7 @@ struct row {
 	const char	*login;		/* NULL: "relay" */
 	const char	*want;		/* a part of the trouble; NULL: it logs in */
 	bool		 is_refused;	/* and it is logged as such */
+	bool		 is_reloaded;	/* the login comes by a reload while the session is opened by a route without one */
 };
 
 struct capture {
@@ -42,6 +43,8 @@ struct stage {
 	const struct row	*row;
 	struct loop		*loop;
 	struct courier_plan	*plan;
+	struct courier_plan	*before;	/* without the login */
+	struct next_hop		*next_hop;
 	struct capture		 capture;
 	struct peer		 peer;
 };
@@ -103,7 +106,18 @@ static const struct row rows[] = {
 	  .dialogue = TLS "S: 250 AUTH PLAIN\nC: AUTH PLAIN\nX:", .want = "waiting for the reply to AUTH" },
 	{ .name = "a session without TLS gets no password",
 	  .dialogue = "S: 220 hi\nC: EHLO\nS: 250-hi\nS: 250 AUTH PLAIN", .want = "STARTTLS is not offered" },
+	{ .name = "nor does one whose TLS was for a route without a login", .is_reloaded = true,
+	  .dialogue = "S: 220 hi\nC: EHLO\nS: 250-hi\nS: 250 STARTTLS\nC: STARTTLS\nS: 220 go\nT:\nC: EHLO\nW: 2000\nS: 250-hi\nS: 250 AUTH PLAIN" },
 };
+
+static void
+reload(void *arg)
+{
+	struct stage *s = arg;
+
+	fiber_sleep(instant_after(loop_now(s->loop), span_s(1)));
+	s->next_hop->route = &s->plan->routes[0];
+}
 
 static void
 act(void *arg)
@@ -111,12 +125,16 @@ act(void *arg)
 	struct stage *s = arg;
 	const struct row *row = s->row;
 	struct dialer dialer = { .loop = s->loop, .log = &s->capture.log, .settings = &settings, .logins = logins_new(s->loop) };
-	const struct route *route = &s->plan->routes[0];
+	const struct route *route = s->row->is_reloaded ? &s->before->routes[0] : &s->plan->routes[0];
 	struct next_hop next_hop = { .route = route, .written = route->hops[0].written, .host = route->hops[0].host,
 	    .ip = route->hops[0].ip, .port = route->hops[0].port };
 	struct trouble trouble = { .text = "" };
-	struct client *client = dial(&dialer, &next_hop, instant_after(loop_now(s->loop), span_s(600)), &trouble);
+	struct client *client;
 
+	s->next_hop = &next_hop;
+	if (s->row->is_reloaded)
+		insist(fiber_start(s->loop, "reload", reload, s) != NULL);
+	client = dial(&dialer, &next_hop, instant_after(loop_now(s->loop), span_s(600)), &trouble);
 	expect(plan_has_login(s->plan));
 	expect((client != NULL) == (row->want == NULL));
 	if (row->want != NULL && !expect(strstr(trouble.text, row->want) != NULL))
@@ -156,6 +174,7 @@ play(const struct row *row)
 		.destination = "relay:x", .next_hops = &hop, .n_next_hops = 1, .tls = TLS_REQUIRED,
 		.login = row->login != NULL ? row->login : "relay", .password_file = PASSWORD_FILE,
 	};
+	const struct route_settings without = { .destination = "relay:x", .next_hops = &hop, .n_next_hops = 1, .tls = TLS_REQUIRED };
 	struct tls_server *tls;
 	struct fault fault = { .text = "" };
 
@@ -166,7 +185,8 @@ play(const struct row *row)
 	buf_init(&s.capture.lines, LINES_MAX_BYTES);
 	tls = tls_server_new_self_signed("peer.example.com", &fault);
 	s.plan = courier_plan_new(&(struct courier_settings){ .hostname = "relay.example.net", .routes = &route, .n_routes = 1 }, &fault);
-	insist(tls != NULL && s.plan != NULL);
+	s.before = courier_plan_new(&(struct courier_settings){ .hostname = "relay.example.net", .routes = &without, .n_routes = 1 }, &fault);
+	insist(tls != NULL && s.plan != NULL && s.before != NULL);
 	peer_start(&s.peer, s.loop, &at);
 	s.peer.tls = tls;
 	peer_says(&s.peer, row->dialogue);
@@ -174,6 +194,7 @@ play(const struct row *row)
 	loop_run(s.loop);
 	peer_free(&s.peer);
 	courier_plan_free(s.plan);
+	courier_plan_free(s.before);
 	tls_server_free(tls);
 	buf_fini(&s.capture.lines);
 	loop_free(s.loop);
