@@ -78,7 +78,7 @@ note_file(void *context, const char *name)
 	files->n_files++;
 }
 
-/* The file's size without a last line that was torn by a kill; -1: its end makes no sense, after a power cut. */
+/* The file's size without a last line that was torn by a kill; -1: its end makes no sense, after a power cut, or cannot be read. */
 static int64_t
 whole_bytes(int fd)
 {
@@ -89,7 +89,7 @@ whole_bytes(int fd)
 	const char *last = n > 0 ? memrchr(tail, '\n', (size_t)n) : NULL;
 
 	if (last == NULL)
-		return from == 0 ? 0 : -1;
+		return from == 0 && n >= 0 ? 0 : -1;
 	return from + (last - tail) + 1;
 }
 

@@ -225,6 +225,16 @@ tells_behind_zeros(struct scene *s)
 	expect_text(events(s, &s->mail, room), "accepted ambiguous failed reported delivered removed held released");
 }
 
+static void
+tells_unread(struct scene *s)
+{
+	char room[400];
+
+	test_case("a file whose end could not be read at the start keeps its lines");
+	say(s, LOG_LEVEL_INFO, "deferred", s->text[0], "to", "b@y.example");
+	expect_text(events(s, &s->mail, room), "accepted ambiguous failed reported delivered removed held released deferred");
+}
+
 /* --- trouble --- */
 
 static void
@@ -382,6 +392,8 @@ main(void)
 	live(&s, tells_untorn);
 	add_zeros(&s);
 	live(&s, tells_behind_zeros);
+	sim_disk_fail(s.sim, SIM_READ, 1, 1, EIO);
+	live(&s, tells_unread);
 	sim_free(s.sim);
 
 	options.short_percent = -1;	/* calls are counted */
