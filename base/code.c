@@ -95,24 +95,6 @@ base64_decode(struct str text, struct buf *out)
 	return 0;
 }
 
-int
-hex_encode(struct str bytes, struct buf *out)
-{
-	char *room;
-
-	if (bytes.len > SIZE_MAX / 2)
-		return -1;
-	room = buf_room(out, 2 * bytes.len);
-	if (room == NULL)
-		return -1;
-	for (size_t i = 0; i < bytes.len; i++) {
-		*room++ = hex_digits[(unsigned char)bytes.at[i] >> 4];
-		*room++ = hex_digits[(unsigned char)bytes.at[i] & 15];
-	}
-	buf_added(out, 2 * bytes.len);
-	return 0;
-}
-
 static int
 hex_value(char c)
 {

@@ -6,11 +6,10 @@
 
 #include "base/buf.h"
 
-/* Append to out; 0, or -1 when out is at its maximum.  base64 without line breaks. */
+/* Appends to out, without line breaks; 0, or -1 when out is at its maximum. */
 int	base64_encode(struct str bytes, struct buf *out);
-int	hex_encode(struct str bytes, struct buf *out);			/* lower case */
 
-/* 0, or -1 for a malformed text or a full buffer.  Strict: padding needed, no blanks. */
+/* 0, or -1 for a malformed text or a full buffer.  Strict: padding needed, no blanks.  Hex in either case. */
 int	base64_decode(struct str text, struct buf *out);
 int	hex_decode(struct str text, struct buf *out);
 

@@ -33,17 +33,6 @@ str_eq_nocase(struct str a, struct str b)
 	return true;
 }
 
-int
-str_cmp(struct str a, struct str b)
-{
-	size_t shared = a.len < b.len ? a.len : b.len;
-	int order = shared != 0 ? memcmp(a.at, b.at, shared) : 0;
-
-	if (order != 0)
-		return order;
-	return (a.len > b.len) - (a.len < b.len);
-}
-
 bool
 str_starts(struct str s, struct str prefix)
 {

@@ -36,7 +36,6 @@ str_n(const void *bytes, size_t n_bytes)
 
 bool	str_eq(struct str a, struct str b);
 bool	str_eq_nocase(struct str a, struct str b);		/* ASCII only */
-int	str_cmp(struct str a, struct str b);			/* bytewise, shorter first */
 bool	str_starts(struct str s, struct str prefix);
 bool	str_starts_nocase(struct str s, struct str prefix);
 bool	str_ends_nocase(struct str s, struct str suffix);

@@ -43,8 +43,12 @@ find_colon(struct str line, size_t *name_bytes_out)
 	return *name_bytes_out > 0 && i < line.len && line.at[i] == ':' ? i : 0;
 }
 
-bool
-header_take_field(struct str *rest, struct header_field *field_out)
+/*
+ * Takes the next field off *rest.  False if what comes is no field: the empty line, the end, or
+ * a line that is none (the section ends there too, RFC 5322 2.1).
+ */
+static bool
+take_field(struct str *rest, struct header_field *field_out)
 {
 	size_t n = line_length(*rest), name_bytes;
 	size_t colon = find_colon(str_sub(*rest, 0, n), &name_bytes);
@@ -70,7 +74,7 @@ header_read(struct str bytes, struct arena *arena, struct header_section *sectio
 	struct str rest = bytes;
 	int n = 0;
 
-	while (header_take_field(&rest, &field)) {
+	while (take_field(&rest, &field)) {
 		if (++n > HEADER_FIELDS_MAX)
 			return -1;
 	}
@@ -86,7 +90,7 @@ header_read(struct str bytes, struct arena *arena, struct header_section *sectio
 	if (section.fields == NULL)
 		return -1;
 	rest = bytes;
-	while (section.n_fields < n && header_take_field(&rest, &section.fields[section.n_fields]))
+	while (section.n_fields < n && take_field(&rest, &section.fields[section.n_fields]))
 		section.n_fields++;
 	*section_out = section;
 	return 0;

@@ -29,12 +29,6 @@ enum {
 	HEADER_FIELDS_MAX = 4000,	/* more is an attack; large mailing lists have some 100 */
 };
 
-/*
- * Takes the next field off *rest.  False if what comes is no field: the empty line, the end, or
- * a line that is none (the section ends there too, RFC 5322 2.1).
- */
-bool	header_take_field(struct str *rest, struct header_field *field_out);
-
 /* 0, or -1 at the arena's limit or beyond HEADER_FIELDS_MAX. */
 int	header_read(struct str bytes, struct arena *arena, struct header_section *section_out);
 

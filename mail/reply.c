@@ -4,18 +4,6 @@
 #include "base/code.h"
 #include "mail/reply.h"
 
-bool
-reply_copy(struct arena *arena, const struct reply *reply, struct reply *copy_out)
-{
-	struct str text;
-
-	if (!arena_copy(arena, reply->text, &text))
-		return false;
-	*copy_out = *reply;
-	copy_out->text = text;
-	return true;
-}
-
 int
 reply_append_line(const struct reply *reply, size_t max_bytes, struct buf *out)
 {

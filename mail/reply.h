@@ -6,7 +6,6 @@
 #ifndef MAIL_REPLY_H
 #define MAIL_REPLY_H
 
-#include "base/arena.h"
 #include "base/buf.h"
 #include "mail/status.h"
 
@@ -23,8 +22,6 @@ struct reply {
 static inline bool reply_is_positive(const struct reply *r) { return r->code >= 200 && r->code < 400; }
 static inline bool reply_is_temporary(const struct reply *r) { return r->code >= 400 && r->code < 500; }
 static inline bool reply_is_permanent(const struct reply *r) { return r->code >= 500 && r->code < 600; }
-
-bool	reply_copy(struct arena *arena, const struct reply *reply, struct reply *copy_out);
 
 /*
  * Appends it on one line, safe to show: "550 5.1.1 no such user", its lines parted by a blank,

@@ -35,18 +35,6 @@ status_length(struct str text, struct status *status_out)
 }
 
 bool
-status_parse(struct str text, struct status *status_out)
-{
-	struct status status;
-	size_t n = status_length(text, &status);
-
-	if (n == 0 || n != text.len)
-		return false;
-	*status_out = status;
-	return true;
-}
-
-bool
 status_take(struct str *rest, struct status *status_out)
 {
 	struct status status;

@@ -17,9 +17,6 @@ struct status {
 
 enum { STATUS_TEXT_MAX = 12 };		/* bytes, with the NUL */
 
-/* "5.1.1" and nothing else. */
-bool		status_parse(struct str text, struct status *status_out);
-
 /* Takes a status and the blanks behind it off the start of *rest; false (and *rest as it was) if none is there. */
 bool		status_take(struct str *rest, struct status *status_out);
 

@@ -127,7 +127,7 @@ handshake_accept(struct session *session)
 	const struct listener *listener = session->listener;
 	struct fault fault;
 
-	if (stream_tls_accept_asking(session->stream, listener->world->tls, listener->settings.client_ca,
+	if (stream_tls_accept(session->stream, listener->world->tls, listener->settings.client_ca,
 	    session_deadline(session, listener->settings.command_timeout), &fault) == 0) {
 		know_tls(session);
 		return 0;

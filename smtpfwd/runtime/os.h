@@ -37,7 +37,6 @@ int	os_connect_result(int socket);		/* 0, -EINPROGRESS, or what went wrong */
 /* Bytes moved, 0 at the end of input (os_recv), -EAGAIN, or -errno.  No SIGPIPE. */
 ssize_t	os_recv(int socket, void *room, size_t n_bytes);
 ssize_t	os_sendv(int socket, const struct iovec *pieces, int n_pieces);
-int	os_shutdown_send(int socket);
 int64_t	os_unconfirmed_bytes(int socket);	/* sent, and the peer's machine has not confirmed them; 0: none, or it cannot be told */
 int	os_local_endpoint(int socket, struct endpoint *local_out);
 bool	os_ip_is_local(const struct ip *ip);	/* connections to it come back to this machine */

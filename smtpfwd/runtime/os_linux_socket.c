@@ -261,12 +261,6 @@ os_sendv(int socket, const struct iovec *pieces, int n_pieces)
 	return n >= 0 ? n : -errno;
 }
 
-int
-os_shutdown_send(int socket)
-{
-	return shutdown(socket, SHUT_WR) == 0 ? 0 : -errno;
-}
-
 int64_t
 os_unconfirmed_bytes(int socket)
 {

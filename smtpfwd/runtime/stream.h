@@ -68,10 +68,10 @@ bool		 stream_is_confirmed(const struct stream *stream);
  * server's is the handshake's start (a PROXY header may have brought it along): who answered STARTTLS
  * takes it off first, with stream_take, for there it was plaintext.  Output is flushed first, in the clear.
  * After a fault the stream can only be closed.  A fault's text says why a certificate does not verify.
+ * With a client_ca (of tls_server_add_client_ca; NULL: none) a server asks the client for a certificate that
+ * this file's authorities prove; the client need not have one.
  */
-int		 stream_tls_accept(struct stream *stream, const struct tls_server *tls, struct instant deadline, struct fault *fault_out);
-/* The same, and the client is asked for a certificate that this file's (tls_server_add_client_ca) prove; it need not have one. */
-int		 stream_tls_accept_asking(struct stream *stream, const struct tls_server *tls, const char *client_ca,
+int		 stream_tls_accept(struct stream *stream, const struct tls_server *tls, const char *client_ca,
 		    struct instant deadline, struct fault *fault_out);
 struct tls_expect;
 int		 stream_tls_connect(struct stream *stream, const struct tls_client *tls, const struct tls_expect *expect,

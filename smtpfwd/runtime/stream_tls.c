@@ -276,7 +276,7 @@ handshake(struct stream *stream, struct instant deadline, struct fault *fault_ou
 }
 
 int
-stream_tls_accept_asking(struct stream *stream, const struct tls_server *server, const char *client_ca,
+stream_tls_accept(struct stream *stream, const struct tls_server *server, const char *client_ca,
     struct instant deadline, struct fault *fault_out)
 {
 	struct stream_tls *tls;
@@ -290,13 +290,6 @@ stream_tls_accept_asking(struct stream *stream, const struct tls_server *server,
 	insist(buf_append(&tls->early, stream_input(stream)) == 0);
 	stream_drop_input(stream);
 	return handshake(stream, deadline, fault_out);
-}
-
-int
-stream_tls_accept(struct stream *stream, const struct tls_server *server, struct instant deadline,
-    struct fault *fault_out)
-{
-	return stream_tls_accept_asking(stream, server, NULL, deadline, fault_out);
 }
 
 /* Whom the certificate must name, and the name sent for the server to choose by. */

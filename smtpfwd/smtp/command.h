@@ -91,7 +91,6 @@ int	command_parse(struct str line, const struct ehlo *offered, struct arena *are
 int	command_write_mail(const struct envelope *envelope, const struct address *reverse_path,
 	    uint64_t size_bytes, const struct ehlo *offered, struct buf *out);
 int	command_write_rcpt(const struct recipient *recipient, const struct ehlo *offered, struct buf *out);
-int	command_write_bdat(uint64_t n_bytes, bool is_last, struct buf *out);
 
 
 #endif

@@ -71,9 +71,3 @@ command_write_rcpt(const struct recipient *recipient, const struct ehlo *offered
 		is_full = is_full || buf_printf(out, " ORCPT=%.*s", STR_ARG(recipient->orcpt)) != 0;
 	return end_line(is_full, len_before, out);
 }
-
-int
-command_write_bdat(uint64_t n_bytes, bool is_last, struct buf *out)
-{
-	return buf_printf(out, "BDAT %" PRIu64 "%s\r\n", n_bytes, is_last ? " LAST" : "");
-}

@@ -37,12 +37,6 @@ start_anew(struct reply_reader *r)
 	r->is_taken = false;
 }
 
-bool
-reply_reader_is_idle(const struct reply_reader *r)
-{
-	return r->is_taken || (r->n_lines == 0 && r->line.len == 0);
-}
-
 static enum reply_step
 malformed(struct fault *fault_out, const char *what, struct str line)
 {

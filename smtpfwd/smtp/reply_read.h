@@ -30,13 +30,10 @@ void		reply_reader_fini(struct reply_reader *r);
  * Takes from *input.  Tolerated: a lone LF as line end, "250" without a text, bytes that are not
  * ASCII.  Not: other codes within one reply, no digits, lines or replies without end (limits.h).
  * An enhanced status of the code's class is taken off the text.  The text is the reader's, until
- * its next call: reply_copy keeps it.
+ * its next call.
  */
 enum reply_step	reply_read(struct reply_reader *r, struct str *input, struct reply *reply_out,
 		    struct fault *fault_out);
-
-/* True between replies: nothing of a next one has come. */
-bool		reply_reader_is_idle(const struct reply_reader *r);
 
 /*
  * Appends a reply for the wire: one line for each of its text, with code and status (if it has

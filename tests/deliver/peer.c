@@ -255,7 +255,7 @@ play(struct visit *v, struct str line)
 		    fiber_sleep(instant_after(loop_now(v->peer->loop), span_ms((int64_t)ms))) == WAKE_TIMED_OUT;
 	case 'T':
 		return stream_flush(v->stream, patience(v), NULL) == 0 &&
-		    stream_tls_accept(v->stream, v->peer->tls, patience(v), NULL) == 0;
+		    stream_tls_accept(v->stream, v->peer->tls, NULL, patience(v), NULL) == 0;
 	case 'N':
 		return expect_silence(v);
 	case 'X':

@@ -77,7 +77,8 @@ check_line(struct str line, const struct story_told *told, struct str *last_time
 	struct buf value;
 
 	insist(story_line_take_time(&line, &time));
-	insist(str_cmp(*last_time, time) <= 0);
+	insist(last_time->len == 0 ||
+	    (time.len == last_time->len && memcmp(last_time->at, time.at, time.len) <= 0));
 	*last_time = time;
 	id = story_line_id(line);
 	insist(id.len == 0 ? str_starts(line, STR("gap ")) : is_among(id, told));

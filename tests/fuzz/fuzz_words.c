@@ -24,15 +24,16 @@ check_status(struct str text)
 {
 	char room[STATUS_TEXT_MAX];
 	struct status status, again;
-	struct str rest = text;
+	struct str rest = text, shown;
 
-	if (status_parse(text, &status))
-		insist(status_parse(status_text(status, room), &again) && status_eq(status, again));
-	if (status_take(&rest, &status))
-		insist(rest.len < text.len && status.class >= 2 && status.class <= 5 && status.subject <= 999 &&
-		    status.detail <= 999);
-	else
+	if (!status_take(&rest, &status)) {
 		insist(str_eq(rest, text));
+		return;
+	}
+	insist(rest.len < text.len && status.class >= 2 && status.class <= 5 && status.subject <= 999 &&
+	    status.detail <= 999);
+	shown = status_text(status, room);
+	insist(status_take(&shown, &again) && status_eq(status, again) && shown.len == 0);
 }
 
 int

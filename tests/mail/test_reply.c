@@ -24,7 +24,7 @@ test_status(void)
 		{ "5.1000.1", false, { 0, 0, 0 } },
 		{ "5.1.1000", false, { 0, 0, 0 } },
 		{ "5.1.1.1", false, { 0, 0, 0 } },
-		{ "5.1.1 ", false, { 0, 0, 0 } },
+		{ "5.1.1-", false, { 0, 0, 0 } },
 		{ "55.1.1", false, { 0, 0, 0 } },
 		{ "", false, { 0, 0, 0 } },
 		{ "5", false, { 0, 0, 0 } },
@@ -36,14 +36,16 @@ test_status(void)
 
 	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
 		test_case("status: \"%s\"", codes[i].text);
-		expect_int(status_parse(str_of(codes[i].text), &got), codes[i].is_good);
+		rest = str_of(codes[i].text);
+		expect_int(status_take(&rest, &got), codes[i].is_good);
+		expect_str(rest, codes[i].is_good ? STR("") : str_of(codes[i].text));
 		if (!codes[i].is_good)
 			continue;
 		expect(status_eq(got, codes[i].want));
 		expect_str(status_text(got, room), str_of(codes[i].text));
 	}
 	test_case("a status is taken off a text, with the blanks behind it");
-	rest = STR("5.1.1  no such user");
+	rest = STR("5.1.1 \t no such user");
 	expect(status_take(&rest, &got));
 	expect_str(rest, STR("no such user"));
 	rest = STR("5.1.1");

@@ -71,7 +71,7 @@ server(void *arg)
 
 	if (!expect(stream != NULL))
 		return;
-	if (s->tls_server != NULL && stream_tls_accept(stream, s->tls_server, in_minutes(5), &fault) != 0)
+	if (s->tls_server != NULL && stream_tls_accept(stream, s->tls_server, NULL, in_minutes(5), &fault) != 0)
 		result = -1;
 	while (result == 1 && n < BIG_BYTES && (result = stream_fill(stream, in_minutes(5), &fault)) == 1) {
 		got = stream_input(stream);

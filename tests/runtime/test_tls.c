@@ -167,7 +167,7 @@ server_waits_in_vain(void *arg)
 	struct scene *s = arg;
 	struct fault fault;
 
-	expect_int(stream_tls_accept(s->server, s->tls_server, instant_after(loop_now(s->loop), span_ms(20)), &fault), -1);
+	expect_int(stream_tls_accept(s->server, s->tls_server, NULL, instant_after(loop_now(s->loop), span_ms(20)), &fault), -1);
 	expect_int(fault.cause, FAULT_TIMED_OUT);
 	expect_text(fault.text, "TLS handshake: timed out");
 	expect_int(stream_write(s->server, STR("221 bye"), scene_later(), NULL), -1);
@@ -188,7 +188,7 @@ server_is_left(void *arg)
 	struct scene *s = arg;
 	struct fault fault;
 
-	expect_int(stream_tls_accept(s->server, s->tls_server, scene_later(), &fault), -1);
+	expect_int(stream_tls_accept(s->server, s->tls_server, NULL, scene_later(), &fault), -1);
 	expect_int(fault.cause, FAULT_CLOSED);
 	stream_close(s->server);
 }
@@ -210,7 +210,7 @@ server_hears_no_tls(void *arg)
 	struct fault fault;
 
 	scene_pause_ms(5);
-	expect_int(stream_tls_accept(s->server, s->tls_server, scene_later(), &fault), -1);
+	expect_int(stream_tls_accept(s->server, s->tls_server, NULL, scene_later(), &fault), -1);
 	expect(str_starts(str_of(fault.text), STR("TLS handshake: ")));
 	stream_close(s->server);
 }

@@ -59,7 +59,7 @@ scene_runs_server(void *arg)
 {
 	struct scene *s = arg;
 	struct fault fault = { .text = "" };
-	int result = stream_tls_accept_asking(s->server, s->tls_server, s->client_ca, scene_later(), &fault);
+	int result = stream_tls_accept(s->server, s->tls_server, s->client_ca, scene_later(), &fault);
 
 	if (s->want_client_fault.len == 0)
 		scene_expect_fault(result, &fault, s->want_server_fault);

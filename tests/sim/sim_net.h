@@ -42,7 +42,6 @@ struct sim_socket {
 	int64_t			 latest_ns;	/* when the last of them arrives */
 	struct buf		 input;		/* arrived, unread */
 	bool			 has_ended;	/* the peer's end has arrived */
-	bool			 is_shut;	/* our end has been sent */
 	size_t			 n_unread;	/* bytes we sent that the peer has not read: they fill our buffer */
 	bool			 wants_room;	/* a send was cut short: say when there is room */
 	struct sim_due		 relief;	/* when a send that was cut short by the seed may go on */

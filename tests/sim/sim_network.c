@@ -86,7 +86,7 @@ what_is_ready(const struct sim_socket *s)
 			what |= OS_READABLE;
 		if (s->has_ended)
 			what |= OS_READABLE | OS_BROKEN;
-		if (s->is_shut || room_to_send(s) >= sim_world()->sim->options.socket_bytes / 3)
+		if (room_to_send(s) >= sim_world()->sim->options.socket_bytes / 3)
 			what |= OS_WRITABLE;
 		return what;
 	}
@@ -352,7 +352,7 @@ os_sendv(int socket, const struct iovec *pieces, int n_pieces)
 		s->error = 0;
 		return -error;
 	}
-	if (s->state != SOCKET_OPEN || s->is_shut || s->peer == NULL)
+	if (s->state != SOCKET_OPEN || s->peer == NULL)
 		return -EPIPE;
 	for (int i = 0; i < n_pieces; i++)
 		total += pieces[i].iov_len;
@@ -384,19 +384,6 @@ os_unconfirmed_bytes(int socket)
 	return (int64_t)sim_fd_get(socket, FD_SOCKET)->socket->n_unread;
 }
 
-int
-os_shutdown_send(int socket)
-{
-	struct sim_socket *s = sim_fd_get(socket, FD_SOCKET)->socket;
-
-	if (s->state != SOCKET_OPEN)
-		return -ENOTCONN;
-	if (!s->is_shut && s->peer != NULL)
-		sim_socket_send_segment(s->peer, SEGMENT_END, NULL, 0);
-	s->is_shut = true;
-	return 0;
-}
-
 void
 sim_socket_close(struct sim_socket *s)
 {
@@ -413,7 +400,6 @@ sim_socket_close(struct sim_socket *s)
 		return;
 	if (s->input.len > 0)
 		sim_socket_send_segment(s->peer, SEGMENT_RESET, NULL, 0);
-	else if (!s->is_shut)
+	else
 		sim_socket_send_segment(s->peer, SEGMENT_END, NULL, 0);
-	s->is_shut = true;
 }

@@ -182,14 +182,6 @@ test_edges(void)
 	expect_int(os_poller_wait(s.poller, instant_after(os_now(), span_s(5)), events, 8), 0);
 	expect_int(os_recv(s.server, room, 10), 3);
 	expect_int(os_recv(s.server, room, 10), -EAGAIN);
-	test_case("a shut end is the end of input, and the other way stays open");
-	expect_int(os_shutdown_send(s.client), 0);
-	expect(comes(&s, &s.server, OS_BROKEN));
-	expect_int(os_recv(s.server, room, 10), 0);
-	expect_int(send_text(s.server, STR("bye")), 3);
-	expect(comes(&s, &s.client, OS_READABLE));
-	expect_int(os_recv(s.client, room, 10), 3);
-	expect_int(send_text(s.client, STR("x")), -EPIPE);
 	scene_end(&s);
 }
 

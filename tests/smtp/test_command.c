@@ -346,10 +346,8 @@ test_write(void)
 	test_case("commands with all the server takes");
 	expect_int(command_write_mail(&e, &a, 77, &all, &out), 0);
 	expect_int(command_write_rcpt(&rcpt, &all, &out), 0);
-	expect_int(command_write_bdat(12, false, &out), 0);
-	expect_int(command_write_bdat(0, true, &out), 0);
 	expect_str(buf_str(&out), STR("MAIL FROM:<al@a.example> SIZE=77 BODY=8BITMIME SMTPUTF8 RET=FULL ENVID=Q+2B1\r\n"
-	    "RCPT TO:<bob@b.example> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;x+2By\r\nBDAT 12\r\nBDAT 0 LAST\r\n"));
+	    "RCPT TO:<bob@b.example> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;x+2By\r\n"));
 	test_case("and with none of it");
 	buf_clear(&out);
 	expect_int(command_write_mail(&e, &null_path, 77, &plain, &out), 0);

@@ -103,11 +103,8 @@ test_vectors(void)
 				enum reply_step step;
 
 				reply_reader_init(&r);
-				expect(reply_reader_is_idle(&r));
 				step = feed(&r, v->wire, (size_t[]){ a, b }, 2, &reply, &rest, &fault);
 				is_good = is_as_wanted(v, step, &reply, rest, &fault);
-				expect_int(reply_reader_is_idle(&r),
-				    step == REPLY_DONE || v->wire.len == 0 || (step == REPLY_MALFORMED && r.n_lines == 0));
 				reply_reader_fini(&r);
 			}
 		}
