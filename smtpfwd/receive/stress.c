@@ -4,7 +4,7 @@
 #include "smtpfwd/receive/stress.h"
 
 enum {
-	STRESS_PERCENT = 90,		/* of what there is to be had; the rest is for who comes meanwhile */
+	STRESS_REST_PARTS = 10,		/* nearly full: a tenth of what there is to be had is left, for who comes meanwhile */
 	STRESS_PATIENCE_S = 60,		/* a handshake and an envelope over a bad line take less */
 	STRESS_LEAST_BYTES = 60 * 1000,	/* in that time; a modem's line does three times that */
 	STRESS_LOOK_MS = 1000,		/* looking at 9,000 sessions takes some 50 us */
@@ -13,16 +13,19 @@ enum {
 static bool
 is_nearly(int64_t n, int64_t max)
 {
-	return max > 0 && n >= max / 100 * STRESS_PERCENT + max % 100 * STRESS_PERCENT / 100;
+	return max > 0 && n >= max - max / STRESS_REST_PARTS;
+}
+
+static bool
+is_memory_short(const struct listeners *listeners)
+{
+	return is_nearly(listeners->transactions_bytes, listeners->transactions_max_bytes);
 }
 
 static bool
 is_nearly_full(const struct gate *gate)
 {
-	const struct listeners *listeners = gate->listeners;
-
-	return is_nearly(gate->admit.n_connections, gate->admit.connections_max) ||
-	    is_nearly(listeners->transactions_bytes, listeners->transactions_max_bytes);
+	return is_nearly(gate->admit.n_connections, gate->admit.connections_max) || is_memory_short(gate->listeners);
 }
 
 void
@@ -84,14 +87,26 @@ stress_ring(struct timer *timer)
 	timer_set(loop, timer, instant_after(loop_now(loop), span_ms(STRESS_LOOK_MS)));
 }
 
-void
-stress_look(struct gate *gate)
+static void
+begin(struct gate *gate)
 {
 	struct loop *loop = gate->listeners->loop;
 
-	if (gate->is_stressed || !is_nearly_full(gate))
+	if (gate->is_stressed)
 		return;
 	gate->is_stressed = true;
 	log_change(gate, "stress");
 	timer_set(loop, &gate->stress, instant_after(loop_now(loop), span_ms(STRESS_LOOK_MS)));
+}
+
+void
+stress_look(struct gate *gate)
+{
+	if (!is_nearly_full(gate))
+		return;
+	begin(gate);
+	if (!is_memory_short(gate->listeners))
+		return;
+	LIST_EACH(link, &gate->listeners->gates)	/* who holds it may have come in elsewhere */
+		begin(LIST_ITEM(link, struct gate, link));
 }

@@ -205,6 +205,55 @@ half_mails(struct stage *stage)
 	close_all(other, 2);
 }
 
+/* What they hold came in by a listener that is gone, and it is another one's clients that need room. */
+static void
+elsewhere(struct stage *stage)
+{
+	struct stage_client hoarders[N_HOARDERS], others[10];
+	struct listener_settings renamed = stage->settings;
+	struct receive_world world = { .queue = &stage->queue, .policy = stage->policy, .resolver = &stage->resolver,
+	    .log = &stage->log.log, .transactions_max_bytes = stage->transactions_max_bytes };
+	struct fault fault;
+	int kept = -1;
+
+	connect_all(stage, hoarders, N_HOARDERS, in_data);
+	hoard(stage, hoarders, MEMORY_MAX_BYTES * 85 / 100, 40);
+	renamed.name = "renamed";
+	expect_int(listeners_adopt(stage->listeners, &renamed, 1, &kept, &world, &fault), 0);
+	connect_all(stage, others, 10, in_data);
+	for (int i = 0; i < 100 && stage->listeners->transactions_bytes < MEMORY_MAX_BYTES * 91 / 100; i++) {
+		stage_send(&others[i % 10], STR("Subject: x\r\n\r\n"));
+		for (int k = 0; k < 30; k++)
+			stage_send(&others[i % 10], STR("a line of the mail, and many more of the same kind\r\n"));
+		sleep_s(stage, 1);
+	}
+	expect(stage->listeners->transactions_bytes > MEMORY_MAX_BYTES * 9 / 10);
+	sleep_s(stage, 70);
+	expect(stage->listeners->transactions_bytes < MEMORY_MAX_BYTES / 2);
+	close_all(hoarders, N_HOARDERS);
+	close_all(others, 10);
+}
+
+static void
+takes_one(struct stage *stage)
+{
+	takes_ten(stage);
+	stage->settings.connections_max = 1;
+}
+
+static void
+one_alone(struct stage *stage)
+{
+	static const char *const quit[] = { "CQUIT", "S221", "E", NULL };
+	struct stage_client client;
+
+	connect_all(stage, &client, 1, greeted);
+	stage_play(&client, quit);
+	close_all(&client, 1);
+	sleep_s(stage, 2);
+	expect(str_find_str(buf_str(&stage->log.text), STR("stress-ended")) >= 0);
+}
+
 static void
 grow_together(struct stage *stage)
 {
@@ -237,6 +286,8 @@ static const struct scene {
 	{ "nearly full: a slow mail that moves is taken, and who brings mail stays", takes_ten, moving },
 	{ "nearly full: whom the configuration names is left alone", trusts_all, ours },
 	{ "mails on their way in are kept within a limit all together, and half ones make room", has_little_memory, half_mails },
+	{ "through whatever listener they came", has_little_memory, elsewhere },
+	{ "a listener for one client is not nearly full when it is empty", takes_one, one_alone },
 	{ "who goes beyond that limit hears 451 at its end, the others' mail is taken", has_little_memory, grow_together },
 };
 
