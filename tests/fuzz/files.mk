@@ -4,7 +4,7 @@
 EXTRA_DIST += %D%/README %D%/run %D%/seeds %D%/corpus %D%/dictionaries
 
 fuzz_plain = tests/fuzz/fuzz_address tests/fuzz/fuzz_auth tests/fuzz/fuzz_code tests/fuzz/fuzz_conf tests/fuzz/fuzz_command tests/fuzz/fuzz_data \
-	tests/fuzz/fuzz_dns tests/fuzz/fuzz_ehlo tests/fuzz/fuzz_endpoint tests/fuzz/fuzz_envelope tests/fuzz/fuzz_header \
+	tests/fuzz/fuzz_dkim_canon tests/fuzz/fuzz_dns tests/fuzz/fuzz_ehlo tests/fuzz/fuzz_endpoint tests/fuzz/fuzz_envelope tests/fuzz/fuzz_header \
 	tests/fuzz/fuzz_proxy tests/fuzz/fuzz_reply tests/fuzz/fuzz_trace tests/fuzz/fuzz_words
 fuzz_worlds = tests/fuzz/fuzz_client tests/fuzz/fuzz_control tests/fuzz/fuzz_mx tests/fuzz/fuzz_names \
 	tests/fuzz/fuzz_record tests/fuzz/fuzz_server tests/fuzz/fuzz_spool tests/fuzz/fuzz_story tests/fuzz/fuzz_wording
@@ -32,6 +32,8 @@ tests_fuzz_fuzz_command_LDADD = $(fuzz_libs)
 tests_fuzz_fuzz_command_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_data_LDADD = $(fuzz_libs)
 tests_fuzz_fuzz_data_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_dkim_canon_LDADD = policy/libpolicy.a $(fuzz_libs)
+tests_fuzz_fuzz_dkim_canon_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_dns_LDADD = $(fuzz_libs)
 tests_fuzz_fuzz_dns_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_ehlo_LDADD = $(fuzz_libs)

@@ -7,3 +7,7 @@ check_PROGRAMS += tests/policy/test_settings
 tests_policy_test_settings_SOURCES = %D%/test_settings.c
 tests_policy_test_settings_LDADD = tests/libexpect.a policy/libpolicy.a base/libbase.a
 TESTS += tests/policy/test_settings
+check_PROGRAMS += tests/policy/test_dkim_canon
+tests_policy_test_dkim_canon_SOURCES = %D%/test_dkim_canon.c
+tests_policy_test_dkim_canon_LDADD = tests/libexpect.a policy/libpolicy.a mail/libmail.a base/libbase.a
+TESTS += tests/policy/test_dkim_canon
