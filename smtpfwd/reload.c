@@ -83,7 +83,7 @@ adopt_log(struct daemon *daemon, const struct config *config)
 		return;
 	story_follow_level(daemon->story);
 	if (config->trace_keep.ns > 0)
-		story_set_bounds(daemon->story, config->trace_keep, config->trace_max_bytes);
+		story_set_bounds(daemon->story, config->trace_keep, config->trace_max_bytes, config->queue.min_free_bytes);
 }
 
 struct count {

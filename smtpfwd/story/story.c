@@ -251,6 +251,7 @@ write_waiting(struct os_job *job)
 		n_put = story->n_put;
 		story->files.keep = story->keep;
 		story->files.max_bytes = story->max_bytes;
+		story->files.reserve_bytes = story->reserve_bytes;
 		pthread_mutex_unlock(&story->lock);
 
 		(void)story_files_begin(&story->files, story->born);	/* trouble is told with the first line lost */
@@ -289,11 +290,12 @@ story_follow_level(struct story *story)
 }
 
 void
-story_set_bounds(struct story *story, struct span keep, int64_t max_bytes)
+story_set_bounds(struct story *story, struct span keep, int64_t max_bytes, int64_t reserve_bytes)
 {
 	pthread_mutex_lock(&story->lock);
 	story->keep = keep;
 	story->max_bytes = max_bytes;
+	story->reserve_bytes = reserve_bytes;
 	pthread_mutex_unlock(&story->lock);
 }
 
@@ -304,7 +306,8 @@ story_new(const struct story_settings *settings, struct log *next, struct fault 
 	size_t n_bytes = strlen(settings->directory) + 1;
 
 	*story = (struct story){ .log.write = write_line, .next = next, .timer.ring = ring, .text_second = -1,
-	    .keep = settings->keep, .max_bytes = settings->max_bytes, .directory = mem_new(n_bytes) };
+	    .keep = settings->keep, .max_bytes = settings->max_bytes, .reserve_bytes = settings->reserve_bytes,
+	    .directory = mem_new(n_bytes) };
 	memcpy(story->directory, settings->directory, n_bytes);
 	story->born = os_wall_clock();
 	story_follow_level(story);

@@ -24,7 +24,7 @@ struct story_settings {
 	const char	*directory;	/* made if missing, when its parent is there; copied */
 	struct span	 keep;		/* lines are kept at least so long, and an eighth longer at most; > 0 */
 	int64_t		 max_bytes;	/* of all files; then the oldest go before their time */
-	int64_t		 reserve_bytes;	/* of the disk, not ours to take */
+	int64_t		 reserve_bytes;	/* of the disk, not ours to take; with less than twice as much free stories do not grow */
 };
 
 /*
@@ -43,7 +43,7 @@ void		 story_free(struct story *story);
 
 /* After the level of the log behind was changed, and for other bounds at reload. */
 void		 story_follow_level(struct story *story);
-void		 story_set_bounds(struct story *story, struct span keep, int64_t max_bytes);
+void		 story_set_bounds(struct story *story, struct span keep, int64_t max_bytes, int64_t reserve_bytes);
 
 struct story_counts {
 	int64_t		 bytes;		/* of all files */

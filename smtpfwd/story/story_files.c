@@ -160,12 +160,32 @@ story_files_expire(struct story_files *files, struct timestamp now)
 		drop_first(files);
 }
 
+/* Stories never take the room that keeps mail from being refused: long before that they do not grow, and the oldest go. */
+static int64_t
+bound(const struct story_files *files)
+{
+	return files->tight_bytes > 0 && files->tight_bytes < files->max_bytes ? files->tight_bytes : files->max_bytes;
+}
+
+static void
+look_at_disk(struct story_files *files, struct timestamp now)
+{
+	int64_t free_bytes = os_free_bytes(files->directory);
+
+	files->looked_at = now;
+	files->is_short = free_bytes >= 0 && free_bytes < files->reserve_bytes;
+	if (free_bytes < 0 || free_bytes / 2 >= files->reserve_bytes)
+		files->tight_bytes = 0;
+	else if (files->tight_bytes == 0)
+		files->tight_bytes = files->bytes;
+}
+
 static bool
 is_time_for_a_new_one(const struct story_files *files, size_t n_bytes, struct timestamp now)
 {
 	const struct story_file *last = &files->files[files->n_files - 1];
 
-	return last->bytes > 0 && (last->bytes + (int64_t)n_bytes > files->max_bytes / STORY_PARTS ||
+	return last->bytes > 0 && (last->bytes + (int64_t)n_bytes > bound(files) / STORY_PARTS ||
 	    timestamp_diff(last->began, now).ns > files->keep.ns / STORY_PARTS);
 }
 
@@ -206,19 +226,15 @@ make_ready(struct story_files *files, size_t n_bytes, struct timestamp now)
 {
 	int error = story_files_begin(files, now);
 
+	if (now.us - files->looked_at.us >= LOOK_EVERY_US || now.us < files->looked_at.us)
+		look_at_disk(files, now);
 	if (error == 0 && is_time_for_a_new_one(files, n_bytes, now))
 		error = begin_file(files, now);
 	if (error != 0)
 		return error;
 	story_files_expire(files, now);
-	while (files->n_files > 1 && files->bytes + (int64_t)n_bytes > files->max_bytes)
+	while (files->n_files > 1 && files->bytes + (int64_t)n_bytes > bound(files))
 		drop_first(files);
-	if (now.us - files->looked_at.us >= LOOK_EVERY_US || now.us < files->looked_at.us) {
-		int64_t free_bytes = os_free_bytes(files->directory);
-
-		files->looked_at = now;
-		files->is_short = free_bytes >= 0 && free_bytes < files->reserve_bytes;
-	}
 	return files->is_short ? -ENOSPC : 0;
 }
 

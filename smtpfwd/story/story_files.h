@@ -34,6 +34,7 @@ struct story_files {
 	int64_t			 bytes;		/* of all */
 	struct timestamp	 looked_at;	/* for the disk's room */
 	bool			 is_short;	/* less than the reserve was free then */
+	int64_t			 tight_bytes;	/* not more than this while less than twice the reserve is free; 0: more was */
 };
 
 /* A file's name from when it began; false for a name that is none of ours. */

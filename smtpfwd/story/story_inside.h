@@ -41,7 +41,7 @@ struct story {
 	struct story_job	 jobs[2];
 	struct story_counts	 counts;
 	struct span		 keep;
-	int64_t			 max_bytes;
+	int64_t			 max_bytes, reserve_bytes;
 
 	/* The writer's own. */
 	struct buf		 writing;	/* kept lines */

@@ -296,6 +296,40 @@ fill_by_size(struct scene *s)
 	expect(mail_id_time(&s->mail).us < s->told.kept_since.us);
 }
 
+/* What is written from here on takes the room that others have left. */
+static void
+fill_a_disk(struct scene *s)
+{
+	struct story_counts counts;
+	int64_t before;
+
+	test_case("stories alone never leave less than the reserve, and where there is little more the oldest go");
+	story_set_bounds(s->story, span_s(8 * DAY_S), MAX_BYTES, MAX_BYTES / 4);
+	pass_time(s, 1);
+	expect_int(os_sync_dir("/spool/trace"), 0);	/* until then what was removed takes room in this disk */
+	sim_disk_set_bytes(s->sim, sim_disk_used(s->sim) + MAX_BYTES);
+	for (int i = 0; i < 300; i++) {
+		for (int k = 0; k < 50; k++)
+			say(s, LOG_LEVEL_INFO, "deferred", s->text[2], "to", "bob@a-domain-of-some-length.example.com");
+		pass_time(s, 60);
+		expect_int(os_sync_dir("/spool/trace"), 0);
+		expect(os_free_bytes("/spool") >= MAX_BYTES / 4 + MAX_BYTES / 8);
+	}
+	story_count(s->story, &counts);
+	expect_int(counts.n_dropped, 0);
+	expect(counts.bytes > MAX_BYTES / 4 && counts.bytes < MAX_BYTES * 3 / 4);
+	test_case("with room again they grow again");
+	before = counts.bytes;
+	sim_disk_set_bytes(s->sim, sim_disk_used(s->sim) + 2 * MAX_BYTES);
+	for (int i = 0; i < 40; i++) {
+		for (int k = 0; k < 50; k++)
+			say(s, LOG_LEVEL_INFO, "deferred", s->text[2], "to", "bob@a-domain-of-some-length.example.com");
+		pass_time(s, 60);
+	}
+	story_count(s->story, &counts);
+	expect(counts.bytes > before + 100 * 1024);
+}
+
 static void
 fill_by_age(struct scene *s)
 {
@@ -402,6 +436,7 @@ main(void)
 	live(&s, loses);
 	live(&s, fill_by_size);
 	live(&s, fill_by_age);
+	live(&s, fill_a_disk);
 	sim_free(s.sim);
 
 	test_pairs();
