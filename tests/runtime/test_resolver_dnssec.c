@@ -51,7 +51,7 @@ test_validation(struct loop *loop, const struct name_servers *servers)
 			.is_dnssec = cases[i].is_dnssec,
 			.trust_anchor_path = cases[i].is_stranger ? servers->stranger : servers->anchor,
 		};
-		struct asking a = { .question = { str_of(cases[i].question), DNS_A } };
+		struct asking a = { .question = { .name = str_of(cases[i].question), .type = DNS_A } };
 		struct fault fault = { .text = "" };
 
 		test_case("%s", cases[i].name);
