@@ -206,6 +206,7 @@ def installed(tap):
     ctl("enable", "--now", "smtpfwd")
     tap("systemctl enable --now: it runs", show("ActiveState") == "active", show("ActiveState"))
     tap("systemctl status has its line", "mails in the queue" in show("StatusText"), show("StatusText"))
+    tap("so it does where there is no /lib64", "-/lib64" in show("ExecPaths").split(), show("ExecPaths"))
     with open("/proc/%s/status" % show("MainPID")) as status:
         text = status.read()
     tap("no user but its own, no capability, no new privileges, under a filter of system calls",
