@@ -18,6 +18,8 @@ enum {
 	CARRY_MAX_S = 4 * 3600,
 	/* More are for the next try: each that failed is known as down by then. */
 	NEXT_HOPS_TRIED_MAX = 5,
+	/* So many tries are made for a mail that needs what the next hop lacks: some five minutes, by the default retry. */
+	LACKING_TRIES_MIN = 4,
 };
 
 struct errand {
@@ -265,7 +267,7 @@ offer(struct errand *e)
 	count_outcomes(e, next_hop, was_settled);
 	mem_free(was_settled);
 	e->held->was_idle = true;
-	if (end != HANDOVER_DONE || !client_is_reusable(e->held->client))
+	if ((end != HANDOVER_DONE && end != HANDOVER_LACKING) || !client_is_reusable(e->held->client))
 		held_drop(e->held);
 	switch (end) {
 	case HANDOVER_DONE:
@@ -274,6 +276,11 @@ offer(struct errand *e)
 		return true;
 	case HANDOVER_TROUBLE:
 		mark_tried(e, next_hop);
+		return true;
+	case HANDOVER_LACKING:
+		mark_tried(e, next_hop);
+		if (e->held->client != NULL)
+			held_keep(e->c, e->held);
 		return true;
 	case HANDOVER_UNREADABLE:
 		return false;
@@ -285,6 +292,16 @@ offer(struct errand *e)
 }
 
 /* --- the end --- */
+
+static struct outcome
+outcome_of_end(const struct errand *e, const struct delivery_recipient *recipient)
+{
+	struct str host = e->next_hop != NULL ? e->next_hop->host : STR_EMPTY;
+
+	if (e->trouble.is_lack && e->delivery->n_tries + 1 >= LACKING_TRIES_MIN)
+		return outcome_of_lack(&e->trouble, recipient->last, host, e->delivery->arena);
+	return outcome_of_trouble(&e->trouble, host, e->delivery->arena);
+}
 
 static void
 settle(struct errand *e)
@@ -303,9 +320,10 @@ settle(struct errand *e)
 		struct offered *offered = &e->offered[i];
 
 		if (!offered->has_outcome) {
-			offered->outcome = outcome_of_trouble(&e->trouble,
-			    e->next_hop != NULL ? e->next_hop->host : STR_EMPTY, e->delivery->arena);
+			offered->outcome = outcome_of_end(e, &e->delivery->recipients[i]);
 			log_outcome(e, offered);
+			if (e->trouble.is_lack)
+				judge_outcome(e->next_hop, offered->outcome.kind);
 		}
 		outcomes[i] = offered->outcome;
 	}

@@ -247,6 +247,7 @@ client_ehlo(struct client *client, struct instant deadline, struct reply *reply_
 		return -1;
 	if (reply_is_positive(reply_out)) {
 		ehlo_read(reply_out->text, &client->ehlo);
+		client->ehlo.has_extensions = true;
 		return 0;
 	}
 	if (reply_out->code != 500 && reply_out->code != 501 && reply_out->code != 502 && reply_out->code != 504)

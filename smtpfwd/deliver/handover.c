@@ -451,7 +451,9 @@ handover_run(struct handover *h, struct instant deadline, struct trouble *troubl
 	int i;
 
 	*n_ambiguous_out = 0;
-	if (outcome_of_capability(&h->client->ehlo, h->envelope, h->content->n_bytes, h->remote_mta, &outcome)) {
+	if (trouble_of_lack(&h->client->ehlo, h->envelope, trouble_out))
+		return HANDOVER_LACKING;
+	if (outcome_of_size(&h->client->ehlo, h->content->n_bytes, h->remote_mta, &outcome)) {
 		for (i = 0; i < h->n_recipients; i++) {
 			if (!h->recipients[i].has_outcome)
 				settle_one(&t, i, &outcome);

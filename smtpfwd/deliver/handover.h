@@ -41,6 +41,7 @@ enum handover_end {
 	HANDOVER_DONE,			/* all have an outcome */
 	HANDOVER_SESSION_OVER,		/* the session ended and nobody is to blame: an idle one that was gone, or LIMITS */
 	HANDOVER_TROUBLE,		/* the next hop's: who is left may be offered to another one */
+	HANDOVER_LACKING,		/* the mail needs what it does not offer; the same */
 	HANDOVER_UNREADABLE,		/* ours: the content could not be read */
 	HANDOVER_CANCELLED,		/* our own fiber is to end; who is left was not delivered */
 };

@@ -118,24 +118,46 @@ outcome_of_text(enum outcome_kind kind, struct status status, struct str text, s
 }
 
 bool
-outcome_of_capability(const struct ehlo *ehlo, const struct envelope *envelope, int64_t content_bytes,
-    struct str remote_mta, struct outcome *outcome_out)
+trouble_of_lack(const struct ehlo *ehlo, const struct envelope *envelope, struct trouble *trouble_out)
 {
-	struct status status;
-	struct str text;
+	bool lacks_utf8 = envelope->is_smtputf8 && !ehlo->has_smtputf8;
+	bool lacks_8bit = envelope->is_8bit && !ehlo->has_8bitmime;
 
-	if (envelope->is_smtputf8 && !ehlo->has_smtputf8) {
-		status = STATUS(5, 6, 7);	/* RFC 6531 3.5 */
-		text = STR("the next hop does not take internationalised mail (SMTPUTF8), which this is");
-	} else if (envelope->is_8bit && !ehlo->has_8bitmime) {
-		status = STATUS(5, 6, 3);	/* conversion required but not supported */
-		text = STR("the next hop does not take 8-bit mail (8BITMIME), which this is");
-	} else if (ehlo->has_size && ehlo->size_max_bytes > 0 && (uint64_t)content_bytes > ehlo->size_max_bytes) {
-		status = STATUS(5, 3, 4);	/* message too big for system, RFC 1870 6.2 */
-		text = STR("the mail is larger than the next hop takes (SIZE)");
-	} else
+	if (!lacks_utf8 && !lacks_8bit)
 		return false;
-	*outcome_out = outcome_of_text(OUTCOME_FAILED, status, text, remote_mta);
+	if (!ehlo->has_extensions)		/* what is not known now is no lack */
+		trouble_of_text(STATUS(4, 5, 0), lacks_utf8 ?
+		    "the next hop refused EHLO, so it is not known to take internationalised mail (SMTPUTF8), which this is" :
+		    "the next hop refused EHLO, so it is not known to take 8-bit mail (8BITMIME), which this is", trouble_out);
+	else if (lacks_utf8)
+		trouble_of_text(STATUS(4, 6, 7),	/* RFC 6531 3.5 */
+		    "the next hop does not take internationalised mail (SMTPUTF8), which this is", trouble_out);
+	else
+		trouble_of_text(STATUS(4, 6, 3),	/* RFC 3463: conversion required but not supported */
+		    "the next hop does not take 8-bit mail (8BITMIME), which this is", trouble_out);
+	trouble_out->is_lack = true;
+	return true;
+}
+
+struct outcome
+outcome_of_lack(const struct trouble *trouble, struct status last, struct str remote_mta, struct arena *arena)
+{
+	struct outcome outcome = outcome_of_trouble(trouble, remote_mta, arena);
+
+	if (trouble->status.subject == 6 && status_eq(last, trouble->status)) {
+		outcome.kind = OUTCOME_FAILED;
+		outcome.status.class = 5;
+	}
+	return outcome;
+}
+
+bool
+outcome_of_size(const struct ehlo *ehlo, int64_t content_bytes, struct str remote_mta, struct outcome *outcome_out)
+{
+	if (!ehlo->has_size || ehlo->size_max_bytes == 0 || (uint64_t)content_bytes <= ehlo->size_max_bytes)
+		return false;
+	*outcome_out = outcome_of_text(OUTCOME_FAILED, STATUS(5, 3, 4),	/* message too big for system, RFC 1870 6.2 */
+	    STR("the mail is larger than the next hop takes (SIZE)"), remote_mta);
 	return true;
 }
 

@@ -27,6 +27,7 @@ struct trouble {
 	bool		 is_cancelled;		/* our own fiber is to end */
 	bool		 is_full;		/* it serves other connections of ours meanwhile */
 	bool		 is_ours;		/* no connection could be made for want of something of our own */
+	bool		 is_lack;		/* it does not offer what the mail needs */
 };
 
 /* context: "greeting 192.0.2.1:25" ...; NULL: the fault says it all */
@@ -50,11 +51,16 @@ struct outcome	outcome_of_trouble(const struct trouble *trouble, struct str remo
 struct outcome	outcome_of_text(enum outcome_kind kind, struct status status, struct str text, struct str remote_mta);
 
 /*
- * True if the server cannot take this mail as it is (8BITMIME, SMTPUTF8, SIZE): *outcome_out fails it, clearly,
- * rather than damage it.
+ * True if the server does not offer what this mail needs (8BITMIME, SMTPUTF8): it is not sent, rather than damaged.  One
+ * answer to EHLO may be of another machine behind the name, or of a firewall that masks it; see outcome_of_lack.
  */
-bool		outcome_of_capability(const struct ehlo *ehlo, const struct envelope *envelope, int64_t content_bytes,
-		    struct str remote_mta, struct outcome *outcome_out);
+bool		trouble_of_lack(const struct ehlo *ehlo, const struct envelope *envelope, struct trouble *trouble_out);
+
+/* last: status of the try before, if it was ours.  What was lacking then too fails the mail, clearly; else it is deferred. */
+struct outcome	outcome_of_lack(const struct trouble *trouble, struct status last, struct str remote_mta, struct arena *arena);
+
+/* True if it says by its SIZE that it cannot take so large a mail: *outcome_out fails it. */
+bool		outcome_of_size(const struct ehlo *ehlo, int64_t content_bytes, struct str remote_mta, struct outcome *outcome_out);
 
 /*
  * A reply to MAIL that is about how much we send and not about this mail: policy of the server (4.7.x), its load (4.3.2,

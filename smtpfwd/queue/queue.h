@@ -110,6 +110,7 @@ bool		 queue_is_full(const struct queue *queue);
 struct delivery_recipient {
 	struct recipient	 recipient;	/* in the delivery's arena */
 	int			 index;		/* in the mail's envelope */
+	struct status		last;		/* of the try before, if no reply said it; else, and at the first, STATUS_NONE */
 };
 
 struct delivery {			/* owned by the taker until queue_settle or queue_give_back */

@@ -178,6 +178,14 @@ stored_write(struct stored *stored, struct segment *pinned, struct waiter *waite
 
 /* --- taking --- */
 
+static struct status
+last_status(const struct stored *stored, int index)
+{
+	const struct recipient_state *r = &stored->record.state.recipients[index];
+
+	return r->has_outcome && r->outcome.reply.code == 0 ? r->outcome.status : STATUS_NONE;
+}
+
 static bool
 delivery_fill(struct taken *t)
 {
@@ -194,7 +202,7 @@ delivery_fill(struct taken *t)
 	for (int i = 0; i < mail->envelope.n_recipients; i++)
 		if (t->stored->slot_of[i] == t->slot)
 			d->recipients[d->n_recipients++] = (struct delivery_recipient){
-				.recipient = mail->envelope.recipients[i], .index = i,
+				.recipient = mail->envelope.recipients[i], .index = i, .last = last_status(t->stored, i),
 			};
 	d->mail = mail->id;
 	d->envelope = &mail->envelope;

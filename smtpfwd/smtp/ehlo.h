@@ -28,6 +28,7 @@ enum xforward_attribute {		/* bits are 1 << these */
 
 struct ehlo {
 	char		 domain[DOMAIN_MAX_BYTES + 1];	/* the server's name as it says, printable; "" if unusable */
+	bool		 has_extensions;	/* it was EHLO that was answered, and not HELO: what is not told below is not there */
 	bool		 has_pipelining;
 	bool		 has_size;
 	uint64_t	 size_max_bytes;	/* 0: no fixed limit */

@@ -80,6 +80,8 @@ put_mail(struct world *w, const char *domain, int n_recipients, struct str conte
 	char local[20];
 	int i;
 
+	for (size_t at = 0; at < content.len; at++)
+		envelope.is_8bit |= (unsigned char)content.at[at] >= 0x80;
 	arena_init(&arena, 1000000);
 	for (i = 0; i < n_recipients; i++) {
 		struct recipient recipient = { .address = { .domain = str_of(domain) } };

@@ -229,6 +229,80 @@ cut_at_every_byte(struct world *w)
 	expect(w->peers[0].n_mails <= 1 + n_lines(w, "ambiguous "));
 }
 
+static const char EIGHT_BIT[] = "Subject: hi\r\n\r\ngr\xc3\xbc\xc3\x9f" "e\r\n";
+
+/* The wait before the second try is 60 s at most, before the third 90 s, before the fourth 135 s. */
+static void
+lacking(struct world *w)
+{
+	peer_says(&w->peers[0], "S: 220 hi\nM: PIPELINING");
+	put_content(w, "example.com", str_of(EIGHT_BIT));
+	wait_s(w, 5);
+	expect_int(n_lines(w, "deferred "), 1);
+	expect(log_has(w, "does not take 8-bit mail"));
+	wait_s(w, 155);
+	expect_int(n_lines(w, "deferred "), 3);
+	expect_int(n_lines(w, "failed "), 0);
+	wait_s(w, 140);
+	expect_int(n_lines(w, "failed "), 1);
+	expect_int(hop(w, 0).n_failed, 1);
+	expect_int(n_lines(w, "nexthop-down "), 0);
+}
+
+static void
+masked_once(struct world *w)
+{
+	peer_says(&w->peers[0], "S: 220 hi\nM: PIPELINING");
+	peer_says(&w->peers[0], "S: 220 hi\nM: PIPELINING,8BITMIME");
+	put_content(w, "example.com", str_of(EIGHT_BIT));
+	expect(wait_for_mails(w, 1, 65) >= 45);
+	expect_int(n_lines(w, "failed "), 0);
+	expect_int(counts(w).n_mails, 0);
+}
+
+/* EHLO is refused for a while: by a filter, or a server that is half awake.  Nothing is known of what it takes. */
+static void
+only_helo(struct world *w)
+{
+	for (int i = 0; i < 6; i++)
+		peer_says(&w->peers[0], "S: 220 hi\nC: EHLO\nS: 500 what\nC: HELO\nS: 250 hi\nW: 100\nX:");
+	peer_says(&w->peers[0], "S: 220 hi\nM: PIPELINING,8BITMIME");
+	put_content(w, "example.com", str_of(EIGHT_BIT));
+	expect(wait_for_mails(w, 1, 2000) >= 0);
+	expect_int(n_lines(w, "deferred "), 6);
+	expect_int(n_lines(w, "failed "), 0);
+}
+
+/* Deferred for another reason before, so what it lacks was seen once only. */
+static void
+lacking_once_of_two(struct world *w)
+{
+	for (int i = 0; i < 4; i++)
+		peer_says(&w->peers[0], "S: 220 hi\nC: EHLO\nS: 250-hi\nS: 250 8BITMIME\nC: MAIL\nS: 250\nC: RCPT\nS: 451 4.7.1 later\nX:");
+	peer_says(&w->peers[0], "S: 220 hi\nM: PIPELINING");
+	peer_says(&w->peers[0], "S: 220 hi\nM: PIPELINING,8BITMIME");
+	put_content(w, "example.com", str_of(EIGHT_BIT));
+	expect(wait_for_mails(w, 1, 2000) >= 0);
+	expect_int(n_lines(w, "deferred "), 5);
+	expect_int(n_lines(w, "failed "), 0);
+}
+
+/* The reserve takes what the first does not. */
+static void
+lacking_first(struct world *w)
+{
+	peer_says(&w->peers[0], "S: 220 hi\nM: PIPELINING");
+	peer_says(&w->peers[1], "S: 220 hi\nM: PIPELINING,8BITMIME");
+	put_content(w, "example.com", str_of(EIGHT_BIT));
+	expect_int(wait_for_mails(w, 1, 10), 0);
+	expect_int(w->peers[1].n_mails, 1);
+	put(w, 1);
+	expect_int(wait_for_mails(w, 2, 10), 0);
+	expect_int(w->peers[0].n_mails, 1);
+	expect_int(w->peers[0].n_connections, 1);
+	expect_int(n_lines(w, "deferred "), 0);
+}
+
 static const struct story stories[] = {
 	{ .name = "a session is used again without RSET, and ended with QUIT when it was idle", .tell = one_after_the_other },
 	{ .name = "an idle session that the server ended costs nothing", .tell = idle_and_gone },
@@ -245,6 +319,11 @@ static const struct story stories[] = {
 	{ .name = "too many connections: the mails go over those that are taken, and none is put off", .tell = too_many_connections },
 	{ .name = "LIMITS MAILMAX=1: a session for each mail", .tell = one_mail_each },
 	{ .name = "who was put off comes later, alone", .tell = put_off },
+	{ .name = "8-bit mail fails where 8BITMIME is lacking for five minutes", .tell = lacking },
+	{ .name = "8BITMIME that was lacking once costs a wait", .tell = masked_once },
+	{ .name = "who refuses EHLO is not known to lack anything, however often", .tell = only_helo },
+	{ .name = "8BITMIME that lacks at the fifth try only: a wait", .tell = lacking_once_of_two },
+	{ .name = "8-bit mail goes to the reserve that takes it, and other mail over the session of the first", .tell = lacking_first, .n_hops = 2 },
 	{ .name = "cut at every byte: the mail arrives, and twice only where that is logged", .tell = cut_at_every_byte, .n_times = 400 },
 };
 

@@ -159,9 +159,14 @@ static const struct row rows[] = {
 	  .want = "relayed 2.0.0, relayed 2.0.0, relayed 2.0.0 done" },
 
 	/* --- what it cannot take --- */
-	{ .name = "8-bit mail fails where 8BITMIME is not offered", .is_8bit = true, .dialogue = HELLO_PLAIN, .want = "failed 5.6.3 done" },
+	{ .name = "8-bit mail is not for a server that does not offer 8BITMIME", .is_8bit = true, .dialogue = HELLO_PLAIN, .want = "- lacking",
+	  .want_trouble = "does not take 8-bit mail" },
+	{ .name = "what a server that knows only HELO takes is not known", .is_8bit = true,
+	  .dialogue = "S: 220 old\nC: EHLO relay.example.net\nS: 500 what\nC: HELO relay.example.net\nS: 250 old.example.com\n",
+	  .want = "- lacking", .want_trouble = "refused EHLO" },
 	{ .name = "internationalised mail fails where SMTPUTF8 is not offered", .is_smtputf8 = true,
-	  .dialogue = HELLO("S: 250 8BITMIME\n"), .want = "failed 5.6.7 done" },
+	  .dialogue = HELLO("S: 250 8BITMIME\n"), .want = "- lacking",
+	  .want_trouble = "does not take internationalised mail" },
 	{ .name = "a mail larger than SIZE fails", .content_bytes = 1001, .dialogue = HELLO("S: 250 SIZE 1000\n"), .want = "failed 5.3.4 done" },
 	{ .name = "SIZE 0 is no limit (RFC 1870 3)", .content_bytes = 1001,
 	  .dialogue = HELLO("S: 250 SIZE 0\n") "C: MAIL FROM:<a@example.org> SIZE=1001\nS: 250\nC: RCPT\nS: 250\nC: DATA\nS: 354\nD:\nS: 250\n",
@@ -288,7 +293,7 @@ describe(const struct offered *recipients, int n, enum handover_end end, struct 
 	};
 	static const char *const ends[] = {
 		[HANDOVER_DONE] = "done", [HANDOVER_SESSION_OVER] = "over", [HANDOVER_TROUBLE] = "trouble",
-		[HANDOVER_UNREADABLE] = "unreadable", [HANDOVER_CANCELLED] = "cancelled",
+		[HANDOVER_LACKING] = "lacking", [HANDOVER_UNREADABLE] = "unreadable", [HANDOVER_CANCELLED] = "cancelled",
 	};
 	char room[STATUS_TEXT_MAX];
 	int i;
