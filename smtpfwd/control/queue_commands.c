@@ -26,12 +26,28 @@ list_one(void *context, const struct queue_mail_view *mail)
 	return !listing->is_gone;
 }
 
-/* Not without a word: who takes the answer for all there is could throw away the rest. */
-static void
-say_unread(struct answer *answer, int64_t n)
+/*
+ * Visits what the filters let pass.  False: not all could be told, and the answer's error says so: who takes an answer
+ * for all there is could throw the rest away.
+ */
+static bool
+visit_mails(const struct queue_commands *c, struct filters *filters, bool (*visit)(void *context, const struct queue_mail_view *mail),
+    void *context, const bool *is_gone, struct answer *answer, struct instant deadline)
 {
-	if (n > 0)
+	int64_t n = 0, n_now;
+	int i = 0;
+
+	do {
+		if (filters->n_destinations > 0)
+			filters->filter.destination = filters->destinations[i];
+		n_now = queue_list(c->queue, &filters->filter, visit, context, deadline);
+		n += n_now;
+	} while (n_now >= 0 && ++i < filters->n_destinations && !*is_gone);
+	if (n_now < 0)
+		answer_error(answer, "not all could be told in time: there are more");
+	else if (n > 0)
 		answer_error(answer, "%lld mail%s could not be read, as the log says", (long long)n, n == 1 ? "" : "s");
+	return n_now >= 0 && n == 0;
 }
 
 static void
@@ -39,18 +55,10 @@ list_mails(const struct queue_commands *c, const json_t *request, struct answer 
 {
 	struct listing listing = { .answer = answer, .deadline = deadline };
 	struct filters filters;
-	int64_t n_unread = 0;
-	int i = 0;
 
 	if (filters_read(c, request, answer, &filters)) {
-		do {
-			if (filters.n_destinations > 0)
-				filters.filter.destination = filters.destinations[i];
-			n_unread += queue_list(c->queue, &filters.filter, list_one, &listing, deadline);
-		} while (++i < filters.n_destinations && !listing.is_gone);
-		if (is_show && listing.n == 0)
+		if (visit_mails(c, &filters, list_one, &listing, &listing.is_gone, answer, deadline) && is_show && listing.n == 0)
 			answer_error(answer, "no such mail is in the queue");
-		say_unread(answer, n_unread);
 	}
 	filters_fini(&filters);
 }
@@ -130,19 +138,12 @@ run_export(void *context, const json_t *request, struct answer *answer, struct i
 {
 	struct export export = { .c = context, .answer = answer, .deadline = deadline, .piece = mem_new(EXPORT_PIECE_BYTES) };
 	struct filters filters;
-	int64_t n_unread = 0;
-	int i = 0;
 
 	buf_init(&export.text, EXPORT_PIECE_BYTES * 2);
 	if (filters_read(export.c, request, answer, &filters)) {
-		do {
-			if (filters.n_destinations > 0)
-				filters.filter.destination = filters.destinations[i];
-			n_unread += queue_list(export.c->queue, &filters.filter, export_one, &export, deadline);
-		} while (++i < filters.n_destinations && !export.is_gone);
-		if (export.n == 0 && !mail_id_is_none(&filters.filter.id))
+		if (visit_mails(export.c, &filters, export_one, &export, &export.is_gone, answer, deadline) && export.n == 0 &&
+		    !mail_id_is_none(&filters.filter.id))
 			answer_error(answer, "no such mail is in the queue");
-		say_unread(answer, n_unread);
 	}
 	filters_fini(&filters);
 	buf_fini(&export.text);
@@ -165,7 +166,7 @@ is_there(const struct queue_commands *c, const struct queue_filter *filter, stru
 {
 	bool is_found = false;
 
-	return queue_list(c->queue, filter, note_one, &is_found, deadline) > 0 || is_found;
+	return queue_list(c->queue, filter, note_one, &is_found, deadline) != 0 || is_found;
 }
 
 typedef int64_t queue_change(struct queue *queue, const struct queue_filter *filter, struct instant deadline, struct fault *fault_out);

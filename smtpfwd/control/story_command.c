@@ -52,7 +52,7 @@ is_in_queue(const struct story_command *c, const struct mail_id *id, struct inst
 	struct queue_filter filter = { .id = *id };
 	bool is_found = false;
 
-	return queue_list(c->queue, &filter, note_one, &is_found, deadline) > 0 || is_found;
+	return queue_list(c->queue, &filter, note_one, &is_found, deadline) != 0 || is_found;
 }
 
 static void

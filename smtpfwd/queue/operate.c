@@ -215,8 +215,7 @@ queue_list(struct queue *queue, const struct queue_filter *filter,
 	struct listing listing = { .queue = queue, .visit = visit, .context = context };
 	int64_t n_unread;
 
-	(void)walk(queue, filter, true, list_one, &listing, deadline, &n_unread);
-	return n_unread;
+	return walk(queue, filter, true, list_one, &listing, deadline, &n_unread) ? n_unread : -1;
 }
 
 ssize_t

@@ -258,7 +258,8 @@ struct queue_mail_view {
 
 /*
  * Visits mails, oldest first, until visit returns false.  visit may suspend; the queue may
- * change meanwhile.  Suspends (reads records).  Returns how many mails could not be read, and were passed over. */
+ * change meanwhile.  Suspends (reads records).  Returns how many mails could not be read, and were passed over; -1 at the
+ * deadline or a cancel: there are more. */
 int64_t	 queue_list(struct queue *queue, const struct queue_filter *filter,
 	    bool (*visit)(void *context, const struct queue_mail_view *mail), void *context, struct instant deadline);
 

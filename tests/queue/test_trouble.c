@@ -199,6 +199,9 @@ unread_story(struct yard *yard)
 	fiber_sleep(yard_in(5));
 	expect_int(queue_list(yard->queue, &everything, count_listed, &n, yard_in(10)), 0);
 	expect_int(n, 3);
+	expect_int(queue_list(yard->queue, &everything, count_listed, &n, yard_in(0)), -1);
+	expect_int(n, 3 + 1);		/* and there are more */
+	n = 3;
 	sim_disk_fail(yard->sim, SIM_READ, 1, 1, EIO);
 	expect_int(queue_list(yard->queue, &everything, count_listed, &n, yard_in(10)), 1);
 	expect_int(n, 3 + 2);
