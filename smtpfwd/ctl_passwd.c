@@ -104,6 +104,13 @@ make(const struct ctl *ctl, struct str password, struct buf *line)
 	return verifier_make_scram(password, salt, SCRAM_ITERATIONS_MADE, line);
 }
 
+/* Whether the file's reader finds this name again: it passes over blanks in front, and lines that begin with "#". */
+static bool
+is_login(struct str name)
+{
+	return name.len <= LOGIN_MAX_BYTES && str_find(name, ':') < 0 && name.at[0] != '#' && name.at[0] != ' ';
+}
+
 static int
 print_line(const struct ctl *ctl, struct str typed)
 {
@@ -112,8 +119,8 @@ print_line(const struct ctl *ctl, struct str typed)
 
 	buf_init(&password, PASSWORD_MAX_BYTES);
 	buf_init(&line, LOGIN_MAX_BYTES + 1 + VERIFIER_TEXT_MAX_BYTES);
-	if (prepare(str_of(ctl->words[0]), true, &line) != 0 || str_find(buf_str(&line), ':') >= 0 || line.at[0] == '#')
-		wrong("a login is 1 to 255 bytes of UTF-8, without \":\", and begins with no \"#\"");
+	if (prepare(str_of(ctl->words[0]), true, &line) != 0 || !is_login(buf_str(&line)))
+		wrong("a login is 1 to 255 bytes of UTF-8, without \":\", and begins with no \"#\" or blank");
 	else if (prepare(typed, true, &password) != 0)
 		wrong("a password is UTF-8 without control characters, of 1 to 1024 bytes");
 	else if (buf_append_char(&line, ':') != 0 || make(ctl, buf_str(&password), &line) != 0)

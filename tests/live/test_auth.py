@@ -104,6 +104,9 @@ def keys(tap):
                              "--salt", salt], capture_output=True, text=True, check=True).stdout.strip()
     tap("SCRAM keys are those that gsasl derives", theirs == "{SCRAM-SHA-256}%s,%s,%s,%s" % (count, salt, stored, server), theirs)
     tap("another time there is another salt", passwd("user", "pencil").strip() != line)
+    made = [name for name in (" user", "\u00a0user", " #x", "#x", "a:b", "", "a" * 256, "a\tb") if subprocess.run(
+        [world.BUILD + "/smtpfwd/smtpfwdctl", "passwd", name], input="pencil\n", capture_output=True, text=True, timeout=60).returncode == 0]
+    tap("logins that the file's reader would not find again get no line", not made, made)
     pid, terminal = pty.fork()
     if pid == 0:
         os.execv(world.BUILD + "/smtpfwd/smtpfwdctl", ["smtpfwdctl", "passwd", "user"])
