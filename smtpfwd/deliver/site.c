@@ -81,6 +81,10 @@ make(struct couriers *c, struct str destination, const struct route *route, stru
 	plan_use(route->plan);
 	signal_init(&site->found);
 	map_set(&c->sites, site->destination, site);
+	if (domain.len > 0 && queue_is_held_back(c->queue, site->destination)) {	/* it was forgotten, see below */
+		site->hold = SITE_HELD_UNFOUND;
+		site->unfound_wait = span_s(UNFOUND_WAIT_MAX_S);
+	}
 	room_tell(site);
 	return site;
 }
@@ -109,6 +113,9 @@ sites_forget_unused(struct couriers *c)
 
 		if (c->unused.n <= SITES_IDLE_MAX && instant_diff(site->unused_since, now).ns < span_s(MX_TTL_MAX_S).ns)
 			return;
+		/* The queue holds back by itself until the time it was told: its mail would ask again at once, and push out others. */
+		if (site->hold == SITE_HELD_UNFOUND)
+			site->hold = SITE_NOT_HELD;
 		site_go(site);
 	}
 }

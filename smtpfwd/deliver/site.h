@@ -12,6 +12,9 @@
 enum {
 	/* Of domains that nobody sends to just now; their mail hosts are asked for again when somebody does. */
 	SITES_IDLE_MAX = 10000,
+	/* The waits of a domain whose name servers do not answer: one question stands for all its mail. */
+	UNFOUND_WAIT_MIN_S = 60,
+	UNFOUND_WAIT_MAX_S = 1800,
 };
 
 enum site_hold {			/* does the queue keep its mail back */

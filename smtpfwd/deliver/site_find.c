@@ -11,9 +11,6 @@ enum {
 	/* All questions for one site: the resolver gives up long before. */
 	FIND_MAX_S = 60,
 	FIND_ARENA_MAX_BYTES = 256 * 1024,
-	/* The waits of a domain whose name servers do not answer: one question stands for all its mail. */
-	UNFOUND_WAIT_MIN_S = 60,
-	UNFOUND_WAIT_MAX_S = 1800,
 	HOP_TEXT_MAX_BYTES = 300,
 };
 

@@ -293,6 +293,14 @@ queue_release_destination(struct queue *queue, struct str destination)
 	schedule_release(&queue->schedule, destination, loop_now(queue->loop));
 }
 
+bool
+queue_is_held_back(const struct queue *queue, struct str destination)
+{
+	const struct destination *d = destination_find(&queue->schedule, destination);
+
+	return d != NULL && d->is_held_back;
+}
+
 void
 queue_each_destination(const struct queue *queue,
     void (*visit)(void *context, const struct destination_counts *d), void *context)

@@ -157,6 +157,7 @@ bool		 queue_has_mail(const struct queue *queue, struct str destination);
  */
 void		 queue_hold_back(struct queue *queue, struct str destination, struct instant until, const char *why);
 void		 queue_release_destination(struct queue *queue, struct str destination);
+bool		 queue_is_held_back(const struct queue *queue, struct str destination);
 
 /* Reads content (prefix first) at an offset into room: bytes read, 0 at the end, -1 with a fault.  Suspends. */
 ssize_t		 queue_read(struct queue *queue, const struct delivery *delivery, int64_t offset, void *room,

@@ -312,6 +312,31 @@ remembered(struct world *w)
 	expect_int(w->couriers->sites.n, 2);
 }
 
+/*
+ * Name servers of more domains than are remembered do not answer: each domain waits its time all the same, ever longer.  And
+ * all their mail goes when they are back.
+ */
+static void
+many_unfound(struct world *w)
+{
+	enum { DOMAINS = SITES_IDLE_MAX + 500 };
+	char domain[40];
+
+	w->log.log.level = LOG_LEVEL_ERROR;		/* of so many mails it would be long */
+	friendly(w);
+	for (int i = 0; i < DOMAINS; i++) {
+		snprintf(domain, sizeof(domain), "d%d.many.example", i);
+		put_to(w, domain, 1);
+	}
+	wait_s(w, 3600);
+	expect(w->dns.n_questions <= 7 * DOMAINS);
+	expect(w->couriers->sites.n <= SITES_IDLE_MAX + ROUTES_MAX);
+	w->dns.zone = "*.many.example MX 10 mx1.example\nmx1.example A 192.0.2.1\n";
+	expect(wait_for_mails(w, DOMAINS, 2400) >= 0);
+	wait_s(w, 1);
+	expect_int(counts(w).n_mails, 0);
+}
+
 static void
 to_ourselves(struct world *w)
 {
@@ -355,6 +380,8 @@ static const struct story stories[] = {
 	{ .name = "a dead domain holds up no other", .tell = beside_a_dead_one,
 	  .zone = "dead.example MX 10 mx1.example\nmx1.example A 192.0.2.1\nmx3.example A 192.0.2.3\n" },
 	{ .name = "ten thousand domains are remembered, and for an hour", .tell = remembered, .zone = two_hosts, .is_quiet = true },
+	{ .name = "more domains than are remembered, of silent name servers, wait their time", .tell = many_unfound,
+	  .zone = "*.many.example servfail\n", .is_quiet = true },
 	{ .name = "a domain whose best host we are fails", .tell = to_ourselves,
 	  .zone = "circle.example MX 5 relay.example.net\ncircle.example MX 10 mx1.example\nmx1.example A 192.0.2.1\n"
 	  "relay.example.net A 192.0.2.1\n" },

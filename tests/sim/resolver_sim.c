@@ -154,7 +154,7 @@ find(const struct resolver_sim *r, const struct dns_question *question, struct a
 		while (next_line(&zone, &name, &word, &value)) {
 			int type = type_of(word);
 
-			if (!str_eq_nocase(name, wanted))
+			if (str_starts(name, STR("*")) ? !str_ends_nocase(wanted, str_from(name, 1)) : !str_eq_nocase(name, wanted))
 				continue;
 			if (type < 0) {
 				heed_word(f, word, value);

@@ -14,6 +14,7 @@
  *	forged.example		bogus
  *	lost.example		timeout			never answers
  *	signed.example		secure			answers are validated
+ *	*.many.example		servfail		of all names that end so
  *
  * Names in any case.  A name with lines, but not of the type: DNS_NO_DATA; without: DNS_NO_NAME.
  */
