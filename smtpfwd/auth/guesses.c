@@ -9,7 +9,7 @@
 
 enum {
 	KEY_MAX_BYTES = 1 + 8 + LOGIN_MAX_BYTES,
-	KEY_V4_BYTES = 4, KEY_V6_BYTES = 8,
+	KEY_V4_BYTES = 4, KEY_V6_BYTES = 8, KEY_SITE_BYTES = 6,
 	BEYOND_MAX = 10,		/* of a count over what is free: it fades in reasonable time, and shifts stay small */
 	ONE = 1000,			/* a wrong password, in thousandths: counts fade smoothly */
 	KNOWN_FOR_S = 30 * 86400,	/* since the last right password */
@@ -25,6 +25,7 @@ struct kind {				/* of a count */
 
 static const struct kind pair_kind = { GUESSES_PAIR_FREE, 10 * 60000, 60000, 15 * 60000 };
 static const struct kind address_kind = { GUESSES_ADDRESS_FREE, 3 * 60000, 60000, 60 * 60000 };
+static const struct kind site_kind = { GUESSES_SITE_FREE, 45000, 60000, 60 * 60000 };
 static const struct kind login_kind = { GUESSES_LOGIN_FREE, 60000, LOGIN_PAUSE_S * 1000, LOGIN_PAUSE_S * 1000 };
 
 struct count {
@@ -42,7 +43,7 @@ struct table {
 };
 
 struct guesses {
-	struct table	 pairs, addresses, logins;
+	struct table	 pairs, addresses, sites, logins;
 	struct table	 known;		/* pairs that had the right password */
 };
 
@@ -99,6 +100,7 @@ table_touch(struct table *table, struct str key, struct instant now)
 /* --- keys --- */
 
 struct key {
+	size_t	 n_site_bytes;			/* 0: not of IPv6 */
 	size_t	 n_address_bytes;
 	size_t	 n_bytes;
 	char	 bytes[KEY_MAX_BYTES];
@@ -112,6 +114,7 @@ make_key(const struct guesser *guesser, struct key *key_out)
 
 	key_out->bytes[0] = (char)guesser->ip.family;
 	memcpy(key_out->bytes + 1, guesser->ip.bytes, n_ip);
+	key_out->n_site_bytes = guesser->ip.family == IP_V6 ? 1 + KEY_SITE_BYTES : 0;
 	key_out->n_address_bytes = 1 + n_ip;
 	key_out->n_bytes = key_out->n_address_bytes;
 	if (guesser->login.len > 0 && guesser->login.len <= LOGIN_MAX_BYTES) {
@@ -121,6 +124,7 @@ make_key(const struct guesser *guesser, struct key *key_out)
 }
 
 static struct str key_of_pair(const struct key *key) { return str_n(key->bytes, key->n_bytes); }
+static struct str key_of_site(const struct key *key) { return str_n(key->bytes, key->n_site_bytes); }
 static struct str key_of_address(const struct key *key) { return str_n(key->bytes, key->n_address_bytes); }
 static struct str key_of_login(const struct key *key) { return str_from(key_of_pair(key), key->n_address_bytes); }
 
@@ -173,6 +177,13 @@ is_known(const struct guesses *guesses, const struct key *key, struct instant no
 	return count != NULL && instant_is_before(now, count->until);
 }
 
+static bool
+place_must_wait(const struct guesses *guesses, const struct key *key, struct instant now)
+{
+	return must_wait(&guesses->addresses, key_of_address(key), now) ||
+	    (key->n_site_bytes > 0 && must_wait(&guesses->sites, key_of_site(key), now));
+}
+
 struct guesses *
 guesses_new(const uint64_t seed[2])
 {
@@ -180,6 +191,7 @@ guesses_new(const uint64_t seed[2])
 
 	table_init(&guesses->pairs, seed);
 	table_init(&guesses->addresses, seed);
+	table_init(&guesses->sites, seed);
 	table_init(&guesses->logins, seed);
 	table_init(&guesses->known, seed);
 	return guesses;
@@ -192,6 +204,7 @@ guesses_free(struct guesses *guesses)
 		return;
 	table_fini(&guesses->pairs);
 	table_fini(&guesses->addresses);
+	table_fini(&guesses->sites);
 	table_fini(&guesses->logins);
 	table_fini(&guesses->known);
 	mem_free(guesses);
@@ -203,8 +216,7 @@ guesses_judge(const struct guesses *guesses, const struct guesser *guesser, stru
 	struct key key;
 
 	make_key(guesser, &key);
-	if (!guesser->is_inside && must_wait(&guesses->addresses, key_of_address(&key), now) &&
-	    !(has_login(&key) && is_known(guesses, &key, now)))
+	if (!guesser->is_inside && place_must_wait(guesses, &key, now) && !(has_login(&key) && is_known(guesses, &key, now)))
 		return GUESS_ADDRESS_WAITS;
 	if (!has_login(&key))
 		return GUESS_MAY;
@@ -246,6 +258,8 @@ guesses_end(struct guesses *guesses, const struct guesser *guesser, bool was_rig
 	if (!was_right) {
 		if (!guesser->is_inside)
 			count_wrong(&guesses->addresses, key_of_address(&key), &address_kind, now);
+		if (!guesser->is_inside && key.n_site_bytes > 0)
+			count_wrong(&guesses->sites, key_of_site(&key), &site_kind, now);
 		if (has_login(&key)) {
 			count_wrong(&guesses->pairs, key_of_pair(&key), &pair_kind, now);
 			count_wrong(&guesses->logins, key_of_login(&key), &login_kind, now);

@@ -1,13 +1,14 @@
 /*
  * guesses.h - wrong passwords counted, and who must wait before the next try
  *
- * Three counts, each of which fades with time:
+ * Four counts, each of which fades with time:
  *
  *	an address with a login		after 5 the pair waits: a minute, and twice as long after each further wrong
  *					one, up to 15 minutes
  *	an address (an IPv6 /64)	the same after 20 over all logins, up to an hour: who tries many logins.  Logins that
 					came in from there with the right password lately are heard all the same: many
 					people may be behind it.
+ *	an IPv6 /48			the same after 80: everybody can have one, and it has 65,536 addresses.
  *	a login, over all addresses	after 50 it is tried but once in 10 s: guesses from a thousand addresses hold up
  *					each other.  An address that came in with the right password lately is not
  *					held up by them; so nobody can shut an owner out of the usual places, and
@@ -28,6 +29,7 @@
 enum {
 	GUESSES_PAIR_FREE = 5,
 	GUESSES_ADDRESS_FREE = 20,
+	GUESSES_SITE_FREE = 80,
 	GUESSES_LOGIN_FREE = 50,
 	GUESSES_MAX = 16384,		/* of each kind; some 200 bytes each */
 };

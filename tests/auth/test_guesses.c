@@ -128,6 +128,17 @@ test_addresses(struct trial *t)
 	expect_int(guess(t, "2001:db8::ffff:1", "x"), GUESS_ADDRESS_WAITS);
 	expect_int(guess(t, "2001:db8::ffff:1", ""), GUESS_ADDRESS_WAITS);
 	expect_int(guess(t, "2001:db8:0:1::1", "x"), GUESS_MAY);
+	begin(t, "a network of 48 bits has eighty, however many of its networks of 64 bits try");
+	n = 0;
+	for (int i = 0; i < 200; i++) {
+		char address[40];
+
+		snprintf(login, sizeof(login), "u%d", i);
+		snprintf(address, sizeof(address), "2001:db8:7:%x::1", i);
+		n += guess(t, address, login) == GUESS_MAY;
+	}
+	expect_int(n, GUESSES_SITE_FREE);
+	expect_int(guess(t, "2001:db8:8::1", "x"), GUESS_MAY);
 	begin(t, "a login that came in from there before is heard");
 	expect_int(come_in(t, "2001:db8::2", "ann"), GUESS_MAY);
 	for (int i = 0; i < 200; i++) {
