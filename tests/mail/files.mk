@@ -38,3 +38,7 @@ tests_mail_test_auth_results_SOURCES = %D%/test_auth_results.c
 tests_mail_test_auth_results_LDADD = $(mail_test_libraries)
 TESTS += tests/mail/test_auth_results
 EXTRA_DIST += %D%/judge_auth_results.py
+check_PROGRAMS += tests/mail/test_author
+tests_mail_test_author_SOURCES = %D%/test_author.c
+tests_mail_test_author_LDADD = $(mail_test_libraries)
+TESTS += tests/mail/test_author
