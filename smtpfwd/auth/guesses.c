@@ -34,7 +34,7 @@ struct count {
 	struct instant		 at;
 	struct instant		 until;		/* no try before */
 	size_t			 n_key_bytes;
-	char			 key[KEY_MAX_BYTES];
+	char			 key[];
 };
 
 struct table {
@@ -86,7 +86,7 @@ table_touch(struct table *table, struct str key, struct instant now)
 	if (count == NULL) {
 		if (table->by_key.n >= GUESSES_MAX)
 			table_drop(table, LIST_ITEM(list_first(&table->recent), struct count, link));
-		count = mem_new(sizeof(*count));
+		count = mem_new(sizeof(*count) + key.len);
 		count->at = count->until = now;
 		count->n_key_bytes = key.len;
 		memcpy(count->key, key.at, key.len);

@@ -31,7 +31,7 @@ enum {
 	GUESSES_ADDRESS_FREE = 20,
 	GUESSES_SITE_FREE = 80,
 	GUESSES_LOGIN_FREE = 50,
-	GUESSES_MAX = 16384,		/* of each kind; some 200 bytes each */
+	GUESSES_MAX = 16384,		/* of each kind; 100 bytes each with their place in a map, 350 with the longest login */
 };
 
 struct guesses;
