@@ -184,7 +184,7 @@ read_arguments(struct ctl *ctl, int argc, char **argv)
 static const char *
 socket_of_config(struct ctl *ctl)
 {
-	struct conf *conf = conf_read(ctl->config, settings_kinds, settings_n_kinds);
+	struct conf *conf = ctl->conf = conf_read(ctl->config, settings_kinds, settings_n_kinds);
 
 	if (!conf_is_whole(conf)) {
 		for (int i = 0; i < conf_n_errors(conf); i++)
@@ -192,7 +192,6 @@ socket_of_config(struct ctl *ctl)
 		fprintf(stderr, "smtpfwdctl: the control socket is not known (-s SOCKET names it)\n");
 		exit(CTL_REFUSED);
 	}
-	ctl->conf = conf;
 	return conf_string(conf_section(conf, ""), "control");
 }
 

@@ -15,7 +15,6 @@
 enum {
 	SELF_SIGNED_DAYS = 3650,	/* nobody can renew it, and who connects does not look */
 	COMMON_NAME_MAX_BYTES = 64,	/* RFC 5280 A.1, ub-common-name */
-	DAY_SECONDS = 24 * 3600,
 };
 
 const char *
