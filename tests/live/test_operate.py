@@ -8,7 +8,6 @@ import os
 import pwd
 import re
 import resource
-import shutil
 import signal
 import socket
 import stat
@@ -19,32 +18,19 @@ import time
 
 import world
 
-USER = "smtpfwd-test"
 CAP_SYS_RESOURCE = 24
-PROGRAMS = os.path.join(world.WORK, "bin")
+PROGRAMS = world.copy_programs()
+USER = world.USER
 
 
-def make_user():
-    try:
-        return pwd.getpwnam(USER)
-    except KeyError:
-        subprocess.run(["useradd", "-r", "-M", "-d", "/nonexistent", "-s", "/usr/sbin/nologin", USER], check=True)
-        return pwd.getpwnam(USER)
-
-
-def copy_programs():
-    """Where an ordinary user reaches them, wherever the build stands."""
-    os.makedirs(PROGRAMS)
-    for name in ("smtpfwd", "smtpfwdctl"):
-        shutil.copy(os.path.join(world.BUILD, "smtpfwd", name), PROGRAMS)
-
-
-class Place:
+class Place(world.Daemon):
     """A directory with a configuration, and the daemon that runs by it."""
 
     n = 0
+    programs = PROGRAMS
 
     def __init__(self, user=USER, extra="", owner=None, next_hop="127.0.0.1:9", log="stderr", stop_within="30s", listen=""):
+        super().__init__()
         Place.n += 1
         self.directory = os.path.join(world.WORK, "place%d" % Place.n)
         os.makedirs(self.directory)
@@ -53,7 +39,6 @@ class Place:
         self.spool = self.directory + "/spool"
         self.control = self.directory + "/run/control"
         self.log = self.directory + "/log"
-        self.process = None
         self.lines = ['hostname = "mx.example.net"', 'spool = "%s"' % self.spool, 'control = "%s"' % self.control,
                       'stop-within = %s' % stop_within, 'log { to = "%s" }' % log]
         if user:
@@ -63,7 +48,6 @@ class Place:
         self.write()
         if owner:
             os.chown(self.directory, owner.pw_uid, owner.pw_gid)
-        world.ENDERS.append(self.stop)
 
     def write(self):
         with open(self.config, "w") as out:
@@ -74,35 +58,7 @@ class Place:
         return run("smtpfwd", "-c", self.config, *options, user=user, timeout=timeout)
 
     def start(self, user=None, **how):
-        self.process = subprocess.Popen([PROGRAMS + "/smtpfwd", "-f", "-c", self.config], stdin=subprocess.DEVNULL,
-                                        stdout=subprocess.DEVNULL, stderr=open(self.log, "a"), user=user,
-                                        group=user and pwd.getpwnam(user).pw_gid, extra_groups=[] if user else None, **how)
-        world.wait_for("smtpfwd greets", lambda: self.alive() and world.greets(self.port))
-        return self
-
-    def alive(self):
-        if self.process.poll() is not None:
-            raise AssertionError("smtpfwd ended with %s: %s" % (self.process.returncode, self.log_text()[-1500:]))
-        return True
-
-    def log_text(self):
-        with open(self.log, errors="replace") as log:
-            return log.read()
-
-    def stop(self, seconds=40):
-        if self.process and self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(seconds)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
-                raise AssertionError("smtpfwd did not end after SIGTERM")
-        return self.process.returncode if self.process else None
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
+        return super().start(user=user, group=user and pwd.getpwnam(user).pw_gid, extra_groups=[] if user else None, **how)
 
     def ctl(self, *words, user=None):
         return run("smtpfwdctl", "-c", self.config, *words, user=user)
@@ -129,32 +85,6 @@ def run(program, *options, user=None, timeout=30, **how):
 def owner_and_mode(path):
     found = os.lstat(path)
     return found.st_uid, stat.S_IMODE(found.st_mode)
-
-
-class Client:
-    """A session by hand, to be left standing in the middle."""
-
-    def __init__(self, port):
-        self.socket = socket.create_connection(("127.0.0.1", port), 5)
-        self.socket.settimeout(20)
-        self.lines = self.socket.makefile("rb")
-        self.reply()
-
-    def reply(self):
-        while True:
-            line = self.lines.readline()
-            if line[3:4] != b"-":
-                return line.decode()
-
-    def say(self, text):
-        self.socket.sendall(text.encode() + b"\r\n")
-        return self.reply()
-
-    def until_data(self, subject):
-        for line in ("EHLO client.example.org", "MAIL FROM:<alice@example.org>", "RCPT TO:<bob@example.com>"):
-            assert self.say(line).startswith("250"), line
-        assert self.say("DATA").startswith("354")
-        self.socket.sendall(world.message(subject))
 
 
 class SlowServer(threading.Thread):
@@ -516,7 +446,7 @@ def background(tap):
 def stop_receiving(tap):
     """SIGTERM lets a mail that comes in end, within the limit"""
     place = Place().start()
-    client, idle = Client(place.port), Client(place.port)
+    client, idle = world.Client(place.port), world.Client(place.port)
     client.until_data("in flight")
     place.process.terminate()
     world.wait_for("the port closes", lambda: not world.is_open(place.port))
@@ -529,7 +459,7 @@ def stop_receiving(tap):
     place.stop()
 
     place = Place(stop_within="2s").start()
-    client = Client(place.port)
+    client = world.Client(place.port)
     client.until_data("too slow")
     begin = time.monotonic()
     place.process.terminate()
@@ -563,7 +493,7 @@ def stop_delivering(tap):
     # A client that takes its time must not keep deliveries beginning that are cut off then.
     server = SlowServer(1.5)
     place = Place(next_hop="127.0.0.1:%d" % server.port, stop_within="4s").start()
-    client = Client(place.port)
+    client = world.Client(place.port)
     client.until_data("slow client")
     place.send("first")
     server.thinks.wait(20)
@@ -710,8 +640,7 @@ def installed(tap):
 
 if os.geteuid() != 0:
     raise SystemExit("Bail out! runs as root only")
-USER_ENTRY = make_user()
-copy_programs()
+USER_ENTRY = world.make_user()
 SCENARIOS = (bad_configurations, check_of_files, check_of_ports, drop, limits, links, ordinary_user, second_daemon, crash, background,
              stop_receiving, stop_delivering, logs, queue_commands, no_daemon, installed)
 world.Tap().run(*(s for s in SCENARIOS if not sys.argv[1:] or s.__name__ in sys.argv[1:]))

@@ -7,7 +7,6 @@ import collections
 import json
 import multiprocessing
 import os
-import pwd
 import re
 import shutil
 import signal
@@ -21,32 +20,25 @@ import time
 
 import world
 
-USER = "smtpfwd-test"
-PROGRAMS = os.path.join(world.WORK, "bin")
-IS_SANITIZED = False
+USER = world.USER
+PROGRAMS = world.copy_programs()
+IS_SANITIZED = b"__asan_init" in open(PROGRAMS + "/smtpfwd", "rb").read()
 
 
-def make_user():
-    try:
-        return pwd.getpwnam(USER)
-    except KeyError:
-        subprocess.run(["useradd", "-r", "-M", "-d", "/nonexistent", "-s", "/usr/sbin/nologin", USER], check=True)
-        return pwd.getpwnam(USER)
-
-
-class Place:
+class Place(world.Daemon):
     """A configuration of sections that a test changes, and the daemon that runs by it."""
 
     n = 0
+    programs = PROGRAMS
 
     def __init__(self, next_hop="127.0.0.1:9", user="root", **sections):
+        super().__init__()
         Place.n += 1
         self.directory = os.path.join(world.WORK, "place%d" % Place.n)
         os.makedirs(self.directory)
         self.port = world.free_port()
         self.config = self.directory + "/smtpfwd.conf"
         self.log = self.directory + "/log"
-        self.process = None
         self.sections = {
             "top": 'hostname = "mx.example.net"\nspool = "%s/spool"\ncontrol = "%s/run/control"\nuser = "%s"\nstop-within = 10s'
                    % (self.directory, self.directory, user),
@@ -57,7 +49,6 @@ class Place:
         }   # in this order: "extra" begins with line 9
         self.sections.update(sections)
         self.write()
-        world.ENDERS.append(self.stop)
 
     def write(self, **sections):
         """Whole or not at all, as an editor does it."""
@@ -67,34 +58,8 @@ class Place:
         os.chmod(self.config + ".new", 0o644)
         os.rename(self.config + ".new", self.config)
 
-    def start(self, *options):
-        self.process = subprocess.Popen([PROGRAMS + "/smtpfwd", "-f", "-c", self.config, *options], stdin=subprocess.DEVNULL,
-                                        stdout=subprocess.DEVNULL, stderr=open(self.log, "a"))
-        world.wait_for("smtpfwd greets", lambda: self.alive() and world.greets(self.port))
-        return self
-
-    def alive(self):
-        if self.process.poll() is not None:
-            raise AssertionError("smtpfwd ended with %s: %s" % (self.process.returncode, self.log_text()[-1500:]))
-        return True
-
-    def log_text(self):
-        with open(self.log, errors="replace") as log:
-            return log.read()
-
     def n_logged(self, word):
         return len(re.findall(r"^\S+ %s " % word, self.log_text(), re.M))
-
-    def stop(self):
-        if self.process and self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(40)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
-                raise AssertionError("smtpfwd did not end after SIGTERM")
-        return self.process.returncode if self.process else None
 
     def ctl(self, *words):
         return subprocess.run([PROGRAMS + "/smtpfwdctl", "-s", self.directory + "/run/control", *words], capture_output=True,
@@ -131,32 +96,7 @@ class Place:
         return int(re.search(r"VmRSS:\s+(\d+)", open("/proc/%d/status" % self.process.pid).read()).group(1))
 
 
-class Client:
-    """A session by hand, to be left standing in the middle."""
-
-    def __init__(self, port):
-        self.socket = socket.create_connection(("127.0.0.1", port), 5)
-        self.socket.settimeout(20)
-        self.lines = self.socket.makefile("rb")
-        self.greeting = self.reply()
-
-    def reply(self):
-        while True:
-            line = self.lines.readline()
-            if line[3:4] != b"-":
-                return line.decode()
-
-    def say(self, text):
-        self.socket.sendall(text.encode() + b"\r\n")
-        return self.reply()
-
-    def until_data(self, subject, recipient="bob@example.com"):
-        for line in ("EHLO client.example.org", "MAIL FROM:<alice@example.org>", "RCPT TO:<%s>" % recipient):
-            reply = self.say(line)
-            assert reply.startswith("250"), (line, reply)
-        assert self.say("DATA").startswith("354")
-        self.socket.sendall(world.message(subject))
-
+class Client(world.Client):
     def starttls(self):
         """The subject of the certificate that the server shows."""
         assert self.say("EHLO client.example.org").startswith("250")
@@ -470,7 +410,7 @@ def bad_files(tap):
 
 def privileges(tap):
     """What root could and the daemon's user cannot"""
-    entry = make_user()
+    entry = world.make_user()
     place = Place(user=USER)
     certificate, key = make_certificate(place.directory, "key")
     os.chmod(certificate, 0o644)
@@ -676,16 +616,7 @@ def many_signals(tap):
     tap("a clean end at once behind a signal", place.stop() == 0, place.log_text()[-3000:])
 
 
-def main():
-    global IS_SANITIZED
-    os.makedirs(PROGRAMS)
-    for name in ("smtpfwd", "smtpfwdctl"):
-        shutil.copy(os.path.join(world.BUILD, "smtpfwd", name), PROGRAMS)
-    IS_SANITIZED = b"__asan_init" in open(PROGRAMS + "/smtpfwd", "rb").read()
-    scenarios = (sessions, certificates, next_hops, listeners, settings, resolver, background, bad_files, privileges, stopping, stopping_deliveries, stuck, storm,
-                 many_signals)
-    wanted = sys.argv[1:]
-    world.Tap().run(*[s for s in scenarios if not wanted or s.__name__ in wanted])
-
-
-main()
+scenarios = (sessions, certificates, next_hops, listeners, settings, resolver, background, bad_files, privileges, stopping, stopping_deliveries, stuck, storm,
+             many_signals)
+wanted = sys.argv[1:]
+world.Tap().run(*[s for s in scenarios if not wanted or s.__name__ in wanted])

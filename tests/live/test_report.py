@@ -3,7 +3,6 @@
 import email
 import email.policy
 import os
-import re
 import smtplib
 import socket
 import socketserver

@@ -20,18 +20,10 @@ import time
 
 import world
 
-USER = "smtpfwd-test"
+USER = world.USER
 SOURCES_FROM = 100          # descriptors to hand over, above the numbers that they get
 EXPOSURE_MAX = 1.5          # what conf/smtpfwd.service.in reaches in systemd 252
-PROGRAMS = os.path.join(world.WORK, "bin")
-
-
-def make_user():
-    try:
-        return pwd.getpwnam(USER)
-    except KeyError:
-        subprocess.run(["useradd", "-r", "-M", "-d", "/nonexistent", "-s", "/usr/sbin/nologin", USER], check=True)
-        return pwd.getpwnam(USER)
+PROGRAMS = world.copy_programs()
 
 
 def listen(address):
@@ -285,7 +277,9 @@ def scenario_restarts(tap):
     tap("five restarts and a crash: no connection was refused (%d mails taken)" % n_taken, refused == 0 and n_taken > 50, refused)
     tap("while the queue is read that is told, and time asked for", progress, service.told)
     tap("clean ends", statuses[:5] == [0] * 5, statuses)
-    tap("at a restart a session ends after its mail, or by 421", cut_before <= len(clients),
+    # All are cut by the crash.  At a restart one may be: a command that crosses the 421 is never read, and where bytes are
+    # unread the kernel resets the connection, which can take the 421 with it.  Without 421 it were all, at each restart.
+    tap("at a restart a session ends after its mail, or by 421", cut_before <= 2 * len(clients),
         [str(t) for c in clients for t in c.cut])
     size = service.queue_size()
     # A crash may come between the commit and the 250: more in the queue than were taken, never less.
@@ -470,10 +464,7 @@ def scenario_unit(tap):
 
 
 def main():
-    make_user()
-    os.makedirs(PROGRAMS)
-    for name in ("smtpfwd", "smtpfwdctl"):
-        shutil.copy(os.path.join(world.BUILD, "smtpfwd", name), PROGRAMS)
+    world.make_user()
     scenarios = [value for name, value in globals().items() if name.startswith("scenario_")]
     wanted = sys.argv[1:]
     world.Tap().run(*[s for s in scenarios if not wanted or s.__name__[9:] in wanted])

@@ -6,13 +6,10 @@ port 25 is free).  Outside this script makes that machine; inside it runs again,
 Needs root.
 """
 import ctypes
-import glob
 import os
 import re
 import shutil
-import signal
 import smtplib
-import socket
 import subprocess
 import sys
 import threading

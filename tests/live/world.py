@@ -7,6 +7,8 @@ import atexit
 import glob
 import json
 import os
+import pwd
+import random
 import shutil
 import signal
 import smtplib
@@ -38,9 +40,15 @@ for _number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """Below those that the kernel gives to outgoing connections, so that none of them takes it before it is listened at."""
+    while True:
+        port = random.randrange(10000, 32768)
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port
 
 
 def wait_for(what, condition, seconds=30.0):
@@ -72,17 +80,77 @@ def greets(port):
         return False
 
 
-class Relay:
+USER = "smtpfwd-test"
+
+
+def make_user():
+    """Whom the daemon can become; their entry in the user database."""
+    try:
+        return pwd.getpwnam(USER)
+    except KeyError:
+        subprocess.run(["useradd", "-r", "-M", "-d", "/nonexistent", "-s", "/usr/sbin/nologin", USER], check=True)
+        return pwd.getpwnam(USER)
+
+
+def copy_programs():
+    """Where an ordinary user reaches them, wherever the build stands; the directory."""
+    where = os.path.join(WORK, "bin")
+    os.makedirs(where)
+    for name in ("smtpfwd", "smtpfwdctl"):
+        shutil.copy(os.path.join(BUILD, "smtpfwd", name), where)
+    return where
+
+
+class Daemon:
+    """smtpfwd in the foreground; who derives from it sets .config, .log (a path) and .port, and may set .programs."""
+
+    programs = os.path.join(BUILD, "smtpfwd")
+    process = None
+
+    def __init__(self):
+        ENDERS.append(self.stop)
+
+    def start(self, *options, **how):
+        self.process = subprocess.Popen([self.programs + "/smtpfwd", "-f", "-c", self.config, *options], stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.DEVNULL, stderr=open(self.log, "a"), **how)
+        wait_for("smtpfwd greets", lambda: self.alive() and greets(self.port))
+        return self
+
+    def alive(self):
+        if self.process.poll() is not None:
+            raise AssertionError("smtpfwd ended with %s: %s" % (self.process.returncode, self.log_text()[-2000:]))
+        return True
+
+    def log_text(self):
+        with open(self.log, errors="replace") as log:
+            return log.read()
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(40)
+            except subprocess.TimeoutExpired:
+                self.kill()
+                raise AssertionError("smtpfwd did not end after SIGTERM")
+        return self.process.returncode if self.process else None
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+
+class Relay(Daemon):
     """smtpfwd, its configuration made of a text with a few names filled in."""
 
     def __init__(self, next_hop, extra="", domain="example.com", relay_extra="", listen_extra="", name="relay"):
+        super().__init__()
         self.directory = os.path.join(WORK, name)
         os.makedirs(self.directory, exist_ok=True)
         self.port = free_port()
         self.config = os.path.join(self.directory, "smtpfwd.conf")
         self.log = os.path.join(self.directory, "log")
         self.spool = os.path.join(self.directory, "spool")
-        self.process = None
         self.text = """
 hostname = "old.example.com"
 spool = "%s"
@@ -101,22 +169,6 @@ listen "mx" {
 """ % (self.spool, self.directory, domain, next_hop, relay_extra, self.port, listen_extra, extra)
         with open(self.config, "w") as out:
             out.write(self.text)
-        ENDERS.append(self.stop)
-
-    def start(self):
-        self.process = subprocess.Popen([BUILD + "/smtpfwd/smtpfwd", "-f", "-c", self.config],
-                                        stdout=open(self.log, "a"), stderr=subprocess.STDOUT)
-        wait_for("smtpfwd greets", lambda: self.alive() and greets(self.port))
-        return self
-
-    def alive(self):
-        if self.process.poll() is not None:
-            raise AssertionError("smtpfwd ended with %s: %s" % (self.process.returncode, self.log_text()[-2000:]))
-        return True
-
-    def log_text(self):
-        with open(self.log, errors="replace") as log:
-            return log.read()
 
     def ctl(self, *words, json_out=True):
         command = [BUILD + "/smtpfwd/smtpfwdctl", "-c", self.config, *(["--json"] if json_out else []), *words]
@@ -133,21 +185,6 @@ listen "mx" {
             if "queue" in row:
                 return row["queue"]["mails"]
         raise AssertionError("status names no queue")
-
-    def stop(self):
-        if self.process and self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(40)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
-                raise AssertionError("smtpfwd did not end after SIGTERM")
-        return self.process.returncode if self.process else None
-
-    def kill(self):
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
 
 
 class Postfix:
@@ -378,6 +415,35 @@ def send(port, data, sender="alice@example.org", recipients=("bob@example.com",)
         code, text = session.data(data)
         assert code == 250, (code, text)
         return text.decode()
+
+
+class Client:
+    """A session by hand, to be left standing in the middle."""
+
+    def __init__(self, port):
+        self.socket = socket.create_connection(("127.0.0.1", port), 5)
+        self.socket.settimeout(20)
+        self.lines = self.socket.makefile("rb")
+        self.greeting = self.reply()
+
+    def reply(self):
+        """Its last line."""
+        while True:
+            line = self.lines.readline()
+            if line[3:4] != b"-":
+                return line.decode()
+
+    def say(self, text):
+        self.socket.sendall(text.encode() + b"\r\n")
+        return self.reply()
+
+    def until_data(self, subject, recipient="bob@example.com"):
+        """A mail but for its end."""
+        for line in ("EHLO client.example.org", "MAIL FROM:<alice@example.org>", "RCPT TO:<%s>" % recipient):
+            reply = self.say(line)
+            assert reply.startswith("250"), (line, reply)
+        assert self.say("DATA").startswith("354")
+        self.socket.sendall(message(subject))
 
 
 class Tap:
