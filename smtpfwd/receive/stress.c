@@ -23,9 +23,15 @@ is_memory_short(const struct listeners *listeners)
 }
 
 static bool
+is_crowded(const struct gate *gate)
+{
+	return is_nearly(gate->admit.n_connections, gate->admit.connections_max);
+}
+
+static bool
 is_nearly_full(const struct gate *gate)
 {
-	return is_nearly(gate->admit.n_connections, gate->admit.connections_max) || is_memory_short(gate->listeners);
+	return is_crowded(gate) || is_memory_short(gate->listeners);
 }
 
 void
@@ -69,6 +75,7 @@ stress_ring(struct timer *timer)
 {
 	struct gate *gate = LIST_ITEM(timer, struct gate, stress);
 	struct loop *loop = gate->listeners->loop;
+	bool needs_places = is_crowded(gate);
 
 	if (!is_nearly_full(gate)) {
 		gate->is_stressed = false;
@@ -78,6 +85,8 @@ stress_ring(struct timer *timer)
 	LIST_EACH(link, &gate->sessions) {
 		struct session *session = LIST_ITEM(link, struct session, link);
 
+		if (!needs_places && session->transaction == NULL)	/* holds no memory */
+			continue;
 		if (!stands_still(session, loop_now(loop)))
 			continue;
 		session->is_cut = true;

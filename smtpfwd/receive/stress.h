@@ -4,7 +4,8 @@
  * Each timeout alone may be kept by who says a word now and then, and so max-connections, or the memory for mails on
  * their way in, could be held by clients that never bring one.  While nine tenths of either are in use a session must
  * bring a mail or some bytes each minute; who does not is told 421 and makes room.  Memory is one for all listeners, so
- * all look for it then.  Who is one of ours (networks, client-names, a login, xclient-from) is left alone.
+ * all look for it then, at those with half a mail.  Who is one of ours (networks, client-names, a login, xclient-from) is
+ * left alone.
  */
 #ifndef RECEIVE_STRESS_H
 #define RECEIVE_STRESS_H
