@@ -14,9 +14,9 @@ enum {
 	 * seconds, and yet its queue drains some minutes after it is back at the latest.
 	 */
 	CHECK_MAX_S = 300,
-	/* At once: thousands of strangers' hosts may be down together. */
+	/* At once, of strangers' hosts: thousands may be down together.  Those that are configured are few, and do not wait for them. */
 	CHECKS_MAX = 50,
-	CHECK_FULL_WAIT_S = 2,
+	CHECK_FULL_WAIT_S = 10,
 };
 
 static void
@@ -165,8 +165,8 @@ probe_ring(struct timer *timer)
 		release_sites(next_hop);
 		return;
 	}
-	if (c->n_checks >= CHECKS_MAX || !couriers_start(c, TENDED_SERVICE, "probe", check, next_hop)) {
-		check_later(c, next_hop, span_s(CHECK_FULL_WAIT_S));
+	if ((next_hop->is_by_mx && c->n_checks >= CHECKS_MAX) || !couriers_start(c, TENDED_SERVICE, "probe", check, next_hop)) {
+		check_later(c, next_hop, probe_jitter(span_s(CHECK_FULL_WAIT_S)));
 		return;
 	}
 	/* Also where it will look up: one that takes no mail then is down again soon, and for longer. */

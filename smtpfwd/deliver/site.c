@@ -86,6 +86,9 @@ make(struct couriers *c, struct str destination, const struct route *route, stru
 		site->unfound_wait = span_s(UNFOUND_WAIT_MAX_S);
 	}
 	room_tell(site);
+	/* What somebody configured does not wait behind thousands of strangers' domains. */
+	if (domain.len == 0)
+		queue_prefer(c->queue, site->destination);
 	return site;
 }
 

@@ -273,6 +273,12 @@ queue_limit(struct queue *queue, struct str destination, int n_at_once, int n_la
 	return schedule_limit(&queue->schedule, destination, n_at_once, n_large_at_once, loop_now(queue->loop));
 }
 
+void
+queue_prefer(struct queue *queue, struct str destination)
+{
+	schedule_prefer(&queue->schedule, destination, loop_now(queue->loop));
+}
+
 bool
 queue_has_mail(const struct queue *queue, struct str destination)
 {

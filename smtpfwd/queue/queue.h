@@ -147,6 +147,12 @@ enum {
  */
 bool		 queue_limit(struct queue *queue, struct str destination, int n_at_once, int n_large_at_once);
 
+/*
+ * Its deliveries are given out before those of others, as long as the destination has a limit: that is what leaves room
+ * for the others.
+ */
+void		 queue_prefer(struct queue *queue, struct str destination);
+
 /* True if the queue has mail for the destination, due or not. */
 bool		 queue_has_mail(const struct queue *queue, struct str destination);
 

@@ -19,6 +19,7 @@ schedule_init(struct schedule *schedule, struct loop *loop)
 	*schedule = (struct schedule){ .loop = loop, .timer.ring = schedule_ring, .rings = INSTANT_NEVER };
 	map_init(&schedule->by_name, seed);
 	list_init(&schedule->all);
+	list_init(&schedule->preferred);
 	list_init(&schedule->ready);
 	heap_init(&schedule->wakes);
 	signal_init(&schedule->takers);
@@ -55,13 +56,19 @@ destination_get(struct schedule *schedule, struct str name)
 	return d;
 }
 
+static struct list *
+ready_list(struct schedule *schedule, const struct destination *d)
+{
+	return d->is_preferred ? &schedule->preferred : &schedule->ready;
+}
+
 static void
 destination_free(struct schedule *schedule, struct destination *d)
 {
 	(void)map_remove(&schedule->by_name, destination_name(d));
 	list_remove(&schedule->all, &d->by_name);
 	if (list_has_link(&d->ready))
-		list_remove(&schedule->ready, &d->ready);
+		list_remove(ready_list(schedule, d), &d->ready);
 	if (heap_has(&d->wake))
 		heap_remove(&schedule->wakes, &d->wake);
 	for (int i = 0; i < N_LINES; i++) {
@@ -165,9 +172,9 @@ destination_changed(struct schedule *schedule, struct destination *d, struct ins
 		line_promote(&d->lines[i], now);
 	can_give = destination_line(d, now) != NULL;
 	if (can_give && !list_has_link(&d->ready))
-		list_append(&schedule->ready, &d->ready);
+		list_append(ready_list(schedule, d), &d->ready);
 	else if (!can_give && list_has_link(&d->ready))
-		list_remove(&schedule->ready, &d->ready);
+		list_remove(ready_list(schedule, d), &d->ready);
 	if (can_give)
 		signal_one(&schedule->takers);
 	look = destination_next_look(d, now);
@@ -329,7 +336,7 @@ destination_take(struct schedule *schedule, struct destination *d, struct instan
 	line->n_out++;
 	/* The others have their turn before it comes again. */
 	if (list_has_link(&d->ready))
-		list_remove(&schedule->ready, &d->ready);
+		list_remove(ready_list(schedule, d), &d->ready);
 	destination_changed(schedule, d, now);
 	return slot;
 }
@@ -337,13 +344,14 @@ destination_take(struct schedule *schedule, struct destination *d, struct instan
 struct slot *
 schedule_take(struct schedule *schedule, struct instant now)
 {
-	struct list_link *first = list_first(&schedule->ready);
+	const struct list *from = list_is_empty(&schedule->preferred) ? &schedule->ready : &schedule->preferred;
+	struct list_link *first = list_first(from);
 	struct slot *slot;
 
 	if (first == NULL)
 		return NULL;
 	slot = destination_take(schedule, LIST_ITEM(first, struct destination, ready), now);
-	if (!list_is_empty(&schedule->ready))
+	if (schedule_has_ready(schedule))
 		signal_one(&schedule->takers);		/* there is more: pass it on */
 	return slot;
 }
@@ -367,6 +375,17 @@ schedule_limit(struct schedule *schedule, struct str name, int limit, int limit_
 	can_give = destination_line(d, now) != NULL;
 	destination_changed(schedule, d, now);		/* may free it */
 	return can_give;
+}
+
+void
+schedule_prefer(struct schedule *schedule, struct str name, struct instant now)
+{
+	struct destination *d = destination_get(schedule, name);
+
+	if (list_has_link(&d->ready))
+		list_remove(ready_list(schedule, d), &d->ready);
+	d->is_preferred = true;
+	destination_changed(schedule, d, now);		/* may free it */
 }
 
 void

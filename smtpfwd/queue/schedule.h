@@ -1,5 +1,5 @@
 /*
- * schedule.h - which delivery is next: destinations in turn, oldest due first within one
+ * schedule.h - which delivery is next: preferred destinations before others, in turn, oldest due first within one
  *
  * A slot is one mail's part for one destination.  It is due, later, released, out or idle
  * (held).  Large mails of a destination stand in a line of their own: they may be limited
@@ -52,13 +52,14 @@ enum { LINE_SMALL, LINE_LARGE, N_LINES };
 
 struct destination {
 	struct list_link by_name;	/* of all destinations, any order */
-	struct list_link ready;		/* it has something to give */
+	struct list_link ready;		/* it has something to give; in the one list or the other */
 	struct heap_item wake;		/* when to look at it again */
 	struct line	 lines[N_LINES];
 	int		 turn;		/* the line that gives next if both can */
 	int64_t		 n_slots;
 	int64_t		 n_out;
 	int		 limit;		/* of n_out; QUEUE_NO_LIMIT */
+	bool		 is_preferred;
 	bool		 is_held_back;
 	char		 held_why[HELD_WHY_MAX_BYTES];	/* for people; "" when not held back */
 	bool		 is_probe_out;
@@ -71,7 +72,8 @@ struct destination {
 struct schedule {
 	struct map	 by_name;
 	struct list	 all;
-	struct list	 ready;		/* destinations, the next one first */
+	struct list	 preferred;	/* destinations that are ready, the next one first */
+	struct list	 ready;		/* those that come after these */
 	struct heap	 wakes;
 	struct signal_list takers;	/* fibers that wait for something to be due */
 	struct loop	*loop;
@@ -93,12 +95,16 @@ void		 slot_free(struct schedule *schedule, struct slot *slot);	/* from wherever
 void		 slot_place(struct schedule *schedule, struct slot *slot, struct instant due, struct instant now);
 void		 slot_set_idle(struct schedule *schedule, struct slot *slot);
 
+/* True if schedule_take would give one. */
+static inline bool schedule_has_ready(const struct schedule *s) { return !list_is_empty(&s->preferred) || !list_is_empty(&s->ready); }
+
 /* The next slot, now out; NULL: nothing is due.  The second: of this destination only. */
 struct slot	*schedule_take(struct schedule *schedule, struct instant now);
 struct slot	*schedule_take_of(struct schedule *schedule, struct destination *destination, struct instant now);
 
 /* True if the destination has something to give now. */
 bool	schedule_limit(struct schedule *schedule, struct str name, int limit, int limit_large, struct instant now);
+void	schedule_prefer(struct schedule *schedule, struct str name, struct instant now);
 void	schedule_hold_back(struct schedule *schedule, struct str name, struct instant until, const char *why,
 	    struct instant now);
 void	schedule_release(struct schedule *schedule, struct str name, struct instant now);

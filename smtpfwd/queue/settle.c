@@ -303,7 +303,7 @@ queue_take(struct queue *queue, struct instant deadline)
 			wake = signal_wait(&queue->schedule.takers, deadline);
 		}
 		if (wake != WAKE_READY || (slot != NULL && !instant_is_before(os_now(), deadline))) {
-			if (!list_is_empty(&queue->schedule.ready))
+			if (schedule_has_ready(&queue->schedule))
 				signal_one(&queue->schedule.takers);	/* a wake that was for us is for another */
 			return NULL;
 		}

@@ -337,6 +337,34 @@ many_unfound(struct world *w)
 	expect_int(counts(w).n_mails, 0);
 }
 
+/* What is configured does not stand behind strangers of whom none answers, nor does its check behind theirs. */
+static void
+strangers_beside(struct world *w)
+{
+	enum { STRANGERS = 600 };
+	char domain[40];
+
+	friendly(w);
+	for (int i = 0; i < STRANGERS; i++) {
+		struct ip ip = { .family = IP_V4, .bytes = { 198, 18, (uint8_t)(i / 200), (uint8_t)(i % 200 + 1) } };
+
+		snprintf(domain, sizeof(domain), "[198.18.%d.%d]", ip.bytes[2], ip.bytes[3]);
+		sim_net_host(w->sim, &ip, SIM_HOST_SILENT);
+		put_to(w, domain, 1);
+	}
+	wait_s(w, 10);
+	put(w, 200);
+	expect(wait_for_mails(w, 200, 60) >= 0);
+	wait_s(w, 1000);
+	expect_int(n_lines(w, "nexthop-down "), STRANGERS);
+	peer_stop(&w->peers[0]);
+	sim_net_cut(w->sim, &w->peers[0].at);
+	put(w, 1);
+	wait_s(w, 60);
+	peer_listen(&w->peers[0]);
+	expect(wait_for_mails(w, 201, 120) >= 0);
+}
+
 static void
 to_ourselves(struct world *w)
 {
@@ -382,6 +410,8 @@ static const struct story stories[] = {
 	{ .name = "ten thousand domains are remembered, and for an hour", .tell = remembered, .zone = two_hosts, .is_quiet = true },
 	{ .name = "more domains than are remembered, of silent name servers, wait their time", .tell = many_unfound,
 	  .zone = "*.many.example servfail\n", .is_quiet = true },
+	{ .name = "the configured next hop comes before thousands of strangers' hosts that are down", .tell = strangers_beside,
+	  .zone = two_hosts, .is_quiet = true, .deliveries_max = 40 },
 	{ .name = "a domain whose best host we are fails", .tell = to_ourselves,
 	  .zone = "circle.example MX 5 relay.example.net\ncircle.example MX 10 mx1.example\nmx1.example A 192.0.2.1\n"
 	  "relay.example.net A 192.0.2.1\n" },
