@@ -160,10 +160,10 @@ void
 dkim_body_add(struct dkim_body *body, struct str piece)
 {
 	switch (body->canon) {
-	case DKIM_CANON_SIMPLE:
+	case DKIM_SIMPLE:
 		add_simple(body, piece);
 		break;
-	case DKIM_CANON_RELAXED:
+	case DKIM_RELAXED:
 		add_relaxed(body, piece);
 		break;
 	}
@@ -177,7 +177,7 @@ dkim_body_end(struct dkim_body *body)
 	if (body->has_cr)
 		put_held(body);		/* a last CR alone is no line end */
 	is_empty = body->n_bytes == 0 && body->n_room == 0;
-	if (!is_empty || body->canon == DKIM_CANON_SIMPLE)
+	if (!is_empty || body->canon == DKIM_SIMPLE)
 		put(body, line_end);
 	body->n_line_ends = 0;
 	body->has_blank = false;
@@ -268,10 +268,10 @@ void
 dkim_canon_field(enum dkim_canon canon, struct str whole, bool with_line_end, struct dkim_sink sink)
 {
 	switch (canon) {
-	case DKIM_CANON_SIMPLE:
+	case DKIM_SIMPLE:
 		field_simple(without_line_end(whole), sink);
 		break;
-	case DKIM_CANON_RELAXED:
+	case DKIM_RELAXED:
 		field_relaxed(without_line_end(whole), sink);
 		break;
 	}

@@ -10,8 +10,8 @@
 #include "mail/header.h"
 
 enum dkim_canon {
-	DKIM_CANON_SIMPLE,
-	DKIM_CANON_RELAXED,
+	DKIM_SIMPLE,
+	DKIM_RELAXED,
 };
 
 struct dkim_sink {			/* where canonical bytes go; the bytes are valid during the call */

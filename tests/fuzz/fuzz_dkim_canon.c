@@ -25,7 +25,7 @@ body_slowly(enum dkim_canon canon, struct str text, struct buf *out)
 		for (size_t i = 0; i < line.len; i++) {
 			bool is_blank = line.at[i] == ' ' || line.at[i] == '\t';
 
-			if (canon == DKIM_CANON_SIMPLE || !is_blank)
+			if (canon == DKIM_SIMPLE || !is_blank)
 				buf_append_char(out, line.at[i]);
 			else if (i + 1 < line.len && line.at[i + 1] != ' ' && line.at[i + 1] != '\t')
 				buf_append_char(out, ' ');
@@ -35,7 +35,7 @@ body_slowly(enum dkim_canon canon, struct str text, struct buf *out)
 		buf_append(out, STR("\r\n"));
 	}
 	out->len = n_kept;
-	if (n_kept == 0 && canon == DKIM_CANON_SIMPLE)
+	if (n_kept == 0 && canon == DKIM_SIMPLE)
 		insist(buf_append(out, STR("\r\n")) == 0);
 }
 
@@ -71,15 +71,15 @@ check_field(const struct header_field *field)
 
 	buf_init(&once, FUZZ_ROOM_MAX_BYTES);
 	buf_init(&twice, FUZZ_ROOM_MAX_BYTES);
-	dkim_canon_field(DKIM_CANON_RELAXED, field->whole, true, (struct dkim_sink){ gather, &once });
+	dkim_canon_field(DKIM_RELAXED, field->whole, true, (struct dkim_sink){ gather, &once });
 	insist(str_ends_nocase(buf_str(&once), STR("\r\n")) && str_find(buf_str(&once), '\n') == (ptrdiff_t)once.len - 1);
 	insist(str_find_str(buf_str(&once), STR("  ")) < 0 && str_find(buf_str(&once), '\t') < 0);
-	dkim_canon_field(DKIM_CANON_RELAXED, buf_str(&once), true, (struct dkim_sink){ gather, &twice });
+	dkim_canon_field(DKIM_RELAXED, buf_str(&once), true, (struct dkim_sink){ gather, &twice });
 	insist(str_eq(buf_str(&once), buf_str(&twice)));
 	buf_clear(&twice);
-	dkim_canon_field(DKIM_CANON_SIMPLE, field->whole, true, (struct dkim_sink){ gather, &twice });
+	dkim_canon_field(DKIM_SIMPLE, field->whole, true, (struct dkim_sink){ gather, &twice });
 	buf_clear(&once);
-	dkim_canon_field(DKIM_CANON_SIMPLE, buf_str(&twice), true, (struct dkim_sink){ gather, &once });
+	dkim_canon_field(DKIM_SIMPLE, buf_str(&twice), true, (struct dkim_sink){ gather, &once });
 	insist(str_eq(buf_str(&once), buf_str(&twice)) && once.len >= field->whole.len);
 	buf_fini(&once);
 	buf_fini(&twice);
@@ -98,10 +98,10 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
 	if (header_read(f.rest, &arena, &section) == 0) {
 		for (int i = 0; i < section.n_fields; i++)
 			check_field(&section.fields[i]);
-		check_body(&f, DKIM_CANON_SIMPLE, str_from(f.rest, section.body_at));
-		check_body(&f, DKIM_CANON_RELAXED, str_from(f.rest, section.body_at));
+		check_body(&f, DKIM_SIMPLE, str_from(f.rest, section.body_at));
+		check_body(&f, DKIM_RELAXED, str_from(f.rest, section.body_at));
 	}
-	check_body(&f, DKIM_CANON_RELAXED, f.rest);
+	check_body(&f, DKIM_RELAXED, f.rest);
 	arena_fini(&arena);
 	fuzz_end(&f);
 	return 0;

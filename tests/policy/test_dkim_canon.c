@@ -61,9 +61,9 @@ test_bodies(void)
 
 		test_case("%s", row->name);
 		for (size_t piece = 1; piece <= strlen(row->body) + 1; piece++) {
-			canon_body(DKIM_CANON_SIMPLE, str_of(row->body), piece, &out);
+			canon_body(DKIM_SIMPLE, str_of(row->body), piece, &out);
 			expect_str(buf_str(&out), str_of(row->simple));
-			canon_body(DKIM_CANON_RELAXED, str_of(row->body), piece, &out);
+			canon_body(DKIM_RELAXED, str_of(row->body), piece, &out);
 			expect_str(buf_str(&out), str_of(row->relaxed));
 		}
 	}
@@ -82,19 +82,19 @@ test_long_bodies(void)
 		buf_append_char(&text, (char)('!' + i % 90));
 	buf_append(&text, STR("\r\n"));
 	for (size_t piece = 1; piece < text.len; piece = piece * 3 + 1) {
-		canon_body(DKIM_CANON_SIMPLE, buf_str(&text), piece, &out);
+		canon_body(DKIM_SIMPLE, buf_str(&text), piece, &out);
 		expect_str(buf_str(&out), buf_str(&text));
-		canon_body(DKIM_CANON_RELAXED, buf_str(&text), piece, &out);
+		canon_body(DKIM_RELAXED, buf_str(&text), piece, &out);
 		expect_str(buf_str(&out), buf_str(&text));
 	}
 	test_case("a million empty lines count only if something follows");
 	buf_clear(&text);
 	for (int i = 0; i < 1000 * 1000; i++)
 		buf_append(&text, STR("\r\n"));
-	canon_body(DKIM_CANON_RELAXED, buf_str(&text), 65536, &out);
+	canon_body(DKIM_RELAXED, buf_str(&text), 65536, &out);
 	expect_int((int64_t)out.len, 0);
 	buf_append(&text, STR("a\r\n"));
-	canon_body(DKIM_CANON_RELAXED, buf_str(&text), 65536, &out);
+	canon_body(DKIM_RELAXED, buf_str(&text), 65536, &out);
 	expect(str_eq(buf_str(&out), buf_str(&text)));
 	buf_fini(&text);
 	buf_fini(&out);
@@ -128,13 +128,13 @@ test_fields(void)
 
 		test_case("%s", row->name);
 		buf_clear(&out);
-		dkim_canon_field(DKIM_CANON_SIMPLE, str_of(row->field), true, (struct dkim_sink){ gather, &out });
+		dkim_canon_field(DKIM_SIMPLE, str_of(row->field), true, (struct dkim_sink){ gather, &out });
 		expect_str(buf_str(&out), str_of(row->simple));
 		buf_clear(&out);
-		dkim_canon_field(DKIM_CANON_RELAXED, str_of(row->field), true, (struct dkim_sink){ gather, &out });
+		dkim_canon_field(DKIM_RELAXED, str_of(row->field), true, (struct dkim_sink){ gather, &out });
 		expect_str(buf_str(&out), str_of(row->relaxed));
 		buf_clear(&out);
-		dkim_canon_field(DKIM_CANON_RELAXED, str_of(row->field), false, (struct dkim_sink){ gather, &out });
+		dkim_canon_field(DKIM_RELAXED, str_of(row->field), false, (struct dkim_sink){ gather, &out });
 		expect_str(buf_str(&out), str_sub(str_of(row->relaxed), 0, strlen(row->relaxed) - 2));
 	}
 	test_case("a long name and a long value are whole");
@@ -142,7 +142,7 @@ test_fields(void)
 		text[i] = i == 1000 ? ':' : (char)('a' + i % 26);
 	text[sizeof(text) - 1] = '\0';
 	buf_clear(&out);
-	dkim_canon_field(DKIM_CANON_RELAXED, str_of(text), false, (struct dkim_sink){ gather, &out });
+	dkim_canon_field(DKIM_RELAXED, str_of(text), false, (struct dkim_sink){ gather, &out });
 	expect_str(buf_str(&out), str_of(text));
 	buf_fini(&out);
 }
