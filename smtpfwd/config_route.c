@@ -5,7 +5,10 @@
 #include "mail/domain.h"
 #include "smtpfwd/config.h"
 
-enum { SMTP_PORT = 25 };
+enum {
+	SMTP_PORT = 25,
+	TITLE_MAX_BYTES = 255,
+};
 
 /* "host:port", "host", "[address]:port" or "[address]". */
 static bool
@@ -200,12 +203,18 @@ read_domains(struct config *config, const struct conf_section *section, struct m
 	rule->n_domains = n;
 }
 
+/*
+ * A destination by MX has its domain behind a "/" (policy.h): a title with one would be taken for mail of the section whose
+ * title ends there.  And both must fit (POLICY_DESTINATION_MAX), or mail would be for nobody.
+ */
 static const char *
-destination_name(struct config *config, const char *kind, const char *title)
+destination_name(struct config *config, const char *kind, const struct conf_section *section)
 {
 	struct str name;
 
-	return arena_printf(&config->arena, &name, "%s:%s", kind, title) ? name.at : NULL;
+	if (strchr(section->title, '/') != NULL || strlen(section->title) > TITLE_MAX_BYTES)
+		conf_error(config->conf, section, NULL, "a title of at most %d bytes and without \"/\" is needed", TITLE_MAX_BYTES);
+	return arena_printf(&config->arena, &name, "%s:%s", kind, section->title) ? name.at : NULL;
 }
 
 /* Where the outbound route goes by MX, mail is for its domain and not for the route as a whole. */
@@ -243,13 +252,13 @@ config_read_routes(struct config *config)
 		const struct conf_section *section = conf_section_at(config->conf, "relay", i);
 
 		read_domains(config, section, &owners, &relays[i]);
-		read_route(config, section, true, destination_name(config, "relay", section->title), &config->routes[i]);
+		read_route(config, section, true, destination_name(config, "relay", section), &config->routes[i]);
 	}
 	map_fini(&owners);
 	for (int i = 0; i < n_routes; i++) {
 		const struct conf_section *section = conf_section_at(config->conf, "route", i);
 
-		read_route(config, section, false, destination_name(config, "route", section->title), &config->routes[n_relays + i]);
+		read_route(config, section, false, destination_name(config, "route", section), &config->routes[n_relays + i]);
 	}
 	config->policy.hostname = config->hostname;
 	config->policy.relays = relays;

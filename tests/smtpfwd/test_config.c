@@ -31,6 +31,9 @@ static const struct {
 	{ "a host name has a dot", "hostname = \"mx\"\nrelay \"example.com\" { next-hop = { \"192.0.2.1\" } }\n", ":1: hostname: " },
 	{ "a relay's title is its domain", "hostname = \"mx.example.net\"\nrelay \"two words\" { next-hop = { \"192.0.2.1\" } }\n",
 	  ":2: relay \"two words\": \"two words\" is no domain" },
+	{ "a relay's title that could be another one's destination by MX", GOOD "relay \"a/b\" { domains = { \"b.example\" } "
+	  "next-hop = { \"192.0.2.1\" } }\n", "relay \"a/b\": a title of at most 255 bytes and without \"/\" is needed" },
+	{ "a route's title too", GOOD "route \"a/b\" { next-hop = { mx } }\n", "route \"a/b\": a title of at most 255 bytes and without \"/\" is needed" },
 	{ "a star is no domain", "hostname = \"mx.example.net\"\nrelay \"all\" {\n domains = { \"*\" }\n next-hop = { \"192.0.2.1\" } }\n",
 	  ":3: relay \"all\": domains: \"*\" is no domain" },
 	{ "a domain belongs to one relay, in any case",
