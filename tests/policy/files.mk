@@ -30,3 +30,7 @@ tests_policy_test_dkim_judges_CPPFLAGS = $(AM_CPPFLAGS) $(OPENDKIM_CFLAGS)
 tests_policy_test_dkim_judges_LDADD = tests/libexpect.a policy/libpolicy.a mail/libmail.a base/libbase.a $(IDN2_LIBS)
 TESTS += tests/policy/test_dkim_judges
 EXTRA_DIST += %D%/dkimpy_judge.py
+check_PROGRAMS += tests/policy/test_dmarc_record
+tests_policy_test_dmarc_record_SOURCES = %D%/test_dmarc_record.c
+tests_policy_test_dmarc_record_LDADD = tests/libexpect.a policy/libpolicy.a base/libbase.a
+TESTS += tests/policy/test_dmarc_record
