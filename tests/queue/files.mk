@@ -18,6 +18,11 @@ tests_queue_test_queue_SOURCES = %D%/test_queue.c %D%/yard.c %D%/yard.h
 tests_queue_test_queue_LDADD = $(queue_sim_libs)
 TESTS += tests/queue/test_queue
 
+check_PROGRAMS += tests/queue/test_owed
+tests_queue_test_owed_SOURCES = %D%/test_owed.c %D%/yard.c %D%/yard.h
+tests_queue_test_owed_LDADD = $(queue_sim_libs)
+TESTS += tests/queue/test_owed
+
 check_PROGRAMS += tests/queue/test_operate
 tests_queue_test_operate_SOURCES = %D%/test_operate.c %D%/yard.c %D%/yard.h
 tests_queue_test_operate_LDADD = $(queue_sim_libs)

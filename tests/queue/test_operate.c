@@ -4,39 +4,6 @@
 #include "base/mem.h"
 #include "tests/queue/yard.h"
 
-/* A story for each life of one spool, up to three. */
-static void
-in_lives(const char *name, void (*one)(struct yard *yard), void (*two)(struct yard *yard), void (*three)(struct yard *yard))
-{
-	struct sim_options options = { .seed = sim_seed(8), .disk_bytes = 8 * 1024 * 1024 };
-	struct sim *sim = sim_new(&options);
-	struct yard yard;
-
-	test_case("%s", name);
-	sim_enter(sim);
-	yard_init(&yard, sim);
-	expect(yard_run(&yard, one));
-	if (two != NULL)
-		expect(yard_run(&yard, two));
-	if (three != NULL)
-		expect(yard_run(&yard, three));
-	yard_fini(&yard);
-	expect_int(sim_leave(sim), 0);
-	sim_free(sim);
-}
-
-static int64_t
-seconds_until_due(struct yard *yard, int64_t at_most, enum outcome_kind kind)
-{
-	struct instant began = os_now();
-	struct delivery *d = yard_take(yard, at_most, NULL);
-
-	if (d == NULL)
-		return -1;
-	yard_settle(yard, d, kind);
-	return span_to_s(instant_diff(began, os_now()));
-}
-
 static void
 nothing_left_story(struct yard *yard)
 {
@@ -91,9 +58,9 @@ retry_now_story(struct yard *yard)
 
 	(void)yard_put(yard, "b@x.example c@y.example", STR("hello"));
 	for (int i = 0; i < 2; i++)
-		expect_int(seconds_until_due(yard, 1, OUTCOME_DEFERRED), 0);
+		expect_int(yard_seconds_until_due(yard, 1, OUTCOME_DEFERRED), 0);
 	expect_int(queue_retry_now(yard->queue, &filter, yard_in(10), NULL), 1);
-	expect_int(seconds_until_due(yard, 1, OUTCOME_DELIVERED), 0);
+	expect_int(yard_seconds_until_due(yard, 1, OUTCOME_DELIVERED), 0);
 }
 
 static void
@@ -294,13 +261,13 @@ read_settled_story(struct yard *yard)
 int
 main(void)
 {
-	in_lives("a hold survives a restart, until it is released", hold_story, held_after_restart_story, nothing_left_story);
-	in_lives("a mail released when it was too old has time left, after a restart too", held_too_long_story, lives_on_story, NULL);
-	in_lives("retry now is now", retry_now_story, NULL, NULL);
-	in_lives("what is removed is gone, after its delivery if it is in one", remove_story, nothing_left_story, NULL);
-	in_lives("what is removed stays so under new routes", remove_then_reroute_story, NULL, NULL);
-	in_lives("a listing tells what became of each recipient", list_story, NULL, NULL);
-	in_lives("a listed mail can be read", read_story, NULL, NULL);
-	in_lives("also when it is settled meanwhile", read_settled_story, NULL, NULL);
+	yard_lives("a hold survives a restart, until it is released", hold_story, held_after_restart_story, nothing_left_story);
+	yard_lives("a mail released when it was too old has time left, after a restart too", held_too_long_story, lives_on_story, NULL);
+	yard_lives("retry now is now", retry_now_story, NULL, NULL);
+	yard_lives("what is removed is gone, after its delivery if it is in one", remove_story, nothing_left_story, NULL);
+	yard_lives("what is removed stays so under new routes", remove_then_reroute_story, NULL, NULL);
+	yard_lives("a listing tells what became of each recipient", list_story, NULL, NULL);
+	yard_lives("a listed mail can be read", read_story, NULL, NULL);
+	yard_lives("also when it is settled meanwhile", read_settled_story, NULL, NULL);
 	return test_end();
 }

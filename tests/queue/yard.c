@@ -192,3 +192,35 @@ yard_count(struct yard *yard)
 	queue_count(yard->queue, &counts);
 	return counts;
 }
+
+int64_t
+yard_seconds_until_due(struct yard *yard, int64_t at_most, enum outcome_kind kind)
+{
+	struct instant began = os_now();
+	struct delivery *d = yard_take(yard, at_most, NULL);
+
+	if (d == NULL)
+		return -1;
+	yard_settle(yard, d, kind);
+	return span_to_s(instant_diff(began, os_now()));
+}
+
+void
+yard_lives(const char *name, void (*one)(struct yard *yard), void (*two)(struct yard *yard), void (*three)(struct yard *yard))
+{
+	struct sim_options options = { .seed = sim_seed(8), .disk_bytes = 8 * 1024 * 1024 };
+	struct sim *sim = sim_new(&options);
+	struct yard yard;
+
+	test_case("%s", name);
+	sim_enter(sim);
+	yard_init(&yard, sim);
+	expect(yard_run(&yard, one));
+	if (two != NULL)
+		expect(yard_run(&yard, two));
+	if (three != NULL)
+		expect(yard_run(&yard, three));
+	yard_fini(&yard);
+	expect_int(sim_leave(sim), 0);
+	sim_free(sim);
+}

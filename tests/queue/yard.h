@@ -30,6 +30,11 @@ void	yard_fini(struct yard *yard);
 
 /* Opens the queue, runs the story on a fiber, stops and closes.  Inside a world.  False: it did not open. */
 bool	yard_run(struct yard *yard, void (*story)(struct yard *yard));
+
+/* A case: a new world and a story for each life of one spool; two and three may be NULL. */
+void	yard_lives(const char *name, void (*one)(struct yard *yard), void (*two)(struct yard *yard),
+	    void (*three)(struct yard *yard));
+
 bool	yard_has_logged(const struct yard *yard, const char *text);
 
 struct instant	yard_in(int64_t seconds);		/* a deadline from now on */
@@ -44,6 +49,8 @@ void		yard_content(struct buf *out, int number, size_t n_bytes);
 /* Takes what is due within some seconds; its content, whole, into out (may be NULL).  NULL: nothing. */
 struct delivery	*yard_take(struct yard *yard, int64_t seconds, struct buf *out);
 void		yard_settle(struct yard *yard, struct delivery *delivery, enum outcome_kind kind);
+/* Waits for a delivery at most so long and settles it so; after how many seconds it came, -1: none did. */
+int64_t		yard_seconds_until_due(struct yard *yard, int64_t at_most, enum outcome_kind kind);
 struct queue_counts	yard_count(struct yard *yard);
 
 #endif
