@@ -108,7 +108,11 @@ iprev_check(const struct ip *ip, struct resolver *resolver, struct instant deadl
 
 	*result_out = (struct iprev_result){ .reverse = DNS_UNSETTLED, .reverse_name = STR_EMPTY };
 	if (questions == NULL || answers == NULL) {
-		end(result_out, IPREV_TEMPERROR, "no room");
+		end(result_out, IPREV_TEMPERROR, "no memory");
+		return;
+	}
+	if (ip->family == IP_NONE) {
+		end(result_out, IPREV_PERMERROR, "the client has no address");
 		return;
 	}
 	dns_ask(resolver, &question, 1, deadline, arena, &reverse);

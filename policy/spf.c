@@ -14,6 +14,8 @@
 enum {
 	LABEL_MAX_BYTES = 63,		/* RFC 1035 2.3.4 */
 	NAME_SHOWN_BYTES = 80,		/* of a name, in a problem */
+	ESCAPED_BYTES = sizeof("\\046") - 1,
+	ASKED_ROOM_BYTES = ESCAPED_BYTES * SPF_NAME_MAX_BYTES + 1,
 };
 
 struct check {				/* one identity's; counts are over all records that it leads to (4.6.4) */
@@ -93,12 +95,11 @@ out_of_room(struct check *c)
  * cannot be a name in the DNS: such a name does not exist (4.3, 4.8).
  */
 static bool
-name_to_ask(struct arena *arena, struct str name, struct str *asked_out)
+name_to_ask(struct str name, char room[ASKED_ROOM_BYTES], struct str *asked_out)
 {
-	char *room = arena_alloc(arena, 4 * SPF_NAME_MAX_BYTES + 1);
 	size_t len = 0, label = 0;
 
-	if (name.len == 0 || name.len > SPF_NAME_MAX_BYTES || room == NULL)
+	if (name.len == 0 || name.len > SPF_NAME_MAX_BYTES)
 		return false;
 	for (size_t i = 0; i < name.len; i++) {
 		char c = name.at[i];
@@ -111,7 +112,7 @@ name_to_ask(struct arena *arena, struct str name, struct str *asked_out)
 		if (c == '.' || is_plain)
 			room[len++] = c;
 		else
-			len += (size_t)snprintf(room + len, 5, "\\%03u", (unsigned)(unsigned char)c);
+			len += (size_t)snprintf(room + len, ESCAPED_BYTES + 1, "\\%03u", (unsigned)(unsigned char)c);
 	}
 	*asked_out = str_n(room, len);
 	return label > 0;
@@ -122,9 +123,10 @@ static void
 ask(struct check *c, struct str name, enum dns_type type, struct dns_answer *answer)
 {
 	struct dns_question question = { .type = type, .is_strangers = true };
+	char room[ASKED_ROOM_BYTES];
 
 	*answer = (struct dns_answer){ .result = DNS_NO_NAME };
-	if (name_to_ask(c->in->arena, name, &question.name))
+	if (name_to_ask(name, room, &question.name))
 		dns_ask(c->in->resolver, &question, 1, c->in->deadline, c->in->arena, answer);
 }
 
@@ -219,23 +221,30 @@ is_ready_to_expand(struct check *c, struct str text, struct str domain, bool is_
 	return true;
 }
 
-/*
- * The target of a term: its domain-spec expanded, or the domain (4.8).  What has no form in the
- * DNS is "", which does not exist.
- */
+/* A domain-spec's name, in the arena; what has no form in the DNS is "", which does not exist.  SPF_PASS, or an error. */
+static enum spf_value
+expand_name(struct check *c, struct str spec, struct str domain, bool is_counted, struct str *name_out)
+{
+	char room[SPF_NAME_ROOM_BYTES];
+	struct str name;
+
+	if (!is_ready_to_expand(c, spec, domain, is_counted))
+		return SPF_PERMERROR;
+	if (!spf_macro_expand_name(spec, &c->values, room, &name))
+		name = STR_EMPTY;
+	return arena_copy(c->in->arena, name, name_out) ? SPF_PASS : out_of_room(c);
+}
+
+/* The target of a term: its domain-spec expanded, or the domain (4.8). */
 static bool
 target_of(struct reading *r, struct str spec, struct str *target_out)
 {
-	struct check *c = r->check;
+	enum spf_value value = SPF_PASS;
 
 	*target_out = r->domain;
-	if (spec.len == 0)
-		return true;
-	if (!is_ready_to_expand(c, spec, r->domain, true))
-		return stop(r, SPF_PERMERROR);
-	if (!spf_macro_expand_name(spec, &c->values, c->in->arena, target_out))
-		*target_out = STR_EMPTY;
-	return true;
+	if (spec.len > 0)
+		value = expand_name(r->check, spec, r->domain, true, target_out);
+	return value == SPF_PASS || stop(r, value);
 }
 
 static enum dns_type
@@ -517,18 +526,6 @@ find_record(struct check *c, struct str domain, struct spf_record *record_out)
 	return SPF_PASS;
 }
 
-/* The domain that a redirect leads to; SPF_PASS, or what ends the check. */
-static enum spf_value
-follow_redirect(struct check *c, struct str spec, struct str domain, struct str *next_out)
-{
-	if (!count_dns_term(c) || !is_ready_to_expand(c, spec, domain, true))
-		return SPF_PERMERROR;
-	if (spf_macro_expand_name(spec, &c->values, c->in->arena, next_out))
-		return SPF_PASS;
-	fault_permanent(&c->fault, "%.*s redirects to what is no name", STR_ARG(shown(domain)));
-	return SPF_PERMERROR;
-}
-
 /* 4: once for the domain, and again for each redirect (6.1); ten at most, by the count of terms. */
 static enum spf_value
 check_host(struct check *c, struct str domain, struct ruling *ruling)
@@ -552,7 +549,9 @@ check_host(struct check *c, struct str domain, struct ruling *ruling)
 			ruling->mechanism = STR("default");
 			return SPF_NEUTRAL;		/* 4.7 */
 		}
-		value = follow_redirect(c, record.redirect, domain, &domain);
+		if (!count_dns_term(c))
+			return SPF_PERMERROR;
+		value = expand_name(c, record.redirect, domain, true, &domain);
 		if (value != SPF_PASS)
 			return value;
 		is_redirected = true;
@@ -567,8 +566,7 @@ explain(struct check *c, const struct ruling *ruling)
 	struct str name, explanation = STR_EMPTY;
 	struct buf text;
 
-	if (ruling->exp.len == 0 || !is_ready_to_expand(c, ruling->exp, ruling->domain, false) ||
-	    !spf_macro_expand_name(ruling->exp, &c->values, c->in->arena, &name))
+	if (ruling->exp.len == 0 || expand_name(c, ruling->exp, ruling->domain, false, &name) != SPF_PASS)
 		return STR_EMPTY;
 	ask(c, name, DNS_TXT, &answer);
 	if (answer.result != DNS_FOUND || answer.n_records != 1 ||
@@ -583,13 +581,13 @@ explain(struct check *c, const struct ruling *ruling)
 	return explanation;
 }
 
-/* Of a name: bytes that are not of host names are \DDD. */
 static struct str
 printable_name(struct arena *arena, struct str name)
 {
-	struct str printable;
+	char room[ASKED_ROOM_BYTES];
+	struct str asked, printable;
 
-	return name_to_ask(arena, name, &printable) ? printable : STR_EMPTY;
+	return name_to_ask(name, room, &asked) && arena_copy(arena, asked, &printable) ? printable : STR_EMPTY;
 }
 
 /* 4.3: a name of more than one label, and the form of it that the DNS knows. */

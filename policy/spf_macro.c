@@ -10,9 +10,8 @@ enum {
 	NIBBLES_MAX_BYTES = 64,		/* an IPv6 address as "2.0.0.1..." (7.3) */
 	VALUE_ROOM_BYTES = NIBBLES_MAX_BYTES,
 	PARTS_MAX = SPF_VALUE_MAX_BYTES + 1,
-	/* What a name is collected in: the last SPF_NAME_MAX_BYTES of it are always there, and the dot before. */
+	/* Of a name the last SPF_NAME_MAX_BYTES are always there, the dot before them and the last dot. */
 	TAIL_KEPT_BYTES = SPF_NAME_MAX_BYTES + 2,
-	TAIL_ROOM_BYTES = 2 * TAIL_KEPT_BYTES,
 	N_PARTS_ENOUGH = 1000,		/* more than any value has; what is beyond counts as this */
 };
 
@@ -31,7 +30,7 @@ struct piece {				/* of a macro-string */
 struct sink {				/* where expanded bytes go */
 	struct buf	*text;		/* of an explanation; or NULL, and it is a name's tail */
 	bool		 is_full;	/* of a text: no more wanted */
-	char		 tail[TAIL_ROOM_BYTES];
+	char		*tail;		/* of a name: SPF_NAME_ROOM_BYTES */
 	size_t		 n_tail;
 	bool		 is_odd;	/* of a name: bytes that are not printable ASCII */
 };
@@ -183,8 +182,8 @@ put(struct sink *sink, char c)
 	}
 	if (c < ' ' || c > '~')
 		sink->is_odd = true;
-	if (sink->n_tail == TAIL_ROOM_BYTES) {
-		memmove(sink->tail, sink->tail + TAIL_ROOM_BYTES - TAIL_KEPT_BYTES, TAIL_KEPT_BYTES);
+	if (sink->n_tail == SPF_NAME_ROOM_BYTES) {
+		memmove(sink->tail, sink->tail + SPF_NAME_ROOM_BYTES - TAIL_KEPT_BYTES, TAIL_KEPT_BYTES);
 		sink->n_tail = TAIL_KEPT_BYTES;
 	}
 	sink->tail[sink->n_tail++] = c;
@@ -302,21 +301,21 @@ expand(struct sink *sink, struct str text, const struct spf_macro_values *values
 }
 
 bool
-spf_macro_expand_name(struct str spec, const struct spf_macro_values *values, struct arena *arena, struct str *name_out)
+spf_macro_expand_name(struct str spec, const struct spf_macro_values *values, char room[SPF_NAME_ROOM_BYTES],
+    struct str *name_out)
 {
-	struct sink sink = { .text = NULL };
+	struct sink sink = { .tail = room };
 	struct str name;
 	ptrdiff_t dot;
 
 	expand(&sink, spec, values);
-	if (sink.is_odd)
-		return false;
-	name = str_n(sink.tail, sink.n_tail);
+	name = str_n(room, sink.n_tail);
 	if (name.len > 0 && name.at[name.len - 1] == '.')
 		name.len--;
 	while (name.len > SPF_NAME_MAX_BYTES && (dot = str_find(name, '.')) >= 0)
 		name = str_from(name, (size_t)dot + 1);
-	return arena_copy(arena, name, name_out);
+	*name_out = name;
+	return !sink.is_odd;
 }
 
 void

@@ -6,13 +6,13 @@
 #ifndef POLICY_SPF_MACRO_H
 #define POLICY_SPF_MACRO_H
 
-#include "base/arena.h"
 #include "base/buf.h"
 #include "base/endpoint.h"
 #include "base/instant.h"
 
 enum {
 	SPF_NAME_MAX_BYTES = 253,	/* of a name without its last dot, RFC 7208 7.3 */
+	SPF_NAME_ROOM_BYTES = 2 * (SPF_NAME_MAX_BYTES + 2),	/* to expand one in */
 	/* A sender is at most a local part of 255, "@" and a domain of 255; the rest is shorter. */
 	SPF_VALUE_MAX_BYTES = 512,
 	/* Of a domain-spec as written: each macro may grow a hundredfold, and a name is far shorter in the end. */
@@ -46,14 +46,14 @@ bool	spf_domain_spec_is_valid(struct str text);
 bool	spf_macro_uses(struct str text, char letter);
 
 /*
- * Expands a valid domain-spec to a name without its last dot; where longer than
- * SPF_NAME_MAX_BYTES, labels are taken off its left (7.3).  The name is in the arena and can have
- * any printable byte in it, labels of any length, and empty ones.
+ * Expands a valid domain-spec to a name without its last dot, in the room; where longer than
+ * SPF_NAME_MAX_BYTES, labels are taken off its left (7.3).  The name can have any printable byte
+ * in it, labels of any length, and empty ones.
  *
  * False if it would have bytes that are not printable ASCII: a local part in UTF-8 has no form
- * in the DNS (RFC 8616 4).  False at the arena's limit too.
+ * in the DNS (RFC 8616 4).
  */
-bool	spf_macro_expand_name(struct str spec, const struct spf_macro_values *values, struct arena *arena,
+bool	spf_macro_expand_name(struct str spec, const struct spf_macro_values *values, char room[SPF_NAME_ROOM_BYTES],
 	    struct str *name_out);
 
 /* Expands the valid text of an explanation; ends, cut, where `out` is full. */

@@ -29,7 +29,7 @@ unescaped(struct arena *arena, struct str text)
 	size_t len = 0;
 
 	if (room == NULL)
-		return STR_EMPTY;
+		return (struct str){ .at = NULL };
 	for (size_t i = 0; i < text.len; i++) {
 		if (text.len - i >= 4 && text.at[i] == '\\' && text.at[i + 1] == 'x' && hex_digit(text.at[i + 2]) >= 0 &&
 		    hex_digit(text.at[i + 3]) >= 0) {
@@ -86,6 +86,8 @@ add_record(struct arena *arena, enum dns_type type, struct str value, struct dns
 		break;
 	case DNS_TXT:
 		record->text = unescaped(arena, value);
+		if (record->text.at == NULL)
+			answer->result = DNS_UNSETTLED;
 		break;
 	case DNS_TLSA:
 		break;
@@ -99,13 +101,19 @@ static void
 find(const struct zone *zone, struct str asked, enum dns_type type, struct arena *arena, struct dns_answer *answer,
     struct str *alias_out)
 {
-	struct str text = zone->text, line, name, word;
+	struct str text = zone->text, line, name, word, raw;
 	bool is_slow = false;
 
 	*alias_out = STR_EMPTY;
 	while (str_take_until(&text, '\n', &line)) {
-		if (!str_take_until(&line, ' ', &name) || !str_take_until(&line, ' ', &word) ||
-		    !is_name(asked, unescaped(arena, name)))
+		if (!str_take_until(&line, ' ', &name) || !str_take_until(&line, ' ', &word))
+			continue;
+		raw = unescaped(arena, name);
+		if (raw.at == NULL) {
+			answer->result = DNS_UNSETTLED;	/* as a resolver has it whose arena is full */
+			return;
+		}
+		if (!is_name(asked, raw))
 			continue;
 		if (answer->result == DNS_NO_NAME)
 			answer->result = DNS_NO_DATA;
@@ -121,7 +129,7 @@ find(const struct zone *zone, struct str asked, enum dns_type type, struct arena
 	}
 	if (str_ends_nocase(*alias_out, STR(".")))
 		alias_out->len--;
-	if (answer->n_records > 0)
+	if (answer->n_records > 0 && answer->result != DNS_UNSETTLED)
 		answer->result = DNS_FOUND;
 	else if (is_slow)
 		answer->result = DNS_UNSETTLED;
@@ -140,7 +148,7 @@ answer_one(const struct zone *zone, const struct dns_question *question, struct 
 		if (answer->records == NULL)
 			break;
 		find(zone, name, question->type, arena, answer, &alias);
-		if (answer->n_records > 0 || alias.len == 0 || answer->result == DNS_UNSETTLED) {
+		if (answer->result == DNS_FOUND || alias.len == 0 || answer->result == DNS_UNSETTLED) {
 			snprintf(answer->why, sizeof(answer->why), "%s", answer->result == DNS_UNSETTLED ? "timed out" : "");
 			return;
 		}
