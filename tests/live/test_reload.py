@@ -377,6 +377,7 @@ def bad_files(tap):
     tap("each error with its file and line", len(errors) == 2 and ':10: unknown' in errors[0] and ":11: retry: first: " in errors[1],
         said)
     tap("nothing of it is done", not world.is_open(port) and world.greets(place.port))
+    world.wait_for("the log, which is written behind", lambda: place.n_logged("reload-failed") >= 3)
     tap("each is in the log", place.n_logged("reload-failed") == 3 and errors[0].split('"')[0] in place.log_text(), place.log_text())
     daemon = place.status("daemon")[0]
     tap("status says so", daemon["reload"]["failed"] and len(daemon["reload"]["errors"]) == 2, daemon)
