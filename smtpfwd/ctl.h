@@ -30,6 +30,9 @@ struct ctl {				/* what the person wants */
 	int		 n_words;
 	json_t		*request;	/* what the command's options and words say to the daemon */
 	bool		 is_crypt;	/* passwd */
+	bool		 is_ed25519;	/* keygen */
+	int		 rsa_bits;	/* keygen; 0: not said */
+	const char	*directory;	/* keygen; NULL: not said */
 	double		 interval_s;	/* top; 2 */
 	long		 n_batches;	/* top; 0: until it is ended */
 };
@@ -45,6 +48,9 @@ enum ctl_option {
 	CTL_OPTION_LONG,
 	CTL_OPTION_BATCHES,
 	CTL_OPTION_INTERVAL,
+	CTL_OPTION_RSA,
+	CTL_OPTION_ED25519,
+	CTL_OPTION_DIRECTORY,
 };
 
 struct ctl_command {
@@ -91,6 +97,7 @@ extern const struct ctl_command
 	ctl_reload_commands[],
 	ctl_queue_commands[],
 	ctl_trace_commands[],
-	ctl_passwd_commands[];
+	ctl_passwd_commands[],
+	ctl_keygen_commands[];
 
 #endif

@@ -16,7 +16,7 @@ smtpfwd_smtpfwd_LDADD = $(smtpfwd_parts) $(smtpfwd_libs)
 
 smtpfwd_smtpfwdctl_SOURCES = \
 	%D%/ask.c %D%/ask.h %D%/ctl.h %D%/show.c %D%/show.h %D%/smtpfwdctl.c \
-	%D%/ctl_reload.c %D%/ctl_passwd.c \
+	%D%/ctl_reload.c %D%/ctl_passwd.c %D%/ctl_keygen.c \
 	%D%/ctl_queue.c %D%/ctl_export.c \
 	%D%/ctl_top.c %D%/ctl_status.c %D%/ctl_trace.c
 smtpfwd_smtpfwdctl_LDADD = smtpfwd/auth/libauth.a policy/libpolicy.a mail/libmail.a base/libbase.a \

@@ -33,6 +33,7 @@ static const struct ctl_command *const tables[] = {
 	ctl_queue_commands,
 	ctl_trace_commands,
 	ctl_passwd_commands,
+	ctl_keygen_commands,
 };
 enum { N_TABLES = sizeof(tables) / sizeof(tables[0]) };
 

@@ -5,3 +5,4 @@ EXTRA_DIST += %D%/test_operator.py
 EXTRA_DIST += %D%/test_bench.py
 EXTRA_DIST += %D%/test_auth.py
 EXTRA_DIST += %D%/test_mx.py
+EXTRA_DIST += %D%/test_keygen.py
