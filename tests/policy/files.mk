@@ -46,3 +46,7 @@ check_PROGRAMS += tests/policy/test_iprev
 tests_policy_test_iprev_SOURCES = %D%/test_iprev.c %D%/zone.c %D%/zone.h
 tests_policy_test_iprev_LDADD = tests/libexpect.a policy/libpolicy.a mail/libmail.a base/libbase.a $(IDN2_LIBS)
 TESTS += tests/policy/test_iprev
+check_PROGRAMS += tests/policy/test_dmarc
+tests_policy_test_dmarc_SOURCES = %D%/test_dmarc.c %D%/zone.c %D%/zone.h
+tests_policy_test_dmarc_LDADD = tests/libexpect.a policy/libpolicy.a mail/libmail.a base/libbase.a $(IDN2_LIBS)
+TESTS += tests/policy/test_dmarc
