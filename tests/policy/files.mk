@@ -50,3 +50,7 @@ check_PROGRAMS += tests/policy/test_dmarc
 tests_policy_test_dmarc_SOURCES = %D%/test_dmarc.c %D%/zone.c %D%/zone.h
 tests_policy_test_dmarc_LDADD = tests/libexpect.a policy/libpolicy.a mail/libmail.a base/libbase.a $(IDN2_LIBS)
 TESTS += tests/policy/test_dmarc
+check_PROGRAMS += tests/policy/test_spf
+tests_policy_test_spf_SOURCES = %D%/test_spf.c %D%/zone.c %D%/zone.h
+tests_policy_test_spf_LDADD = tests/libexpect.a policy/libpolicy.a mail/libmail.a base/libbase.a $(IDN2_LIBS) $(SPF2_LIBS)
+TESTS += tests/policy/test_spf
