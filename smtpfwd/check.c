@@ -263,7 +263,7 @@ warn(const struct config *config)
 			fprintf(stderr, "smtpfwd: note: %s: login goes to whoever answers; tls = verify proves that it is the next hop\n",
 			    config->routes[i].destination);
 	if (config->policy.outbound == NULL)
-		fprintf(stderr, "smtpfwd: note: without outbound, reports to senders of other domains cannot be sent\n");
+		fprintf(stderr, "smtpfwd: note: with outbound = none, reports to senders of other domains cannot be sent\n");
 	for (int i = 0; i < config->n_listeners; i++)
 		if (config->listeners[i].tls != LISTEN_TLS_OFF && config->n_certificates == 0) {
 			fprintf(stderr, "smtpfwd: note: no tls section: a self-signed certificate is made at each start\n");

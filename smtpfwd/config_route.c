@@ -217,18 +217,39 @@ destination_name(struct config *config, const char *kind, const struct conf_sect
 	return arena_printf(&config->arena, &name, "%s:%s", kind, section->title) ? name.at : NULL;
 }
 
+/* The route that needs no section: directly, by the MX records of each recipient's domain. */
+#define DIRECT_ROUTE "internet"
+
+/* Its own hop is put in last: read_route finds none to judge in a section that nobody wrote. */
+static void
+make_direct_route(struct config *config, struct route_settings *route)
+{
+	const struct conf_section *section = conf_section_default(config->conf, "route");
+	struct next_hop_settings *hop = config_alloc(config, 1, sizeof(*hop));
+
+	read_route(config, section, false, "route:" DIRECT_ROUTE, route);
+	*hop = (struct next_hop_settings){ .written = "mx", .is_mx = true, .port = (uint16_t)conf_integer(section, "mx-port") };
+	route->next_hops = hop;
+	route->n_next_hops = 1;
+	config->n_routes++;
+}
+
 /* Where the outbound route goes by MX, mail is for its domain and not for the route as a whole. */
 static void
-read_outbound(struct config *config, const struct route_settings *routes, int n_routes)
+read_outbound(struct config *config, struct route_settings *routes, int n_routes)
 {
 	const struct conf_section *top = conf_section(config->conf, "");
 	const char *outbound = conf_string(top, "outbound");
 
-	config->policy.outbound = outbound;
-	if (outbound == NULL)
+	if (strcmp(outbound, "none") == 0)
 		return;
-	if (conf_section_titled(config->conf, "route", outbound) == NULL)
-		conf_error(config->conf, top, "outbound", "there is no route \"%s\"", outbound);
+	config->policy.outbound = outbound;
+	if (conf_section_titled(config->conf, "route", outbound) == NULL) {
+		if (strcmp(outbound, DIRECT_ROUTE) == 0)
+			make_direct_route(config, &routes[n_routes++]);
+		else
+			conf_error(config->conf, top, "outbound", "there is no route \"%s\"", outbound);
+	}
 	for (int i = 0; i < n_routes; i++) {
 		struct str name = str_from(str_of(routes[i].destination), strlen("route:"));
 
@@ -245,7 +266,8 @@ config_read_routes(struct config *config)
 	struct relay_rule *relays = config_alloc(config, (size_t)n_relays, sizeof(*relays));
 	struct map owners;
 
-	config->routes = config_alloc(config, (size_t)(n_relays + n_routes), sizeof(*config->routes));
+	/* One more for the route that needs no section. */
+	config->routes = config_alloc(config, (size_t)(n_relays + n_routes + 1), sizeof(*config->routes));
 	config->n_routes = n_relays + n_routes;
 	map_init(&owners, seed);
 	for (int i = 0; i < n_relays; i++) {
@@ -264,6 +286,6 @@ config_read_routes(struct config *config)
 	config->policy.relays = relays;
 	config->policy.n_relays = n_relays;
 	read_outbound(config, &config->routes[n_relays], n_routes);
-	if (n_relays == 0 && n_routes == 0)
+	if (n_relays == 0 && n_routes == 0 && !conf_is_set(conf_section(config->conf, ""), "outbound"))
 		conf_error(config->conf, conf_section(config->conf, ""), NULL, "there is neither a relay nor a route: no mail could go anywhere");
 }

@@ -166,7 +166,9 @@ listen "mx" {
     %s
 }
 %s
-""" % (self.spool, self.directory, domain, next_hop, relay_extra, self.port, listen_extra, extra)
+%s
+""" % (self.spool, self.directory, domain, next_hop, relay_extra, self.port, listen_extra, extra,
+       "" if "outbound" in extra else "outbound = none     # nothing of a test leaves the machine")
         with open(self.config, "w") as out:
             out.write(self.text)
 

@@ -51,7 +51,7 @@ static const struct {
 	{ "a decimal", GOOD, GOOD "retry { factor = 2 }\n", "retry: factor is 2, was 1.5\n", CHANGED | ROUTING },
 	{ "a choice", GOOD, GOOD "log { level = debug }\n", "log: level is debug, was info\n", CHANGED },
 	{ "what was not set", GOOD, GOOD "route \"out\" { next-hop = { \"192.0.2.3\" } }\noutbound = \"out\"\n",
-	  "outbound is \"out\", was none\nroute \"out\": added\n", CHANGED | ROUTING },
+	  "outbound is \"out\", was \"internet\"\nroute \"out\": added\n", CHANGED | ROUTING },
 	{ "a relay that goes", GOOD "relay \"b.example\" { next-hop = { \"192.0.2.3\" } }\n", GOOD, "relay \"b.example\": removed\n",
 	  CHANGED | ROUTING },
 	{ "next hops that come and go", GOOD,

@@ -80,6 +80,9 @@ static const struct {
 	{ "a listener without addresses", GOOD "listen \"a\" { address = { } }\n", ":3: listen \"a\": address: " },
 	{ "a relay with no next hop in its list", "hostname = \"mx.example.net\"\nrelay \"example.com\" { next-hop = { } }\n", ":2: relay \"example.com\": next-hop: " },
 	{ "a network has no bits behind its prefix", GOOD "listen \"a\" { address = { \"127.0.0.1:2525\" } networks = { \"10.0.0.1/8\" } }\n", "networks: \"10.0.0.1/8\"" },
+	{ "outbound = none: nothing goes out", "outbound = none\n" GOOD, NULL },
+	{ "a route of the default's name is outbound", GOOD "route \"internet\" { next-hop = { \"smtp.example:587\" } }\n", NULL },
+	{ "outbound alone is a way for mail", "hostname = \"mx.example.net\"\noutbound = internet\n", NULL },
 	{ "outbound names a route", "outbound = \"out\"\n" GOOD, ":1: outbound: there is no route \"out\"" },
 	{ "which may come later in the file", "outbound = \"out\"\n" GOOD "route \"out\" { next-hop = { \"smtp.example:587\" } }\n", NULL },
 	{ "tls-name without verify", "hostname = \"mx.example.net\"\nrelay \"example.com\" {\n next-hop = { \"192.0.2.1\" }\n tls-name = \"x.example\"\n}\n", ":4: relay \"example.com\": tls-name: " },
@@ -115,6 +118,36 @@ test_errors(void)
 			printf("#   more %s\n", conf_error_text(config->conf, k));
 		config_free(config);
 	}
+}
+
+/* Reports must find their way home from the few lines of a migration. */
+static void
+test_outbound(void)
+{
+	struct config *config = load(GOOD);
+
+	test_case("what is for no relay domain goes directly by MX, by default");
+	expect_int(conf_n_errors(config->conf), 0);
+	expect_text(config->policy.outbound, "internet");
+	expect(config->policy.is_outbound_by_domain);
+	expect_int(config->n_routes, 2);
+	expect_text(config->routes[1].destination, "route:internet");
+	expect_int(config->routes[1].n_next_hops, 1);
+	expect(config->routes[1].next_hops[0].is_mx && config->routes[1].next_hops[0].host == NULL);
+	expect_int(config->routes[1].next_hops[0].port, 25);
+	expect_int(config->routes[1].tls, TLS_OPPORTUNISTIC);
+	expect(!config->routes[1].may_use_loopback);
+	config_free(config);
+
+	test_case("not where a route of that name is written, and not where nothing is to go out");
+	config = load(GOOD "route \"internet\" { next-hop = { \"smtp.example:587\" } }\n");
+	expect_int(config->n_routes, 2);
+	expect(!config->policy.is_outbound_by_domain);
+	config_free(config);
+	config = load(GOOD "outbound = none\n");
+	expect_int(config->n_routes, 1);
+	expect(config->policy.outbound == NULL);
+	config_free(config);
 }
 
 static void
@@ -175,6 +208,7 @@ main(void)
 {
 	close(mkstemp(path));
 	test_errors();
+	test_outbound();
 	test_values();
 	test_all_errors();
 	unlink(path);
