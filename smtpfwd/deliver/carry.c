@@ -245,9 +245,9 @@ hand_over(struct errand *e, struct next_hop *next_hop)
 	e->was_reached = true;
 	if (n_ambiguous > 0)
 		log_ambiguous(e, n_ambiguous);
-	if (end == HANDOVER_TROUBLE || h.is_slowed)
+	if (end == HANDOVER_TROUBLE || h.is_slowed || (n_ambiguous > 0 && !e->trouble.is_cancelled))
 		judge_strike(next_hop, &e->delivery->mail, began, &e->trouble);
-	else if (end == HANDOVER_DONE)
+	else if (end == HANDOVER_DONE && n_ambiguous == 0)
 		judge_answer(next_hop, began);
 	return end;
 }

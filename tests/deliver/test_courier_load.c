@@ -115,6 +115,20 @@ poison(struct world *w)
 	expect(n_lines(w, "deferred ") == n_lines(w, "ambiguous "));
 }
 
+/* It says yes to all, and hangs up at the dot: the mails that showed it may come twice, the others go to the reserve. */
+static void
+broken_behind(struct world *w)
+{
+	friendly(w);
+	w->peers[0].poison = "Subject";
+	put(w, 20);
+	expect(wait_for_mails(w, 15, 10) >= 0);
+	expect_int(w->peers[0].n_mails, 0);
+	wait_s(w, 1);
+	expect(n_lines(w, "ambiguous ") >= 5 && n_lines(w, "ambiguous ") <= 15);
+	expect(n_lines(w, "nexthop-down ") >= 1);
+}
+
 /* The same while nothing else comes: its next hop is no less up for that. */
 static void
 poison_alone(struct world *w)
@@ -266,6 +280,7 @@ static const struct story stories[] = {
 	{ .name = "large mails leave half of the connections to small ones", .tell = large_beside_small },
 	{ .name = "and get through beside any number of these", .tell = large_have_their_share },
 	{ .name = "a mail that has the server hang up waits alone", .tell = poison, .connections_max = LIMIT },
+	{ .name = "a next hop that hangs up at every dot is left for another one", .tell = broken_behind, .n_hops = 2 },
 	{ .name = "and however often it comes, its next hop stays up", .tell = poison_alone, .connections_max = LIMIT },
 	{ .name = "a mailbox that is full slows down no other", .tell = bad_mailbox, .connections_max = LIMIT },
 	{ .name = "a next hop that is back after a day gets one connection, then more", .tell = back_after_a_day, .is_quiet = true,
