@@ -6,7 +6,10 @@
 #include "base/insist.h"
 #include "policy/dkim_canon.h"
 
-enum { WORD_BYTES = sizeof(uint64_t) };
+enum {
+	WORD_BYTES = sizeof(uint64_t),
+	MARGIN_BYTES = 3,		/* a line end, and the byte behind it */
+};
 
 static const struct str line_end = { .at = "\r\n", .len = 2 };
 
@@ -66,32 +69,49 @@ end_line(struct dkim_body *body)
 
 /* --- bodies --- */
 
+static bool
+is_black(char c)
+{
+	return (unsigned char)c > ' ';
+}
+
 /*
- * Copies bytes above 0x20 from the front of text into the room, eight at a time, until one that may be blank or CR,
- * or the room is full.  How many: the bytes behind the first such one are copied too, and overwritten by what comes.
+ * Copies from the front of text into the room, eight bytes at a time, what stays as it is: bytes above 0x20, and a space or
+ * a line end between two of them.  How many; it stops near the end of both, and at all else.
  */
 static size_t
 copy_black(struct dkim_body *body, struct str text)
 {
 	const uint64_t ones = UINT64_MAX / 0xff, tops = ones << 7;
-	size_t n = 0;
+	const char *in = text.at, *in_end = text.at + text.len;
+	char *out = body->room + body->n_room, *out_end = body->room + sizeof(body->room);
 
-	while (text.len - n >= WORD_BYTES && sizeof(body->room) - body->n_room - n >= WORD_BYTES) {
+	while (in_end - in >= WORD_BYTES + MARGIN_BYTES && out_end - out >= WORD_BYTES + MARGIN_BYTES) {
 		uint64_t word, found;
+		size_t n = WORD_BYTES;
 
-		memcpy(&word, text.at + n, WORD_BYTES);
-		memcpy(body->room + body->n_room + n, &word, WORD_BYTES);
+		memcpy(&word, in, WORD_BYTES);
+		memcpy(out, &word, WORD_BYTES);
 		word = le64toh(word);
-		/* The lowest set bit is exact: the top bit of the first byte below 0x21. */
+		/* The top bits of bytes below 0x21; the lowest one is exact, and those behind are overwritten by what comes. */
 		found = (word - 0x21 * ones) & ~word & tops;
-		if (found != 0) {
-			n += (size_t)__builtin_ctzll(found) / 8;
+		if (found != 0)
+			n = (size_t)__builtin_ctzll(found) / 8;
+		in += n;
+		out += n;
+		if (found == 0)
+			continue;
+		if (in[0] == ' ' && is_black(in[1])) {
+			*out++ = *in++;
+		} else if (in[0] == '\r' && in[1] == '\n' && is_black(in[2])) {
+			*out++ = *in++;
+			*out++ = *in++;
+		} else {
 			break;
 		}
-		n += WORD_BYTES;
 	}
-	body->n_room += n;
-	return n;
+	body->n_room = (size_t)(out - body->room);
+	return (size_t)(in - text.at);
 }
 
 static void
@@ -114,7 +134,7 @@ add_relaxed(struct dkim_body *body, struct str piece)
 		} else if (body->n_line_ends > 0 || body->has_blank || body->has_cr) {
 			put_held(body);	/* and look at c again */
 		} else {
-			if (sizeof(body->room) - body->n_room < 1 + WORD_BYTES)
+			if (sizeof(body->room) - body->n_room < WORD_BYTES + MARGIN_BYTES + 1)
 				flush(body);
 			body->room[body->n_room++] = c;
 			i++;

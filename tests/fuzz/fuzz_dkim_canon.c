@@ -85,6 +85,20 @@ check_field(const struct header_field *field)
 	buf_fini(&twice);
 }
 
+/* The same over and over, so that the room is full at every place of it. */
+static void
+check_long_body(struct fuzz *f, struct str text)
+{
+	struct buf many;
+
+	buf_init(&many, FUZZ_ROOM_MAX_BYTES);
+	while (text.len > 0 && many.len < 3 * DKIM_CANON_ROOM_BYTES)
+		insist(buf_append(&many, text) == 0);
+	check_body(f, DKIM_RELAXED, buf_str(&many));
+	check_body(f, DKIM_SIMPLE, buf_str(&many));
+	buf_fini(&many);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
 {
@@ -102,6 +116,8 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
 		check_body(&f, DKIM_RELAXED, str_from(f.rest, section.body_at));
 	}
 	check_body(&f, DKIM_RELAXED, f.rest);
+	if (choice % 8 == 0)
+		check_long_body(&f, f.rest);
 	arena_fini(&arena);
 	fuzz_end(&f);
 	return 0;
