@@ -18,7 +18,6 @@
 struct dkim_key {
 	enum dkim_algorithm	 algorithm;
 	EVP_PKEY		*pkey;
-	EVP_PKEY_CTX		*ready;		/* RSA: set up, copied for each signature (7 us less); NULL for Ed25519 */
 	int			 bits;
 	struct buf		 public_text;	/* base64 */
 };
@@ -104,8 +103,6 @@ key_of(EVP_PKEY *pkey, struct fault *fault_out)
 	buf_init(&key->public_text, DKIM_RECORD_MAX_BYTES);
 	if (learn_kind(key, fault_out) != 0)
 		goto failed;
-	if (key->algorithm == DKIM_RSA_SHA256)
-		key->ready = rsa_context(pkey, EVP_PKEY_sign_init);
 	if (learn_public(key) != 0 || !is_sound(key)) {
 		fault_permanent(fault_out, "the key cannot sign: its parts do not fit");
 		goto failed;
@@ -148,7 +145,6 @@ dkim_key_free(struct dkim_key *key)
 {
 	if (key == NULL)
 		return;
-	EVP_PKEY_CTX_free(key->ready);
 	EVP_PKEY_free(key->pkey);
 	buf_fini(&key->public_text);
 	mem_free(key);
@@ -220,7 +216,7 @@ dkim_key_public(const struct dkim_key *key)
 static bool
 sign_rsa(const struct dkim_key *key, const uint8_t *hash, uint8_t *signature, size_t *n_bytes)
 {
-	EVP_PKEY_CTX *context = key->ready != NULL ? EVP_PKEY_CTX_dup(key->ready) : NULL;
+	EVP_PKEY_CTX *context = rsa_context(key->pkey, EVP_PKEY_sign_init);
 	bool is_done = context != NULL && EVP_PKEY_sign(context, signature, n_bytes, hash, DKIM_HASH_BYTES) == 1;
 
 	EVP_PKEY_CTX_free(context);

@@ -4,6 +4,7 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <pthread.h>
 
 #include "base/code.h"
 #include "base/insist.h"
@@ -178,6 +179,41 @@ test_made(enum dkim_algorithm algorithm, int bits)
 	dkim_key_free(read);
 }
 
+enum { N_THREADS = 4, SIGNATURES_A_THREAD = 100 };
+
+static void *
+sign_many(void *arg)
+{
+	uint8_t hash[DKIM_HASH_BYTES] = { 0 }, signature[DKIM_SIGNATURE_MAX_BYTES];
+	intptr_t n_right = 0;
+	size_t n;
+
+	for (int i = 0; i < SIGNATURES_A_THREAD; i++) {
+		hash[0] = (uint8_t)i;
+		n_right += dkim_key_sign(arg, hash, signature, &n, NULL) == 0 && dkim_key_verify(arg, hash, str_n(signature, n));
+	}
+	return (void *)n_right;
+}
+
+static void
+test_threads(const char *pem)
+{
+	struct dkim_key *key = dkim_key_new(str_of(pem), NULL);
+	pthread_t threads[N_THREADS];
+	int64_t n_right = 0;
+	void *result;
+
+	test_case("several threads sign with one key (%s)", dkim_key_algorithm_text(key));
+	for (int i = 0; i < N_THREADS; i++)
+		insist(pthread_create(&threads[i], NULL, sign_many, key) == 0);
+	for (int i = 0; i < N_THREADS; i++) {
+		insist(pthread_join(threads[i], &result) == 0);
+		n_right += (intptr_t)result;
+	}
+	expect_int(n_right, N_THREADS * SIGNATURES_A_THREAD);
+	dkim_key_free(key);
+}
+
 #define ED "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
 
 static const struct comparison_row {
@@ -261,6 +297,8 @@ main(void)
 	test_vectors();
 	test_made(DKIM_RSA_SHA256, 2048);
 	test_made(DKIM_ED25519_SHA256, 256);
+	test_threads(RFC8463_RSA_PEM);
+	test_threads(RFC8463_ED25519_PEM);
 	test_comparisons();
 	test_zone_lines();
 	return test_end();
