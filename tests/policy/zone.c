@@ -61,22 +61,27 @@ is_name(struct str asked, struct str raw)
 	return at == raw.len;
 }
 
+/* What cannot be read is passed over: the fuzzer writes zones too. */
 static void
 add_record(struct arena *arena, enum dns_type type, struct str value, struct dns_answer *answer)
 {
-	struct dns_record *record = &answer->records[answer->n_records++];
+	struct dns_record *record = &answer->records[answer->n_records];
+	struct dns_name wire;
 	struct str word;
 	uint64_t preference;
 
-	insist(answer->n_records <= RECORDS_MAX);
+	if (answer->n_records == RECORDS_MAX)
+		return;
 	*record = (struct dns_record){ .name = STR_EMPTY };
 	switch (type) {
 	case DNS_A:
 	case DNS_AAAA:
-		insist(ip_parse(str_trim(value), &record->ip));
+		if (!ip_parse(str_trim(value), &record->ip) || (record->ip.family == IP_V6) != (type == DNS_AAAA))
+			return;
 		break;
 	case DNS_MX:
-		insist(str_take_word(&value, &word) && str_to_u64(word, &preference));
+		if (!str_take_word(&value, &word) || !str_to_u64(word, &preference))
+			return;
 		record->preference = (uint16_t)preference;
 		record->name = str_trim(value);
 		break;
@@ -94,6 +99,9 @@ add_record(struct arena *arena, enum dns_type type, struct str value, struct dns
 	}
 	if (str_ends_nocase(record->name, STR(".")))
 		record->name.len--;
+	if (record->name.len > 0 && !dns_name_of_text(record->name, &wire))
+		return;
+	answer->n_records++;
 }
 
 /* All records of the type; *alias_out is a CNAME's, or "". */
