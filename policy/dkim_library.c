@@ -20,12 +20,6 @@ struct dkim_handle {
 	bool			 is_paired;		/* infos are set */
 };
 
-/*
- * Stands before all fields and can be named by no h=.  The library writes a pointer behind the
- * end of its list when h= names more fields than the header has and all of them were found.
- */
-static const char unnameable_field[] = "- -: ";
-
 /* --- what the library calls --- */
 
 /* Its signatures are the candidates, in order; those that are not to be checked are dropped before it starts. */
@@ -144,8 +138,6 @@ give_header(struct dkim_handle *h, const struct header_section *header, struct a
 {
 	int next = 0;			/* candidate */
 
-	if (!give_text(h, str_of(unnameable_field)))
-		return false;
 	for (int i = 0; i < header->n_fields; i++) {
 		const struct header_field *field = &header->fields[i];
 		struct str text;

@@ -116,6 +116,8 @@ refuse_for_header(struct dkim_verification *v, const struct header_section *head
 /*
  * The library sees well-formed signature fields only.  So one that signs other signatures, which
  * are the lowest, can be checked only if all of those are below it and well-formed themselves.
+ * The library would take a signature for one that signs itself; and where h= names each field
+ * there is, that one too, and a name more, it writes behind the end of a list.
  */
 static void
 refuse_for_others(struct dkim_verification *v)
