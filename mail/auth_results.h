@@ -45,7 +45,8 @@ int	auth_results_append(struct str authserv_id, const struct auth_result *result
  * is to be removed from mail of strangers (RFC 8601 5).  Case, comments, folding, quotes, a version, a last dot,
  * encoded words and U-labels hide nothing.  *why_out is then a constant.
  *
- * The arena takes some multiple of the field's bytes; at its limit the field is taken for ours.
+ * The arena takes some multiple of the field's bytes and may be emptied after each; at its limit the field is
+ * taken for ours.
  */
 bool	auth_results_is_ours(const struct header_field *field, struct str authserv_id, struct arena *arena,
 	    const char **why_out);

@@ -76,9 +76,10 @@ struct dmarc_result {
  * Judges a mail.  Several authors are each judged; all must pass for the mail to pass, and the
  * strictest policy of those who fail applies (11.5).  A From that is malformed never passes.
  *
- * At most a walk for each author, and one for each identifier that could align by its name, all
- * questions of a walk at once; one question more where np differs from sp.  Suspends until the answers or the deadline; what is
- * open then is temperror, as is the arena's limit.
+ * Asks for a walk for each author, one for each identifier that could align by its name (until
+ * one does), all questions of a walk at once; one question more for an author who fails where np
+ * differs from sp.  Suspends until the answers or the deadline; what is open then is temperror, as
+ * is the arena's limit.
  */
 void	dmarc_check(const struct dmarc_input *input, struct resolver *resolver, struct instant deadline,
 	    struct arena *arena, struct dmarc_result *result_out);

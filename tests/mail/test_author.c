@@ -80,6 +80,7 @@ static const struct {
 	{ "a label with a hyphen in front", FROM "a@-x.bank.example", "bank.example", "a domain that is none" },
 	{ "malformed UTF-8 in a domain", FROM "a@\xff.bank.example", "bank.example", "a domain that is none" },
 	{ "a literal that does not end", FROM "a@[192.0.2.1", "", "a malformed address" },
+	{ "quoted pairs in a domain", FROM "a@bank\\.example", "bank bank.example", "a malformed address" },
 	{ "quoted pairs outside of quotes", FROM "a\\@bank.example", "bank.example", "a malformed address" },
 };
 
