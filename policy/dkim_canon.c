@@ -22,7 +22,7 @@ is_blank(char c)
 /* --- the room --- */
 
 static void
-flush(struct dkim_body *body)
+flush(struct dkim_canon_body *body)
 {
 	body->n_bytes += (int64_t)body->n_room;
 	if (body->n_room > 0)
@@ -31,7 +31,7 @@ flush(struct dkim_body *body)
 }
 
 static void
-put(struct dkim_body *body, struct str bytes)
+put(struct dkim_canon_body *body, struct str bytes)
 {
 	if (bytes.len > sizeof(body->room) - body->n_room)
 		flush(body);
@@ -47,7 +47,7 @@ put(struct dkim_body *body, struct str bytes)
 
 /* Something follows what was held back, so that counts after all. */
 static void
-put_held(struct dkim_body *body)
+put_held(struct dkim_canon_body *body)
 {
 	for (; body->n_line_ends > 0; body->n_line_ends--)
 		put(body, line_end);
@@ -60,7 +60,7 @@ put_held(struct dkim_body *body)
 }
 
 static void
-end_line(struct dkim_body *body)
+end_line(struct dkim_canon_body *body)
 {
 	body->has_cr = false;
 	body->has_blank = false;	/* at the end of a line they are nothing */
@@ -80,7 +80,7 @@ is_black(char c)
  * a line end between two of them.  How many; it stops near the end of both, and at all else.
  */
 static size_t
-copy_black(struct dkim_body *body, struct str text)
+copy_black(struct dkim_canon_body *body, struct str text)
 {
 	const uint64_t ones = UINT64_MAX / 0xff, tops = ones << 7;
 	const char *in = text.at, *in_end = text.at + text.len;
@@ -115,7 +115,7 @@ copy_black(struct dkim_body *body, struct str text)
 }
 
 static void
-add_relaxed(struct dkim_body *body, struct str piece)
+add_relaxed(struct dkim_canon_body *body, struct str piece)
 {
 	size_t i = 0;
 
@@ -144,7 +144,7 @@ add_relaxed(struct dkim_body *body, struct str piece)
 }
 
 static void
-add_simple(struct dkim_body *body, struct str piece)
+add_simple(struct dkim_canon_body *body, struct str piece)
 {
 	while (piece.len > 0) {
 		const char *cr;
@@ -166,7 +166,7 @@ add_simple(struct dkim_body *body, struct str piece)
 }
 
 void
-dkim_body_begin(struct dkim_body *body, enum dkim_canon canon, struct dkim_sink sink)
+dkim_canon_body_begin(struct dkim_canon_body *body, enum dkim_canon canon, struct dkim_sink sink)
 {
 	body->canon = canon;
 	body->sink = sink;
@@ -177,7 +177,7 @@ dkim_body_begin(struct dkim_body *body, enum dkim_canon canon, struct dkim_sink 
 }
 
 void
-dkim_body_add(struct dkim_body *body, struct str piece)
+dkim_canon_body_add(struct dkim_canon_body *body, struct str piece)
 {
 	switch (body->canon) {
 	case DKIM_SIMPLE:
@@ -190,7 +190,7 @@ dkim_body_add(struct dkim_body *body, struct str piece)
 }
 
 void
-dkim_body_end(struct dkim_body *body)
+dkim_canon_body_end(struct dkim_canon_body *body)
 {
 	bool is_empty;
 
@@ -300,7 +300,7 @@ dkim_canon_field(enum dkim_canon canon, struct str whole, bool with_line_end, st
 }
 
 int
-dkim_field_before(const struct header_section *section, struct str name, int before)
+dkim_canon_field_before(const struct header_section *section, struct str name, int before)
 {
 	insist(before <= section->n_fields);
 	for (int i = before - 1; i >= 0; i--)

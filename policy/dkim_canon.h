@@ -21,7 +21,7 @@ struct dkim_sink {			/* where canonical bytes go; the bytes are valid during the
 
 enum { DKIM_CANON_ROOM_BYTES = 4096 };	/* gathered for the sink, so that a hash is not called for every word */
 
-struct dkim_body {			/* the caller's, 4 KB; nothing to free */
+struct dkim_canon_body {			/* the caller's, 4 KB; nothing to free */
 	enum dkim_canon	 canon;
 	struct dkim_sink sink;
 	int64_t		 n_line_ends;	/* CRLFs held back: they count only if something follows */
@@ -37,9 +37,9 @@ struct dkim_body {			/* the caller's, 4 KB; nothing to free */
  * too, makes one space of each run of others, and nothing of an empty body (3.4.4).  A line ends in CRLF; a lone CR
  * or LF is a byte like others.
  */
-void	dkim_body_begin(struct dkim_body *body, enum dkim_canon canon, struct dkim_sink sink);
-void	dkim_body_add(struct dkim_body *body, struct str piece);
-void	dkim_body_end(struct dkim_body *body);
+void	dkim_canon_body_begin(struct dkim_canon_body *body, enum dkim_canon canon, struct dkim_sink sink);
+void	dkim_canon_body_add(struct dkim_canon_body *body, struct str piece);
+void	dkim_canon_body_end(struct dkim_canon_body *body);
 
 /*
  * One field (3.4.1, 3.4.2), given whole: with its name and line end, or without a line end.  with_line_end: CRLF is
@@ -52,6 +52,6 @@ void	dkim_canon_field(enum dkim_canon canon, struct str whole, bool with_line_en
  * the one before it, and so on (5.4.2).  before: what the same name's previous turn gave, or section->n_fields.  -1: there
  * is no further one; it counts as the empty string, and so do all later turns.
  */
-int	dkim_field_before(const struct header_section *section, struct str name, int before);
+int	dkim_canon_field_before(const struct header_section *section, struct str name, int before);
 
 #endif

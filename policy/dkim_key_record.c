@@ -2,11 +2,9 @@
  * dkim_key_record.c - the DNS record of a signing key: its text, and whether a published one fits
  */
 #include "policy/dkim_key_record.h"
+#include "policy/dkim_tags.h"
 
-enum {
-	STRING_MAX_BYTES = 255,		/* RFC 1035 3.3 */
-	TAGS_MAX = 32,			/* the RFC has eight */
-};
+enum { STRING_MAX_BYTES = 255 };	/* RFC 1035 3.3 */
 
 int
 dkim_key_record(const struct dkim_key *key, struct buf *out)
@@ -40,69 +38,14 @@ dkim_key_zone_lines(const struct dkim_key *key, struct str selector, struct str 
 
 /* --- comparing --- */
 
-struct tag {
-	struct str	 name, value;
-};
-
-static bool
-is_tag_name(struct str name)
-{
-	for (size_t i = 0; i < name.len; i++) {
-		char c = name.at[i];
-		bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-
-		if (!is_letter && !(i > 0 && ((c >= '0' && c <= '9') || c == '_')))
-			return false;
-	}
-	return name.len > 0;
-}
-
-/* RFC 6376 3.2: name=value parted by semicolons, each name once.  How many; -1: malformed. */
-static int
-read_tags(struct str text, struct tag tags[TAGS_MAX])
-{
-	struct str part;
-	int n = 0;
-
-	while (str_take_until(&text, ';', &part)) {
-		ptrdiff_t equals = str_find(part, '=');
-
-		if (str_trim(part).len == 0 && str_trim(text).len == 0)
-			return n;	/* a last semicolon */
-		if (n == TAGS_MAX || equals < 0)
-			return -1;
-		tags[n].name = str_trim(str_sub(part, 0, (size_t)equals));
-		tags[n].value = str_trim(str_from(part, (size_t)equals + 1));
-		if (!is_tag_name(tags[n].name))
-			return -1;
-		for (int i = 0; i < n; i++)
-			if (str_eq(tags[i].name, tags[n].name))
-				return -1;
-		n++;
-	}
-	return n;
-}
-
-static bool
-find_tag(const struct tag *tags, int n, const char *name, struct str *value_out)
-{
-	for (int i = 0; i < n; i++) {
-		if (str_eq(tags[i].name, str_of(name))) {
-			*value_out = tags[i].value;
-			return true;
-		}
-	}
-	return false;
-}
-
 /* A list parted by colons that has the word, in any case. */
 static bool
 list_has(struct str list, struct str word)
 {
 	struct str item;
 
-	while (str_take_until(&list, ':', &item))
-		if (str_eq_nocase(str_trim(item), word))
+	while (dkim_tags_take_item(&list, &item))
+		if (str_eq_nocase(item, word))
 			return true;
 	return false;
 }
@@ -126,26 +69,25 @@ is_same_key(struct str published, struct str own)
 }
 
 static enum dkim_key_match
-match_of(const struct dkim_key *key, const struct tag *tags, int n)
+match_of(const struct dkim_key *key, const struct dkim_tags *tags)
 {
-	struct str own_type = dkim_key_algorithm(key) == DKIM_RSA_SHA256 ? STR("rsa") : STR("ed25519"), value;
+	struct str own_type = dkim_key_algorithm(key) == DKIM_RSA_SHA256 ? STR("rsa") : STR("ed25519"), type = STR("rsa"), p, value;
 
-	if (n < 0 || !find_tag(tags, n, "p", &value))
+	/* Where v= is said it is the first, and says just that. */
+	if (dkim_tags_find(tags, STR("v"), &value) && (!str_eq(tags->tags[0].name, STR("v")) || !str_eq(value, STR("DKIM1"))))
 		return DKIM_KEY_MALFORMED;
-	/* Where it is said it is the first, and says just that. */
-	if (find_tag(tags, n, "v", &value) && (!str_eq(tags[0].name, STR("v")) || !str_eq(value, STR("DKIM1"))))
+	if (!dkim_tags_find(tags, STR("p"), &p))
 		return DKIM_KEY_MALFORMED;
-	find_tag(tags, n, "p", &value);
-	if (value.len == 0)
+	if (p.len == 0)
 		return DKIM_KEY_REVOKED;
-	if (find_tag(tags, n, "k", &value) ? !str_eq_nocase(value, own_type) : dkim_key_algorithm(key) != DKIM_RSA_SHA256)
+	(void)dkim_tags_find(tags, STR("k"), &type);
+	if (!str_eq_nocase(type, own_type))
 		return DKIM_KEY_OTHER_TYPE;
-	find_tag(tags, n, "p", &value);
-	if (!is_same_key(value, dkim_key_public(key)))
+	if (!is_same_key(p, dkim_key_public(key)))
 		return DKIM_KEY_OTHER;
-	if (find_tag(tags, n, "h", &value) && !list_has(value, STR("sha256")))
+	if (dkim_tags_find(tags, STR("h"), &value) && !list_has(value, STR("sha256")))
 		return DKIM_KEY_NO_SHA256;
-	if (find_tag(tags, n, "s", &value) && !list_has(value, STR("email")) && !list_has(value, STR("*")))
+	if (dkim_tags_find(tags, STR("s"), &value) && !list_has(value, STR("email")) && !list_has(value, STR("*")))
 		return DKIM_KEY_NOT_FOR_MAIL;
 	return DKIM_KEY_FITS;
 }
@@ -153,12 +95,15 @@ match_of(const struct dkim_key *key, const struct tag *tags, int n)
 void
 dkim_key_compare(const struct dkim_key *key, struct str record, struct dkim_key_comparison *comparison_out)
 {
-	struct tag tags[TAGS_MAX];
-	int n = record.len <= DKIM_RECORD_MAX_BYTES ? read_tags(record, tags) : -1;
+	struct dkim_tags tags;
 	struct str flags;
+	const char *why;
 
-	*comparison_out = (struct dkim_key_comparison){ .match = match_of(key, tags, n) };
-	if (n > 0 && find_tag(tags, n, "t", &flags)) {
+	*comparison_out = (struct dkim_key_comparison){ .match = DKIM_KEY_MALFORMED };
+	if (record.len > DKIM_RECORD_MAX_BYTES || !dkim_tags_read(record, &tags, &why))
+		return;
+	comparison_out->match = match_of(key, &tags);
+	if (dkim_tags_find(&tags, STR("t"), &flags)) {
 		comparison_out->is_testing = list_has(flags, STR("y"));
 		comparison_out->is_strict = list_has(flags, STR("s"));
 	}

@@ -27,7 +27,7 @@ struct dkim_signing {
 	enum stage		 stage;
 	int64_t			 now_s;
 	EVP_MD_CTX		*fields_hash, *body_hash;
-	struct dkim_body	 body;
+	struct dkim_canon_body	 body;
 	uint8_t			 times[DKIM_SIGNED_NAMES_MAX + 1];	/* in h=, for each of the signer's names */
 	struct signature	 signatures[DKIM_SELECTORS_MAX];
 };
@@ -54,6 +54,7 @@ static int
 count_names(struct dkim_signing *signing, const struct header_section *header, struct fault *fault_out)
 {
 	const struct dkim_signer *signer = signing->signer;
+	size_t total_bytes = 0;
 	int total = 0;
 
 	for (int i = 0; i < signer->n_names; i++) {
@@ -72,8 +73,9 @@ count_names(struct dkim_signing *signing, const struct header_section *header, s
 			break;
 		}
 		total += n;
-		if (total > DKIM_SIGNED_FIELDS_MAX)
-			return fault_permanent(fault_out, "the mail has more than %d fields to sign", DKIM_SIGNED_FIELDS_MAX);
+		total_bytes += (size_t)n * (signer->names[i].name.len + 1);
+		if (total > DKIM_SIGNED_FIELDS_MAX || total_bytes > DKIM_SIGNED_FIELDS_MAX_BYTES)
+			return fault_permanent(fault_out, "the mail has too many fields to sign");
 		signing->times[i] = (uint8_t)n;
 	}
 	return 0;
@@ -88,7 +90,7 @@ hash_fields(struct dkim_signing *signing, const struct header_section *header)
 		int at = header->n_fields;
 
 		for (int k = 0; k < signing->times[i] && at >= 0; k++) {
-			at = dkim_field_before(header, signer->names[i].name, at);
+			at = dkim_canon_field_before(header, signer->names[i].name, at);
 			if (at >= 0)
 				dkim_canon_field(signer->header_canon, header->fields[at].whole, true,
 				    (struct dkim_sink){ hash_more, signing->fields_hash });
@@ -113,7 +115,7 @@ dkim_signing_new(const struct dkim_signer *signer, const struct header_section *
 	signing->fields_hash = hash_begin(signer);
 	signing->body_hash = hash_begin(signer);
 	hash_fields(signing, header);
-	dkim_body_begin(&signing->body, signer->body_canon, (struct dkim_sink){ hash_more, signing->body_hash });
+	dkim_canon_body_begin(&signing->body, signer->body_canon, (struct dkim_sink){ hash_more, signing->body_hash });
 	return signing;
 }
 
@@ -135,7 +137,7 @@ void
 dkim_signing_body(struct dkim_signing *signing, struct str piece)
 {
 	insist(signing->stage == STAGE_BODY);
-	dkim_body_add(&signing->body, piece);
+	dkim_canon_body_add(&signing->body, piece);
 }
 
 static void
@@ -160,7 +162,7 @@ dkim_signing_ready(struct dkim_signing *signing)
 	uint8_t body_hash[DKIM_HASH_BYTES];
 
 	insist(signing->stage == STAGE_BODY);
-	dkim_body_end(&signing->body);
+	dkim_canon_body_end(&signing->body);
 	insist(EVP_DigestFinal_ex(signing->body_hash, body_hash, NULL) == 1);
 	for (int i = 0; i < signing->signer->n_selectors; i++)
 		make_ready(signing, i, str_n(body_hash, sizeof(body_hash)));

@@ -32,9 +32,11 @@ enum {
 	DKIM_SELECTORS_MAX = 2,		/* RSA, and Ed25519 beside it (RFC 8463 6) */
 	DKIM_SIGNED_NAMES_MAX = 64,	/* in the settings */
 	DKIM_SIGNED_FIELDS_MAX = 100,	/* in h= of one mail */
+	DKIM_SIGNED_FIELDS_MAX_BYTES = 3500,	/* of h=: verifiers in use cut it at 4096, folding included */
+	DKIM_IDENTITY_MAX_BYTES = 254,	/* of i=: an address (RFC 5321 4.5.3.1.3), and they cut it at 256 */
 	DKIM_FIELD_LINE_MAX_BYTES = 76,	/* of a signature field's line, unless one word is longer */
 	DKIM_NAME_MAX_BYTES = 70,	/* of a field's name to be signed; longer ones do not fit the line */
-	DKIM_FIELD_MAX_BYTES = 12 * 1024,	/* of one signature field: h= of 100 such names, b= of 700 bytes, d=, s= and i= */
+	DKIM_FIELD_MAX_BYTES = 6 * 1024,	/* of one signature field; 5 KB at most: h=, b= of 700 bytes, d=, s= and i= */
 	DKIM_FIELDS_MAX_BYTES = DKIM_SELECTORS_MAX * DKIM_FIELD_MAX_BYTES,
 };
 
@@ -76,7 +78,7 @@ struct dkim_signing;
  * not needed afterwards.  now goes into t= and x=.  The signer outlives the signing.
  *
  * NULL with a permanent fault if this mail cannot be signed so that the signature says what a reader believes: it has no From or
- * several (RFC 5322 3.6), or more fields than DKIM_SIGNED_FIELDS_MAX to be signed.
+ * several (RFC 5322 3.6), or more fields to be signed than the bounds above let.
  */
 struct dkim_signing	*dkim_signing_new(const struct dkim_signer *signer, const struct header_section *header,
 			    struct timestamp now, struct fault *fault_out);

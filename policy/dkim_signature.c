@@ -46,7 +46,7 @@ append_word(struct folded *f, struct str word, bool is_tag)
 static void
 append_tag(struct folded *f, const char *name, struct str value)
 {
-	char room[1024];		/* i= is the longest: 64 bytes in hexadecimal and a domain */
+	char room[DKIM_IDENTITY_MAX_BYTES + 8];	/* i= and d= are the longest */
 	int n = snprintf(room, sizeof(room), "%s=%.*s;", name, STR_ARG(value));
 
 	insist(n > 0 && (size_t)n < sizeof(room));

@@ -9,7 +9,7 @@
 
 enum {
 	ARENA_MAX_BYTES = 64 * 1024,	/* all names: 64 of 70 bytes, and domains */
-	IDENTITY_LOCAL_MAX_BYTES = 64,	/* RFC 5321 4.5.3.1.1; three times that fits a line */
+	IDENTITY_LOCAL_MAX_BYTES = 64,	/* RFC 5321 4.5.3.1.1 */
 };
 
 const struct dkim_signed_field dkim_default_fields[] = {
@@ -84,6 +84,8 @@ take_identity(struct dkim_signer *signer, const char *identity, struct fault *fa
 	if (!str_eq(domain, signer->domain) && !domain_is_below(domain, signer->domain))
 		return fault_permanent(fault_out, "the identity is outside of the signing domain");
 	signer->identity = quoted_printable(signer, text);
+	if (signer->identity.len > DKIM_IDENTITY_MAX_BYTES)
+		return fault_permanent(fault_out, "the identity is too long");
 	return 0;
 }
 

@@ -43,21 +43,21 @@ static void
 check_body(struct fuzz *f, enum dkim_canon canon, struct str text)
 {
 	struct buf slow, fast;
-	struct dkim_body body;
+	struct dkim_canon_body body;
 	struct str rest = text, piece;
 
 	buf_init(&slow, FUZZ_ROOM_MAX_BYTES);
 	buf_init(&fast, FUZZ_ROOM_MAX_BYTES);
 	body_slowly(canon, text, &slow);
-	dkim_body_begin(&body, canon, (struct dkim_sink){ gather, &fast });
-	dkim_body_add(&body, text);
-	dkim_body_end(&body);
+	dkim_canon_body_begin(&body, canon, (struct dkim_sink){ gather, &fast });
+	dkim_canon_body_add(&body, text);
+	dkim_canon_body_end(&body);
 	insist(str_eq(buf_str(&slow), buf_str(&fast)) && body.n_bytes == (int64_t)fast.len);
 	buf_clear(&fast);
-	dkim_body_begin(&body, canon, (struct dkim_sink){ gather, &fast });
+	dkim_canon_body_begin(&body, canon, (struct dkim_sink){ gather, &fast });
 	while (fuzz_piece(f, 40, &rest, &piece))
-		dkim_body_add(&body, piece);
-	dkim_body_end(&body);
+		dkim_canon_body_add(&body, piece);
+	dkim_canon_body_end(&body);
 	insist(str_eq(buf_str(&slow), buf_str(&fast)));
 	buf_fini(&slow);
 	buf_fini(&fast);

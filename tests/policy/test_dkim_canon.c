@@ -17,13 +17,13 @@ gather(void *context, struct str bytes)
 static void
 canon_body(enum dkim_canon canon, struct str text, size_t piece_bytes, struct buf *out)
 {
-	struct dkim_body body;
+	struct dkim_canon_body body;
 
 	buf_clear(out);
-	dkim_body_begin(&body, canon, (struct dkim_sink){ gather, out });
+	dkim_canon_body_begin(&body, canon, (struct dkim_sink){ gather, out });
 	for (size_t at = 0; at < text.len; at += piece_bytes)
-		dkim_body_add(&body, str_sub(text, at, piece_bytes));
-	dkim_body_end(&body);
+		dkim_canon_body_add(&body, str_sub(text, at, piece_bytes));
+	dkim_canon_body_end(&body);
 	expect_int(body.n_bytes, (int64_t)out->len);
 }
 
@@ -158,16 +158,16 @@ test_turns(void)
 	arena_init(&arena, ROOM_MAX_BYTES);
 	test_case("a name that stands in h= again means the field above, and then none (RFC 6376 5.4.2)");
 	expect_int(header_read(text, &arena, &section), 0);
-	at = dkim_field_before(&section, STR("a"), section.n_fields);
+	at = dkim_canon_field_before(&section, STR("a"), section.n_fields);
 	expect_int(at, 3);
-	at = dkim_field_before(&section, STR("A"), at);
+	at = dkim_canon_field_before(&section, STR("A"), at);
 	expect_int(at, 2);
-	at = dkim_field_before(&section, STR("a"), at);
+	at = dkim_canon_field_before(&section, STR("a"), at);
 	expect_int(at, 0);
-	at = dkim_field_before(&section, STR("a"), at);
+	at = dkim_canon_field_before(&section, STR("a"), at);
 	expect_int(at, -1);
-	expect_int(dkim_field_before(&section, STR("a"), at), -1);
-	expect_int(dkim_field_before(&section, STR("c"), section.n_fields), -1);
+	expect_int(dkim_canon_field_before(&section, STR("a"), at), -1);
+	expect_int(dkim_canon_field_before(&section, STR("c"), section.n_fields), -1);
 	arena_fini(&arena);
 }
 

@@ -160,7 +160,7 @@ test_not_signed(struct scene *s)
 		buf_append(&header, STR("To: a@example.net\r\n"));
 	buf_append(&header, str_n("\r\n", 3));
 	expect(sign(s, &settings, header.at, "", &fault) == NULL);
-	expect_text(fault.text, "the mail has more than 100 fields to sign");
+	expect_text(fault.text, "the mail has too many fields to sign");
 	expect_int(fault.kind, FAULT_PERMANENT);
 	buf_fini(&header);
 }
@@ -219,14 +219,15 @@ test_wrong_settings(struct scene *s)
 	expect_wrong(&settings, "the field to is to be signed twice");
 }
 
-/* The longest that settings allow fits what is said of a field's length. */
+/* The longest that settings and bounds allow fits what is said of a field's length, and what verifiers read. */
 static void
 test_longest(struct scene *s)
 {
 	struct dkim_signer_settings settings = usual(s);
 	struct dkim_key *key = dkim_key_make(DKIM_RSA_SHA256, 2048, NULL);
-	char names[DKIM_SIGNED_NAMES_MAX][DKIM_NAME_MAX_BYTES + 1], domain[240], identity[320];
+	char names[DKIM_SIGNED_NAMES_MAX][DKIM_NAME_MAX_BYTES + 1], domain[200], identity[300];
 	struct dkim_signed_field fields[DKIM_SIGNED_NAMES_MAX];
+	struct fault fault = { .text = "" };
 	const char *text;
 	struct buf header;
 
@@ -237,23 +238,34 @@ test_longest(struct scene *s)
 		memset(names[i], 'x', DKIM_NAME_MAX_BYTES);
 		snprintf(names[i] + DKIM_NAME_MAX_BYTES - 2, 3, "%02d", i);
 		fields[i] = (struct dkim_signed_field){ names[i], DKIM_SIGN_PRESENT };
-		buf_printf(&header, "%s: 1\r\n", names[i]);
-		if (i < 34)		/* with From twice 100 in h= */
+		if (i < 49)
 			buf_printf(&header, "%s: 1\r\n", names[i]);
 	}
 	buf_append(&header, str_n("\r\n", 3));
 	for (size_t i = 0; i < sizeof(domain); i++)
 		domain[i] = i % 60 == 59 ? '.' : 'd';
 	domain[sizeof(domain) - 1] = '\0';
-	snprintf(identity, sizeof(identity), "================================================================@%s", domain);
+	snprintf(identity, sizeof(identity), "==================@%s", domain);
 	settings.domain = domain;
 	settings.identity = identity;
 	settings.selectors[0] = (struct dkim_selector){ "s", key };
 	settings.fields = fields;
 	settings.n_fields = DKIM_SIGNED_NAMES_MAX;
 	text = sign(s, &settings, header.at, "", NULL);
-	if (expect(text != NULL))
-		expect(strlen(text) <= DKIM_FIELD_MAX_BYTES && strlen(text) > 8000);
+	if (expect(text != NULL)) {
+		expect(strlen(text) <= DKIM_FIELD_MAX_BYTES && strlen(text) > 4000);
+		expect(tag(s, text, "h").len <= DKIM_SIGNED_FIELDS_MAX_BYTES && tag(s, text, "h").len > 3400);
+		expect_int((int64_t)tag(s, text, "i").len, DKIM_IDENTITY_MAX_BYTES);
+	}
+	test_case("longer ones are refused: an identity, all names of a mail");
+	snprintf(identity, sizeof(identity), "===================@%s", domain);
+	expect_wrong(&settings, "the identity is too long");
+	settings.identity = NULL;
+	header.len -= 3;
+	buf_printf(&header, "%s: 1\r\n\r\n", names[60]);
+	buf_append_char(&header, '\0');
+	expect(sign(s, &settings, header.at, "", &fault) == NULL);
+	expect_text(fault.text, "the mail has too many fields to sign");
 	buf_fini(&header);
 	dkim_key_free(key);
 }
