@@ -249,9 +249,10 @@ leave_out(struct finding *f)
 	out->n = n;
 	if (n > 0)
 		return;
+	/* Most of all a relay section that was taken out, or never written: somebody will see it, and mend it. */
 	if (ours_at >= 0)
-		end(out, MX_NEVER, STATUS(5, 4, 6), "this server itself is the best mail host of ", f->domain,
-		    ", and yet it is not to take its mail: it would go in a circle");
+		end(out, MX_UNSETTLED, STATUS(4, 4, 6), "this server itself is the best mail host of ", f->domain,
+		    ", and no relay section takes its mail: it would go in a circle");
 	else if (f->is_implicit)
 		end(out, MX_NEVER, STATUS(5, 4, 4), "the domain ", f->domain, " has neither mail hosts (MX) nor a usable address");
 	else

@@ -49,7 +49,7 @@ struct mx_hosts {
 /*
  * A domain with an address but no MX is its own host.  Hosts that are no names, that have no address, or none that may
  * be connected to, are left out; so are, where one host is ourselves, all of its preference and worse.  With
- * addresses that the DNS could not tell now a host stays.  Names live in the arena.  Suspends.
+ * addresses that the DNS could not tell now a host stays.  Where nothing is left because of us, it is a mistake here and unsettled.  Names live in the arena.  Suspends.
  */
 void	mx_find(struct resolver *resolver, const struct mx_query *query, struct instant deadline, struct arena *arena,
 	    struct mx_hosts *hosts_out);
