@@ -9,7 +9,6 @@ policy_libpolicy_a_SOURCES = \
 	%D%/dkim_tags.c %D%/dkim_tags.h %D%/dkim_verify.c %D%/dkim_verify.h \
 	%D%/inspect.c %D%/inspect.h %D%/policy.c %D%/policy.h \
 	%D%/iprev.c %D%/iprev.h %D%/spf.c %D%/spf.h %D%/spf_fence.c %D%/spf_fence.h \
-	%D%/spf_macro.c %D%/spf_macro.h %D%/spf_record.c %D%/spf_record.h \
 	%D%/sign_rules.c %D%/sign_rules.h \
 	%D%/spf_inquiry.c %D%/spf_inquiry.h %D%/spf_macro.c %D%/spf_macro.h %D%/spf_record.c %D%/spf_record.h \
 	%D%/spf_terms.c %D%/spf_terms.h \
