@@ -214,8 +214,8 @@ def circle(tap):
     world.wait_for("it is put off", lambda: re.search(r"deferred .*to=bob@us.test.*circle", relay.log_text()))
     tap("by name, and it waits for somebody to mend it", not reports("bob@us.test") and not taken(mxb, "bob@us.test"), relay.log_text())
     other = world.Relay('"127.0.0.1:1"', extra="", listen_extra='networks = { "127.0.0.0/8" }', name="other")
-    with open(other.config, "a") as out:
-        out.write(extra(other.port))
+    with open(other.config, "w") as out:
+        out.write(other.text.replace("outbound = none", "") + extra(other.port))
     other.start()
     send("bob@here.test", "address", port=other.port)
     world.wait_for("it is put off", lambda: re.search(r"deferred .*to=bob@here.test.*circle", other.log_text()))
