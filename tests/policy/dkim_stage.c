@@ -168,3 +168,13 @@ dkim_stage_verify(struct dkim_stage *stage, struct str mail, size_t chunk_bytes,
 		dkim_verify_body(verification, str_sub(mail, at, chunk_bytes));
 	return dkim_verify_end(verification, n_out);
 }
+
+void
+dkim_stage_expect(const struct dkim_result *result, const char *want, const char *reason)
+{
+	expect_text(dkim_verdict_word(result->verdict), want);
+	if (reason != NULL)
+		expect_str(result->reason, str_of(reason));
+	expect((result->verdict == DKIM_PASS) == (result->reason.len == 0));
+	expect(str_is_printable(result->reason));
+}

@@ -37,4 +37,7 @@ struct str	dkim_stage_edit(struct dkim_stage *stage, struct str mail, const char
 /* Verifies a mail, its body in chunks of so many bytes; the results live in the arena, which is emptied first. */
 struct dkim_result	*dkim_stage_verify(struct dkim_stage *stage, struct str mail, size_t chunk_bytes, int *n_out);
 
+/* Expects a verdict's word, and a reason unless it is NULL. */
+void	dkim_stage_expect(const struct dkim_result *result, const char *want, const char *reason);
+
 #endif

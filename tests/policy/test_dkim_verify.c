@@ -1,5 +1,5 @@
 /*
- * test_dkim_verify.c - what is found of signed mails, good, old, odd and hostile ones
+ * test_dkim_verify.c - what is found of signed mails, good, changed and odd ones
  *
  * The mails were signed by dkimpy or stand in the RFCs (tests/vectors/dkim); what must be found
  * of them follows from RFC 6376, 8301, 8463 and 8601.
@@ -172,16 +172,6 @@ static const struct {
 };
 
 static void
-expect_result(const struct dkim_result *result, const char *want, const char *reason)
-{
-	expect_text(dkim_verdict_word(result->verdict), want);
-	if (reason != NULL)
-		expect_str(result->reason, str_of(reason));
-	expect((result->verdict == DKIM_PASS) == (result->reason.len == 0));
-	expect(str_is_printable(result->reason));
-}
-
-static void
 test_cases(struct dkim_stage *stage)
 {
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -196,7 +186,7 @@ test_cases(struct dkim_stage *stage)
 		stage->records[1] = cases[i].records[1];
 		results = dkim_stage_verify(stage, mail, DKIM_CHUNK_MAX_BYTES, &n);
 		if (expect(n > 0))
-			expect_result(&results[0], cases[i].want, cases[i].reason);
+			dkim_stage_expect(&results[0], cases[i].want, cases[i].reason);
 		stage->records[0] = stage->records[1] = NULL;
 	}
 }
@@ -236,7 +226,7 @@ test_details(struct dkim_stage *stage)
 	expect_str(r[0].identity, STR("@football.example.com"));
 	expect_int(r[0].signed_at_s, 1528637909);
 	expect_str(r[1].b_prefix, STR("F45dVWDf"));
-	expect_result(&r[1], "pass", "");
+	dkim_stage_expect(&r[1], "pass", "");
 	expect(r[0].is_key_secure);
 
 	test_case("details: i= defaults to the domain, t=y is told");
@@ -246,7 +236,7 @@ test_details(struct dkim_stage *stage)
 	expect_str(r->identity, STR("@example.com"));
 	expect_int(r->expires_at_s, 4000000000);
 	expect(r->is_testing);
-	expect_result(r, "pass", NULL);
+	dkim_stage_expect(r, "pass", NULL);
 
 	test_case("details: a signature that could not be read says what it can");
 	r = dkim_stage_verify(stage, dkim_stage_edit(stage, dkim_stage_mail(stage, "old"), "v=1", "v=3"), 100, &n);
@@ -274,13 +264,13 @@ test_settings(struct dkim_stage *stage)
 
 	test_case("settings: time is what the caller says");
 	stage->now.us = 1700000000LL * 1000000;
-	expect_result(dkim_stage_verify(stage, dkim_stage_mail(stage, "past"), 100, &n), "pass", NULL);
+	dkim_stage_expect(dkim_stage_verify(stage, dkim_stage_mail(stage, "past"), 100, &n), "pass", NULL);
 	stage->now.us = 1700000301LL * 1000000;
-	expect_result(dkim_stage_verify(stage, dkim_stage_mail(stage, "past"), 100, &n), "permerror", "signature expired");
+	dkim_stage_expect(dkim_stage_verify(stage, dkim_stage_mail(stage, "past"), 100, &n), "permerror", "signature expired");
 	stage->now.us = 1699999700LL * 1000000;
-	expect_result(dkim_stage_verify(stage, dkim_stage_mail(stage, "times"), 100, &n), "pass", NULL);
+	dkim_stage_expect(dkim_stage_verify(stage, dkim_stage_mail(stage, "times"), 100, &n), "pass", NULL);
 	stage->now.us = 1699999699LL * 1000000;
-	expect_result(dkim_stage_verify(stage, dkim_stage_mail(stage, "times"), 100, &n), "policy", "signed in the future");
+	dkim_stage_expect(dkim_stage_verify(stage, dkim_stage_mail(stage, "times"), 100, &n), "policy", "signed in the future");
 	stage->now = now;
 
 	test_case("settings: signatures beyond the maximum are told, and cost nothing");
@@ -289,13 +279,13 @@ test_settings(struct dkim_stage *stage)
 	r = dkim_stage_verify(stage, dkim_stage_mail(stage, "both"), 100, &n);
 	expect_int(n, 2);
 	expect_int(stage->n_questions, 1);
-	expect_result(&r[0], "pass", NULL);
-	expect_result(&r[1], "policy", "1 more signatures were not looked at");
+	dkim_stage_expect(&r[0], "pass", NULL);
+	dkim_stage_expect(&r[1], "policy", "1 more signatures were not looked at");
 	expect(r[1].is_rest);
 
 	test_case("settings: one that signs those beyond cannot be checked");
 	r = dkim_stage_verify(stage, dkim_stage_mail(stage, "signs-signature"), 100, &n);
-	expect_result(&r[0], "neutral", "signs signatures that cannot be checked");
+	dkim_stage_expect(&r[0], "neutral", "signs signatures that cannot be checked");
 	stage->settings.signatures_max = 5;
 }
 
@@ -310,15 +300,15 @@ test_lookup(struct dkim_stage *stage)
 	stage->result = DNS_UNSETTLED;
 	r = dkim_stage_verify(stage, mail, 100, &n);
 	expect_int(n, 2);
-	expect_result(&r[0], "temperror", "key cannot be looked up now");
-	expect_result(&r[1], "temperror", "key cannot be looked up now");
+	dkim_stage_expect(&r[0], "temperror", "key cannot be looked up now");
+	dkim_stage_expect(&r[1], "temperror", "key cannot be looked up now");
 	stage->is_bogus = true;
-	expect_result(dkim_stage_verify(stage, mail, 100, &n), "temperror", "key record is bogus");
+	dkim_stage_expect(dkim_stage_verify(stage, mail, 100, &n), "temperror", "key record is bogus");
 	stage->is_bogus = false;
 
 	test_case("look-up: a name without TXT records has no key");
 	stage->result = DNS_NO_DATA;
-	expect_result(dkim_stage_verify(stage, mail, 100, &n), "permerror", "no key");
+	dkim_stage_expect(dkim_stage_verify(stage, mail, 100, &n), "permerror", "no key");
 	stage->result = DNS_FOUND;
 
 	test_case("look-up: a mail without signatures asks nothing");
@@ -331,8 +321,8 @@ test_lookup(struct dkim_stage *stage)
 	stage->n_questions = 0;
 	r = dkim_stage_verify(stage, dkim_stage_edit(stage, mail, "s=rsa;", "s=ed;"), 100, &n);
 	expect_int(stage->n_questions, 1);
-	expect_result(&r[0], "pass", NULL);
-	expect_result(&r[1], "permerror", "key of another type than a= says");
+	dkim_stage_expect(&r[0], "pass", NULL);
+	dkim_stage_expect(&r[1], "permerror", "key of another type than a= says");
 }
 
 /* --- bodies in pieces, changed bytes, several mails --- */
@@ -440,96 +430,6 @@ test_together(struct dkim_stage *stage)
 	}
 }
 
-/* --- hostile mails --- */
-
-/* A mail with one field many times, which ends as it must. */
-static struct str
-repeated(struct dkim_stage *stage, const char *front, const char *part, int n_parts, const char *end)
-{
-	struct buf text;
-	struct str mail;
-
-	buf_init(&text, 64 << 20);
-	expect_int(buf_append(&text, str_of(front)), 0);
-	for (int i = 0; i < n_parts; i++)
-		expect_int(buf_append(&text, str_of(part)), 0);
-	expect_int(buf_append(&text, str_of(end)), 0);
-	expect(arena_copy(&stage->files, buf_str(&text), &mail));
-	buf_fini(&text);
-	return mail;
-}
-
-#define FIELD(h, more)	"DKIM-Signature: v=1; a=ed25519-sha256; c=relaxed/relaxed; d=example.com; s=ed; h=" h \
-	"; bh=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=; b=AAAA" more
-
-static const struct {
-	const char *name;
-	const char *front, *part;
-	int n_parts;
-	const char *end;
-	const char *want, *reason;		/* of the first signature */
-	int want_n;				/* of results */
-} hostile[] = {
-	{ "thousands of signatures", "", FIELD("from", "\r\n"), 3000, "From: a@example.com\r\n\r\n", "policy", "header too large to be checked", 6 },
-	{ "hundreds of signatures", "", FIELD("from", "\r\n"), 300, "From: a@example.com\r\n\r\n", "fail", "signature did not verify", 6 },
-	{ "thousands of fields", FIELD("from", "\r\n"), "X: y\r\n", 1000, "From: a@example.com\r\n\r\n", "policy", "header too large to be checked", 1 },
-	{ "a megabyte of one field", FIELD("from", "\r\nX:"), " y\r\n", 300000, "From: a@example.com\r\n\r\n", "policy", "header too large to be checked", 1 },
-	{ "h= of more names than fields", "DKIM-Signature: v=1; a=ed25519-sha256; d=example.com; s=ed; bh=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=; b=AAAA; h=from",
-	    ":from", 255, "\r\nFrom: a\r\n\r\n", "fail", NULL, 1 },
-	{ "h= of thousands of names", "DKIM-Signature: v=1; a=ed25519-sha256; d=example.com; s=ed; bh=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=; b=AAAA; h=from",
-	    ":x", 1900, "\r\nFrom: a\r\n\r\n", "neutral", "h= is too long", 1 },
-	{ "h= of many kilobytes", "DKIM-Signature: v=1; a=ed25519-sha256; d=example.com; s=ed; bh=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=; b=AAAA; h=from",
-	    ":xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", 250, "\r\nFrom: a\r\n\r\n", "neutral", "h= is too long", 1 },
-	{ "h= names all of many fields, and more", FIELD("from:x:x:x:x:x:x:x:x:x:to:to:to", "\r\n"), "X: 1\r\n", 9, "From: a\r\n\r\n", "fail", NULL, 1 },
-	{ "a huge signature field", FIELD("from", "; z="), "xxxxxxxxxxxxxxxx", 1024, "\r\nFrom: a\r\n\r\n", "policy", "signature field too large", 1 },
-	{ "a large one", FIELD("from", "; z="), "xxxxxxxxxxxxxxxx", 1000, "\r\nFrom: a\r\n\r\n", "fail", NULL, 1 },
-	{ "a b= of kilobytes", FIELD("from", ""), "AAAA", 300, "\r\nFrom: a\r\n\r\n", "neutral", "b= is no base64", 1 },
-	{ "a tag name of kilobytes", FIELD("from", "; "), "aaaaaaaa", 1000, "a=1\r\nFrom: a\r\n\r\n", "fail", NULL, 1 },
-	{ "33 tags", FIELD("from", ""), "", 0, "; e1=;e2=;e3=;e4=;e5=;e6=;e7=;e8=;e9=;f1=;f2=;f3=;f4=;f5=;f6=;f7=;f8=;f9=;g1=;g2=;g3=;g4=;g5=;g6=;g7="
-	    "\r\nFrom: a\r\n\r\n", "neutral", "too many tags", 1 },
-	{ "a selector and domain longer than a name", "DKIM-Signature: v=1; a=ed25519-sha256; h=from; d=example.com; bh=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=; b=AAAA; s=a",
-	    ".a", 120, "\r\nFrom: a\r\n\r\n", "permerror", "d= and s= are too long", 1 },
-	{ "an endless From", FIELD("from", "\r\nFrom:"), ":,;<@(", 30000, "\r\n\r\n", "fail", NULL, 1 },
-	{ "a form feed in a field that is not signed", FIELD("from", "\r\nFrom: a\r\nX: "), "x", 1, "\f\r\n\r\n", "neutral", "control characters in the header", 1 },
-	{ "a field name with a semicolon", FIELD("from", "\r\nFrom: a\r\n"), "a;b: x\r\n", 3, "\r\n", "fail", NULL, 1 },
-	{ "no From at all", FIELD("from", "\r\n"), "", 0, "\r\n", "fail", NULL, 1 },
-	{ "nothing but the signature", FIELD("from", ""), "", 0, "", "fail", NULL, 1 },
-};
-
-static void
-test_hostile(struct dkim_stage *stage)
-{
-	for (size_t i = 0; i < sizeof(hostile) / sizeof(hostile[0]); i++) {
-		struct str mail = repeated(stage, hostile[i].front, hostile[i].part, hostile[i].n_parts, hostile[i].end);
-		struct dkim_result *r;
-		int n;
-
-		test_case("hostile: %s", hostile[i].name);
-		r = dkim_stage_verify(stage, mail, 4096, &n);
-		expect_int(n, hostile[i].want_n);
-		if (n > 0)
-			expect_result(&r[0], hostile[i].want, hostile[i].reason);
-	}
-}
-
-static void
-test_hostile_body(struct dkim_stage *stage)
-{
-	struct str mail = dkim_stage_mail(stage, "ed-relaxed-relaxed");
-	ptrdiff_t end = str_find_str(mail, STR("\r\n\r\n"));
-	struct str front;
-	int n;
-
-	expect(arena_copy(&stage->files, str_sub(mail, 0, (size_t)end + 4), &front));
-
-	test_case("hostile: a word without an end is not kept in memory");
-	expect_result(dkim_stage_verify(stage, repeated(stage, front.at, "xxxxxxxxxxxxxxxx", 70000, ""), 65536, &n), "neutral",
-	    "a line of the body is too long");
-	test_case("hostile: lines of nothing");
-	expect_result(dkim_stage_verify(stage, repeated(stage, front.at, " \r\n\t\r\n", 700000, ""), 65536, &n), "fail",
-	    "body hash did not verify");
-}
-
 int
 main(void)
 {
@@ -543,8 +443,6 @@ main(void)
 	test_chunks(&stage);
 	test_flips(&stage);
 	test_together(&stage);
-	test_hostile(&stage);
-	test_hostile_body(&stage);
 	dkim_stage_fini(&stage);
 	return test_end();
 }

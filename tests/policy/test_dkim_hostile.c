@@ -1,0 +1,105 @@
+/*
+ * test_dkim_hostile.c - mails made to cost much or to harm who verifies them: each has its bound, and says so
+ */
+#include "tests/expect.h"
+#include "tests/policy/dkim_stage.h"
+
+/* A mail with one field many times, which ends as it must. */
+static struct str
+repeated(struct dkim_stage *stage, const char *front, const char *part, int n_parts, const char *end)
+{
+	struct buf text;
+	struct str mail;
+
+	buf_init(&text, 64 << 20);
+	expect_int(buf_append(&text, str_of(front)), 0);
+	for (int i = 0; i < n_parts; i++)
+		expect_int(buf_append(&text, str_of(part)), 0);
+	expect_int(buf_append(&text, str_of(end)), 0);
+	expect(arena_copy(&stage->files, buf_str(&text), &mail));
+	buf_fini(&text);
+	return mail;
+}
+
+#define FIELD(h, more)	"DKIM-Signature: v=1; a=ed25519-sha256; c=relaxed/relaxed; d=example.com; s=ed; h=" h \
+	"; bh=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=; b=AAAA" more
+
+static const struct {
+	const char *name;
+	const char *front, *part;
+	int n_parts;
+	const char *end;
+	const char *want, *reason;		/* of the first signature */
+	int want_n;				/* of results */
+} hostile[] = {
+	{ "thousands of signatures", "", FIELD("from", "\r\n"), 3000, "From: a@example.com\r\n\r\n", "policy", "header too large to be checked", 6 },
+	{ "hundreds of signatures", "", FIELD("from", "\r\n"), 300, "From: a@example.com\r\n\r\n", "fail", "signature did not verify", 6 },
+	{ "thousands of fields", FIELD("from", "\r\n"), "X: y\r\n", 1000, "From: a@example.com\r\n\r\n", "policy", "header too large to be checked", 1 },
+	{ "a megabyte of one field", FIELD("from", "\r\nX:"), " y\r\n", 300000, "From: a@example.com\r\n\r\n", "policy", "header too large to be checked", 1 },
+	{ "h= of more names than fields", "DKIM-Signature: v=1; a=ed25519-sha256; d=example.com; s=ed; bh=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=; b=AAAA; h=from",
+	    ":from", 255, "\r\nFrom: a\r\n\r\n", "fail", NULL, 1 },
+	{ "h= of thousands of names", "DKIM-Signature: v=1; a=ed25519-sha256; d=example.com; s=ed; bh=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=; b=AAAA; h=from",
+	    ":x", 1900, "\r\nFrom: a\r\n\r\n", "neutral", "h= is too long", 1 },
+	{ "h= of many kilobytes", "DKIM-Signature: v=1; a=ed25519-sha256; d=example.com; s=ed; bh=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=; b=AAAA; h=from",
+	    ":xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", 250, "\r\nFrom: a\r\n\r\n", "neutral", "h= is too long", 1 },
+	{ "h= names all of many fields, and more", FIELD("from:x:x:x:x:x:x:x:x:x:to:to:to", "\r\n"), "X: 1\r\n", 9, "From: a\r\n\r\n", "fail", NULL, 1 },
+	{ "a huge signature field", FIELD("from", "; z="), "xxxxxxxxxxxxxxxx", 1024, "\r\nFrom: a\r\n\r\n", "policy", "signature field too large", 1 },
+	{ "a large one", FIELD("from", "; z="), "xxxxxxxxxxxxxxxx", 1000, "\r\nFrom: a\r\n\r\n", "fail", NULL, 1 },
+	{ "a b= of kilobytes", FIELD("from", ""), "AAAA", 300, "\r\nFrom: a\r\n\r\n", "neutral", "b= is no base64", 1 },
+	{ "a tag name of kilobytes", FIELD("from", "; "), "aaaaaaaa", 1000, "a=1\r\nFrom: a\r\n\r\n", "fail", NULL, 1 },
+	{ "33 tags", FIELD("from", ""), "", 0, "; e1=;e2=;e3=;e4=;e5=;e6=;e7=;e8=;e9=;f1=;f2=;f3=;f4=;f5=;f6=;f7=;f8=;f9=;g1=;g2=;g3=;g4=;g5=;g6=;g7="
+	    "\r\nFrom: a\r\n\r\n", "neutral", "too many tags", 1 },
+	{ "a selector and domain longer than a name", "DKIM-Signature: v=1; a=ed25519-sha256; h=from; d=example.com; bh=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=; b=AAAA; s=a",
+	    ".a", 120, "\r\nFrom: a\r\n\r\n", "permerror", "d= and s= are too long", 1 },
+	{ "an endless From", FIELD("from", "\r\nFrom:"), ":,;<@(", 30000, "\r\n\r\n", "fail", NULL, 1 },
+	{ "a form feed in a field that is not signed", FIELD("from", "\r\nFrom: a\r\nX: "), "x", 1, "\f\r\n\r\n", "neutral", "control characters in the header", 1 },
+	{ "a field name with a semicolon", FIELD("from", "\r\nFrom: a\r\n"), "a;b: x\r\n", 3, "\r\n", "fail", NULL, 1 },
+	{ "no From at all", FIELD("from", "\r\n"), "", 0, "\r\n", "fail", NULL, 1 },
+	{ "nothing but the signature", FIELD("from", ""), "", 0, "", "fail", NULL, 1 },
+};
+
+static void
+test_hostile(struct dkim_stage *stage)
+{
+	for (size_t i = 0; i < sizeof(hostile) / sizeof(hostile[0]); i++) {
+		struct str mail = repeated(stage, hostile[i].front, hostile[i].part, hostile[i].n_parts, hostile[i].end);
+		struct dkim_result *r;
+		int n;
+
+		test_case("hostile: %s", hostile[i].name);
+		r = dkim_stage_verify(stage, mail, 4096, &n);
+		expect_int(n, hostile[i].want_n);
+		if (n > 0)
+			dkim_stage_expect(&r[0], hostile[i].want, hostile[i].reason);
+	}
+}
+
+static void
+test_hostile_body(struct dkim_stage *stage)
+{
+	struct str mail = dkim_stage_mail(stage, "ed-relaxed-relaxed");
+	ptrdiff_t end = str_find_str(mail, STR("\r\n\r\n"));
+	struct str front;
+	int n;
+
+	expect(arena_copy(&stage->files, str_sub(mail, 0, (size_t)end + 4), &front));
+
+	test_case("hostile: a word without an end is not kept in memory");
+	dkim_stage_expect(dkim_stage_verify(stage, repeated(stage, front.at, "xxxxxxxxxxxxxxxx", 70000, ""), 65536, &n), "neutral",
+	    "a line of the body is too long");
+	test_case("hostile: lines of nothing");
+	dkim_stage_expect(dkim_stage_verify(stage, repeated(stage, front.at, " \r\n\t\r\n", 700000, ""), 65536, &n), "fail",
+	    "body hash did not verify");
+}
+
+int
+main(void)
+{
+	struct dkim_stage stage;
+
+	dkim_stage_init(&stage);
+	test_hostile(&stage);
+	test_hostile_body(&stage);
+	dkim_stage_fini(&stage);
+	return test_end();
+}
