@@ -103,7 +103,7 @@ explain(struct spf_inquiry *c, const struct spf_ruling *ruling)
 	inquiry_ask(c, name, DNS_TXT, &answer);
 	if (answer.result != DNS_FOUND || answer.n_records != 1 ||
 	    !spf_macro_is_valid(answer.records[0].text, SPF_MACRO_IN_EXPLANATION) ||
-	    !inquiry_prepare(c, answer.records[0].text, ruling->domain, false))
+	    inquiry_prepare(c, answer.records[0].text, ruling->domain, false) != SPF_PASS)
 		return STR_EMPTY;
 	buf_init(&text, SPF_EXPLANATION_MAX_BYTES);
 	spf_macro_expand_text(answer.records[0].text, &c->values, &text);

@@ -8,6 +8,7 @@
 enum {
 	LABEL_MAX_BYTES = 63,		/* RFC 1035 2.3.4 */
 	NAME_SHOWN_BYTES = 80,		/* of a name, in a problem */
+	ANSWER_ROOM_BYTES = 16 * 1024,	/* what few answers about names need */
 };
 
 struct str
@@ -70,12 +71,20 @@ inquiry_count_term(struct spf_inquiry *c)
 struct iprev_result *
 inquiry_names(struct spf_inquiry *c)
 {
-	if (c->names == NULL) {
-		c->names = arena_alloc(c->in->arena, sizeof(*c->names));
-		if (c->names != NULL)
-			iprev_check(&c->in->client, c->in->resolver, c->in->deadline, c->in->arena, c->names);
-	}
-	return c->names;
+	struct arena *arena = c->in->arena;
+	struct iprev_result *names;
+
+	if (c->names != NULL)
+		return c->names;
+	names = arena_alloc(arena, sizeof(*names));
+	if (names == NULL)
+		return NULL;
+	iprev_check(&c->in->client, c->in->resolver, c->in->deadline, arena, names);
+	/* A silent DNS is no match (5.5), but an answer that found no room is our own trouble. */
+	if (names->value == IPREV_TEMPERROR && arena_alloc(arena, ANSWER_ROOM_BYTES) == NULL)
+		return NULL;
+	c->names = names;
+	return names;
 }
 
 bool
@@ -92,7 +101,7 @@ best_name(const struct iprev_result *names, struct str domain)
 {
 	struct str below = STR_EMPTY;
 
-	for (int i = 0; names != NULL && i < names->n_names; i++) {
+	for (int i = 0; i < names->n_names; i++) {
 		if (str_eq_nocase(names->names[i], domain))
 			return names->names[i];
 		if (below.len == 0 && spf_name_is_within(names->names[i], domain))
@@ -100,30 +109,36 @@ best_name(const struct iprev_result *names, struct str domain)
 	}
 	if (below.len > 0)
 		return below;
-	return names != NULL && names->n_names > 0 ? names->names[0] : STR("unknown");
+	return names->n_names > 0 ? names->names[0] : STR("unknown");
 }
 
-bool
+enum spf_value
 inquiry_prepare(struct spf_inquiry *c, struct str text, struct str domain, bool is_counted)
 {
+	const struct iprev_result *names;
+
 	c->values.domain = domain;
 	c->values.validated_name = STR("unknown");
 	if (!spf_macro_uses(text, 'p'))
-		return true;
+		return SPF_PASS;
 	if (is_counted && c->names == NULL && !inquiry_count_term(c))
-		return false;
-	c->values.validated_name = best_name(inquiry_names(c), domain);
-	return true;
+		return SPF_PERMERROR;
+	names = inquiry_names(c);
+	if (names == NULL)
+		return inquiry_no_room(c);
+	c->values.validated_name = best_name(names, domain);
+	return SPF_PASS;
 }
 
 enum spf_value
 inquiry_expand(struct spf_inquiry *c, struct str spec, struct str domain, bool is_counted, struct str *name_out)
 {
 	char room[SPF_NAME_ROOM_BYTES];
+	enum spf_value value = inquiry_prepare(c, spec, domain, is_counted);
 	struct str name;
 
-	if (!inquiry_prepare(c, spec, domain, is_counted))
-		return SPF_PERMERROR;
+	if (value != SPF_PASS)
+		return value;
 	if (!spf_macro_expand_name(spec, &c->values, room, &name))
 		name = STR_EMPTY;
 	return arena_copy(c->in->arena, name, name_out) ? SPF_PASS : inquiry_no_room(c);

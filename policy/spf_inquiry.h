@@ -48,10 +48,10 @@ struct iprev_result	*inquiry_names(struct spf_inquiry *c);
 
 /*
  * Makes values ready to expand a valid text in the domain's record.  Asks for the client's names
- * if the text uses "p"; the first such question counts as a term where it is counted (4.6.4), and
- * false is one too many.  Suspends.
+ * if the text uses "p"; the first such question counts as a term where it is counted (4.6.4).
+ * SPF_PASS, or an error with the fault set.  Suspends.
  */
-bool		inquiry_prepare(struct spf_inquiry *c, struct str text, struct str domain, bool is_counted);
+enum spf_value	inquiry_prepare(struct spf_inquiry *c, struct str text, struct str domain, bool is_counted);
 
 /*
  * A valid domain-spec's name, in the arena; what has no form in the DNS is "", which does not

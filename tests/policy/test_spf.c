@@ -225,7 +225,7 @@ test_cases(void)
 
 /*
  * Whichever question stays open, and however little memory there is: the result is the right one, or
- * temperror.  Of the terms ptr and p a silent DNS means no match (5.5), so they are not asked here.
+ * temperror.  Of the terms ptr and p a silent DNS means no match (5.5), so with them all answers come.
  */
 struct deaf {				/* a resolver to which one question stays open */
 	struct resolver	 resolver;
@@ -257,9 +257,9 @@ test_trouble(void)
 		struct deaf deaf = { .resolver = { .ask = deaf_ask }, .zone = &w.zone };
 		int n_questions = 1;
 
-		if (strstr(c->records, "ptr") != NULL || strstr(c->records, "%{p") != NULL)
-			continue;
 		test_case("%s, and one question stays open, or memory is short", c->name);
+		if (strstr(c->records, "ptr") != NULL || strstr(c->records, "%{p") != NULL)
+			n_questions = 0;
 		for (int lost = 0; lost < n_questions; lost++) {
 			world_init(&w, str_of(c->records), c->ip);
 			w.inputs.resolver = &deaf.resolver;
@@ -269,7 +269,7 @@ test_trouble(void)
 			expect(result.value == SPF_TEMPERROR ? result.mechanism.len == 0 && result.problem.len > 0 : result.value == c->want);
 			world_fini(&w);
 		}
-		for (size_t room = 0; room < 40000; room += 600 + room / 8) {
+		for (size_t room = 0; room < 40000; room += 101) {
 			world_init(&w, str_of(c->records), c->ip);
 			w.arena.max_bytes = room;
 			spf_check_mail_from(&w.inputs, &from, &result);
