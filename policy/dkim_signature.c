@@ -4,6 +4,7 @@
  * The room always suffices: settings were bounded when the signer was made, so a full buffer is a bug.
  */
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "base/code.h"
 #include "base/insist.h"
