@@ -11,7 +11,8 @@
 enum peer_name {
 	PEER_NAME_UNASKED,		/* not looked up */
 	PEER_NAME_FOUND,		/* the reverse name leads back to the address */
-	PEER_NAME_NONE,			/* it has none, or one that does not lead back */
+	PEER_NAME_NONE,			/* it has none, or its names have no addresses */
+	PEER_NAME_DIFFERS,		/* its names lead to other addresses */
 	PEER_NAME_UNSETTLED,		/* the DNS could not say */
 };
 

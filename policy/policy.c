@@ -1,5 +1,5 @@
 /*
- * policy.c - whose a domain is, and the name of where its mail goes
+ * policy.c - whose a domain is, the name of where its mail goes, and the rules of the checks and of signing
  */
 #include <stdio.h>
 
@@ -25,6 +25,13 @@ struct policy {
 	int		 n_relays;
 	struct map	 exact;		/* canonical domain -> struct relay */
 	struct map	 below;		/* the same, for those with a leading dot, without it */
+	struct verify_rules	 verify;	/* its texts are owned */
+	struct dkim_verifier	*dkim_verifier;
+	struct sign_rules	*sign_rules;
+	const struct dkim_signer **signers;
+	int			 n_signers;
+	struct dkim_key		**keys;
+	int			 n_keys;
 };
 
 static char *
@@ -51,6 +58,44 @@ add_domain(struct policy *policy, struct str domain, struct relay *relay)
 	map_set(map, domain, relay);
 }
 
+static void
+take_verify(struct policy *policy, const struct policy_settings *settings)
+{
+	const struct verify_rules *verify = &settings->verify;
+
+	insist(!verify->dkim || settings->dkim_verifier != NULL);
+	policy->verify = *verify;
+	policy->verify.authserv_id = copy_joined("", verify->authserv_id != NULL ? verify->authserv_id : settings->hostname);
+	policy->verify.mark_field = copy_joined("", verify->mark_field != NULL ? verify->mark_field : "X-Spam-Flag: YES");
+	policy->dkim_verifier = settings->dkim_verifier;
+}
+
+static void
+take_signing(struct policy *policy, const struct policy_signing *signing, const uint64_t seed[2])
+{
+	policy->sign_rules = sign_rules_new(signing->rules, signing->n_rules, seed);
+	policy->n_signers = signing->n_rules;
+	policy->signers = mem_new_array((size_t)signing->n_rules + 1, sizeof(*policy->signers));
+	for (int i = 0; i < signing->n_rules; i++)
+		policy->signers[i] = signing->rules[i].signer;
+	policy->n_keys = signing->n_keys;
+	policy->keys = mem_new_array((size_t)signing->n_keys + 1, sizeof(*policy->keys));
+	for (int i = 0; i < signing->n_keys; i++)
+		policy->keys[i] = signing->keys[i];
+}
+
+static void
+free_signing(struct policy *policy)
+{
+	sign_rules_free(policy->sign_rules);
+	for (int i = 0; i < policy->n_signers; i++)
+		dkim_signer_free((struct dkim_signer *)(uintptr_t)policy->signers[i]);
+	for (int i = 0; i < policy->n_keys; i++)
+		dkim_key_free(policy->keys[i]);
+	mem_free(policy->signers);
+	mem_free(policy->keys);
+}
+
 struct policy *
 policy_new(const struct policy_settings *settings, const uint64_t seed[2])
 {
@@ -73,6 +118,8 @@ policy_new(const struct policy_settings *settings, const uint64_t seed[2])
 		for (int k = 0; k < rule->n_domains; k++)
 			add_domain(policy, str_of(rule->domains[k]), &policy->relays[i]);
 	}
+	take_verify(policy, settings);
+	take_signing(policy, &settings->signing, seed);
 	return policy;
 }
 
@@ -98,6 +145,10 @@ policy_free(const struct policy *shared)
 	mem_free(policy->relays);
 	map_fini(&policy->exact);
 	map_fini(&policy->below);
+	free_signing(policy);
+	dkim_verifier_free(policy->dkim_verifier);
+	mem_free((char *)(uintptr_t)policy->verify.authserv_id);
+	mem_free((char *)(uintptr_t)policy->verify.mark_field);
 	mem_free(policy->outbound);
 	mem_free(policy->hostname);
 	mem_free(policy);
@@ -107,6 +158,24 @@ const char *
 policy_hostname(const struct policy *policy)
 {
 	return policy->hostname;
+}
+
+const struct verify_rules *
+policy_verify_rules(const struct policy *policy)
+{
+	return &policy->verify;
+}
+
+struct dkim_verifier *
+policy_dkim_verifier(const struct policy *policy)
+{
+	return policy->dkim_verifier;
+}
+
+const struct sign_rules *
+policy_sign_rules(const struct policy *policy)
+{
+	return policy->sign_rules;
 }
 
 /* The relay that was given the closest parent of a canonical name with a leading dot. */

@@ -10,6 +10,9 @@
 #include "base/arena.h"
 #include "mail/address.h"
 #include "mail/envelope.h"
+#include "policy/dkim_verify.h"
+#include "policy/dmarc.h"
+#include "policy/sign_rules.h"
 
 struct policy;
 
@@ -19,12 +22,32 @@ struct relay_rule {			/* a relay section */
 	int			 n_domains;
 };
 
+struct verify_rules {			/* the verify section; zero: nothing is checked */
+	bool			 spf, dkim;
+	enum dmarc_mode		 dmarc;		/* other than DMARC_OFF only with SPF or DKIM */
+	const char		*authserv_id;	/* NULL: the hostname */
+	struct dkim_settings	 dkim_settings;
+	bool			 with_received_spf;
+	struct span		 timeout;	/* of all the checks of one mail */
+	const char		*mark_field;	/* "X-Spam-Flag: YES": of mail that is to be quarantined */
+};
+
+struct policy_signing {			/* the sign sections; one signer for each rule */
+	struct dkim_key		**keys;		/* owned by the policy when it is made, as is each signer; the arrays are not */
+	int			 n_keys;
+	struct sign_rule	*rules;
+	int			 n_rules;
+};
+
 struct policy_settings {
 	const char			*hostname;
 	const struct relay_rule		*relays;
 	int				 n_relays;
 	const char			*outbound;	/* a route's name, or NULL: nothing is relayed outward */
 	bool				 is_outbound_by_domain;	/* each domain outside is a destination of its own */
+	struct verify_rules		 verify;
+	struct dkim_verifier		*dkim_verifier;	/* owned by the policy when it is made; NULL only without verify.dkim */
+	struct policy_signing		 signing;
 };
 
 /* Copies what it keeps.  Domains are canonical already; one that two relays name is an insist (the configuration refuses it). */
@@ -34,6 +57,9 @@ const struct policy *policy_hold(const struct policy *policy);
 void		 policy_free(const struct policy *policy);
 
 const char	*policy_hostname(const struct policy *policy);
+const struct verify_rules *policy_verify_rules(const struct policy *policy);	/* authserv_id and mark_field are set */
+struct dkim_verifier *policy_dkim_verifier(const struct policy *policy);	/* NULL: DKIM is not checked */
+const struct sign_rules *policy_sign_rules(const struct policy *policy);	/* never NULL; it may have no rule */
 
 /*
  * The name of the relay that takes mail for a domain (exact name first, then the closest parent that

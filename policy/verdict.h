@@ -14,6 +14,7 @@ enum action {
 
 struct verdict {
 	enum action	 action;
+	bool		 is_marked;	/* goes on, with a field that says it is suspicious */
 	struct reply	 reply;		/* for REJECT and DEFER; the text is constant or in the arena given */
 	const char	*reason;	/* a constant word for the log: "relay-denied", "loop", ... */
 };

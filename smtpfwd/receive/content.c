@@ -8,7 +8,7 @@
 
 #include "mail/history.h"
 #include "mail/trace.h"
-#include "policy/inspect.h"
+#include "policy/decide.h"
 #include "smtpfwd/receive/stress.h"
 #include "smtpfwd/receive/transaction.h"
 
@@ -166,7 +166,7 @@ judge(struct session *session, struct str *message_id_out)
 	at = header_find(&section, STR("Message-ID"), 0);
 	if (at >= 0)
 		*message_id_out = str_trim(section.fields[at].value);
-	inspect_header(session->transaction->policy, &section, listener->settings.received_max, &verdict);
+	decide_header(session->transaction->policy, &section, listener->settings.received_max, &verdict);
 	if (verdict.action != ACTION_ACCEPT)
 		content_fail(content, &verdict.reply, verdict.reason);
 	arena_fini(&arena);

@@ -1,12 +1,12 @@
 /*
  * transaction.c - one mail on its way in: its envelope, by MAIL and RCPT
  *
- * Whom a client may send to is judged in policy/inspect; here stands what the protocol and the
+ * Whom a client may send to is judged in policy/decide; here stands what the protocol and the
  * listener's limits say.
  */
 #include "base/mem.h"
 #include "mail/history.h"
-#include "policy/inspect.h"
+#include "policy/decide.h"
 #include "smtpfwd/receive/stress.h"
 #include "smtpfwd/receive/transaction.h"
 
@@ -120,7 +120,7 @@ transaction_rcpt(struct session *session, const struct recipient *rcpt)
 		return refuse_too_many(session, rcpt, NULL);
 	if (!transaction_fits(session))
 		return refuse_too_many(session, rcpt, "memory of all transactions");
-	inspect_recipient(transaction->policy, &session->peer, envelope, &rcpt->address, &verdict);
+	decide_recipient(transaction->policy, &session->peer, envelope, &rcpt->address, &verdict);
 	if (verdict.action != ACTION_ACCEPT)
 		return refuse_rcpt(session, rcpt, &verdict.reply, verdict.reason);
 	if (!envelope_add_recipient(envelope, rcpt, &transaction->arena))

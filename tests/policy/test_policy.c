@@ -2,7 +2,7 @@
  * test_policy.c - whose a domain is, who may relay, what is a loop
  */
 #include "mail/header.h"
-#include "policy/inspect.h"
+#include "policy/decide.h"
 #include "policy/policy.h"
 #include "tests/expect.h"
 
@@ -76,7 +76,7 @@ test_may_relay(void)
 
 		test_case("may relay: %s", may[i].name);
 		expect(address_parse(str_of(may[i].recipient), false, &address));
-		inspect_recipient(policy, &peer, &envelope, &address, &verdict);
+		decide_recipient(policy, &peer, &envelope, &address, &verdict);
 		expect_int(verdict.action, may[i].want_code == 0 ? ACTION_ACCEPT : ACTION_REJECT);
 		expect_int(verdict.reply.code, may[i].want_code);
 		if (may[i].want_code == 0)
@@ -148,7 +148,7 @@ test_loops(void)
 		test_case("loops: %s", loops[i].name);
 		arena_init(&arena, 100000);
 		expect_int(header_read(str_of(loops[i].header), &arena, &header), 0);
-		inspect_header(policy, &header, 4, &verdict);
+		decide_header(policy, &header, 4, &verdict);
 		expect_int(verdict.action, loops[i].is_loop ? ACTION_REJECT : ACTION_ACCEPT);
 		arena_fini(&arena);
 	}

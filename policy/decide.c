@@ -1,9 +1,7 @@
 /*
- * inspect.c - may it be relayed, and does it go round in a circle
- *
- * Verification and classification of mail join here later; nothing of them is decided yet.
+ * decide.c - may it be relayed, does it go round in a circle, and does its author's domain want it refused
  */
-#include "policy/inspect.h"
+#include "policy/decide.h"
 
 enum { OWN_PASSES_MAX = 3 };
 
@@ -20,7 +18,7 @@ reject(struct verdict *verdict, const char *reason, struct reply reply)
 }
 
 void
-inspect_recipient(const struct policy *policy, const struct peer *peer,
+decide_recipient(const struct policy *policy, const struct peer *peer,
     const struct envelope *envelope, const struct address *recipient, struct verdict *verdict_out)
 {
 	char room[POLICY_DESTINATION_MAX];
@@ -65,7 +63,7 @@ received_is_ours(struct str value, struct str hostname)
 }
 
 void
-inspect_header(const struct policy *policy, const struct header_section *header, int received_max,
+decide_header(const struct policy *policy, const struct header_section *header, int received_max,
     struct verdict *verdict_out)
 {
 	struct str hostname = str_of(policy_hostname(policy));
@@ -90,4 +88,42 @@ inspect_header(const struct policy *policy, const struct header_section *header,
 		return;
 	}
 	accept(verdict_out);
+}
+
+static struct str
+policy_text(const struct dmarc_result *dmarc, struct arena *arena)
+{
+	struct str text;
+
+	if (dmarc->deciding != NULL &&
+	    arena_printf(arena, &text, "The DMARC policy of %.*s does not let this mail in", STR_ARG(dmarc->deciding->record_domain)))
+		return text;
+	return STR("The DMARC policy of its author's domain does not let this mail in");
+}
+
+void
+decide_mail(const struct verify_rules *rules, const struct findings *findings, struct arena *arena,
+    struct verdict *verdict_out)
+{
+	struct reply refusal = REPLY(550, 5, 7, 26, "");
+
+	accept(verdict_out);
+	if (!findings->has_dmarc)
+		return;
+	switch (dmarc_disposition(&findings->dmarc, rules->dmarc)) {
+	case DMARC_DELIVER:
+		return;
+	case DMARC_MARK:
+		verdict_out->is_marked = true;
+		verdict_out->reason = "dmarc";
+		return;
+	case DMARC_DEFER:
+		*verdict_out = (struct verdict){ .action = ACTION_DEFER, .reason = "dmarc-unsettled",
+		    .reply = REPLY(451, 4, 4, 3, "The DNS did not tell the DMARC policy of this mail's author; try again later") };
+		return;
+	case DMARC_REJECT:
+		refusal.text = policy_text(&findings->dmarc, arena);
+		reject(verdict_out, "dmarc", refusal);
+		return;
+	}
 }

@@ -1,0 +1,35 @@
+/*
+ * decide.h - what is done with a mail: pure functions of rules and of what is known
+ *
+ * Nothing is looked up here; findings are made by inspect.h.
+ */
+#ifndef POLICY_DECIDE_H
+#define POLICY_DECIDE_H
+
+#include "mail/envelope.h"
+#include "mail/header.h"
+#include "mail/peer.h"
+#include "policy/findings.h"
+#include "policy/policy.h"
+#include "policy/verdict.h"
+
+/* May this peer send to this recipient?  Only a trusted peer may relay outside of the relay domains (RFC 5321 7.8 codes). */
+void	decide_recipient(const struct policy *policy, const struct peer *peer, const struct envelope *envelope,
+	    const struct address *recipient, struct verdict *verdict_out);
+
+/*
+ * The header section of a mail that came in: more than received_max hops, or several through here,
+ * is a loop (RFC 5321 6.3).
+ */
+void	decide_header(const struct policy *policy, const struct header_section *header, int received_max,
+	    struct verdict *verdict_out);
+
+/*
+ * The whole mail, by what was found.  Only DMARC decides: with enforce a fail by a policy of reject is refused (550 5.7.26,
+ * RFC 7372 3.3), one of quarantine marked, and what the DNS could not say deferred (451); with stamp or off nothing
+ * is.  The reply's text is in the arena; at its limit a constant.
+ */
+void	decide_mail(const struct verify_rules *rules, const struct findings *findings, struct arena *arena,
+	    struct verdict *verdict_out);
+
+#endif
