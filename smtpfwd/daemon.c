@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "smtpfwd/check_files.h"
 #include "smtpfwd/daemon_inside.h"
-#include "smtpfwd/runtime/hosts.h"
+#include "smtpfwd/daemon_resolver.h"
 #include "smtpfwd/runtime/resolver_switch.h"
 #include "smtpfwd/sandbox.h"
 
@@ -162,23 +162,6 @@ start_story(struct daemon *daemon)
 
 	if (daemon->story != NULL && story_start(daemon->story, daemon->loop, &fault) != 0)
 		log_say(daemon->log, LOG_LEVEL_WARNING, "no-trace", "%s", fault.text);
-}
-
-struct resolver *
-daemon_resolver(struct loop *loop, const struct config *config, struct fault *fault_out)
-{
-	struct resolver *dns = resolver_new(loop, &config->resolver, fault_out);
-
-	return dns != NULL ? hosts_resolver_new(CONFIG_HOSTS, dns) : NULL;
-}
-
-void
-daemon_resolver_free(struct resolver *resolver)
-{
-	struct resolver *dns = hosts_resolver_below(resolver);
-
-	hosts_resolver_free(resolver);
-	resolver_free(dns);
 }
 
 static int

@@ -57,8 +57,6 @@ struct daemon {
 /* What parts are made of, at the start and at each reload. */
 struct receive_world	 daemon_receive_world(struct daemon *daemon, struct generation *generation);
 struct courier_plan	*daemon_courier_plan(const struct config *config, struct fault *fault_out);	/* blocks */
-struct resolver		*daemon_resolver(struct loop *loop, const struct config *config, struct fault *fault_out);	/* blocks */
-void			 daemon_resolver_free(struct resolver *resolver);
 struct queue_world	 daemon_queue_world(struct daemon *daemon);
 int			 daemon_n_fibers_max(const struct config *config);
 /* True, and what is allowed and wanted, when all sessions and deliveries together may want more descriptors than they can have. */

@@ -6,9 +6,13 @@ smtpfwd_parts = \
 	smtpfwd/runtime/libruntime.a smtpfwd/runtime/libos.a policy/libpolicy.a mail/libmail.a base/libbase.a
 smtpfwd_libs = $(OPENSSL_LIBS) $(UNBOUND_LIBS) $(CONFUSE_LIBS) $(IDN2_LIBS) $(JANSSON_LIBS) -lpthread
 
-smtpfwd_smtpfwd_SOURCES = \
+# What reads a configuration and asks the DNS as it says: the daemon, and commands that need none.
+smtpfwd_config_sources = \
+	smtpfwd/config.c smtpfwd/config.h smtpfwd/config_files.c smtpfwd/config_files.h smtpfwd/config_listen.c smtpfwd/config_route.c \
+	smtpfwd/daemon_resolver.c smtpfwd/daemon_resolver.h
+
+smtpfwd_smtpfwd_SOURCES = $(smtpfwd_config_sources) \
 	%D%/ask.c %D%/ask.h %D%/changes.c %D%/changes.h %D%/check.c %D%/check.h %D%/check_files.c %D%/check_files.h \
-	%D%/config.c %D%/config.h %D%/config_files.c %D%/config_files.h %D%/config_listen.c %D%/config_route.c \
 	%D%/daemon.c %D%/daemon.h %D%/daemon_end.c %D%/daemon_inside.h %D%/doors.c %D%/doors.h \
 	%D%/generation.c %D%/generation.h %D%/reload.c %D%/reload.h %D%/reload_prepare.c %D%/reload_prepare.h %D%/sandbox.c %D%/sandbox.h %D%/main.c %D%/privileges.c %D%/privileges.h \
 	%D%/overview.c %D%/overview.h %D%/busy.c %D%/busy.h

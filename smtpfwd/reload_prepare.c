@@ -3,6 +3,7 @@
  */
 #include "base/mem.h"
 #include "smtpfwd/config_files.h"
+#include "smtpfwd/daemon_resolver.h"
 #include "smtpfwd/reload_prepare.h"
 
 static void

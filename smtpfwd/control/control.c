@@ -5,7 +5,6 @@
 #include <stdio.h>
 
 #include "base/buf.h"
-#include "base/code.h"
 #include "base/insist.h"
 #include "base/list.h"
 #include "base/mem.h"
@@ -19,7 +18,6 @@ enum {
 	CONNECTIONS_MAX = 20,		/* operators and their scripts */
 	REQUEST_WITHIN_S = 10,
 	ANSWER_WITHIN_S = 3600,		/* a list of a million mails, slowly read */
-	TEXT_MAX_BYTES = 64 * 1024,
 	TROUBLE_PAUSE_MS = 1000,
 	BEAT_S = 5,			/* an operator who waits is told that we live; smtpfwdctl gives us 30 s */
 	BEAT_WITHIN_S = 1,
@@ -53,23 +51,6 @@ struct answer {				/* a connection */
 	bool			 is_written;	/* by somebody: the command, or the beat */
 	struct instant		 written_at;
 };
-
-json_t *
-control_json_str(struct str text)
-{
-	struct buf shown;
-	json_t *string;
-
-	/* A NUL would be legal JSON, but few programs that read it expect one. */
-	if (str_is_utf8(text) && str_find(text, '\0') < 0 &&
-	    (string = json_stringn(text.at != NULL ? text.at : "", text.len)) != NULL)
-		return string;
-	buf_init(&shown, TEXT_MAX_BYTES);
-	escape_append(text, true, TEXT_MAX_BYTES / 4, &shown);
-	string = json_stringn(shown.at != NULL ? shown.at : "", shown.len);
-	buf_fini(&shown);
-	return string;
-}
 
 void
 answer_error(struct answer *answer, const char *format, ...)
