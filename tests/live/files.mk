@@ -4,5 +4,5 @@ EXTRA_DIST += %D%/world.py %D%/test_postfix.py %D%/test_kill.py %D%/test_connect
 EXTRA_DIST += %D%/test_operator.py
 EXTRA_DIST += %D%/test_bench.py
 EXTRA_DIST += %D%/test_auth.py
-EXTRA_DIST += %D%/test_mx.py
+EXTRA_DIST += %D%/test_mx.py %D%/names.py
 EXTRA_DIST += %D%/test_keygen.py

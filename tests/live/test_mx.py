@@ -2,53 +2,14 @@
 """Mail goes out by MX records: a real DNS over UDP, Postfix and small servers at loopback addresses as mail hosts."""
 import re
 import socket
-import socketserver
 import threading
 import time
 
-from dnslib import A, CNAME, DNSRecord, MX, QTYPE, RCODE, RR
-
+import names
 import world
 
 N_DOMAINS = 1000
-PORT = world.free_port()                   # of all mail hosts
-ZONE = {}
-N_ASKED = {}
-
-
-def zone(text):
-    for line in text.strip().splitlines():
-        name, kind, *rest = line.split()
-        ZONE.setdefault(name, []).append((kind, rest))
-
-
-class Names(socketserver.BaseRequestHandler):
-    """Answers from ZONE; *.many.test is one mail host's, what is not there does not exist."""
-
-    def handle(self):
-        data, sock = self.request
-        question = DNSRecord.parse(data)
-        name = str(question.q.qname).rstrip(".").lower()
-        kind = QTYPE[question.q.qtype]
-        N_ASKED[name, kind] = N_ASKED.get((name, kind), 0) + 1
-        reply = question.reply()
-        if name.endswith(".many.test"):
-            rows = [("MX", ["10", "mxb.test"])]
-        else:
-            rows = ZONE.get(name)
-        if rows is None:
-            reply.header.rcode = RCODE.NXDOMAIN
-        elif ("SERVFAIL", []) in rows:
-            reply.header.rcode = RCODE.SERVFAIL
-        else:
-            for row_kind, rest in rows:
-                if row_kind == "MX" and kind == "MX":
-                    reply.add_answer(RR(name, QTYPE.MX, ttl=600, rdata=MX(rest[1], int(rest[0]))))
-                elif row_kind == "A" and kind == "A":
-                    reply.add_answer(RR(name, QTYPE.A, ttl=600, rdata=A(rest[0])))
-                elif row_kind == "CNAME":
-                    reply.add_answer(RR(name, QTYPE.CNAME, ttl=600, rdata=CNAME(rest[0])))
-        sock.sendto(reply.pack(), self.client_address)
+PORT = world.free_port()        # of all mail hosts
 
 
 class Sink:
@@ -113,7 +74,7 @@ class Sink:
                 say("250 ok")
 
 
-zone("""
+NAMES = names.Names("""
 one.test MX 10 mxa.test
 one.test MX 20 mxb.test
 alias.test CNAME one.test
@@ -130,9 +91,8 @@ old.example.com A 127.0.0.9
 here.test MX 5 self.test
 here.test MX 10 mxb.test
 self.test A 127.0.0.1
+*.many.test MX 10 mxb.test
 """)
-name_server = socketserver.ThreadingUDPServer(("127.0.0.1", 0), Names)
-threading.Thread(target=name_server.serve_forever, daemon=True).start()
 mxb, mxc = Sink("127.0.0.2"), Sink("127.0.0.3")
 mxa = relay = None
 
@@ -142,8 +102,8 @@ def extra(port):
 route "internet" { next-hop = { mx }  mx-port = %d  mx-loopback = yes  check-interval = 1s  tls = opportunistic }
 outbound = "internet"
 retry { first = 1s  max = 2s  warn = 0s }
-resolver { servers = { "127.0.0.1:%d" } }
-""" % (port, name_server.server_address[1])
+%s
+""" % (port, NAMES.section())
 
 
 def setup(tap):
@@ -215,7 +175,7 @@ def circle(tap):
     tap("by name, and it waits for somebody to mend it", not reports("bob@us.test") and not taken(mxb, "bob@us.test"), relay.log_text())
     other = world.Relay('"127.0.0.1:1"', extra="", listen_extra='networks = { "127.0.0.0/8" }', name="other")
     with open(other.config, "w") as out:
-        out.write(other.text.replace("outbound = none", "") + extra(other.port))
+        out.write(other.text.replace("outbound = none", "").replace(world.no_names(), "") + extra(other.port))
     other.start()
     send("bob@here.test", "address", port=other.port)
     world.wait_for("it is put off", lambda: re.search(r"deferred .*to=bob@here.test.*circle", other.log_text()))
@@ -228,7 +188,7 @@ def silent(tap):
     send("bob@broken.test", "broken")
     world.wait_for("it is put off", lambda: re.search(r"deferred .*to=bob@broken.test.*looking up", relay.log_text()))
     tap("it is put off, with the reason", not reports("bob@broken.test"))
-    ZONE["broken.test"] = [("MX", ["10", "mxc.test"])]
+    NAMES.replace("broken.test", ("MX", "10 mxc.test"))
 
     def arrives():
         relay.ctl("queue", "retry", "--next-hop", "internet")        # the resolver remembers the failure for some seconds

@@ -40,7 +40,7 @@ class Place(world.Daemon):
         self.control = self.directory + "/run/control"
         self.log = self.directory + "/log"
         self.lines = ['hostname = "mx.example.net"', 'spool = "%s"' % self.spool, 'control = "%s"' % self.control,
-                      'stop-within = %s' % stop_within, 'log { to = "%s" }' % log]
+                      'stop-within = %s' % stop_within, 'log { to = "%s" } %s' % (log, world.no_names())]
         if user:
             self.lines.append('user = "%s"' % user)
         self.lines += ['relay "example.com" { next-hop = { "%s" } check-interval = 1s }' % next_hop,

@@ -48,6 +48,8 @@ class Place(world.Daemon):
             "extra": "",
         }   # in this order: "extra" begins with line 9
         self.sections.update(sections)
+        if "resolver" not in self.sections["extra"]:
+            self.sections["top"] += " " + world.no_names()
         self.write()
 
     def write(self, **sections):
@@ -556,14 +558,14 @@ class Sender(threading.Thread):
 def storm(tap):
     """200 reloads under load, each of another configuration"""
     sinks = [Sink(), Sink()]
-    place = Place(relay=relay_to(sinks[0].port))
+    place = Place(relay=relay_to(sinks[0].port), extra=world.no_names())
     certificates = [make_certificate(place.directory, name) for name in ("one", "two")]
     extra_port = world.free_port()
     place.start()
     senders = [Sender(place.port, n) for n in range(4)]
     rss = []
     for i in range(200):
-        extra = 'retry { first = %ds }\nresolver { timeout = %dms }\n' % (60 + i % 3, 2000 + i % 5)
+        extra = 'retry { first = %ds }\n%s\n' % (60 + i % 3, world.no_names("timeout = %dms" % (2000 + i % 5)))
         extra += 'tls "a" { certificate = "%s" key = "%s" }\n' % certificates[i // 2 % 2]
         if i % 4 == 0:
             extra += 'listen "extra" { address = { "127.0.0.1:%d" } max-recipients = %d }\n' % (extra_port, 100 + i)

@@ -18,6 +18,8 @@ import sys
 import tempfile
 import time
 
+import names
+
 TOP = os.environ.get("top_srcdir") or os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("build", os.path.join(TOP, "build"))
 WORK = tempfile.mkdtemp(prefix="smtpfwd-live.")
@@ -78,6 +80,16 @@ def greets(port):
             return s.recv(3) == b"220"
     except OSError:
         return False
+
+
+_nobody = None
+
+
+def no_names(more=""):
+    """A resolver section for those whose test is not about names: a server that knows none, and says so at once."""
+    global _nobody
+    _nobody = _nobody or names.Names()
+    return _nobody.section(more)
 
 
 USER = "smtpfwd-test"
@@ -167,8 +179,10 @@ listen "mx" {
 }
 %s
 %s
+%s
 """ % (self.spool, self.directory, domain, next_hop, relay_extra, self.port, listen_extra, extra,
-       "" if "outbound" in extra else "outbound = none     # nothing of a test leaves the machine")
+       "" if "outbound" in extra else "outbound = none     # nothing of a test leaves the machine",
+       "" if "resolver" in extra else no_names())
         with open(self.config, "w") as out:
             out.write(self.text)
 
