@@ -42,3 +42,7 @@ check_PROGRAMS += tests/mail/test_author
 tests_mail_test_author_SOURCES = %D%/test_author.c
 tests_mail_test_author_LDADD = $(mail_test_libraries)
 TESTS += tests/mail/test_author
+check_PROGRAMS += tests/mail/test_edits
+tests_mail_test_edits_SOURCES = %D%/test_edits.c
+tests_mail_test_edits_LDADD = $(mail_test_libraries)
+TESTS += tests/mail/test_edits
