@@ -1,18 +1,15 @@
 /*
  * test_dkim_judges.c - what we sign is right for two verifiers that others wrote, libopendkim and dkimpy, on mails that hurt
  */
-#include <sys/types.h>
-
-#include <dkim.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/insist.h"
 #include "base/mem.h"
-#include "policy/dkim_key_record.h"
 #include "policy/dkim_sign.h"
 #include "tests/expect.h"
+#include "tests/policy/dkim_judge.h"
 #include "tests/policy/dkim_vectors.h"
 
 #define DOMAIN		"football.example.com"
@@ -23,18 +20,17 @@ enum {
 	SHOWN_MAX = 5,
 	N_KEYS = 3,
 	BIG_BODY_BYTES = 10 * 1024 * 1024,
-	RECORD_MAX_BYTES = 1024,
 };
 
 struct judged_key {
 	const char	*selector;
 	struct dkim_key	*key;
-	char		 record[RECORD_MAX_BYTES];
+	const char	*record;
 };
 
 struct scene {
 	struct judged_key keys[N_KEYS];	/* RSA of 2048 bits, Ed25519, RSA of 1024 bits */
-	DKIM_LIB	*opendkim;
+	struct dkim_judge *opendkim;
 	FILE		*dkimpy;
 	char		 answers[40];
 	int		 n_told;
@@ -107,51 +103,6 @@ sign(const struct scene *s, int n_keys, bool is_simple_header, bool is_simple_bo
 	arena_fini(&arena);
 }
 
-/* --- libopendkim --- */
-
-static DKIM_CBSTAT
-find_record(DKIM *dkim, DKIM_SIGINFO *signature, u_char *room, size_t room_bytes)
-{
-	const struct scene *s = dkim_get_user_context(dkim);
-
-	for (int i = 0; i < N_KEYS; i++) {
-		if (strcmp((char *)dkim_sig_getselector(signature), s->keys[i].selector) == 0) {
-			snprintf((char *)room, room_bytes, "%s", s->keys[i].record);
-			return DKIM_CBSTAT_CONTINUE;
-		}
-	}
-	return DKIM_CBSTAT_NOTFOUND;
-}
-
-/* How many signatures of ours it takes for right. */
-static int
-opendkim_n_right(struct scene *s, struct str mail)
-{
-	struct header_section section;
-	struct arena arena;
-	DKIM_SIGINFO **signatures;
-	int n = 0, n_right = 0;
-	DKIM_STAT status;
-	DKIM *dkim = dkim_verify(s->opendkim, (const unsigned char *)"test", NULL, &status);
-
-	insist(dkim != NULL && dkim_set_user_context(dkim, s) == DKIM_STAT_OK);
-	arena_init(&arena, ROOM_MAX_BYTES);
-	insist(header_read(mail, &arena, &section) == 0);
-	for (int i = 0; i < section.n_fields; i++)
-		insist(dkim_header(dkim, (u_char *)(uintptr_t)section.fields[i].whole.at, section.fields[i].whole.len - 2) == DKIM_STAT_OK);
-	(void)dkim_eoh(dkim);
-	if (mail.len > section.body_at)
-		(void)dkim_body(dkim, (u_char *)(uintptr_t)(mail.at + section.body_at), mail.len - section.body_at);
-	(void)dkim_eom(dkim, NULL);
-	if (dkim_getsiglist(dkim, &signatures, &n) == DKIM_STAT_OK)
-		for (int i = 0; i < n; i++)
-			if (strcmp((char *)dkim_sig_getdomain(signatures[i]), DOMAIN) == 0 && DKIM_SIG_CHECK(signatures[i]))
-				n_right++;
-	arena_fini(&arena);
-	dkim_free(dkim);
-	return n_right;
-}
-
 /* --- dkimpy --- */
 
 static void
@@ -209,7 +160,7 @@ test_mails(struct scene *s)
 		test_case("libopendkim takes both signatures, all canonical forms: %s", mails[i].name);
 		for (int canon = 0; canon < 4; canon++) {
 			sign(s, 2, canon & 1, canon & 2, str_of(mails[i].header), str_of(mails[i].body), (size_t)i + 1, &mail);
-			expect_int(opendkim_n_right(s, buf_str(&mail)), 2);
+			expect_int(dkim_judge_n_right(s->opendkim, DOMAIN, buf_str(&mail)), 2);
 			if (i < N_MAILS_FOR_DKIMPY)
 				dkimpy_tell(s, 2, buf_str(&mail));
 		}
@@ -238,7 +189,7 @@ test_big(struct scene *s)
 	buf_append(&body, STR(" \r\n"));
 	for (int canon = 0; canon < 4; canon += 3) {
 		sign(s, 2, canon & 1, canon & 2, STR(RFC8463_HEADER), buf_str(&body), 60000, &mail);
-		expect_int(opendkim_n_right(s, buf_str(&mail)), 2);
+		expect_int(dkim_judge_n_right(s->opendkim, DOMAIN, buf_str(&mail)), 2);
 		dkimpy_tell(s, 2, buf_str(&mail));
 	}
 	test_case("a line of 1 MB, and 100,000 empty lines before the end");
@@ -249,7 +200,7 @@ test_big(struct scene *s)
 		buf_append(&body, STR("\r\n"));
 	for (int canon = 0; canon < 4; canon += 3) {
 		sign(s, 2, canon & 1, canon & 2, STR(RFC8463_HEADER), buf_str(&body), 4099, &mail);
-		expect_int(opendkim_n_right(s, buf_str(&mail)), 2);
+		expect_int(dkim_judge_n_right(s->opendkim, DOMAIN, buf_str(&mail)), 2);
 		dkimpy_tell(s, 2, buf_str(&mail));
 	}
 	buf_fini(&body);
@@ -290,37 +241,27 @@ test_changes(struct scene *s)
 		buf_append(&changed, str_sub(buf_str(&mail), 0, (size_t)at));
 		buf_append(&changed, str_of(changes[i].to));
 		buf_append(&changed, str_from(buf_str(&mail), (size_t)at + strlen(changes[i].from)));
-		expect_int(opendkim_n_right(s, buf_str(&changed)), changes[i].n_right);
+		expect_int(dkim_judge_n_right(s->opendkim, DOMAIN, buf_str(&changed)), changes[i].n_right);
 	}
 	buf_fini(&mail);
 	buf_fini(&changed);
 }
 
 static void
-add_key(struct judged_key *k, const char *selector, struct dkim_key *key)
+add_key(struct scene *s, int i, const char *selector, struct dkim_key *key)
 {
-	struct buf record;
-
-	buf_init(&record, RECORD_MAX_BYTES - 1);
-	insist(key != NULL && dkim_key_record(key, &record) == 0);
-	memcpy(k->record, record.at, record.len);
-	k->selector = selector;
-	k->key = key;
-	buf_fini(&record);
+	s->keys[i] = (struct judged_key){ selector, key, dkim_judge_add(s->opendkim, selector, key) };
 }
 
 int
 main(void)
 {
 	struct scene s = { .n_told = 0 };
-	uint64_t fixed_s = NOW_S + 1;
 
-	add_key(&s.keys[0], "rsa", dkim_key_make(DKIM_RSA_SHA256, 2048, NULL));
-	add_key(&s.keys[1], "ed", dkim_key_new(STR(RFC8463_ED25519_PEM), NULL));
-	add_key(&s.keys[2], "old", dkim_key_new(STR(RFC8463_RSA_PEM), NULL));
-	s.opendkim = dkim_init(NULL, NULL);
-	insist(s.opendkim != NULL && dkim_set_key_lookup(s.opendkim, find_record) == DKIM_STAT_OK);
-	insist(dkim_options(s.opendkim, DKIM_OP_SETOPT, DKIM_OPTS_FIXEDTIME, &fixed_s, sizeof(fixed_s)) == DKIM_STAT_OK);
+	s.opendkim = dkim_judge_new(NOW_S + 1);
+	add_key(&s, 0, "rsa", dkim_key_make(DKIM_RSA_SHA256, 2048, NULL));
+	add_key(&s, 1, "ed", dkim_key_new(STR(RFC8463_ED25519_PEM), NULL));
+	add_key(&s, 2, "old", dkim_key_new(STR(RFC8463_RSA_PEM), NULL));
 	dkimpy_start(&s);
 	test_mails(&s);
 	test_big(&s);
@@ -329,6 +270,6 @@ main(void)
 	expect_int(dkimpy_end(&s), s.n_told);
 	for (int i = 0; i < N_KEYS; i++)
 		dkim_key_free(s.keys[i].key);
-	dkim_close(s.opendkim);
+	dkim_judge_free(s.opendkim);
 	return test_end();
 }
