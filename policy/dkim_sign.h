@@ -71,6 +71,9 @@ struct dkim_signer;
 struct dkim_signer	*dkim_signer_new(const struct dkim_signer_settings *settings, struct fault *fault_out);
 void			 dkim_signer_free(struct dkim_signer *signer);		/* NULL is nothing */
 
+/* d= and the selectors, without blanks: "example.com:2026a,2026e".  The signer's. */
+struct str		 dkim_signer_text(const struct dkim_signer *signer);
+
 struct dkim_signing;
 
 /*

@@ -24,6 +24,7 @@ struct dkim_signer {
 	struct str		 identity;	/* as i= has it; "" for none */
 	struct signer_selector	 selectors[DKIM_SELECTORS_MAX];
 	int			 n_selectors;
+	struct str		 text;		/* "domain:selector,selector" */
 	enum dkim_canon		 header_canon, body_canon;
 	struct signed_name	 names[DKIM_SIGNED_NAMES_MAX + 1];	/* From first */
 	int			 n_names;

@@ -109,6 +109,17 @@ take_selectors(struct dkim_signer *signer, const struct dkim_signer_settings *se
 	return 0;
 }
 
+static void
+write_text(struct dkim_signer *signer)
+{
+	struct str text = signer->domain;
+
+	for (int i = 0; i < signer->n_selectors; i++)
+		insist(arena_printf(&signer->arena, &text, "%.*s%c%.*s", STR_ARG(text), i == 0 ? ':' : ',',
+		    STR_ARG(signer->selectors[i].name)));
+	signer->text = text;
+}
+
 /* --- what is signed --- */
 
 /* ftext (RFC 5322 3.6.8) without what parts the names of h= and the tags. */
@@ -173,6 +184,7 @@ take_all(struct dkim_signer *signer, const struct dkim_signer_settings *settings
 	signer->body_canon = settings->is_simple_body ? DKIM_SIMPLE : DKIM_RELAXED;
 	signer->has_time = !settings->without_time;
 	signer->lifetime_s = span_to_s(settings->lifetime);
+	write_text(signer);
 	return 0;
 }
 
@@ -198,4 +210,10 @@ dkim_signer_free(struct dkim_signer *signer)
 	EVP_MD_free(signer->sha256);
 	arena_fini(&signer->arena);
 	mem_free(signer);
+}
+
+struct str
+dkim_signer_text(const struct dkim_signer *signer)
+{
+	return signer->text;
 }

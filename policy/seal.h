@@ -39,11 +39,14 @@ struct seal_inputs {
 struct seal	*seal_new(const struct seal_inputs *inputs);
 void		 seal_free(struct seal *seal);		/* NULL is nothing */
 
-/* Whether there is anything to do for it: body, sign and fields are not needed otherwise. */
+/* Whether there is anything to do for it: body, ready, sign and fields do nothing otherwise. */
 bool		 seal_is_signing(const struct seal *seal);
-/* A constant or the seal's: "exact", "parent", or why not: "outside", "no-rule", "it has several From fields" ... */
+/*
+ * A constant word for the log: a choice's reason (sign_rules.h), or "many-authors" (more than AUTHOR_DOMAINS_MAX), "several-from",
+ * "many-fields" (more than can be signed).
+ */
 const char	*seal_reason(const struct seal *seal);
-/* d= and the selectors, for the log: "example.com:2026a,2026e"; "" without a signature.  The seal's. */
+/* d= and the selectors, for the log: "example.com:2026a,2026e"; "" without a signature.  The policy's. */
 struct str	 seal_signer(const struct seal *seal);
 
 /* What comes behind the empty line, in pieces of any lengths: 1 to 4 ns of CPU a byte. */

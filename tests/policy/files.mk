@@ -67,6 +67,11 @@ check_PROGRAMS += tests/policy/test_sign_rules
 tests_policy_test_sign_rules_SOURCES = %D%/test_sign_rules.c
 tests_policy_test_sign_rules_LDADD = tests/libexpect.a policy/libpolicy.a mail/libmail.a base/libbase.a $(IDN2_LIBS)
 TESTS += tests/policy/test_sign_rules
+check_PROGRAMS += tests/policy/test_seal
+tests_policy_test_seal_SOURCES = %D%/test_seal.c %D%/dkim_judge.c %D%/dkim_judge.h
+tests_policy_test_seal_CPPFLAGS = $(AM_CPPFLAGS) $(OPENDKIM_CFLAGS)
+tests_policy_test_seal_LDADD = tests/libexpect.a policy/libpolicy.a mail/libmail.a base/libbase.a $(IDN2_LIBS)
+TESTS += tests/policy/test_seal
 # Run by hand.
 check_PROGRAMS += tests/policy/measure
 tests_policy_measure_SOURCES = %D%/measure.c

@@ -1,0 +1,133 @@
+/*
+ * seal.c - a mail made ready to be stored or handed on: forged results go, signatures come
+ *
+ * Whom a signature may speak for is sign_rules.c's to know; here stands what else keeps a mail from being signed.
+ */
+#include "base/mem.h"
+#include "mail/auth_results.h"
+#include "mail/author.h"
+#include "policy/seal.h"
+
+enum {
+	/* For one field of results: some times its length.  A longer one is taken for ours, and honest ones have 1 KB. */
+	RESULTS_ARENA_MAX_BYTES = 512 * 1024,
+	/* For the authors: some times AUTHOR_FIELD_MAX_BYTES. */
+	AUTHORS_ARENA_MAX_BYTES = 512 * 1024,
+};
+
+bool
+seal_edits(const struct policy *policy, const struct header_section *header, struct arena *arena, struct edits *edits_out)
+{
+	struct str authserv_id = str_of(policy_verify_rules(policy)->authserv_id);
+	struct arena scratch;
+	bool has_room = true;
+
+	*edits_out = (struct edits){ .n_removed = 0 };
+	arena_init(&scratch, RESULTS_ARENA_MAX_BYTES);
+	for (int i = 0; i < header->n_fields && has_room; i++) {
+		const char *why;
+
+		if (auth_results_is_ours(&header->fields[i], authserv_id, &scratch, &why))
+			has_room = edits_remove(edits_out, header, i, arena);
+		arena_fini(&scratch);
+	}
+	return has_room;
+}
+
+struct seal {
+	const char		*reason;
+	const struct dkim_signer *signer;	/* the policy's; NULL: it does nothing */
+	struct dkim_signing	*signing;
+};
+
+/*
+ * More authors than were read are authors of whom nobody knows whether a rule is for them.  With several From fields readers
+ * show one or another (RFC 5322 3.6 has one).
+ */
+static void
+choose_signer(const struct seal_inputs *inputs, struct sign_choice *choice_out)
+{
+	struct authors authors;
+	struct arena arena;
+
+	arena_init(&arena, AUTHORS_ARENA_MAX_BYTES);
+	if (author_read(inputs->header, &arena, &authors) != 0 || authors.has_more)
+		*choice_out = (struct sign_choice){ NULL, "many-authors" };
+	else if (authors.n_fields > 1)
+		*choice_out = (struct sign_choice){ NULL, "several-from" };
+	else
+		sign_rules_choose(policy_sign_rules(inputs->policy), inputs->source, authors.domains, authors.n_domains, choice_out);
+	arena_fini(&arena);
+}
+
+struct seal *
+seal_new(const struct seal_inputs *inputs)
+{
+	struct seal *seal = mem_new(sizeof(*seal));
+	struct sign_choice choice = { NULL, "outside" };
+
+	if (inputs->source != SIGN_SOURCE_OUTSIDE)
+		choose_signer(inputs, &choice);
+	seal->reason = choice.reason;
+	if (choice.signer == NULL)
+		return seal;
+	seal->signing = dkim_signing_new(choice.signer, inputs->header, inputs->now, NULL);
+	if (seal->signing != NULL)
+		seal->signer = choice.signer;
+	else
+		seal->reason = "many-fields";	/* there is one From: what else it refuses is too much */
+	return seal;
+}
+
+void
+seal_free(struct seal *seal)
+{
+	if (seal == NULL)
+		return;
+	dkim_signing_free(seal->signing);
+	mem_free(seal);
+}
+
+bool
+seal_is_signing(const struct seal *seal)
+{
+	return seal->signing != NULL;
+}
+
+const char *
+seal_reason(const struct seal *seal)
+{
+	return seal->reason;
+}
+
+struct str
+seal_signer(const struct seal *seal)
+{
+	return seal->signer != NULL ? dkim_signer_text(seal->signer) : STR_EMPTY;
+}
+
+void
+seal_body(struct seal *seal, struct str piece)
+{
+	if (seal->signing != NULL)
+		dkim_signing_body(seal->signing, piece);
+}
+
+void
+seal_ready(struct seal *seal)
+{
+	if (seal->signing != NULL)
+		dkim_signing_ready(seal->signing);
+}
+
+int
+seal_sign(struct seal *seal, struct fault *fault_out)
+{
+	return seal->signing != NULL ? dkim_signing_sign(seal->signing, fault_out) : 0;
+}
+
+int
+seal_fields(const struct seal *seal, struct buf *out)
+{
+	return seal->signing != NULL ? dkim_signing_fields(seal->signing, out) : 0;
+}
