@@ -45,7 +45,7 @@ judge_answer(struct next_hop *next_hop, struct instant began)
 	next_hop->latency = instant_diff(began, now);
 	next_hop->last_sign = now;
 	next_hop->n_strikes = 0;
-	next_hop->check_wait = (struct span){ 0 };
+	next_hop->check_wait = next_hop->route->check_interval;
 	if (limit_succeed(&next_hop->limit, next_hop_n_busy(next_hop)))
 		room_came_free(next_hop);
 }

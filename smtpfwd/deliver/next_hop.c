@@ -74,6 +74,8 @@ next_hop_set_route(struct next_hop *next_hop, const struct route *route)
 	plan_leave(next_hop->route->plan);
 	next_hop->route = route;
 	limit_set_max(&next_hop->limit, route->connections_max);
+	if (next_hop->check_wait.ns < route->check_interval.ns)
+		next_hop->check_wait = route->check_interval;
 }
 
 void

@@ -34,7 +34,7 @@ struct next_hop {
 	bool		 is_up;
 	bool		 is_checked;	/* a check is under way */
 	struct timer	 check;		/* of the next one, while it is down */
-	struct span	 check_wait;	/* before that; grows until a mail gets through */
+	struct span	 check_wait;	/* before that; grows until a mail gets through; never below the route's interval */
 	char		 last_trouble[400];	/* "" if none */
 	struct instant	 last_sign;	/* of life: a session opened, a mail answered for */
 

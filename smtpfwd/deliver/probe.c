@@ -49,14 +49,6 @@ longer(struct span wait, const struct route *route)
 	return (struct span){ wait.ns * 2 < max.ns ? wait.ns * 2 : max.ns };
 }
 
-/* A mail that gets through on an older session makes the wait start anew, and that may be while the next hop is down. */
-static void
-keep_wait(struct next_hop *next_hop)
-{
-	if (next_hop->check_wait.ns < next_hop->route->check_interval.ns)
-		next_hop->check_wait = next_hop->route->check_interval;
-}
-
 static void
 check_later(struct couriers *c, struct next_hop *next_hop, struct span wait)
 {
@@ -154,10 +146,8 @@ check(struct couriers *c, void *arg)
 	mem_free(trouble);
 	next_hop->is_checked = false;
 	c->n_checks--;
-	if (!next_hop->is_up && !c->is_stopping) {
-		keep_wait(next_hop);
+	if (!next_hop->is_up && !c->is_stopping)
 		check_later(c, next_hop, probe_jitter(next_hop->check_wait));
-	}
 	next_hop_leave(next_hop);
 }
 
@@ -202,7 +192,6 @@ probe_went_down(struct couriers *c, struct next_hop *next_hop, const struct trou
 		return;
 	if (next_hop_went_down(next_hop, trouble)) {
 		log_state(c, next_hop, LOG_LEVEL_WARNING, "nexthop-down", trouble->text);
-		keep_wait(next_hop);
 		check_later(c, next_hop, probe_jitter(next_hop->check_wait));
 	}
 	held_end_idle(c, next_hop);

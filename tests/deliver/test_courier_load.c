@@ -143,6 +143,25 @@ poison_alone(struct world *w)
 	expect_int(wait_for_mails(w, 1, 10), 0);
 }
 
+/* Its oldest session answers when it takes no new ones any more. */
+static void
+answer_of_one_that_is_down(struct world *w)
+{
+	friendly(w);
+	w->peers[0].reply_wait_ms = 200 * 1000;
+	put(w, 1);
+	wait_s(w, 100);
+	peer_stop(&w->peers[0]);
+	put(w, 1);
+	wait_s(w, 50);
+	expect_int(n_lines(w, "nexthop-down "), 1);
+	expect(wait_for_mails(w, 1, 100) >= 0);
+	expect_int(n_lines(w, "nexthop-up "), 0);
+	wait_s(w, 100);
+	expect_int(n_lines(w, "nexthop-up "), 0);
+	expect(n_lines(w, "nexthop-checked ") <= 15);
+}
+
 static void
 bad_mailbox(struct world *w)
 {
@@ -282,6 +301,7 @@ static const struct story stories[] = {
 	{ .name = "a mail that has the server hang up waits alone", .tell = poison, .connections_max = LIMIT },
 	{ .name = "a next hop that hangs up at every dot is left for another one", .tell = broken_behind, .n_hops = 2 },
 	{ .name = "and however often it comes, its next hop stays up", .tell = poison_alone, .connections_max = LIMIT },
+	{ .name = "a next hop that is down is not hammered because a mail got through before", .tell = answer_of_one_that_is_down },
 	{ .name = "a mailbox that is full slows down no other", .tell = bad_mailbox, .connections_max = LIMIT },
 	{ .name = "a next hop that is back after a day gets one connection, then more", .tell = back_after_a_day, .is_quiet = true,
 	  .connections_max = LIMIT },
