@@ -95,7 +95,7 @@ base64_decode(struct str text, struct buf *out)
 	return 0;
 }
 
-static int
+int
 hex_value(char c)
 {
 	if (c >= '0' && c <= '9')

@@ -12,6 +12,7 @@ int	base64_encode(struct str bytes, struct buf *out);
 /* 0, or -1 for a malformed text or a full buffer.  Strict: padding needed, no blanks.  Hex in either case. */
 int	base64_decode(struct str text, struct buf *out);
 int	hex_decode(struct str text, struct buf *out);
+int	hex_value(char digit);		/* -1 if it is none */
 
 /* Castagnoli's CRC, chained: start with 0.  Uses the processor's instruction where there is one. */
 uint32_t	crc32c(uint32_t crc, const void *bytes, size_t n_bytes);

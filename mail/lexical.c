@@ -1,6 +1,7 @@
 /*
  * lexical.c - the tokens that structured fields are made of (RFC 5322 3.2, RFC 2045 5.1)
  */
+#include "base/code.h"
 #include "mail/lexical.h"
 
 static bool
@@ -141,16 +142,6 @@ lexical_is_dot_atom(struct str s)
 			return false;
 		s = str_from(s, 1);
 	}
-}
-
-static int
-hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
 /* Bytes written as a mark and two hexadecimal digits; what is malformed stays. */

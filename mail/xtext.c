@@ -1,23 +1,13 @@
 /*
  * xtext.c - both ways, strictly
  */
+#include "base/code.h"
 #include "mail/xtext.h"
 
 static bool
 is_plain(char c)
 {
 	return c > 0x20 && c < 0x7f && c != '+' && c != '=';
-}
-
-/* RFC 3461 4 has upper-case digits only; some clients write lower case. */
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 int
@@ -39,7 +29,8 @@ take_byte(struct str text, size_t *at)
 	char c = text.at[*at];
 
 	if (c == '+' && *at + 2 < text.len) {
-		int high = hex_digit(text.at[*at + 1]), low = hex_digit(text.at[*at + 2]);
+		/* RFC 3461 4 has upper-case digits only; some clients write lower case. */
+		int high = hex_value(text.at[*at + 1]), low = hex_value(text.at[*at + 2]);
 
 		*at += 3;
 		return high < 0 || low < 0 ? -1 : high * 16 + low;

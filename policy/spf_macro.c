@@ -35,6 +35,8 @@ struct sink {				/* where expanded bytes go */
 	bool		 is_odd;	/* of a name: bytes that are not printable ASCII */
 };
 
+static const char hex_digits[] = "0123456789ABCDEF";
+
 static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 static char to_lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c; }
 static bool is_alpha(char c) { return to_lower(c) >= 'a' && to_lower(c) <= 'z'; }
@@ -193,8 +195,6 @@ put(struct sink *sink, char c)
 static void
 put_text(struct sink *sink, struct str text, bool is_url)
 {
-	static const char hex[] = "0123456789ABCDEF";
-
 	for (size_t i = 0; i < text.len && !sink->is_full; i++) {
 		char c = text.at[i];
 
@@ -203,8 +203,8 @@ put_text(struct sink *sink, struct str text, bool is_url)
 			continue;
 		}
 		put(sink, '%');
-		put(sink, hex[(unsigned char)c >> 4]);
-		put(sink, hex[(unsigned char)c & 15]);
+		put(sink, hex_digits[(unsigned char)c >> 4]);
+		put(sink, hex_digits[(unsigned char)c & 15]);
 	}
 }
 
@@ -212,7 +212,6 @@ put_text(struct sink *sink, struct str text, bool is_url)
 static struct str
 client_text(const struct ip *ip, char room[VALUE_ROOM_BYTES])
 {
-	static const char hex[] = "0123456789ABCDEF";
 	size_t len = 0;
 
 	if (ip->family != IP_V6)
@@ -220,7 +219,7 @@ client_text(const struct ip *ip, char room[VALUE_ROOM_BYTES])
 	for (size_t i = 0; i < 32; i++) {
 		unsigned byte = ip->bytes[i / 2];
 
-		room[len++] = hex[i % 2 == 0 ? byte >> 4 : byte & 15];
+		room[len++] = hex_digits[i % 2 == 0 ? byte >> 4 : byte & 15];
 		room[len++] = '.';
 	}
 	return str_n(room, len - 1);

@@ -24,6 +24,7 @@ test_base64(void)
 		{ "with a NUL", STR("Zm9\0") }, { "with padding first", STR("=m9v") },
 	};
 	struct buf out;
+	int n_digits = 0;
 
 	buf_init(&out, OUT_MAX_BYTES);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -49,6 +50,14 @@ test_base64(void)
 	expect_str(buf_str(&out), STR("foob\xff\xa0"));
 	expect_int(hex_decode(STR("666"), &out), -1);
 	expect_int(hex_decode(STR("6g"), &out), -1);
+	test_case("only a hexadecimal digit has a value");
+	for (int c = 0; c < 256; c++)
+		n_digits += hex_value((char)c) >= 0;
+	expect_int(n_digits, 22);
+	for (int i = 0; i < 16; i++) {
+		expect_int(hex_value("0123456789abcdef"[i]), i);
+		expect_int(hex_value("0123456789ABCDEF"[i]), i);
+	}
 	buf_fini(&out);
 	test_case("a full buffer takes no code");
 	buf_init(&out, 3);

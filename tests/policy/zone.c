@@ -3,6 +3,7 @@
  */
 #include <stdio.h>
 
+#include "base/code.h"
 #include "base/dns_wire.h"
 #include "base/insist.h"
 #include "tests/policy/zone.h"
@@ -14,14 +15,6 @@ static const struct { struct str word; enum dns_type type; } types[] = {
 	{ STR("PTR"), DNS_PTR }, { STR("CNAME"), DNS_CNAME },
 };
 
-static int
-hex_digit(char c)
-{
-	const char *digits = "0123456789abcdef", *at = c != '\0' ? strchr(digits, c) : NULL;
-
-	return at != NULL ? (int)(at - digits) : -1;
-}
-
 static struct str
 unescaped(struct arena *arena, struct str text)
 {
@@ -31,9 +24,9 @@ unescaped(struct arena *arena, struct str text)
 	if (room == NULL)
 		return (struct str){ .at = NULL };
 	for (size_t i = 0; i < text.len; i++) {
-		if (text.len - i >= 4 && text.at[i] == '\\' && text.at[i + 1] == 'x' && hex_digit(text.at[i + 2]) >= 0 &&
-		    hex_digit(text.at[i + 3]) >= 0) {
-			room[len++] = (char)(16 * hex_digit(text.at[i + 2]) + hex_digit(text.at[i + 3]));
+		if (text.len - i >= 4 && text.at[i] == '\\' && text.at[i + 1] == 'x' && hex_value(text.at[i + 2]) >= 0 &&
+		    hex_value(text.at[i + 3]) >= 0) {
+			room[len++] = (char)(16 * hex_value(text.at[i + 2]) + hex_value(text.at[i + 3]));
 			i += 3;
 		} else {
 			room[len++] = text.at[i];
