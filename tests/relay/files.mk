@@ -4,7 +4,7 @@ tests_relay_parts = \
 	smtpfwd/queue/libqueue.a smtpfwd/smtp/libsmtp.a smtpfwd/auth/libauth.a smtpfwd/runtime/libruntime.a tests/sim/libsim.a \
 	policy/libpolicy.a mail/libmail.a tests/libexpect.a base/libbase.a \
 	$(OPENSSL_LIBS) $(UNBOUND_LIBS) $(IDN2_LIBS) -lpthread
-tests_relay_around = %D%/relay.c %D%/relay.h %D%/peers.c
+tests_relay_around = %D%/relay.c %D%/relay.h %D%/peers.c %D%/wire.c %D%/wire.h
 
 check_PROGRAMS += tests/relay/test_crash
 tests_relay_test_crash_SOURCES = %D%/test_crash.c $(tests_relay_around)
@@ -12,7 +12,7 @@ tests_relay_test_crash_LDADD = $(tests_relay_parts)
 TESTS += tests/relay/test_crash
 
 check_PROGRAMS += tests/relay/test_life
-tests_relay_test_life_SOURCES = %D%/test_life.c $(tests_relay_around)
+tests_relay_test_life_SOURCES = %D%/test_life.c %D%/stage.c %D%/stage.h $(tests_relay_around)
 tests_relay_test_life_LDADD = $(tests_relay_parts)
 TESTS += tests/relay/test_life
 
@@ -23,6 +23,7 @@ tests_relay_test_storm_LDADD = $(tests_relay_parts)
 TESTS += tests/relay/test_storm
 
 check_PROGRAMS += tests/relay/test_reports
-tests_relay_test_reports_SOURCES = %D%/test_reports.c $(tests_relay_around) tests/report/judge.c tests/report/judge.h
+tests_relay_test_reports_SOURCES = %D%/test_reports.c %D%/stage.c %D%/stage.h $(tests_relay_around) \
+	tests/report/judge.c tests/report/judge.h
 tests_relay_test_reports_LDADD = $(tests_relay_parts)
 TESTS += tests/relay/test_reports

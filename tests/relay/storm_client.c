@@ -5,8 +5,8 @@
 
 #include "base/insist.h"
 #include "base/mem.h"
-#include "smtpfwd/runtime/stream.h"
 #include "tests/relay/storm.h"
+#include "tests/relay/wire.h"
 
 enum {
 	PATIENCE_S = 700,
@@ -21,7 +21,7 @@ enum manner { IN_TURN, PIPELINED, CHUNKED, N_MANNERS };
 
 struct client {
 	struct storm	*storm;
-	struct stream	*stream;	/* NULL: none */
+	struct wire	 session;	/* its stream NULL: none */
 	struct buf	 wire;
 	enum manner	 manner;
 	bool		 is_slow;
@@ -29,8 +29,6 @@ struct client {
 	bool		 has_sent_all;	/* the final dot, or the last chunk */
 	int		 code;		/* of the latest reply; 0: none came */
 };
-
-static const struct stream_limits limits = { .input_max_bytes = 64 * 1024, .output_max_bytes = 64 * 1024 };
 
 static uint64_t
 dice(const struct client *c, uint64_t below)
@@ -44,18 +42,12 @@ pause_ms(const struct client *c, uint64_t ms_max)
 	fiber_sleep(instant_after(loop_now(c->storm->relay.loop), span_ms(1 + (int64_t)dice(c, ms_max))));
 }
 
-static struct instant
-patience(const struct client *c)
-{
-	return instant_after(loop_now(c->storm->relay.loop), span_s(PATIENCE_S));
-}
-
 static void
 hang_up(struct client *c)
 {
-	if (c->stream != NULL)
-		stream_close(c->stream);
-	c->stream = NULL;
+	if (c->session.stream != NULL)
+		stream_close(c->session.stream);
+	c->session.stream = NULL;
 }
 
 /* --- the wire --- */
@@ -66,7 +58,7 @@ send_bytes(struct client *c, struct str bytes)
 	while (bytes.len > 0) {
 		struct str piece = c->is_slow ? str_sub(bytes, 0, 1 + dice(c, 2000)) : bytes;
 
-		if (stream_write(c->stream, piece, patience(c), NULL) != 0 || stream_flush(c->stream, patience(c), NULL) != 0)
+		if (!wire_write(&c->session, piece))
 			return false;
 		bytes = str_from(bytes, piece.len);
 		if (c->is_slow)
@@ -79,24 +71,7 @@ send_bytes(struct client *c, struct str bytes)
 static bool
 read_reply(struct client *c)
 {
-	uint64_t code = 0;
-	bool is_last = false;
-
-	c->code = 0;
-	while (!is_last) {
-		struct str input;
-		ptrdiff_t end;
-
-		while ((end = str_find_str(stream_input(c->stream), STR("\r\n"))) < 0)
-			if (stream_fill(c->stream, patience(c), NULL) <= 0)
-				return false;
-		input = stream_input(c->stream);
-		insist(end >= 4 && str_to_u64(str_sub(input, 0, 3), &code));
-		is_last = input.at[3] == ' ';
-		stream_take(c->stream, (size_t)end + 2);
-	}
-	c->code = (int)code;
-	return true;
+	return wire_read_reply(&c->session, &c->code);
 }
 
 static bool
@@ -108,11 +83,13 @@ ask(struct client *c, const char *command, int want)
 static bool
 open_session(struct client *c)
 {
+	struct loop *loop = c->storm->relay.loop;
 	struct endpoint at;
 
 	insist(endpoint_parse(str_of(RELAY_AT), &at));
-	c->stream = stream_connect(c->storm->relay.loop, &at, NULL, limits, patience(c), NULL);
-	return c->stream != NULL && read_reply(c) && c->code == 220 && ask(c, "EHLO client.example\r\n", 250);
+	c->session = (struct wire){ .loop = loop, .patience = span_s(PATIENCE_S),
+	    .stream = stream_connect(loop, &at, NULL, wire_limits, instant_after(loop_now(loop), span_s(PATIENCE_S)), NULL) };
+	return c->session.stream != NULL && read_reply(c) && c->code == 220 && ask(c, "EHLO client.example\r\n", 250);
 }
 
 /* --- a mail --- */

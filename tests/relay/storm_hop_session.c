@@ -8,8 +8,8 @@
 
 #include "base/insist.h"
 #include "base/mem.h"
-#include "smtpfwd/runtime/stream.h"
 #include "tests/relay/storm.h"
+#include "tests/relay/wire.h"
 
 enum { PATIENCE_S = 1200, ACCEPTED_MAX = STORM_RECIPIENTS_MAX + 5, MAIL_MAX_BYTES = 4 << 20, GREY_MS = 5 * 60 * 1000 };
 
@@ -23,7 +23,7 @@ struct session {
 	struct storm		*storm;
 	struct list_link	 link;
 	struct fiber		*fiber;
-	struct stream		*stream;
+	struct wire		 wire;
 	bool			 is_piecewise;	/* replies in odd pieces */
 	bool			 has_pipelining;
 	bool			 has_mail;	/* MAIL was taken */
@@ -32,14 +32,6 @@ struct session {
 	struct storm_recipient	*unheard[ACCEPTED_MAX];	/* taken, and the relay said nothing since */
 	int			 n_unheard;
 };
-
-static const struct stream_limits limits = { .input_max_bytes = 64 * 1024, .output_max_bytes = 64 * 1024 };
-
-static struct instant
-patience(const struct session *s)
-{
-	return instant_after(loop_now(s->storm->relay.loop), span_s(PATIENCE_S));
-}
 
 static uint64_t
 dice(const struct session *s, uint64_t below)
@@ -54,20 +46,6 @@ pause_ms(const struct session *s, uint64_t ms_max)
 }
 
 static bool
-read_line(struct session *s, struct buf *line)
-{
-	ptrdiff_t end;
-
-	while ((end = str_find_str(stream_input(s->stream), STR("\r\n"))) < 0)
-		if (stream_fill(s->stream, patience(s), NULL) <= 0)
-			return false;
-	buf_clear(line);
-	insist(buf_append(line, str_sub(stream_input(s->stream), 0, (size_t)end)) == 0);
-	stream_take(s->stream, (size_t)end + 2);
-	return true;
-}
-
-static bool
 say(struct session *s, const char *text)
 {
 	struct str rest = str_of(text);
@@ -76,7 +54,7 @@ say(struct session *s, const char *text)
 		size_t n = s->is_piecewise ? 1 + dice(s, 7) : rest.len;
 		struct str piece = str_sub(rest, 0, n);
 
-		if (stream_write(s->stream, piece, patience(s), NULL) != 0 || stream_flush(s->stream, patience(s), NULL) != 0)
+		if (!wire_write(&s->wire, piece))
 			return false;
 		rest = str_from(rest, piece.len);
 		if (s->is_piecewise && rest.len > 0)
@@ -129,28 +107,6 @@ make_trouble(struct session *s, enum mischief what)
 }
 
 /* --- mail --- */
-
-static bool
-read_data(struct session *s, struct buf *mail)
-{
-	struct buf line;
-	bool is_whole = false;
-
-	buf_init(&line, 64 * 1024);
-	while (read_line(s, &line)) {
-		struct str text = buf_str(&line);
-
-		if (str_eq(text, STR("."))) {
-			is_whole = true;
-			break;
-		}
-		if (str_starts(text, STR(".")))
-			text = str_from(text, 1);
-		insist(buf_append(mail, text) == 0 && buf_append(mail, STR("\r\n")) == 0);
-	}
-	buf_fini(&line);
-	return is_whole;
-}
 
 /* Who wants the mail refused for good, wants it each time. */
 static bool
@@ -240,7 +196,7 @@ take_data(struct session *s)
 		say(s, "452 4.3.1 no room\r\n");
 		goes_on = false;
 	}
-	goes_on = goes_on && read_data(s, &mail) && answer_data(s, buf_str(&mail));
+	goes_on = goes_on && wire_read_data(&s->wire, &mail) && answer_data(s, buf_str(&mail));
 	buf_fini(&mail);
 	s->n_accepted = 0;
 	return goes_on;
@@ -342,13 +298,13 @@ serve(void *arg)
 	bool goes_on = greet(s);
 
 	buf_init(&line, 64 * 1024);
-	while (goes_on && read_line(s, &line)) {
+	while (goes_on && wire_read_line(&s->wire, &line)) {
 		s->n_unheard = 0;
 		goes_on = take_command(s, buf_str(&line));
 	}
 	enter_unheard(s);
 	buf_fini(&line);
-	stream_close(s->stream);
+	stream_close(s->wire.stream);
 	list_remove(&s->hop->sessions, &s->link);
 	mem_free(s);
 }
@@ -362,9 +318,10 @@ hop_serve(struct storm_hop *hop, int socket)
 	s->storm = hop->storm;
 	s->is_piecewise = !hop->storm->is_calm && dice(s, 10) == 0;
 	s->has_pipelining = dice(s, 3) != 0;
-	s->stream = stream_new(hop->storm->relay.loop, socket, limits, NULL);
+	s->wire = (struct wire){ .loop = hop->storm->relay.loop, .patience = span_s(PATIENCE_S),
+	    .stream = stream_new(hop->storm->relay.loop, socket, wire_limits, NULL) };
 	s->fiber = fiber_start(hop->storm->relay.loop, "hop", serve, s);
-	insist(s->stream != NULL && s->fiber != NULL);
+	insist(s->wire.stream != NULL && s->fiber != NULL);
 	list_append(&hop->sessions, &s->link);
 }
 

@@ -4,66 +4,10 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "base/insist.h"
 #include "tests/expect.h"
-#include "tests/relay/relay.h"
+#include "tests/relay/stage.h"
 
 static const char *const bob[] = { "bob@example.com" };
-
-struct story {
-	struct relay	 relay;
-	void		(*tell)(struct story *story);
-};
-
-static void
-sleep_for(struct story *story, struct span span)
-{
-	fiber_sleep(instant_after(loop_now(story->relay.loop), span));
-}
-
-static int
-n_mails(struct story *story)
-{
-	struct queue_counts counts;
-
-	queue_count(story->relay.queue, &counts);
-	return (int)counts.n_mails;
-}
-
-static void
-run_story(void *arg)
-{
-	struct story *story = arg;
-
-	story->tell(story);
-	loop_stop(story->relay.loop);
-}
-
-static void
-play(const struct sim_options *options, void (*tell)(struct story *story))
-{
-	struct sim *sim = sim_new(options);
-	struct story story = { .tell = tell };
-
-	sim_enter(sim);
-	relay_start(&story.relay, sim);
-	new_server_start(&story.relay, NEW_SERVER_AT);
-	new_server_start(&story.relay, HOME_AT);
-	insist(fiber_start(story.relay.loop, "story", run_story, &story) != NULL);
-	loop_run(story.relay.loop);
-	relay_end(&story.relay);
-	sim_leave(sim);
-	sim_free(sim);
-}
-
-static void
-set_new_server(struct story *story, enum sim_host state)
-{
-	struct endpoint at;
-
-	insist(endpoint_parse(str_of(NEW_SERVER_AT), &at));
-	sim_net_host(story->relay.sim, &at.ip, state);
-}
 
 /* How many mails reached alice's server that have all these parts. */
 static int
@@ -203,18 +147,6 @@ tell_clock(struct story *story)
 	expect_int(n_reports(story, "", "", ""), 0);
 }
 
-/* How many MAIL commands have both parts. */
-static int
-n_mail_commands(struct story *story, struct str start, struct str part)
-{
-	struct str key, bytes;
-	int n = 0;
-
-	for (int i = 0; sim_find_note(story->relay.sim, "mail", (struct str){ .at = NULL }, i, &key, &bytes); i++)
-		n += str_starts(key, start) && str_find_str(key, part) >= 0;
-	return n;
-}
-
 static void
 tell_8bit_report(struct story *story)
 {
@@ -227,27 +159,27 @@ tell_8bit_report(struct story *story)
 	test_case("a report that returns only ASCII fields of an 8-bit mail does not ask for 8BITMIME");
 	expect_int(client_send(&story->relay, "large", nobody, 1, buf_str(&body)), 250);
 	sleep_for(story, span_s(60));
-	expect_int(n_mail_commands(story, STR("MAIL FROM:<alice@"), STR("BODY=8BITMIME")), 1);
-	expect_int(n_mail_commands(story, STR("MAIL FROM:<>"), STR("")), 1);
-	expect_int(n_mail_commands(story, STR("MAIL FROM:<>"), STR("BODY=8BITMIME")), 0);
+	expect_int(n_commands(story, "mail", STR("MAIL FROM:<alice@"), STR("BODY=8BITMIME")), 1);
+	expect_int(n_commands(story, "mail", STR("MAIL FROM:<>"), STR("")), 1);
+	expect_int(n_commands(story, "mail", STR("MAIL FROM:<>"), STR("BODY=8BITMIME")), 0);
 
 	test_case("one that returns it whole does");
 	expect_int(client_send(&story->relay, "small", nobody, 1, STR("Gr\xc3\xbc\xc3\x9f" "e\r\n")), 250);
 	sleep_for(story, span_s(60));
-	expect_int(n_mail_commands(story, STR("MAIL FROM:<>"), STR("BODY=8BITMIME")), 1);
+	expect_int(n_commands(story, "mail", STR("MAIL FROM:<>"), STR("BODY=8BITMIME")), 1);
 	buf_fini(&body);
 }
 
 int
 main(void)
 {
-	struct sim_options options = { .seed = sim_seed(7) };
+	uint64_t seed = sim_seed(7);
 
-	play(&options, tell_expiry);
-	play(&options, tell_return);
-	play(&options, tell_full_disk);
-	play(&options, tell_failing_sync);
-	play(&options, tell_clock);
-	play(&options, tell_8bit_report);
+	play(seed, tell_expiry);
+	play(seed, tell_return);
+	play(seed, tell_full_disk);
+	play(seed, tell_failing_sync);
+	play(seed, tell_clock);
+	play(seed, tell_8bit_report);
 	return test_end();
 }

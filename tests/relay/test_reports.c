@@ -8,7 +8,7 @@
 #include "base/insist.h"
 #include "base/mem.h"
 #include "tests/expect.h"
-#include "tests/relay/relay.h"
+#include "tests/relay/stage.h"
 #include "tests/report/judge.h"
 
 #define MAIL_TEXT "Message-ID: <1@example.org>\r\nSubject: hello\r\n\r\nHello.\r\n"
@@ -18,53 +18,12 @@ static const char PLAIN[] = "250-server\r\n250-PIPELINING\r\n250 8BITMIME\r\n";
 static const char BARE[] = "250 server\r\n";
 static const char ALL[] = "250-server\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-DSN\r\n250 SMTPUTF8\r\n";
 
-struct story {
-	struct relay	 relay;
-	void		(*tell)(struct story *story);
-};
-
-static void
-sleep_for(struct story *story, int64_t seconds)
-{
-	fiber_sleep(instant_after(loop_now(story->relay.loop), span_s(seconds)));
-}
-
-static int
-n_mails(struct story *story)
-{
-	struct queue_counts counts;
-
-	queue_count(story->relay.queue, &counts);
-	return (int)counts.n_mails;
-}
-
-static void
-set_new_server(struct story *story, enum sim_host state)
-{
-	struct endpoint at;
-
-	insist(endpoint_parse(str_of(NEW_SERVER_AT), &at));
-	sim_net_host(story->relay.sim, &at.ip, state);
-}
-
 /* Sends a mail for NAME@example.com with parameters: MAIL's first, then one text a recipient. */
 static void
 send_mail(struct story *story, const char *const *commands, int n)
 {
 	expect_int(client_talk(&story->relay, commands, n, STR(MAIL_TEXT)), 250);
-	sleep_for(story, 30);
-}
-
-/* Notes of this kind whose key starts so and has the part. */
-static int
-n_commands(struct story *story, const char *kind, struct str start, struct str part)
-{
-	struct str key, bytes;
-	int n = 0;
-
-	for (int i = 0; sim_find_note(story->relay.sim, kind, (struct str){ .at = NULL }, i, &key, &bytes); i++)
-		n += str_starts(key, start) && str_find_str(key, part) >= 0;
-	return n;
+	sleep_for(story, span_s(30));
 }
 
 /* How many reports reached the sender that have the part; "" for all. */
@@ -101,33 +60,6 @@ judge_all(struct story *story, bool is_utf8)
 		n++;
 	}
 	expect_int(judge_end(judge), n);
-}
-
-static void
-run_story(void *arg)
-{
-	struct story *story = arg;
-
-	story->tell(story);
-	loop_stop(story->relay.loop);
-}
-
-static void
-play(void (*tell)(struct story *story))
-{
-	struct sim_options options = { .seed = sim_seed(11) };
-	struct sim *sim = sim_new(&options);
-	struct story story = { .tell = tell };
-
-	sim_enter(sim);
-	relay_start(&story.relay, sim);
-	new_server_start(&story.relay, NEW_SERVER_AT);
-	new_server_start(&story.relay, HOME_AT);
-	insist(fiber_start(story.relay.loop, "story", run_story, &story) != NULL);
-	loop_run(story.relay.loop);
-	relay_end(&story.relay);
-	sim_leave(sim);
-	sim_free(sim);
 }
 
 static void
@@ -217,7 +149,7 @@ tell_patience(struct story *story)
 
 	set_new_server(story, SIM_HOST_UNREACHABLE);
 	send_mail(story, commands, N(commands));
-	sleep_for(story, 4 * 3600 + 600);
+	sleep_for(story, span_s(4 * 3600 + 600));
 	test_case("a delay is told for those who asked for it or said nothing");
 	expect_int(n_reports(story, ""), 1);
 	expect_int(n_reports(story, "Action: delayed"), 1);
@@ -226,7 +158,7 @@ tell_patience(struct story *story)
 	expect_int(n_reports(story, "Will-Retry-Until: "), 1);
 	expect_int(n_reports(story, "silent@"), 0);
 
-	sleep_for(story, 5 * 86400);
+	sleep_for(story, span_s(5 * 86400));
 	test_case("and later the failure, for those who asked for that or said nothing");
 	expect_int(n_reports(story, ""), 2);
 	expect_int(n_reports(story, "Final-Recipient: rfc822; silent@example.com\r\nAction: failed\r\nStatus: 4.4.7\r\n"), 1);
@@ -267,24 +199,24 @@ tell_international(struct story *story)
 
 	test_case("a mail to an address beyond ASCII fails with 5.6.7 where the next hop has no SMTPUTF8 for five minutes");
 	expect_int(client_talk(&story->relay, to_world, 2, mail), 250);
-	sleep_for(story, 30);
+	sleep_for(story, span_s(30));
 	expect_int(n_reports(story, ""), 0);
-	sleep_for(story, 300);
+	sleep_for(story, span_s(300));
 	expect_int(n_reports(story, "Final-Recipient: utf-8; b\\x{E4}d@example.com\r\nAction: failed\r\nStatus: 5.6.7\r\n"), 1);
 	expect_int(n_mails(story), 0);
 
 	test_case("its report needs neither SMTPUTF8 nor 8BITMIME on the way back");
 	server_offer(&story->relay, HOME_AT, BARE);
-	sleep_for(story, 30);		/* until no session of before is open */
+	sleep_for(story, span_s(30));		/* until no session of before is open */
 	expect_int(client_talk(&story->relay, to_world, 2, mail), 250);
-	sleep_for(story, 330);
+	sleep_for(story, span_s(330));
 	expect_int(n_reports(story, "Status: 5.6.7\r\n"), 2);
 	expect_int(n_commands(story, "mail", STR("MAIL FROM:<>"), STR("8BITMIME")), 0);
 	expect_int(n_reports(story, "Content-Type: message/global\r\nContent-Transfer-Encoding: quoted-printable\r\n"), 2);
 
 	test_case("a mail that asked for SMTPUTF8 and is all ASCII goes to any next hop");
 	server_offer(&story->relay, NEW_SERVER_AT, BARE);
-	sleep_for(story, 30);
+	sleep_for(story, span_s(30));
 	send_mail(story, needless, 2);
 	expect_int(sim_n_notes(story->relay.sim, "arrived", STR("hello to bob@example.com")), 1);
 	expect_int(n_reports(story, ""), 2);
@@ -300,7 +232,7 @@ tell_own_language(struct story *story)
 	server_offer(&story->relay, HOME_AT, ALL);
 	test_case("a sender whose address is beyond ASCII is told by SMTPUTF8, in the types of RFC 6533");
 	expect_int(client_talk(&story->relay, commands, 2, mail), 250);
-	sleep_for(story, 30);
+	sleep_for(story, span_s(30));
 	expect_int(n_commands(story, "mail", STR("MAIL FROM:<> "), STR("SMTPUTF8")), 1);
 	expect_int(n_reports(story, "message/global-delivery-status"), 1);
 	expect_int(n_reports(story, "To: <\xc3\xa4lice@b\xc3\xbc" "cher.example>\r\n"), 1);
@@ -308,9 +240,9 @@ tell_own_language(struct story *story)
 
 	test_case("where the way back has no SMTPUTF8 nothing can reach that sender, and the log says so");
 	server_offer(&story->relay, HOME_AT, PLAIN);
-	sleep_for(story, 30);
+	sleep_for(story, span_s(30));
 	expect_int(client_talk(&story->relay, commands, 2, mail), 250);
-	sleep_for(story, 330);
+	sleep_for(story, span_s(330));
 	expect_int(n_reports(story, ""), 1);
 	expect_int(n_mails(story), 0);
 	expect_int(story->relay.n_lost_reports, 1);
@@ -334,7 +266,7 @@ put_long(struct story *story, enum ret ret, int64_t n_bytes)
 	for (int64_t n = (int64_t)strlen(MAIL_TEXT); n < n_bytes; n += (int64_t)sizeof(line))
 		expect_int(draft_append(draft, str_n(line, sizeof(line)), deadline, NULL), 0);
 	expect_int(queue_put(story->relay.queue, draft, &envelope, &facts, STR("Received: x\r\n"), deadline, NULL), 0);
-	sleep_for(story, 60);
+	sleep_for(story, span_s(60));
 }
 
 static void
@@ -392,7 +324,7 @@ tell_many(struct story *story)
 
 	test_case("2,500 failures make a few reports of bounded size, and each recipient is told once");
 	put_large(story, 2500);
-	sleep_for(story, 600);
+	sleep_for(story, span_s(600));
 	expect_int(n_mails(story), 0);
 	for (int i = 0; sim_find_note(story->relay.sim, "arrived", (struct str){ .at = NULL }, i, &key, &bytes); i++) {
 		largest = bytes.len > largest ? bytes.len : largest;
@@ -408,13 +340,15 @@ tell_many(struct story *story)
 int
 main(void)
 {
-	play(tell_mixed);
-	play(tell_relayed);
-	play(tell_patience);
-	play(tell_nobody);
-	play(tell_international);
-	play(tell_own_language);
-	play(tell_long);
-	play(tell_many);
+	uint64_t seed = sim_seed(11);
+
+	play(seed, tell_mixed);
+	play(seed, tell_relayed);
+	play(seed, tell_patience);
+	play(seed, tell_nobody);
+	play(seed, tell_international);
+	play(seed, tell_own_language);
+	play(seed, tell_long);
+	play(seed, tell_many);
 	return test_end();
 }
