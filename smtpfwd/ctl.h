@@ -51,6 +51,12 @@ enum ctl_option {
 	CTL_OPTION_RSA,
 	CTL_OPTION_ED25519,
 	CTL_OPTION_DIRECTORY,
+	CTL_OPTION_CLIENT,
+	CTL_OPTION_HELO,
+	CTL_OPTION_FROM,
+	CTL_OPTION_TO,
+	CTL_OPTION_LISTENER,
+	CTL_OPTION_LOGIN,
 };
 
 struct ctl_command {
@@ -98,6 +104,7 @@ extern const struct ctl_command
 	ctl_queue_commands[],
 	ctl_trace_commands[],
 	ctl_passwd_commands[],
-	ctl_keygen_commands[];
+	ctl_keygen_commands[],
+	ctl_explain_commands[];
 
 #endif

@@ -18,10 +18,12 @@ smtpfwd_smtpfwd_SOURCES = $(smtpfwd_config_sources) \
 	%D%/overview.c %D%/overview.h %D%/busy.c %D%/busy.h
 smtpfwd_smtpfwd_LDADD = $(smtpfwd_parts) $(smtpfwd_libs)
 
-smtpfwd_smtpfwdctl_SOURCES = \
+smtpfwd_smtpfwdctl_SOURCES = $(smtpfwd_config_sources) \
 	%D%/ask.c %D%/ask.h %D%/ctl.h %D%/show.c %D%/show.h %D%/smtpfwdctl.c \
 	%D%/ctl_reload.c %D%/ctl_passwd.c %D%/ctl_keygen.c \
 	%D%/ctl_queue.c %D%/ctl_export.c \
-	%D%/ctl_top.c %D%/ctl_status.c %D%/ctl_trace.c
-smtpfwd_smtpfwdctl_LDADD = smtpfwd/auth/libauth.a policy/libpolicy.a mail/libmail.a base/libbase.a \
-	$(CONFUSE_LIBS) $(IDN2_LIBS) $(JANSSON_LIBS)
+	%D%/ctl_top.c %D%/ctl_status.c %D%/ctl_trace.c \
+	%D%/ctl_inquiry.c %D%/ctl_inquiry.h %D%/ctl_explain.c %D%/explain.c %D%/explain.h %D%/explain_mail.c %D%/explain_mail.h \
+	%D%/explain_findings.c %D%/explain_text.c
+smtpfwd_smtpfwdctl_LDADD = smtpfwd/control/libcontrol.a smtpfwd/smtp/libsmtp.a smtpfwd/auth/libauth.a \
+	smtpfwd/runtime/libruntime.a smtpfwd/runtime/libos.a policy/libpolicy.a mail/libmail.a base/libbase.a $(smtpfwd_libs)

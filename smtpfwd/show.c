@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/code.h"
 #include "smtpfwd/show.h"
 
 const char *
@@ -23,15 +24,16 @@ show_number(const json_t *object, const char *key)
 void
 show_safe(const char *s, FILE *out)
 {
-	for (; *s != '\0'; s++) {
-		unsigned char c = (unsigned char)*s;
+	struct str rest = str_of(s);
+	char room[ESCAPED_MAX_BYTES];
 
-		if (c == 0xc2 && (unsigned char)s[1] >= 0x80 && (unsigned char)s[1] < 0xa0) {
+	while (rest.len > 0) {
+		struct str before = rest, shown = escape_next(&rest, true, room);
+
+		if (shown.at == before.at || *before.at == '\\')
+			fwrite(before.at, 1, before.len - rest.len, out);
+		else
 			putc('?', out);
-			s++;
-		} else {
-			putc(c < 0x20 || c == 0x7f ? '?' : c, out);
-		}
 	}
 }
 

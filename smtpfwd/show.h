@@ -18,7 +18,7 @@ struct shown {
 /* Shows one object of an answer; with NULL at the end what is to be said then. */
 typedef void	show(const json_t *object, struct shown *shown);
 
-/* A text of others without the control bytes that steer a terminal: C1 ones in UTF-8 too become '?'. */
+/* A text of others without what steers a terminal or turns its line around: control and direction characters become '?'. */
 void		show_safe(const char *text, FILE *out);
 
 /* The text of a member so, behind what stands before it. */

@@ -1,0 +1,75 @@
+/*
+ * explain.h - what the daemon would check, find and do with a mail, step by step, without sending anything
+ *
+ *	explain.c		the steps of connection and envelope, in the order of SMTP, and the outcome
+ *	explain_content.c	those of the mail itself
+ *	explain_findings.c	what SPF, DKIM and DMARC found, as steps
+ *	explain_text.c		steps as people read them
+ *
+ * A step is a JSON object with a "step" and what is to be said of it; smtpfwdctl(8) lists them.  To explain something new: a
+ * function that appends a step, called where SMTP has its place, and a row in explain_text.c.
+ */
+#ifndef SMTPFWD_EXPLAIN_H
+#define SMTPFWD_EXPLAIN_H
+
+#include <jansson.h>
+
+#include "policy/inspect.h"
+#include "policy/verdict.h"
+#include "smtpfwd/config.h"
+#include "smtpfwd/explain_mail.h"
+
+struct explanation {
+	/* Asked; all of it outlives the explanation. */
+	const struct config		*config;
+	const struct listener_settings	*listener;
+	const struct policy		*policy;
+	struct resolver			*resolver;
+	struct timestamp		 now;
+	struct peer			 peer;		/* the client's address, helo and login; the rest is found out */
+	struct envelope			 envelope;	/* the reverse-path; recipients that are taken are added */
+	const struct address		*recipients;	/* asked for */
+	int				 n_recipients;
+	const struct explain_mail	*mail;		/* NULL: only connection and envelope are judged */
+
+	struct arena			*arena;
+	json_t				*steps;		/* an array */
+
+	/* So far: */
+	enum action			 action;	/* what the client hears in the end of the whole mail */
+	struct reply			 reply;		/* unless it is accepted */
+	const char			*at;		/* "mail", "rcpt", "data": where it hears it; NULL: it was accepted */
+	int				 n_refused, n_deferred;		/* of the recipients */
+	struct spf_result		 spf_helo, spf_mail_from;	/* of an envelope without a mail */
+};
+
+/* Suspends. */
+void	explain(struct explanation *e);
+
+/* --- for the files of explain --- */
+
+/* Suspends.  The steps of the mail itself. */
+void	explain_content(struct explanation *e);
+
+/* Steps of what was found. */
+void	explain_spf(struct explanation *e, const struct spf_result *spf);
+void	explain_dkim(struct explanation *e, const struct dkim_result *dkim);
+void	explain_dmarc(struct explanation *e, const struct dmarc_result *dmarc);
+/* A check that is not made: "trusted", "off", "no-mail". */
+void	explain_unchecked(struct explanation *e, const char *step, const char *why);
+
+/* A new step at the end; the explanation's.  Members: texts of others are made valid; an empty one is left out. */
+json_t	*step_new(struct explanation *e, const char *name);
+void	 step_str(json_t *step, const char *key, struct str value);
+void	 step_text(json_t *step, const char *key, const char *value);
+void	 step_bool(json_t *step, const char *key, bool value);
+void	 step_number(json_t *step, const char *key, int64_t value);
+/* "action": "accept", "reject", "defer"; "reply" as the client reads it and the "reason" where it is not accept. */
+void	 step_verdict(json_t *step, const struct verdict *verdict);
+
+/* --- the output --- */
+
+/* One step; on stdout, for people. */
+void	 explain_show(const json_t *step);
+
+#endif
