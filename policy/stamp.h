@@ -12,7 +12,7 @@
 
 enum {
 	STAMP_FIELDS_MAX_BYTES = 64 * 1024,	/* some 32 signatures with their properties; 1 KB as a rule */
-	STAMP_WORDS_MAX_BYTES = 2048,		/* a log line is no place for all of 32 signatures */
+	STAMP_WORDS_MAX_BYTES = 1800,		/* a log line (base/log.h) has 2048; no place for all of 32 signatures */
 };
 
 struct stamp_inputs {
@@ -31,8 +31,9 @@ int	stamp_fields(const struct stamp_inputs *inputs, struct buf *out);
 
 /*
  * Appends the findings as key=value words for a log line (base/log.h quotes nothing in them, so every byte of others is made
- * printable and blank-free here): "iprev=pass spf-helo=none spf=pass dkim=pass:example.com:s1,fail:list.example:k dmarc=pass:example.com".
- * What does not fit is told as "+N".
+ * printable and blank-free here): "iprev=pass spf-helo=none spf=pass dkim=pass:example.com:s1,fail:list.example:k dmarc=pass:example.com
+ * verdict=accept"; "unchecked=trusted verdict=accept"; "dmarc=fail:example.com:reject verdict=reject:dmarc".  Signatures beyond what a
+ * line has room for are "+N", at most STAMP_WORDS_MAX_BYTES in all.
  */
 void	stamp_words(const struct stamp_inputs *inputs, const struct verdict *verdict, struct buf *out);
 
