@@ -19,6 +19,37 @@ is_blank(char c)
 	return c == ' ' || c == '\t';
 }
 
+/* --- c= --- */
+
+static const char *const canon_texts[2][2] = {
+	[DKIM_SIMPLE] = { [DKIM_SIMPLE] = "simple/simple", [DKIM_RELAXED] = "simple/relaxed" },
+	[DKIM_RELAXED] = { [DKIM_SIMPLE] = "relaxed/simple", [DKIM_RELAXED] = "relaxed/relaxed" },
+};
+
+const char *
+dkim_canon_text(enum dkim_canon header, enum dkim_canon body)
+{
+	return canon_texts[header][body];
+}
+
+bool
+dkim_canon_read(struct str value, enum dkim_canon *header_out, enum dkim_canon *body_out)
+{
+	for (enum dkim_canon header = DKIM_SIMPLE; header <= DKIM_RELAXED; header++) {
+		for (enum dkim_canon body = DKIM_SIMPLE; body <= DKIM_RELAXED; body++) {
+			struct str text = str_of(canon_texts[header][body]), alone = str_sub(text, 0, (size_t)str_find(text, '/'));
+
+			/* One word alone is the header's, and the body's is simple then. */
+			if (!str_eq_nocase(value, text) && !(body == DKIM_SIMPLE && str_eq_nocase(value, alone)))
+				continue;
+			*header_out = header;
+			*body_out = body;
+			return true;
+		}
+	}
+	return false;
+}
+
 /* --- the room --- */
 
 static void
@@ -307,4 +338,18 @@ dkim_canon_field_before(const struct header_section *section, struct str name, i
 		if (str_eq_nocase(section->fields[i].name, name))
 			return i;
 	return -1;
+}
+
+void
+dkim_canon_find_fields(const struct header_section *section, const struct str *names, int n_names, int *indexes_out)
+{
+	for (int i = 0; i < n_names; i++) {
+		int before = section->n_fields, k = i - 1;
+
+		while (k >= 0 && !str_eq_nocase(names[k], names[i]))
+			k--;
+		if (k >= 0)
+			before = indexes_out[k];
+		indexes_out[i] = before < 0 ? -1 : dkim_canon_field_before(section, names[i], before);
+	}
 }

@@ -14,6 +14,10 @@ enum dkim_canon {
 	DKIM_RELAXED,
 };
 
+/* The value of c= (3.5): false for none that there is.  What it means in full: "relaxed/simple" and the like. */
+bool		 dkim_canon_read(struct str value, enum dkim_canon *header_out, enum dkim_canon *body_out);
+const char	*dkim_canon_text(enum dkim_canon header, enum dkim_canon body);
+
 struct dkim_sink {			/* where canonical bytes go; the bytes are valid during the call */
 	void		(*take)(void *context, struct str bytes);
 	void		*context;
@@ -53,5 +57,8 @@ void	dkim_canon_field(enum dkim_canon canon, struct str whole, bool with_line_en
  * is no further one; it counts as the empty string, and so do all later turns.
  */
 int	dkim_canon_field_before(const struct header_section *section, struct str name, int before);
+
+/* The same for all names of an h=, in order: an index or -1 for each. */
+void	dkim_canon_find_fields(const struct header_section *section, const struct str *names, int n_names, int *indexes_out);
 
 #endif

@@ -3,6 +3,7 @@
  */
 #include "base/code.h"
 #include "mail/domain.h"
+#include "policy/dkim_canon.h"
 #include "policy/dkim_field.h"
 #include "policy/dkim_tags.h"
 
@@ -136,21 +137,13 @@ read_algorithm(const struct dkim_tags *tags, struct dkim_field *field)
 static void
 read_canonicalization(const struct dkim_tags *tags, struct dkim_field *field)
 {
-	static const struct {
-		const char *written, *meant;
-	} kinds[] = {
-		{ "simple", "simple/simple" }, { "relaxed", "relaxed/simple" },
-		{ "simple/simple", "simple/simple" }, { "simple/relaxed", "simple/relaxed" },
-		{ "relaxed/simple", "relaxed/simple" }, { "relaxed/relaxed", "relaxed/relaxed" },
-	};
 	struct str value = STR("simple");
+	enum dkim_canon header, body;
 
 	(void)dkim_tags_find(tags, STR("c"), &value);
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		if (str_eq_nocase(value, str_of(kinds[i].written)))
-			field->result.canonicalization = str_of(kinds[i].meant);
-	}
-	if (field->result.canonicalization.len == 0)
+	if (dkim_canon_read(value, &header, &body))
+		field->result.canonicalization = str_of(dkim_canon_text(header, body));
+	else
 		refuse_malformed(field, "unknown canonicalization");
 }
 

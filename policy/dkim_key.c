@@ -7,12 +7,12 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
-#include <openssl/rsa.h>
 #include <openssl/x509.h>
 
 #include "base/code.h"
 #include "base/insist.h"
 #include "base/mem.h"
+#include "policy/dkim_check.h"
 #include "policy/dkim_key.h"
 
 struct dkim_key {
@@ -70,18 +70,6 @@ learn_public(struct dkim_key *key)
 	result = base64_encode(str_n(der, (size_t)n_der), &key->public_text);
 	OPENSSL_free(der);
 	return result;
-}
-
-static EVP_PKEY_CTX *
-rsa_context(EVP_PKEY *pkey, int (*init)(EVP_PKEY_CTX *context))
-{
-	EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
-
-	if (context != NULL && init(context) == 1 && EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PADDING) == 1 &&
-	    EVP_PKEY_CTX_set_signature_md(context, EVP_sha256()) == 1)
-		return context;
-	EVP_PKEY_CTX_free(context);
-	return NULL;
 }
 
 static bool
@@ -216,7 +204,7 @@ dkim_key_public(const struct dkim_key *key)
 static bool
 sign_rsa(const struct dkim_key *key, const uint8_t *hash, uint8_t *signature, size_t *n_bytes)
 {
-	EVP_PKEY_CTX *context = rsa_context(key->pkey, EVP_PKEY_sign_init);
+	EVP_PKEY_CTX *context = dkim_check_rsa_context(key->pkey, EVP_PKEY_sign_init);
 	bool is_done = context != NULL && EVP_PKEY_sign(context, signature, n_bytes, hash, DKIM_HASH_BYTES) == 1;
 
 	EVP_PKEY_CTX_free(context);
@@ -259,21 +247,5 @@ dkim_key_sign(const struct dkim_key *key, const uint8_t hash[DKIM_HASH_BYTES],
 bool
 dkim_key_verify(const struct dkim_key *key, const uint8_t hash[DKIM_HASH_BYTES], struct str signature)
 {
-	const unsigned char *bytes = (const unsigned char *)signature.at;
-	bool is_right = false;
-
-	if (key->algorithm == DKIM_RSA_SHA256) {
-		EVP_PKEY_CTX *context = rsa_context(key->pkey, EVP_PKEY_verify_init);
-
-		is_right = context != NULL && EVP_PKEY_verify(context, bytes, signature.len, hash, DKIM_HASH_BYTES) == 1;
-		EVP_PKEY_CTX_free(context);
-	} else {
-		EVP_MD_CTX *context = EVP_MD_CTX_new();
-
-		is_right = context != NULL && EVP_DigestVerifyInit(context, NULL, NULL, NULL, key->pkey) == 1 &&
-		    EVP_DigestVerify(context, bytes, signature.len, hash, DKIM_HASH_BYTES) == 1;
-		EVP_MD_CTX_free(context);
-	}
-	ERR_clear_error();
-	return is_right;
+	return dkim_check_with(key->pkey, hash, signature);
 }

@@ -1,5 +1,5 @@
 /*
- * dkim_lookup.h - the keys of a mail's signatures: one look-up for all, and may each be used? (RFC 6376 6.1.2)
+ * dkim_lookup.h - the keys of a mail's signatures, asked for and written as the library reads them
  */
 #ifndef POLICY_DKIM_LOOKUP_H
 #define POLICY_DKIM_LOOKUP_H
@@ -11,7 +11,6 @@
 struct dkim_signature {			/* one under verification */
 	struct dkim_field	 field;
 	const struct header_field *from;	/* the caller's; for the beginning only */
-	struct str		 key_name;	/* in the DNS; empty: refused before it was needed */
 	struct str		 key_record;	/* written by us, with nothing but type and key; under 1024 bytes */
 	int			 candidate;	/* its number at the library; -1: the library does not see it */
 };

@@ -28,7 +28,7 @@ struct dkim_signing {
 	int64_t			 now_s;
 	EVP_MD_CTX		*fields_hash, *body_hash;
 	struct dkim_canon_body	 body;
-	uint8_t			 times[DKIM_SIGNED_NAMES_MAX + 1];	/* in h=, for each of the signer's names */
+	uint8_t			 times[DKIM_SIGNER_NAMES_MAX];	/* in h=, for each of the signer's names */
 	struct signature	 signatures[DKIM_SELECTORS_MAX];
 };
 
@@ -48,38 +48,6 @@ hash_begin(const struct dkim_signer *signer)
 }
 
 /* --- the header section --- */
-
-/* How often each name stands in h=.  -1: it is a mail that is not signed. */
-static int
-count_names(struct dkim_signing *signing, const struct header_section *header, struct fault *fault_out)
-{
-	const struct dkim_signer *signer = signing->signer;
-	size_t total_bytes = 0;
-	int total = 0;
-
-	for (int i = 0; i < signer->n_names; i++) {
-		int n = header_count(header, signer->names[i].name);
-
-		if (i == 0 && n != 1)
-			return fault_permanent(fault_out, n == 0 ? "the mail has no From" : "the mail has several From fields");
-		switch (signer->names[i].oversign) {
-		case DKIM_SIGN_PRESENT:
-			break;
-		case DKIM_OVERSIGN_PRESENT:
-			n += n > 0;
-			break;
-		case DKIM_OVERSIGN_ALWAYS:
-			n++;
-			break;
-		}
-		total += n;
-		total_bytes += (size_t)n * (signer->names[i].name.len + 1);
-		if (total > DKIM_SIGNED_FIELDS_MAX || total_bytes > DKIM_SIGNED_FIELDS_MAX_BYTES)
-			return fault_permanent(fault_out, "the mail has too many fields to sign");
-		signing->times[i] = (uint8_t)n;
-	}
-	return 0;
-}
 
 static void
 hash_fields(struct dkim_signing *signing, const struct header_section *header)
@@ -108,7 +76,7 @@ dkim_signing_new(const struct dkim_signer *signer, const struct header_section *
 	signing->now_s = now.us / 1000000;
 	for (int i = 0; i < DKIM_SELECTORS_MAX; i++)
 		buf_init(&signing->signatures[i].field, DKIM_FIELD_MAX_BYTES);
-	if (count_names(signing, header, fault_out) != 0) {
+	if (dkim_signer_count_names(signer, header, signing->times, fault_out) != 0) {
 		dkim_signing_free(signing);
 		return NULL;
 	}

@@ -8,6 +8,8 @@
 
 #include "policy/dkim_sign.h"
 
+enum { DKIM_SIGNER_NAMES_MAX = DKIM_SIGNED_NAMES_MAX + 1 };	/* From, and those of the settings */
+
 struct signed_name {
 	struct str		 name;
 	enum dkim_oversign	 oversign;
@@ -26,11 +28,15 @@ struct dkim_signer {
 	int			 n_selectors;
 	struct str		 text;		/* "domain:selector,selector" */
 	enum dkim_canon		 header_canon, body_canon;
-	struct signed_name	 names[DKIM_SIGNED_NAMES_MAX + 1];	/* From first */
+	struct signed_name	 names[DKIM_SIGNER_NAMES_MAX];	/* From first */
 	int			 n_names;
 	bool			 has_time;
 	int64_t			 lifetime_s;	/* 0: none */
 	EVP_MD			*sha256;	/* fetched once: a look-up for each hash costs more than hashing a field */
 };
+
+/* How often each of its names stands in h= for this mail.  0, or -1 with a permanent fault: it is a mail that is not signed. */
+int	dkim_signer_count_names(const struct dkim_signer *signer, const struct header_section *header,
+	    uint8_t times_out[DKIM_SIGNER_NAMES_MAX], struct fault *fault_out);
 
 #endif

@@ -85,21 +85,6 @@ append_names(struct folded *f, const struct dkim_signer *signer, const uint8_t *
 	append_word(f, str_of(room), is_first);
 }
 
-static const char *
-canon_text(enum dkim_canon canon)
-{
-	return canon == DKIM_SIMPLE ? "simple" : "relaxed";
-}
-
-static void
-append_canon(struct folded *f, const struct dkim_signer *signer)
-{
-	char room[32];
-
-	snprintf(room, sizeof(room), "%s/%s", canon_text(signer->header_canon), canon_text(signer->body_canon));
-	append_tag(f, "c", str_of(room));
-}
-
 static void
 append_base64_tag(struct folded *f, const char *name, struct str bytes)
 {
@@ -118,7 +103,7 @@ dkim_signature_unsigned(const struct dkim_signer *signer, const struct dkim_sign
 
 	append(&f, STR("DKIM-Signature: v=1;"));
 	append_tag(&f, "a", str_of(dkim_key_algorithm_text(values->selector->key)));
-	append_canon(&f, signer);
+	append_tag(&f, "c", str_of(dkim_canon_text(signer->header_canon, signer->body_canon)));
 	append_tag(&f, "d", signer->domain);
 	append_tag(&f, "s", values->selector->name);
 	if (signer->identity.len > 0)

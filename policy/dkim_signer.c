@@ -172,6 +172,37 @@ take_fields(struct dkim_signer *signer, const struct dkim_signer_settings *setti
 	return 0;
 }
 
+int
+dkim_signer_count_names(const struct dkim_signer *signer, const struct header_section *header,
+    uint8_t times_out[DKIM_SIGNER_NAMES_MAX], struct fault *fault_out)
+{
+	size_t total_bytes = 0;
+	int total = 0;
+
+	for (int i = 0; i < signer->n_names; i++) {
+		int n = header_count(header, signer->names[i].name);
+
+		if (i == 0 && n != 1)
+			return fault_permanent(fault_out, n == 0 ? "the mail has no From" : "the mail has several From fields");
+		switch (signer->names[i].oversign) {
+		case DKIM_SIGN_PRESENT:
+			break;
+		case DKIM_OVERSIGN_PRESENT:
+			n += n > 0;
+			break;
+		case DKIM_OVERSIGN_ALWAYS:
+			n++;
+			break;
+		}
+		total += n;
+		total_bytes += (size_t)n * (signer->names[i].name.len + 1);
+		if (total > DKIM_SIGNED_FIELDS_MAX || total_bytes > DKIM_SIGNED_FIELDS_MAX_BYTES)
+			return fault_permanent(fault_out, "the mail has too many fields to sign");
+		times_out[i] = (uint8_t)n;
+	}
+	return 0;
+}
+
 static int
 take_all(struct dkim_signer *signer, const struct dkim_signer_settings *settings, struct fault *fault_out)
 {

@@ -1,11 +1,12 @@
 # policy/files.mk - judgement: no fibers, threads, sockets, queue or clock
 noinst_LIBRARIES += policy/libpolicy.a
 policy_libpolicy_a_SOURCES = \
+	%D%/dkim_check.c %D%/dkim_check.h \
 	%D%/dkim_canon.c %D%/dkim_canon.h %D%/dkim_key.c %D%/dkim_key.h %D%/dkim_key_record.c %D%/dkim_key_record.h \
 	%D%/dkim_sign.c %D%/dkim_sign.h %D%/dkim_sign_inside.h %D%/dkim_signature.c %D%/dkim_signature.h %D%/dkim_signer.c \
 	%D%/dmarc.c %D%/dmarc.h %D%/dmarc_record.c %D%/dmarc_record.h %D%/dmarc_walk.c %D%/dmarc_walk.h \
 	%D%/dkim_body.c %D%/dkim_body.h %D%/dkim_field.c %D%/dkim_field.h %D%/dkim_public.c %D%/dkim_public.h \
-	%D%/dkim_lookup.c %D%/dkim_lookup.h %D%/dkim_library.c %D%/dkim_library.h %D%/dkim_result.h \
+	%D%/dkim_keys.c %D%/dkim_keys.h %D%/dkim_lookup.c %D%/dkim_lookup.h %D%/dkim_library.c %D%/dkim_library.h %D%/dkim_result.h \
 	%D%/dkim_tags.c %D%/dkim_tags.h %D%/dkim_verify.c %D%/dkim_verify.h \
 	%D%/decide.c %D%/decide.h %D%/findings.h %D%/inspect.c %D%/inspect.h %D%/policy.c %D%/policy.h \
 	%D%/iprev.c %D%/iprev.h %D%/spf.c %D%/spf.h %D%/spf_fence.c %D%/spf_fence.h \

@@ -151,9 +151,11 @@ static void
 test_turns(void)
 {
 	struct str text = STR("A: 1\r\nb: 2\r\na: 3\r\nA : 4\r\n\r\n");
+	const struct str names[] = { STR("A"), STR("c"), STR("b"), STR("a"), STR("A"), STR("a"), STR("a") };
+	const int want[] = { 3, -1, 1, 2, 0, -1, -1 };
 	struct header_section section;
 	struct arena arena;
-	int at;
+	int at, indexes[7];
 
 	arena_init(&arena, ROOM_MAX_BYTES);
 	test_case("a name that stands in h= again means the field above, and then none (RFC 6376 5.4.2)");
@@ -168,7 +170,33 @@ test_turns(void)
 	expect_int(at, -1);
 	expect_int(dkim_canon_field_before(&section, STR("a"), at), -1);
 	expect_int(dkim_canon_field_before(&section, STR("c"), section.n_fields), -1);
+	test_case("an h= as a whole means the same fields");
+	dkim_canon_find_fields(&section, names, 7, indexes);
+	for (int i = 0; i < 7; i++)
+		expect_int(indexes[i], want[i]);
 	arena_fini(&arena);
+}
+
+static void
+test_words(void)
+{
+	static const struct {
+		const char *value, *want;
+	} words[] = {
+		{ "simple", "simple/simple" }, { "relaxed", "relaxed/simple" }, { "Relaxed/RELAXED", "relaxed/relaxed" },
+		{ "simple/relaxed", "simple/relaxed" }, { "simple/simple", "simple/simple" }, { "relaxed/simple", "relaxed/simple" },
+		{ "", NULL }, { "/", NULL }, { "simple/", NULL }, { "/simple", NULL }, { "relaxed /simple", NULL }, { "nofws", NULL },
+	};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		enum dkim_canon header, body;
+
+		test_case("c=%s %s", words[i].value, words[i].want != NULL ? "is read" : "is none that there is");
+		if (!dkim_canon_read(str_of(words[i].value), &header, &body))
+			expect(words[i].want == NULL);
+		else if (expect(words[i].want != NULL))
+			expect_text(dkim_canon_text(header, body), words[i].want);
+	}
 }
 
 int
@@ -178,5 +206,6 @@ main(void)
 	test_long_bodies();
 	test_fields();
 	test_turns();
+	test_words();
 	return test_end();
 }
