@@ -45,7 +45,7 @@ struct setting {
 	const char		*least, *most;	/* NULL: no bound but the type's */
 	const char		*choices;	/* CHOICE: the words, parted by blanks */
 	bool			 is_needed;	/* its section is wrong without it */
-	bool			 is_file;	/* STRING: the path of a file that is read whenever the configuration is */
+	bool			 is_file;	/* STRING, LIST: the paths of files that are read whenever the configuration is */
 	const char		*sentence;	/* for people: what it is for */
 };
 

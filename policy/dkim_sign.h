@@ -69,6 +69,8 @@ struct dkim_signer;
  * DKIM-Signature, which change on the way).
  */
 struct dkim_signer	*dkim_signer_new(const struct dkim_signer_settings *settings, struct fault *fault_out);
+/* What that says of settings whose keys are not read yet: 0, or -1 with its fault. */
+int			 dkim_signer_check(const struct dkim_signer_settings *settings, struct fault *fault_out);
 void			 dkim_signer_free(struct dkim_signer *signer);		/* NULL is nothing */
 
 /* d= and the selectors, without blanks: "example.com:2026a,2026e".  The signer's. */

@@ -103,7 +103,6 @@ take_selectors(struct dkim_signer *signer, const struct dkim_signer_settings *se
 			return fault_permanent(fault_out, "a selector is no name below the domain, or too long");
 		if (i > 0 && str_eq_nocase(name, signer->selectors[0].name))
 			return fault_permanent(fault_out, "a selector is given twice");
-		insist(selector->key != NULL);
 		signer->selectors[signer->n_selectors++] = (struct signer_selector){ kept(signer, selector->name), selector->key };
 	}
 	return 0;
@@ -219,18 +218,33 @@ take_all(struct dkim_signer *signer, const struct dkim_signer_settings *settings
 	return 0;
 }
 
+int
+dkim_signer_check(const struct dkim_signer_settings *settings, struct fault *fault_out)
+{
+	struct dkim_signer *signer = mem_new(sizeof(*signer));
+	int result;
+
+	arena_init(&signer->arena, ARENA_MAX_BYTES);
+	result = take_all(signer, settings, fault_out);
+	dkim_signer_free(signer);
+	return result;
+}
+
 struct dkim_signer *
 dkim_signer_new(const struct dkim_signer_settings *settings, struct fault *fault_out)
 {
 	struct dkim_signer *signer = mem_new(sizeof(*signer));
 
 	arena_init(&signer->arena, ARENA_MAX_BYTES);
+	if (take_all(signer, settings, fault_out) != 0) {
+		dkim_signer_free(signer);
+		return NULL;
+	}
+	for (int i = 0; i < signer->n_selectors; i++)
+		insist(signer->selectors[i].key != NULL);
 	signer->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
 	insist(signer->sha256 != NULL);
-	if (take_all(signer, settings, fault_out) == 0)
-		return signer;
-	dkim_signer_free(signer);
-	return NULL;
+	return signer;
 }
 
 void

@@ -8,12 +8,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/map.h"
 #include "smtpfwd/ask.h"
 #include "smtpfwd/auth/users.h"
 #include "smtpfwd/check.h"
 #include "smtpfwd/check_files.h"
 #include "smtpfwd/daemon.h"
 #include "smtpfwd/privileges.h"
+#include "smtpfwd/sign_keys.h"
 
 enum {
 	ASK_WITHIN_S = 5,		/* a daemon that hangs must not hang the check */
@@ -254,10 +256,48 @@ warn_of_logins(const struct config *config)
 	users_unref(users);
 }
 
+/* Once for each file: many domains may share one. */
+static void
+warn_of_key(const char *title, const char *path, struct map *seen)
+{
+	struct dkim_key *key;
+	struct fault fault;
+
+	if (map_get(seen, str_of(path)) != NULL)
+		return;
+	map_set(seen, str_of(path), seen);
+	key = sign_key_read(path, &fault);
+	if (key != NULL && dkim_key_algorithm(key) == DKIM_RSA_SHA256 && dkim_key_bits(key) < DKIM_RSA_GOOD_BITS)
+		fprintf(stderr, "smtpfwd: note: sign \"%s\": %s has %d bits; %d are advised (RFC 8301)\n", title, path,
+		    dkim_key_bits(key), DKIM_RSA_GOOD_BITS);
+	dkim_key_free(key);
+}
+
+static void
+warn_of_signing(const struct config *config)
+{
+	static const uint64_t seed[2] = { 0, 0 };	/* the paths are the administrator's own */
+	struct map seen;
+
+	map_init(&seen, seed);
+	for (int i = 0; i < config->n_signs; i++) {
+		const struct sign_section *sign = &config->signs[i];
+		struct span lifetime = sign->settings.lifetime;
+
+		for (int k = 0; k < sign->settings.n_selectors; k++)
+			warn_of_key(sign->section->title, sign->key_paths[k], &seen);
+		if (lifetime.ns > 0 && lifetime.ns < config->queue.retry.expire.ns)
+			fprintf(stderr, "smtpfwd: note: sign \"%s\": mail may wait for longer than its signature counts (retry expire)\n",
+			    sign->section->title);
+	}
+	map_fini(&seen);
+}
+
 static void
 warn(const struct config *config)
 {
 	warn_of_logins(config);
+	warn_of_signing(config);
 	for (int i = 0; i < config->n_routes; i++)
 		if (config->routes[i].login != NULL && config->routes[i].tls != TLS_VERIFY)
 			fprintf(stderr, "smtpfwd: note: %s: login goes to whoever answers; tls = verify proves that it is the next hop\n",

@@ -13,6 +13,7 @@
 #include "smtpfwd/auth/secret_file.h"
 #include "smtpfwd/auth/users.h"
 #include "smtpfwd/check_files.h"
+#include "smtpfwd/sign_keys.h"
 
 enum {
 	FILE_PATH_MAX = 1100,		/* a setting has at most 1000 bytes */
@@ -172,6 +173,20 @@ check_authorities(struct config *config)
 	}
 }
 
+/* All of them, or none: what cannot be read was said, with what helps. */
+static void
+check_sign_keys(struct config *config)
+{
+	struct policy_signing signing;
+
+	for (int i = 0; i < config->n_signs; i++)
+		for (int k = 0; k < config->signs[i].settings.n_selectors; k++)
+			if (access(config->signs[i].key_paths[k], R_OK) != 0)
+				return;
+	if (sign_keys_read(config, &signing) == 0)
+		sign_keys_free(&signing);
+}
+
 void
 check_files(struct config *config)
 {
@@ -185,4 +200,5 @@ check_files(struct config *config)
 	check_client_authorities(config);
 	check_passwords(config);
 	check_users(config);
+	check_sign_keys(config);
 }

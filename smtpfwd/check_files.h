@@ -10,7 +10,7 @@
 #include "smtpfwd/config.h"
 
 /*
- * Tries each file as who we are now; what cannot be read, or is no certificate, key or list of authorities, becomes an
+ * Tries each file as who we are now; what cannot be read, or is no certificate, key, list of authorities ..., becomes an
  * error of the configuration that says what helps.  Blocks.
  */
 void	check_files(struct config *config);

@@ -171,6 +171,8 @@ config_load(const char *path)
 	read_certificates(config);
 	config_read_listeners(config);
 	config_read_routes(config);
+	config_read_verify(config);
+	config_read_signs(config);
 	config_list_files(config);
 	return config;
 }

@@ -35,6 +35,13 @@ struct config_file {			/* that the configuration names and whoever reads it read
 	struct file_stamp		 stamp;		/* when it was read; see config_files.h */
 };
 
+struct sign_section {			/* what a sign section says; its keys are read by sign_keys.h */
+	const struct conf_section	*section;
+	struct dkim_signer_settings	 settings;	/* but for the keys */
+	const char			*key_paths[DKIM_SELECTORS_MAX];
+	bool				 with_subdomains;
+};
+
 struct config {
 	struct conf			*conf;		/* owned; errors are in it */
 	struct arena			 arena;		/* of all below */
@@ -48,7 +55,9 @@ struct config {
 	const char			*users;		/* NULL: no one can log in */
 	const char			*log_to;
 	enum log_level			 log_level;
-	struct policy_settings		 policy;
+	struct policy_settings		 policy;	/* but for the verifier and what signs */
+	struct sign_section		*signs;
+	int				 n_signs;
 	struct queue_settings		 queue;
 	struct resolver_settings	 resolver;
 	struct tls_certificate		*certificates;
@@ -85,5 +94,7 @@ bool		 config_has_address(const struct config *config, const struct endpoint *ad
 
 void		 config_read_listeners(struct config *config);
 void		 config_read_routes(struct config *config);	/* relays, routes, outbound */
+void		 config_read_verify(struct config *config);
+void		 config_read_signs(struct config *config);
 
 #endif

@@ -13,9 +13,23 @@ count_files_of(const struct conf_section *section)
 {
 	int n = 0;
 
-	for (int i = 0; i < section->kind->n_settings; i++)
-		n += section->kind->settings[i].is_file;
+	for (int i = 0; i < section->kind->n_settings; i++) {
+		const struct setting *setting = &section->kind->settings[i];
+		int n_items = 1;
+
+		if (!setting->is_file)
+			continue;
+		if (setting->type == SETTING_LIST)
+			conf_list(section, setting->name, &n_items);
+		n += n_items;
+	}
 	return n;
+}
+
+static void
+add_file(struct config *config, const struct conf_section *section, const struct setting *setting, const char *path)
+{
+	config->files[config->n_files++] = (struct config_file){ .section = section, .setting = setting->name, .path = path };
 }
 
 static void
@@ -23,11 +37,21 @@ add_files_of(struct config *config, const struct conf_section *section)
 {
 	for (int i = 0; i < section->kind->n_settings; i++) {
 		const struct setting *setting = &section->kind->settings[i];
-		const char *path = setting->is_file ? conf_string(section, setting->name) : NULL;
+		const char *const *paths;
+		int n_paths;
 
-		if (path != NULL)
-			config->files[config->n_files++] =
-			    (struct config_file){ .section = section, .setting = setting->name, .path = path };
+		if (!setting->is_file)
+			continue;
+		if (setting->type != SETTING_LIST) {
+			const char *path = conf_string(section, setting->name);
+
+			if (path != NULL)
+				add_file(config, section, setting, path);
+			continue;
+		}
+		paths = conf_list(section, setting->name, &n_paths);
+		for (int k = 0; k < n_paths; k++)
+			add_file(config, section, setting, paths[k]);
 	}
 }
 

@@ -1,7 +1,7 @@
 /*
  * config_files.h - the files that a configuration names and that are read whenever it is: which, and as before?
  *
- * Certificates, keys, authorities, users, passwords: the settings that the tables mark with is_file.
+ * Certificates, keys of TLS and of DKIM, authorities, users, passwords: the settings that the tables mark with is_file.
  */
 #ifndef SMTPFWD_CONFIG_FILES_H
 #define SMTPFWD_CONFIG_FILES_H

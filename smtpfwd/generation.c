@@ -6,6 +6,7 @@
 #include "smtpfwd/check_files.h"
 #include "smtpfwd/config_files.h"
 #include "smtpfwd/generation.h"
+#include "smtpfwd/sign_keys.h"
 
 static bool
 wants_tls(const struct config *config)
@@ -36,39 +37,72 @@ make_tls(const struct config *config, struct fault *fault_out)
 	return tls;
 }
 
+/* NULL, and an error of the configuration. */
+static struct policy *
+make_policy(struct config *config)
+{
+	struct policy_settings settings = config->policy;
+	uint64_t seed[2];
+
+	if (sign_keys_read(config, &settings.signing) != 0)
+		return NULL;
+	if (settings.verify.dkim) {
+		settings.dkim_verifier = dkim_verifier_new();
+		if (settings.dkim_verifier == NULL) {
+			conf_error(config->conf, conf_section(config->conf, "verify"), "dkim",
+			    "libopendkim is too old, or was built without SHA-256 or Ed25519");
+			sign_keys_free(&settings.signing);
+			return NULL;
+		}
+	}
+	os_random(seed, sizeof(seed));
+	return policy_new(&settings, seed);
+}
+
+static int
+make_all(struct config *config, struct generation *generation)
+{
+	const struct conf_section *top = conf_section(config->conf, "");
+	struct fault fault;
+
+	if (wants_tls(config)) {
+		generation->tls = make_tls(config, &fault);
+		if (generation->tls == NULL) {
+			conf_error(config->conf, top, NULL, "%s", fault.text);
+			return -1;
+		}
+	}
+	if (config->users != NULL) {
+		generation->users = users_read(config->users, &fault);
+		if (generation->users == NULL) {
+			conf_error(config->conf, top, "users", "%s", fault.text);
+			return -1;
+		}
+	}
+	generation->policy = make_policy(config);
+	return generation->policy != NULL ? 0 : -1;
+}
+
 struct generation *
 generation_new(struct config *config)
 {
-	struct users *users = NULL;
-	struct tls_server *tls = NULL;
 	struct generation *generation;
-	struct fault fault;
-	uint64_t seed[2];
 
 	insist(conf_n_errors(config->conf) == 0);
 	config_stamp_files(config);	/* before they are read: who changes one now is seen the next time */
 	check_files(config);
 	if (conf_n_errors(config->conf) > 0)
 		return NULL;
-	if (wants_tls(config)) {
-		tls = make_tls(config, &fault);
-		if (tls == NULL) {
-			conf_error(config->conf, conf_section(config->conf, ""), NULL, "%s", fault.text);
-			return NULL;
-		}
-	}
-	if (config->users != NULL) {
-		users = users_read(config->users, &fault);
-		if (users == NULL) {
-			tls_server_free(tls);
-			conf_error(config->conf, conf_section(config->conf, ""), "users", "%s", fault.text);
-			return NULL;
-		}
-	}
 	generation = mem_new(sizeof(*generation));
-	os_random(seed, sizeof(seed));
-	*generation = (struct generation){ .n_holders = 1, .config = config, .policy = policy_new(&config->policy, seed),
-	    .tls = tls, .users = users, .loaded = os_wall_clock() };
+	if (make_all(config, generation) != 0) {
+		tls_server_free(generation->tls);
+		users_unref(generation->users);
+		mem_free(generation);
+		return NULL;
+	}
+	generation->n_holders = 1;
+	generation->config = config;
+	generation->loaded = os_wall_clock();
 	return generation;
 }
 

@@ -1,5 +1,5 @@
 /*
- * generation.h - a configuration and what was made of it: policy, certificates, users
+ * generation.h - a configuration and what was made of it: policy with its keys, certificates, users
  *
  * Immutable.  Whoever uses a part of one holds it: the daemon holds today's, each session the one with which it
  * began, so a reload frees nothing under anybody.
@@ -19,7 +19,7 @@ struct generation {
 };
 
 /*
- * Takes over a configuration without errors, reads its certificates and users.  NULL where that cannot be: the configuration, with
+ * Takes over a configuration without errors, reads its certificates, keys and users.  NULL where that cannot be: the configuration, with
  * one error more, is the caller's as before.  Blocks, and may run on any thread.
  */
 struct generation	*generation_new(struct config *config);
