@@ -105,6 +105,15 @@ log_int(struct log_line *line, const char *key, int64_t value)
 	append(line, str_of(digits));
 }
 
+void
+log_words(struct log_line *line, struct str words)
+{
+	if (line->log == NULL || words.len == 0)
+		return;
+	append(line, STR(" "));
+	append(line, words);
+}
+
 /* The two greatest units of a length of time in milliseconds, below a minute with tenths. */
 static void
 span_text(uint64_t ms, char *room, size_t n_room)

@@ -45,6 +45,7 @@ void	log_str(struct log_line *line, const char *key, struct str value);	/* escap
 void	log_text(struct log_line *line, const char *key, const char *value);	/* the same of a C string */
 void	log_int(struct log_line *line, const char *key, int64_t value);
 void	log_span(struct log_line *line, const char *key, struct span value);	/* 12ms, 3.4s, 2h5m */
+void	log_words(struct log_line *line, struct str words);	/* key=value words that the caller made, as they are */
 void	log_end(struct log_line *line);
 
 /* A line of one text: event text="..." */

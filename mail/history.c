@@ -103,6 +103,17 @@ history_accepted(struct log *log, const struct mail_id *id, const struct peer *p
 }
 
 void
+history_judged(struct log *log, const struct mail_id *id, struct str words)
+{
+	struct log_line line;
+
+	log_begin(&line, log, LOG_LEVEL_INFO, "judged");
+	put_id(&line, "id", id);
+	log_words(&line, words);
+	log_end(&line);
+}
+
+void
 history_rejected(struct log *log, const struct mail_id *id, const struct peer *peer,
     const char *stage, const struct address *reverse_path, const struct address *recipient,
     const struct reply *reply, const char *why)

@@ -21,6 +21,9 @@
 void	history_accepted(struct log *log, const struct mail_id *id, const struct peer *peer,
 	    const struct envelope *envelope, uint64_t n_bytes, struct str message_id);
 
+/* What the checks found of a whole mail, and what was decided, as words that are safe already (policy/stamp.h); id may be NULL. */
+void	history_judged(struct log *log, const struct mail_id *id, struct str words);
+
 /*
  * A mail or one recipient was refused.  stage: "connect", "mail", "rcpt", "data" ...; id may be
  * NULL (none yet), so may reverse_path and recipient (not yet known).  why adds what the client is

@@ -48,6 +48,11 @@ test_in(void)
 	expect_str(said(), STR("accepted " ID " from=alice@a.example to=\"\\\"b ob\\\"@b.example\" rcpts=1 size=4096"
 	    " client=192.0.2.1:4711 helo=\"h\\x0a\" proto=ESMTP message-id=<1@a>"));
 
+	test_case("judged, with the words of others");
+	history_judged(&kept.log, &id, STR("spf=pass verdict=accept"));
+	expect_str(said(), STR("judged " ID " spf=pass verdict=accept"));
+	history_judged(&kept.log, NULL, STR("unchecked=trusted"));
+	expect_str(said(), STR("judged unchecked=trusted"));
 	test_case("rejected, with what is known");
 	history_rejected(&kept.log, NULL, &peer, "rcpt", &null_path, &alice, &reply, NULL);
 	expect_str(said(), STR("rejected stage=rcpt from=<> to=alice@a.example client=192.0.2.1:4711"
