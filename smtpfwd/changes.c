@@ -287,7 +287,7 @@ note_section(struct changes *changes, const struct conf_section *section, const 
 		lines_add(&changes->lines, "%s \"%s\": %s", kind, section->title, what);
 }
 
-/* Sections of one kind that have titles.  The first one counts: a relay has <Postmaster>, a certificate unknown names. */
+/* Sections of one kind that have titles.  The first one counts: a relay has <Postmaster>, a certificate unknown names; not so of sign. */
 static void
 compare_titled(struct changes *changes, const struct conf *before, const struct conf *after, const struct section_kind *kind)
 {
@@ -308,7 +308,7 @@ compare_titled(struct changes *changes, const struct conf *before, const struct 
 		if (conf_section_titled(after, kind->name, old->title) == NULL)
 			note_section(changes, old, "removed");
 	}
-	if (n_before > 0 && n_after > 0) {
+	if (n_before > 0 && n_after > 0 && strcmp(kind->name, "sign") != 0) {
 		const char *old = conf_section_at(before, kind->name, 0)->title, *new = conf_section_at(after, kind->name, 0)->title;
 
 		if (strcmp(old, new) != 0 && conf_section_titled(before, kind->name, new) != NULL) {

@@ -12,6 +12,15 @@ tests_smtpfwd_test_config_LDADD = tests/libexpect.a policy/libpolicy.a mail/libm
 	$(CONFUSE_LIBS) $(IDN2_LIBS)
 TESTS += tests/smtpfwd/test_config
 
+check_PROGRAMS += tests/smtpfwd/test_config_judge
+tests_smtpfwd_test_config_judge_SOURCES = %D%/test_config_judge.c \
+	smtpfwd/config.c smtpfwd/config.h smtpfwd/config_files.c smtpfwd/config_files.h \
+	smtpfwd/config_listen.c smtpfwd/config_route.c smtpfwd/config_sign.c smtpfwd/config_verify.c \
+	smtpfwd/sign_keys.c smtpfwd/sign_keys.h
+tests_smtpfwd_test_config_judge_LDADD = tests/libexpect.a smtpfwd/auth/libauth.a smtpfwd/runtime/libos.a policy/libpolicy.a \
+	mail/libmail.a base/libbase.a $(CONFUSE_LIBS) $(IDN2_LIBS) $(OPENSSL_LIBS) -lpthread
+TESTS += tests/smtpfwd/test_config_judge
+
 check_PROGRAMS += tests/smtpfwd/test_changes
 tests_smtpfwd_test_changes_SOURCES = %D%/test_changes.c smtpfwd/changes.c smtpfwd/changes.h \
 	smtpfwd/config.c smtpfwd/config.h smtpfwd/config_files.c smtpfwd/config_files.h \

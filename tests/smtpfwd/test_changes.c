@@ -14,6 +14,7 @@
 #define RELAY	"relay \"example.com\" { next-hop = { \"192.0.2.1\" } }\n"
 #define MX	"listen \"mx\" { address = { \"192.0.2.9:25\" } }\n"
 #define GOOD	TOP RELAY MX
+#define SIGN(domain, selector, key)	"sign \"" domain "\" { selector = { \"" selector "\" } key = { \"" key "\" } }\n"
 
 enum { CHANGED = 1, ROUTING = 2, RESOLVER = 4 };
 
@@ -77,6 +78,14 @@ static const struct {
 	  TOP RELAY "listen \"mx\" { address = { \"[2001:db8:0::1]:25\" } }\n", "", CHANGED },
 	{ "the default listener", TOP RELAY, GOOD,
 	  "listen \"mx\": opened 192.0.2.9:25\nlisten \"mx\": closed 0.0.0.0:25\nlisten \"mx\": closed [::]:25\n", CHANGED },
+	{ "what is checked", GOOD, GOOD "verify { dmarc = enforce clock-drift = 0s }\n", "verify: dmarc is enforce, was stamp\n"
+	  "verify: clock-drift is 0s, was 5m\n", CHANGED },
+	{ "a domain that is signed from now on", GOOD, GOOD SIGN("a.example", "s", "/k"), "sign \"a.example\": added\n", CHANGED },
+	{ "a new key under a new name", GOOD SIGN("a.example", "s", "/k"), GOOD SIGN("a.example", "t", "/l"),
+	  "sign \"a.example\": selector: added t\nsign \"a.example\": selector: removed s\n"
+	  "sign \"a.example\": key: added /l\nsign \"a.example\": key: removed /k\n", CHANGED },
+	{ "the order of what is signed is nothing", GOOD SIGN("a.example", "s", "/k") SIGN("b.example", "s", "/k"),
+	  GOOD SIGN("b.example", "s", "/k") SIGN("a.example", "s", "/k"), "", 0 },
 	{ "the resolver", GOOD "resolver { timeout = 1s }\n", GOOD "resolver { timeout = 3s }\n", "resolver: timeout is 3s, was 1s\n",
 	  CHANGED | RESOLVER },
 	{ "bytes that steer a terminal are shown as what they are", GOOD, GOOD "listen \"a\xe2\x80\xae\" { address = { \"192.0.2.9:26\" } }\n",
