@@ -105,6 +105,7 @@ extern const struct ctl_command
 	ctl_trace_commands[],
 	ctl_passwd_commands[],
 	ctl_keygen_commands[],
-	ctl_explain_commands[];
+	ctl_explain_commands[],
+	ctl_check_keys_commands[];
 
 #endif

@@ -138,16 +138,24 @@ exit_of(enum action action)
 	return INQUIRY_UNSETTLED;
 }
 
-/* The policy of the configuration. */
+static int
+say_fault(const struct fault *fault)
+{
+	fputs("smtpfwdctl: ", stderr);
+	show_safe(fault->text, stderr);
+	fputc('\n', stderr);
+	return INQUIRY_IMPOSSIBLE;
+}
+
 static int
 explain_by(const struct ctl *ctl, struct config *config, struct explanation *e)
 {
-	struct policy *policy;
-	uint64_t seed[2];
+	struct fault fault;
+	struct policy *policy = explain_policy(config, &fault);
 	int status = INQUIRY_IMPOSSIBLE;
 
-	os_random(seed, sizeof(seed));
-	policy = policy_new(&config->policy, seed);
+	if (policy == NULL)
+		return say_fault(&fault);
 	e->config = config;
 	e->policy = policy;
 	e->now = os_wall_clock();
@@ -174,9 +182,7 @@ explain_file(const struct ctl *ctl, struct config *config, struct explanation *e
 		e->mail = &mail;
 		status = explain_by(ctl, config, e);
 	} else {
-		fputs("smtpfwdctl: ", stderr);
-		show_safe(fault.text, stderr);
-		fputc('\n', stderr);
+		say_fault(&fault);
 	}
 	explain_mail_free(&mail);
 	return status;
@@ -231,7 +237,7 @@ take(struct ctl *ctl, int option, const char *value)
 }
 
 const struct ctl_command ctl_explain_commands[] = {
-	{ .words = "explain", .behind = "...", .sentence = "what would be checked, found and done with an envelope; sends nothing",
-	  .words_least = 0, .words_most = 0, .options = options, .take = take, .run = run },
+	{ .words = "explain", .behind = "... [FILE]", .sentence = "what would be checked, found and done with a mail; sends nothing",
+	  .words_most = 1, .options = options, .take = take, .run = run },
 	{ .words = NULL },
 };

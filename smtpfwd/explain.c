@@ -83,15 +83,6 @@ step_verdict(json_t *step, const struct verdict *verdict)
 	step_text(step, "reason", verdict->reason);
 }
 
-void
-explain_unchecked(struct explanation *e, const char *name, const char *why)
-{
-	json_t *step = step_new(e, name);
-
-	step_bool(step, "checked", false);
-	step_text(step, "why", why);
-}
-
 /* --- the client --- */
 
 static void
@@ -253,28 +244,6 @@ explain_recipient(struct explanation *e, const struct address *address)
 	count_recipient(e, address, &verdict);
 }
 
-/* --- without a mail --- */
-
-static void
-explain_envelope_alone(struct explanation *e)
-{
-	const struct verify_rules *rules = policy_verify_rules(e->policy);
-	const char *why = e->peer.is_trusted ? "trusted" : rules->spf ? NULL : "off";
-	struct spf_inputs inputs = { .client = e->peer.client.ip, .helo = e->peer.helo, .receiver = str_of(policy_hostname(e->policy)),
-	    .now = e->now, .resolver = e->resolver, .deadline = instant_after(os_now(), rules->timeout), .arena = e->arena };
-
-	if (why != NULL) {
-		explain_unchecked(e, "spf", why);
-	} else {
-		spf_check_helo(&inputs, &e->spf_helo);
-		explain_spf(e, &e->spf_helo);
-		spf_check_mail_from(&inputs, &e->envelope.reverse_path, &e->spf_mail_from);
-		explain_spf(e, &e->spf_mail_from);
-	}
-	explain_unchecked(e, "dkim", e->peer.is_trusted ? "trusted" : rules->dkim ? "no-mail" : "off");
-	explain_unchecked(e, "dmarc", e->peer.is_trusted ? "trusted" : rules->dmarc != DMARC_OFF ? "no-mail" : "off");
-}
-
 /* --- the outcome --- */
 
 static void
@@ -304,7 +273,9 @@ explain(struct explanation *e)
 	explain_reverse_path(e);
 	for (int i = 0; i < e->n_recipients && e->action == ACTION_ACCEPT; i++)
 		explain_recipient(e, &e->recipients[i]);
-	if (e->action == ACTION_ACCEPT)
-		explain_envelope_alone(e);
+	if (e->action == ACTION_ACCEPT && e->mail != NULL)
+		explain_content(e);
+	else if (e->action == ACTION_ACCEPT)
+		explain_checks(e, NULL);
 	explain_outcome(e);
 }

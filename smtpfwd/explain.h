@@ -3,7 +3,8 @@
  *
  *	explain.c		the steps of connection and envelope, in the order of SMTP, and the outcome
  *	explain_content.c	those of the mail itself
- *	explain_findings.c	what SPF, DKIM and DMARC found, as steps
+ *	explain_findings.c	the checks, and what SPF, DKIM and DMARC found
+ *	explain_signing.c	by whom it would be signed, whoever may read the keys
  *	explain_text.c		steps as people read them
  *
  * A step is a JSON object with a "step" and what is to be said of it; smtpfwdctl(8) lists them.  To explain something new: a
@@ -40,7 +41,6 @@ struct explanation {
 	struct reply			 reply;		/* unless it is accepted */
 	const char			*at;		/* "mail", "rcpt", "data": where it hears it; NULL: it was accepted */
 	int				 n_refused, n_deferred;		/* of the recipients */
-	struct spf_result		 spf_helo, spf_mail_from;	/* of an envelope without a mail */
 };
 
 /* Suspends. */
@@ -48,15 +48,20 @@ void	explain(struct explanation *e);
 
 /* --- for the files of explain --- */
 
+/*
+ * The rules of a configuration without its private keys: where it signs, another key stands in their place, which tells all
+ * but what a signature would be.  NULL and a fault.
+ */
+struct policy *explain_policy(const struct config *config, struct fault *fault_out);
+
+/* By which section and keys a mail with this header section, as it would leave, would be signed. */
+void	explain_signing(struct explanation *e, const struct header_section *section);
+
 /* Suspends.  The steps of the mail itself. */
 void	explain_content(struct explanation *e);
 
-/* Steps of what was found. */
-void	explain_spf(struct explanation *e, const struct spf_result *spf);
-void	explain_dkim(struct explanation *e, const struct dkim_result *dkim);
-void	explain_dmarc(struct explanation *e, const struct dmarc_result *dmarc);
-/* A check that is not made: "trusted", "off", "no-mail". */
-void	explain_unchecked(struct explanation *e, const char *step, const char *why);
+/* The checks of a mail with this header section, or of the envelope alone (NULL).  Suspends.  NULL: there is no room for them. */
+const struct findings	*explain_checks(struct explanation *e, const struct header_section *section);
 
 /* A new step at the end; the explanation's.  Members: texts of others are made valid; an empty one is left out. */
 json_t	*step_new(struct explanation *e, const char *name);

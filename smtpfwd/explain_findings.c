@@ -1,10 +1,11 @@
 /*
- * explain_findings.c - what SPF, DKIM and DMARC found, as steps
+ * explain_findings.c - the checks, and what SPF, DKIM and DMARC found, as steps
  */
 #include "mail/date.h"
 #include "smtpfwd/explain.h"
+#include "smtpfwd/runtime/os.h"
 
-void
+static void
 explain_spf(struct explanation *e, const struct spf_result *spf)
 {
 	json_t *step = step_new(e, "spf");
@@ -30,7 +31,7 @@ step_time(json_t *step, const char *key, int64_t time_s)
 		step_str(step, key, date_iso_text((struct timestamp){ time_s * 1000000 }, room));
 }
 
-void
+static void
 explain_dkim(struct explanation *e, const struct dkim_result *dkim)
 {
 	json_t *step = step_new(e, "dkim");
@@ -101,7 +102,7 @@ step_author(json_t *step, const struct dmarc_author *author)
 }
 
 /* A step for the mail; with several authors, one for each before it. */
-void
+static void
 explain_dmarc(struct explanation *e, const struct dmarc_result *dmarc)
 {
 	json_t *step;
@@ -117,4 +118,57 @@ explain_dmarc(struct explanation *e, const struct dmarc_result *dmarc)
 	step_number(step, "authors", dmarc->n_authors);
 	step_bool(step, "incomplete", dmarc->is_incomplete);
 	step_number(step, "lookups", dmarc->n_queries);
+}
+
+/* --- all of them --- */
+
+/* A check that is not made. */
+static void
+explain_unchecked(struct explanation *e, const char *name, const char *why)
+{
+	json_t *step = step_new(e, name);
+
+	step_bool(step, "checked", false);
+	step_text(step, "why", why);
+}
+
+static void
+explain_found(struct explanation *e, const struct findings *findings, bool has_mail)
+{
+	const char *why = findings->why_unchecked != NULL ? findings->why_unchecked : "off";
+
+	if (findings->has_spf) {
+		explain_spf(e, &findings->spf_helo);
+		explain_spf(e, &findings->spf_mail_from);
+	} else {
+		explain_unchecked(e, "spf", why);
+	}
+	for (int i = 0; i < findings->n_dkim; i++)
+		explain_dkim(e, &findings->dkim[i]);
+	if (findings->n_dkim == 0)
+		explain_unchecked(e, "dkim", !findings->has_dkim ? why : has_mail ? "no-signature" : "no-mail");
+	if (findings->has_dmarc && has_mail)
+		explain_dmarc(e, &findings->dmarc);
+	else
+		explain_unchecked(e, "dmarc", findings->has_dmarc ? "no-mail" : why);
+}
+
+const struct findings *
+explain_checks(struct explanation *e, const struct header_section *section)
+{
+	const struct header_section nothing = { .n_fields = 0 };
+	struct inspect_inputs inputs = { .policy = e->policy, .peer = &e->peer, .envelope = &e->envelope,
+	    .header = section != NULL ? section : &nothing, .now = e->now, .resolver = e->resolver };
+	struct instant deadline = instant_after(os_now(), policy_verify_rules(e->policy)->timeout);
+	struct str body = section != NULL ? str_from(buf_str(&e->mail->content), section->body_at) : STR_EMPTY;
+	struct inspection *inspection = inspect_begin(&inputs, deadline, e->arena, NULL);
+	const struct findings *findings;
+
+	if (inspection == NULL)
+		return NULL;
+	for (size_t at = 0; at < body.len && inspect_wants_body(inspection); at += INSPECT_CHUNK_MAX_BYTES)
+		inspect_body(inspection, str_sub(body, at, INSPECT_CHUNK_MAX_BYTES));
+	findings = inspect_end(inspection, deadline);
+	explain_found(e, findings, section != NULL);
+	return findings;
 }

@@ -78,7 +78,7 @@ show_client(const json_t *step)
 			say("it is in ", step, "network", " of the listener's networks");
 		else
 			fputs("it has logged in", stdout);
-		fputs("; it may send to anywhere, and its mail is not checked", stdout);
+		fputs("; it may relay, and its mail is not checked", stdout);
 	} else {
 		fputs("not trusted: it is in none of the listener's networks and has not logged in", stdout);
 	}
@@ -188,8 +188,10 @@ show_spf(const json_t *step)
 	if (show_unchecked("SPF", step))
 		return;
 	begin("SPF");
-	fputs(says(step, "identity", "helo") ? "HELO" : "MAIL FROM", stdout);
-	say(" ", step, "sender", "");
+	if (says(step, "identity", "helo"))
+		show_member("HELO ", step, "domain");
+	else
+		show_member("MAIL FROM ", step, "sender");
 	show_member(": ", step, "result");
 	if (says(step, "mechanism", "default"))
 		fputs(" because no mechanism matches", stdout);
@@ -281,22 +283,24 @@ show_decision(const json_t *step)
 
 /* --- what is done --- */
 
-/* On its lines, as it is folded. */
+/* On its lines, as it is folded; one that is longer than the room goes on below. */
 static void
 show_field(const char *label, const json_t *step)
 {
-	const char *at = show_text(step, "field"), *end;
+	const char *at = show_text(step, "field");
 	char line[1024];
 
 	begin(label);
 	while (*at != '\0') {
-		end = strpbrk(at, "\r\n");
-		snprintf(line, sizeof(line), "%.*s", end != NULL ? (int)(end - at) : (int)strlen(at), at);
+		snprintf(line, sizeof(line), "%.*s", (int)strcspn(at, "\r\n"), at);
 		show_safe(line, stdout);
-		at += strlen(line) > 0 || end == NULL ? strlen(line) : 0;
+		at += strlen(line);
 		at += strspn(at, "\r\n");
-		if (*at != '\0')
-			begin_below();
+		if (*at == '\0')
+			break;
+		at += strspn(at, " \t");
+		begin_below();
+		fputs("    ", stdout);
 	}
 	putchar('\n');
 }
@@ -328,15 +332,26 @@ show_signing(const json_t *step)
 		{ "many-fields", "it has too many fields" },
 	};
 	const char *text = show_text(step, "reason");
+	const json_t *key;
+	size_t i;
 
 	begin("Signing");
-	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		if (says(step, "reason", texts[i].reason))
 			text = texts[i].text;
 	fputs(is_true(step, "signed") ? "signed" : "not signed", stdout);
-	say(" by ", step, "signer", "");
+	say(" for ", step, "section", "");
 	fputs(": ", stdout);
 	show_safe(text, stdout);
+	json_array_foreach(json_object_get(step, "keys"), i, key) {
+		begin_below();
+		show_member("selector ", key, "selector");
+		say(", ", key, "algorithm", "");
+		if (json_object_get(key, "bits") != NULL)
+			printf(", %lld bits", show_number(key, "bits"));
+		show_member(", key in ", key, "file");
+		say("; you cannot read it: ", key, "problem", "");
+	}
 	putchar('\n');
 }
 

@@ -34,6 +34,7 @@ static const struct ctl_command *const tables[] = {
 	ctl_trace_commands,
 	ctl_passwd_commands,
 	ctl_keygen_commands,
+	ctl_check_keys_commands,
 	ctl_explain_commands,
 };
 enum { N_TABLES = sizeof(tables) / sizeof(tables[0]) };
