@@ -178,10 +178,11 @@ static void
 check_sign_keys(struct config *config)
 {
 	struct policy_signing signing;
+	char help[HELP_MAX];
 
 	for (int i = 0; i < config->n_signs; i++)
 		for (int k = 0; k < config->signs[i].settings.n_selectors; k++)
-			if (access(config->signs[i].key_paths[k], R_OK) != 0)
+			if (!is_readable(config->signs[i].key_paths[k], help))
 				return;
 	if (sign_keys_read(config, &signing) == 0)
 		sign_keys_free(&signing);

@@ -7,3 +7,4 @@ EXTRA_DIST += %D%/test_auth.py
 EXTRA_DIST += %D%/test_mx.py %D%/names.py
 EXTRA_DIST += %D%/test_keygen.py
 EXTRA_DIST += %D%/test_explain.py %D%/test_check_keys.py
+EXTRA_DIST += %D%/test_sign.py
