@@ -76,3 +76,7 @@ TESTS += tests/policy/test_seal
 check_PROGRAMS += tests/policy/measure
 tests_policy_measure_SOURCES = %D%/measure.c
 tests_policy_measure_LDADD = policy/libpolicy.a mail/libmail.a base/libbase.a $(IDN2_LIBS)
+check_PROGRAMS += tests/policy/test_srs
+tests_policy_test_srs_SOURCES = %D%/test_srs.c
+tests_policy_test_srs_LDADD = tests/libexpect.a policy/libpolicy.a mail/libmail.a base/libbase.a $(IDN2_LIBS)
+TESTS += tests/policy/test_srs
