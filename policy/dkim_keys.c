@@ -4,6 +4,11 @@
 #include "mail/domain.h"
 #include "policy/dkim_keys.h"
 
+enum {					/* what it takes in the arena to read a key, so that want of room is not taken for a bad key */
+	KEY_COPIES = 4,			/* of the record's text: without blanks, padded, the key itself, which is shorter */
+	KEY_ROOM_BYTES = 64,		/* with each */
+};
+
 static void
 refuse(struct dkim_key_wanted *w, enum dkim_verdict verdict, const char *why)
 {
@@ -107,6 +112,8 @@ read_key(struct dkim_key_wanted *w, const struct dns_answer *answer, struct aren
 		refuse(w, DKIM_PERMERROR, "no key");
 	else if (n_found > 1)
 		refuse(w, DKIM_PERMERROR, "several keys at one name");
+	else if (arena->max_bytes - arena->used_bytes < KEY_COPIES * (record->len + KEY_ROOM_BYTES))
+		refuse(w, DKIM_TEMPERROR, "no memory for the key");
 	else if (dkim_public_read(*record, arena, &key, &why))
 		judge_key(w, &key, arena);
 	else

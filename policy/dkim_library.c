@@ -101,11 +101,14 @@ dkim_library_free(struct dkim_library *library)
 
 /* --- the header --- */
 
-/* As the library wants it: lines of the folding end in CR LF, the last one does not end.  False at the arena's limit. */
+/*
+ * As the library wants it: lines of the folding end in CR LF, the last one does not end, and no tab stands before the
+ * colon (RFC 5322 4.5), for which it would take no header at all; a relaxed signature is right for blanks.  False at the arena's limit.
+ */
 static bool
 field_text(struct str whole, struct arena *arena, struct str *text_out)
 {
-	size_t n = 0, n_bare = 0;
+	size_t n = 0, n_bare = 0, colon = (size_t)str_find(whole, ':');
 	char *room;
 
 	while (whole.len > 0 && (whole.at[whole.len - 1] == '\n' || whole.at[whole.len - 1] == '\r'))
@@ -113,7 +116,7 @@ field_text(struct str whole, struct arena *arena, struct str *text_out)
 	for (size_t i = 0; i < whole.len; i++)
 		n_bare += whole.at[i] == '\n' && (i == 0 || whole.at[i - 1] != '\r');
 	*text_out = whole;
-	if (n_bare == 0)
+	if (n_bare == 0 && str_find(str_sub(whole, 0, colon), '\t') < 0)
 		return true;
 	room = arena_alloc(arena, whole.len + n_bare);
 	if (room == NULL)
@@ -121,7 +124,7 @@ field_text(struct str whole, struct arena *arena, struct str *text_out)
 	for (size_t i = 0; i < whole.len; i++) {
 		if (whole.at[i] == '\n' && (i == 0 || whole.at[i - 1] != '\r'))
 			room[n++] = '\r';
-		room[n++] = whole.at[i];
+		room[n++] = whole.at[i] == '\t' && i < colon ? ' ' : whole.at[i];
 	}
 	*text_out = str_n(room, n);
 	return true;
