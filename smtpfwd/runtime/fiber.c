@@ -286,3 +286,31 @@ fiber_run_on_crew(struct os_crew *crew, struct os_job *job)
 	fiber_suspend(fiber, INSTANT_NEVER);
 	insist(mine.is_done);
 }
+
+struct crew_call {
+	struct os_job	 job;
+	int	       (*call)(void *context, struct fault *fault_out);
+	void		*context;
+	struct fault	*fault_out;
+	int		 status;
+};
+
+static void
+crew_call_run(struct os_job *job)
+{
+	struct crew_call *call = LIST_ITEM(job, struct crew_call, job);
+
+	call->status = call->call(call->context, call->fault_out);
+}
+
+int
+fiber_call_on_crew(struct os_crew *crew, int (*call)(void *context, struct fault *fault_out), void *context,
+    struct fault *fault_out)
+{
+	struct crew_call mine = { .job.run = crew_call_run, .call = call, .context = context, .fault_out = fault_out };
+
+	if (crew == NULL)
+		return call(context, fault_out);
+	fiber_run_on_crew(crew, &mine.job);
+	return mine.status;
+}

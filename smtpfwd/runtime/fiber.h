@@ -94,4 +94,8 @@ enum wake	 fiber_sleep(struct instant until);	/* WAKE_TIMED_OUT is the good end;
  */
 void		 fiber_run_on_crew(struct os_crew *crew, struct os_job *job);
 
+/* The same of a call that may fail, for what it returns; without a crew (NULL) it is made here. */
+int		 fiber_call_on_crew(struct os_crew *crew, int (*call)(void *context, struct fault *fault_out), void *context,
+		    struct fault *fault_out);
+
 #endif

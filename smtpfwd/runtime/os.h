@@ -20,6 +20,7 @@
 struct instant		os_now(void);
 struct timestamp	os_wall_clock(void);
 void			os_random(void *bytes, size_t n_bytes);
+int			os_n_processors(void);		/* that we may run on; at least 1 */
 
 /* --- sockets: non-blocking, close-on-exec --- */
 

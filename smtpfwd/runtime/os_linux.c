@@ -4,6 +4,7 @@
  * Sockets, files and threads stand in os_linux_socket.c, os_linux_file.c, os_linux_crew.c.
  */
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/epoll.h>
@@ -34,6 +35,14 @@ os_wall_clock(void)
 
 	insist(clock_gettime(CLOCK_REALTIME, &now) == 0);
 	return (struct timestamp){ (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000 };
+}
+
+int
+os_n_processors(void)
+{
+	cpu_set_t set;
+
+	return sched_getaffinity(0, sizeof(set), &set) == 0 && CPU_COUNT(&set) > 0 ? CPU_COUNT(&set) : 1;
 }
 
 void

@@ -300,6 +300,12 @@ sim_world_misused(const char *format, ...)
 
 /* --- randomness --- */
 
+int
+os_n_processors(void)
+{
+	return 1;
+}
+
 void
 os_random(void *bytes, size_t n_bytes)
 {
