@@ -1,14 +1,12 @@
 /*
  * content.c - a mail's content on its way from the decoder into the queue
  *
- * Streamed into the draft; only the header section is kept beside it, to be judged.  What is wrong with a
- * mail is noted when it is seen, and said at the end: the client hears nothing before.
+ * The header section is held until it is whole and was judged (judgement.h), and goes on edited; the body is streamed into
+ * the draft.  What is wrong with a mail is noted when it is seen, and said at the end: the client hears nothing before.
  */
 #include <stdio.h>
 
 #include "mail/history.h"
-#include "mail/trace.h"
-#include "policy/decide.h"
 #include "smtpfwd/receive/stress.h"
 #include "smtpfwd/receive/transaction.h"
 
@@ -30,6 +28,7 @@ content_drop(struct content *content)
 		return;
 	if (content->draft != NULL)
 		draft_discard(content->draft);
+	judgement_free(content->judgement);
 	buf_fini(&content->header);
 	*content = (struct content){ .is_begun = false };
 }
@@ -62,6 +61,8 @@ content_fail(struct content *content, const struct reply *reply, const char *why
 	if (content->draft != NULL)
 		draft_discard(content->draft);
 	content->draft = NULL;
+	judgement_free(content->judgement);
+	content->judgement = NULL;
 	buf_fini(&content->header);
 }
 
@@ -79,26 +80,110 @@ has_header_ended(const struct content *content)
 	return has_ended;
 }
 
-static void
-keep_header(struct content *content, struct str span)
+/* Takes of the span what belongs to the section.  True when that is whole. */
+static bool
+keep_header(struct content *content, struct str *span)
 {
 	struct buf *header = &content->header;
 
-	while (span.len > 0 && !content->has_header) {
-		ptrdiff_t line_end = str_find(span, '\n');
-		struct str piece = str_sub(span, 0, line_end >= 0 ? (size_t)line_end + 1 : span.len);
+	while (span->len > 0) {
+		ptrdiff_t line_end = str_find(*span, '\n');
+		struct str piece = str_sub(*span, 0, line_end >= 0 ? (size_t)line_end + 1 : span->len);
 
 		if (buf_append(header, piece) != 0) {
-			if (!has_header_ended(content)) {
-				content_fail(content, &REPLY(552, 5, 3, 4, "The header section is too large"), NULL);
-				return;
-			}
-			content->has_header = true;
+			if (has_header_ended(content))
+				return true;
+			content_fail(content, &REPLY(552, 5, 3, 4, "The header section is too large"), NULL);
+			return false;
 		}
-		span = str_from(span, piece.len);
+		*span = str_from(*span, piece.len);
 		if (str_eq(buf_str(header), STR("\r\n")) || str_ends_nocase(buf_str(header), STR("\r\n\r\n")))
-			content->has_header = true;
+			return true;
 	}
+	return false;
+}
+
+static bool
+append(struct session *session, struct str bytes)
+{
+	struct content *content = &session->transaction->content;
+	struct instant deadline = session_deadline(session, session->listener->settings.data_timeout);
+	struct fault fault;
+
+	if (draft_append(content->draft, bytes, deadline, &fault) == 0)
+		return true;
+	if (fault.cause == FAULT_FULL)
+		content_fail(content, &REPLY(452, 4, 3, 1, "Out of storage; try again later"), "queue full");
+	else
+		content_fail(content, &REPLY(451, 4, 3, 0, "Cannot store this now; try again later"), "draft");
+	return false;
+}
+
+static void
+weigh(struct session *session)
+{
+	if (transaction_fits(session))
+		return;
+	content_fail(&session->transaction->content, &REPLY(451, 4, 3, 2, "Too busy; try again later"), "memory of all transactions");
+	transaction_fits(session);	/* it weighs less now */
+}
+
+/* Fields that stand side by side as they came go at once. */
+static bool
+append_edited(struct session *session, const struct header_section *edited)
+{
+	struct str together = STR_EMPTY;
+
+	for (int i = 0; i < edited->n_fields; i++) {
+		struct str field = edited->fields[i].whole;
+
+		if (together.len > 0 && together.at + together.len == field.at) {
+			together.len += field.len;
+			continue;
+		}
+		if (together.len > 0 && !append(session, together))
+			return false;
+		together = field;
+	}
+	return together.len == 0 || append(session, together);
+}
+
+static void
+take_body(struct session *session, struct str bytes)
+{
+	struct content *content = &session->transaction->content;
+
+	if (bytes.len == 0)
+		return;
+	judgement_body(content->judgement, bytes);
+	append(session, bytes);
+}
+
+/* The header section is whole, or the mail is. */
+static void
+take_header(struct session *session)
+{
+	struct content *content = &session->transaction->content;
+	struct str start = buf_str(&content->header);
+	const struct header_section *edited;
+	struct verdict verdict;
+
+	content->judgement = judgement_new();
+	judgement_header(content->judgement, session, start, &verdict);
+	if (verdict.action != ACTION_ACCEPT) {
+		content_fail(content, &verdict.reply, verdict.reason);
+		return;
+	}
+	edited = judgement_edited(content->judgement);
+	if (!append_edited(session, edited))
+		return;
+	if (edited->has_empty_line && !append(session, STR("\r\n")))
+		return;
+	take_body(session, str_from(start, edited->body_at));
+	if (content->failure.code != 0)
+		return;
+	judgement_forget_header(content->judgement);
+	buf_fini(&content->header);
 }
 
 void
@@ -106,7 +191,6 @@ content_take(struct session *session, struct str span)
 {
 	const struct listener_settings *settings = &session->listener->settings;
 	struct content *content = &session->transaction->content;
-	struct fault fault;
 
 	if (content->failure.code != 0)
 		return;
@@ -114,20 +198,12 @@ content_take(struct session *session, struct str span)
 		content_fail(content, &REPLY(552, 5, 3, 4, "Message is larger than the fixed maximum"), NULL);
 		return;
 	}
-	keep_header(content, span);
-	if (content->failure.code != 0)
-		return;
-	if (draft_append(content->draft, span, session_deadline(session, settings->data_timeout), &fault) == 0) {
-		if (!transaction_fits(session)) {
-			content_fail(content, &REPLY(451, 4, 3, 2, "Too busy; try again later"), "memory of all transactions");
-			transaction_fits(session);	/* it weighs less now */
-		}
-		return;
-	}
-	if (fault.cause == FAULT_FULL)
-		content_fail(content, &REPLY(452, 4, 3, 1, "Out of storage; try again later"), "queue full");
-	else
-		content_fail(content, &REPLY(451, 4, 3, 0, "Cannot store this now; try again later"), "draft");
+	if (content->judgement == NULL && keep_header(content, &span))
+		take_header(session);
+	if (content->failure.code == 0 && content->judgement != NULL)
+		take_body(session, span);
+	if (content->failure.code == 0)
+		weigh(session);
 }
 
 void
@@ -146,30 +222,19 @@ content_look(struct content *content)
 
 /* --- the mail at its end --- */
 
-/* The Message-ID is among the bytes of content->header. */
 static void
-judge(struct session *session, struct str *message_id_out)
+judge(struct session *session)
 {
-	const struct listener *listener = session->listener;
 	struct content *content = &session->transaction->content;
-	struct verdict verdict = { .action = ACTION_ACCEPT };
-	struct header_section section;
-	struct arena arena;
-	int at;
+	struct verdict verdict;
 
-	arena_init(&arena, CONTENT_HEADER_ARENA_MAX_BYTES);
-	if (header_read(buf_str(&content->header), &arena, &section) != 0) {
-		content_fail(content, &REPLY(554, 5, 6, 0, "Too many header fields"), NULL);
-		arena_fini(&arena);
+	if (content->judgement == NULL)		/* all of it is header */
+		take_header(session);
+	if (content->failure.code != 0)
 		return;
-	}
-	at = header_find(&section, STR("Message-ID"), 0);
-	if (at >= 0)
-		*message_id_out = str_trim(section.fields[at].value);
-	decide_header(session->transaction->policy, &section, listener->settings.received_max, &verdict);
+	judgement_end(content->judgement, session, &verdict);
 	if (verdict.action != ACTION_ACCEPT)
 		content_fail(content, &verdict.reply, verdict.reason);
-	arena_fini(&arena);
 }
 
 /*
@@ -198,7 +263,7 @@ is_international(const struct envelope *envelope)
 	return envelope->is_8bit || !address_is_ascii(&envelope->reverse_path);
 }
 
-/* Puts the mail into the queue, Received on top; suspends until it is durable. */
+/* Puts the mail into the queue, our fields on top; suspends until it is durable. */
 static void
 store(struct session *session)
 {
@@ -222,10 +287,9 @@ store(struct session *session)
 	mark_8bit(transaction);
 	kept = transaction->envelope;
 	kept.is_smtputf8 = is_international(&kept);
-	buf_init(&prefix, TRACE_MAX_BYTES);
-	if (trace_append_received(&session->peer, &transaction->envelope, str_of(policy_hostname(transaction->policy)),
-	    &content->id, now, &prefix) != 0)
-		content_fail(content, &REPLY(451, 4, 3, 0, "Cannot store this now; try again later"), "Received is too long");
+	buf_init(&prefix, JUDGEMENT_PREFIX_MAX_BYTES);
+	if (judgement_prefix(content->judgement, session, now, &prefix) != 0)
+		content_fail(content, &REPLY(451, 4, 3, 0, "Cannot store this now; try again later"), "the fields on top are too long");
 	else if (queue_put(listener->world->queue, content->draft, &kept, &facts, buf_str(&prefix), deadline, &fault) == 0)
 		content->draft = NULL;		/* the queue's now */
 	else if (fault.cause == FAULT_FULL)
@@ -248,7 +312,7 @@ content_answer_failure(struct session *session)
 }
 
 static int
-answer_success(struct session *session, int64_t n_bytes, struct str message_id)
+answer_success(struct session *session)
 {
 	const struct transaction *transaction = session->transaction;
 	struct reply reply = REPLY(250, 2, 0, 0, "");
@@ -258,7 +322,7 @@ answer_success(struct session *session, int64_t n_bytes, struct str message_id)
 
 	reply.text = str_n(text, (size_t)len);
 	history_accepted(session->listener->world->log, &transaction->content.id, &session->peer,
-	    &transaction->envelope, (uint64_t)n_bytes, message_id);
+	    &transaction->envelope, transaction->content.decoder.n_bytes, judgement_message_id(transaction->content.judgement));
 	session->n_errors = session->n_idle = 0;
 	stress_begin(session);
 	session->n_mails++;
@@ -270,20 +334,15 @@ int
 content_finish(struct session *session)
 {
 	struct content *content = &session->transaction->content;
-	struct str message_id = STR_EMPTY;
-	int64_t n_bytes = 0;
 	int result;
 
 	session->is_storing = true;
 	content_look(content);
 	if (content->failure.code == 0)
-		judge(session, &message_id);
-	if (content->failure.code == 0) {
-		n_bytes = draft_content_bytes(content->draft);
+		judge(session);
+	if (content->failure.code == 0)
 		store(session);
-	}
-	result = content->failure.code != 0 ? content_answer_failure(session) :
-	    answer_success(session, n_bytes, message_id);
+	result = content->failure.code != 0 ? content_answer_failure(session) : answer_success(session);
 	transaction_drop(session);
 	session->is_storing = false;
 	return result;

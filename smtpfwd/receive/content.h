@@ -4,7 +4,7 @@
 #ifndef RECEIVE_CONTENT_H
 #define RECEIVE_CONTENT_H
 
-#include "mail/header.h"
+#include "smtpfwd/receive/judgement.h"
 #include "smtpfwd/receive/session.h"
 #include "smtpfwd/smtp/data.h"
 
@@ -14,8 +14,8 @@ struct content {
 	struct data_decoder	 decoder;
 	struct draft		*draft;		/* NULL before the start, and where the mail is refused already */
 	struct mail_id		 id;
-	struct buf		 header;	/* the start of the mail: its header section, whole or up to the limit */
-	bool			 has_header;	/* all of the section is there */
+	struct buf		 header;	/* the start of the mail, until the header section is whole and judged */
+	struct judgement	*judgement;	/* NULL before that, and where the mail is refused already */
 	uint64_t		 n_raw_bytes;	/* as they came */
 	struct reply		 failure;	/* code 0: none so far; else the answer at the end */
 	const char		*why;		/* for the log; may be NULL */

@@ -75,7 +75,8 @@ enum {
 struct receive_world {			/* what sessions use */
 	struct queue		*queue;
 	const struct policy	*policy;	/* gives our name too */
-	struct resolver		*resolver;	/* for the client's name in Received; NULL: it stays unknown */
+	struct resolver		*resolver;	/* for the client's name and the checks of mail; NULL: as if no server answered */
+	struct os_crew		*signers;	/* threads that sign; NULL: the loop does it */
 	const struct tls_server	*tls;		/* NULL only if every listener's tls is off */
 	struct users		*users;		/* who may log in; each AUTH takes today's.  NULL, both, only if every listener's auth is off */
 	struct turnstile	*turnstile;

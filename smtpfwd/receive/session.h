@@ -15,6 +15,7 @@
 #include "mail/peer.h"
 #include "smtpfwd/receive/admit.h"
 #include "smtpfwd/receive/listener.h"
+#include "smtpfwd/receive/patience.h"
 #include "smtpfwd/runtime/sync.h"
 #include "smtpfwd/smtp/command.h"
 
@@ -49,7 +50,8 @@ struct gate {				/* a listener's name through all reloads: who is inside, and co
 	char				*name;		/* owned */
 	struct admit			 admit;
 	struct list			 sessions;
-	struct instant			 names_rest_until;	/* the DNS did not answer: clients' names are not asked for */
+	struct patience			 names;		/* with short patience clients' names are not asked for at all */
+	struct patience			 checks;	/* of mail */
 	int64_t				 n_accepted, n_refused, n_mails;
 	struct timer			 stress;	/* stress.c's */
 	bool				 is_stressed;

@@ -134,7 +134,8 @@ transaction_fits(struct session *session)
 	struct listeners *listeners = session->listener->gate->listeners;
 	struct transaction *transaction = session->transaction;
 	const struct content *content = &transaction->content;
-	int64_t n_bytes = (int64_t)(sizeof(*transaction) + transaction->arena.used_bytes + content->header.cap);
+	int64_t n_bytes = (int64_t)(sizeof(*transaction) + transaction->arena.used_bytes + content->header.cap +
+	    judgement_memory_bytes(content->judgement));
 
 	if (content->draft != NULL)
 		n_bytes += (int64_t)draft_memory_bytes(content->draft);

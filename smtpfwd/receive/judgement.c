@@ -1,0 +1,331 @@
+/*
+ * judgement.c - one mail that comes in, judged and sealed by policy/ while it streams through
+ */
+#include "base/insist.h"
+#include "base/mem.h"
+#include "mail/history.h"
+#include "mail/trace.h"
+#include "policy/decide.h"
+#include "policy/inspect.h"
+#include "policy/seal.h"
+#include "policy/stamp.h"
+#include "smtpfwd/receive/judgement.h"
+#include "smtpfwd/receive/transaction.h"
+
+enum {
+	HEADER_ARENA_MAX_BYTES = 2 * 1024 * 1024,	/* its fields as structs, in an array that doubles; twice */
+	MESSAGE_ID_MAX_BYTES = 1000,		/* for the log, which has less room */
+	ARENA_MAX_BYTES = INSPECT_ARENA_MAX_BYTES + MESSAGE_ID_MAX_BYTES,
+	MARK_MAX_BYTES = 1000,
+	SHORT_WAIT_MS = 1000,		/* with short patience: what is in the DNS's caches or nearby still comes in time */
+	/*
+	 * DMARC is asked for last, and whoever makes SPF and DKIM slow (his own servers are asked) must not get around it: so it
+	 * has this part of the time at least.
+	 */
+	LAST_PART = 4,
+	/* Some 0.3 ms of hashing for each signature; then it is the turn of others. */
+	TURN_BYTES = INSPECT_CHUNK_MAX_BYTES,
+};
+
+_Static_assert((int)DKIM_FIELDS_MAX_BYTES + MARK_MAX_BYTES + (int)STAMP_FIELDS_MAX_BYTES + (int)TRACE_MAX_BYTES <=
+    (int)JUDGEMENT_PREFIX_MAX_BYTES, "room for all fields");
+
+struct judgement {
+	struct arena		 header_arena;	/* until the header is forgotten */
+	struct header_section	 edited;
+	struct arena		 arena;		/* the findings'; the rest of it too */
+	struct str		 message_id;
+	struct inspection	*inspection;	/* NULL: not begun, or ended */
+	const struct findings	*findings;	/* NULL before the end */
+	struct seal		*seal;
+	bool			 is_marked;
+	struct span		 checked_for;	/* so far: waiting for the client is not in it */
+	size_t			 n_turn_bytes;	/* since others had a turn */
+};
+
+struct judgement *
+judgement_new(void)
+{
+	struct judgement *judgement = mem_new(sizeof(*judgement));
+
+	arena_init(&judgement->header_arena, HEADER_ARENA_MAX_BYTES);
+	arena_init(&judgement->arena, ARENA_MAX_BYTES);
+	judgement->message_id = STR_EMPTY;
+	return judgement;
+}
+
+void
+judgement_free(struct judgement *judgement)
+{
+	if (judgement == NULL)
+		return;
+	inspect_drop(judgement->inspection);
+	seal_free(judgement->seal);
+	arena_fini(&judgement->header_arena);
+	arena_fini(&judgement->arena);
+	mem_free(judgement);
+}
+
+size_t
+judgement_memory_bytes(const struct judgement *judgement)
+{
+	return judgement != NULL ? judgement->header_arena.used_bytes + judgement->arena.used_bytes : 0;
+}
+
+/* --- checks take time --- */
+
+struct wait {
+	struct instant	began, ends;
+	bool		is_short;
+	bool		was_storing;
+};
+
+static struct span
+span_max(struct span a, struct span b)
+{
+	return a.ns > b.ns ? a : b;
+}
+
+static struct wait
+begin_wait(struct session *session, struct span most)
+{
+	struct wait wait = { .began = loop_now(fiber_loop()) };
+
+	wait.is_short = patience_is_short(&session->listener->gate->checks, &session->peer.client.ip, wait.began);
+	if (wait.is_short && most.ns > span_ms(SHORT_WAIT_MS).ns)
+		most = span_ms(SHORT_WAIT_MS);
+	wait.ends = session_deadline(session, most);
+	wait.was_storing = session->is_storing;
+	session->is_storing = true;	/* the client does not stand still: it waits for us */
+	return wait;
+}
+
+/* False: we are stopping, and what was not found out says nothing of the DNS. */
+static bool
+end_wait(struct judgement *judgement, struct session *session, const struct wait *wait)
+{
+	struct instant now = loop_now(fiber_loop());
+
+	session->is_storing = wait->was_storing;
+	judgement->checked_for.ns += instant_diff(wait->began, now).ns;
+	if (fiber_is_cancelled())
+		return false;
+	if (!wait->is_short && instant_is_before(wait->began, now) && !instant_is_before(now, wait->ends))
+		patience_lose(&session->listener->gate->checks, &session->peer.client.ip, now);
+	return true;
+}
+
+static void
+defer(struct verdict *verdict, struct reply reply, const char *reason)
+{
+	*verdict = (struct verdict){ .action = ACTION_DEFER, .reply = reply, .reason = reason };
+}
+
+static void
+defer_for_room(struct verdict *verdict)
+{
+	defer(verdict, REPLY(451, 4, 3, 0, "Cannot check this now; try again later"), "memory of the checks");
+}
+
+static void
+defer_for_stop(struct verdict *verdict)
+{
+	defer(verdict, REPLY(451, 4, 3, 2, "Service is shutting down; try again later"), "cut off");
+}
+
+/* --- the header section --- */
+
+static void
+keep_message_id(struct judgement *judgement, const struct header_section *section)
+{
+	int at = header_find(section, STR("Message-ID"), 0);
+
+	if (at >= 0 && !arena_copy(&judgement->arena, str_sub(str_trim(section->fields[at].value), 0, MESSAGE_ID_MAX_BYTES),
+	    &judgement->message_id))
+		judgement->message_id = STR_EMPTY;
+}
+
+static bool
+check(struct judgement *judgement, struct session *session, const struct header_section *section, struct verdict *verdict)
+{
+	const struct transaction *transaction = session->transaction;
+	struct inspect_inputs inputs = {
+		.policy = transaction->policy, .peer = &session->peer, .envelope = &transaction->envelope, .header = section,
+		.now = os_wall_clock(), .resolver = session->listener->world->resolver,
+	};
+	struct wait wait = begin_wait(session, policy_verify_rules(transaction->policy)->timeout);
+	struct fault fault;
+
+	judgement->inspection = inspect_begin(&inputs, wait.ends, &judgement->arena, &fault);
+	if (!end_wait(judgement, session, &wait))
+		defer_for_stop(verdict);
+	else if (judgement->inspection == NULL)
+		defer_for_room(verdict);
+	return verdict->action == ACTION_ACCEPT;
+}
+
+static void
+seal(struct judgement *judgement, const struct session *session, const struct header_section *section, struct verdict *verdict)
+{
+	const struct policy *policy = session->transaction->policy;
+	struct seal_inputs inputs = {
+		.policy = policy, .source = session->peer.is_trusted ? SIGN_SOURCE_TRUSTED : SIGN_SOURCE_OUTSIDE,
+		.header = &judgement->edited, .now = os_wall_clock(),
+	};
+	struct edits edits;
+
+	if (seal_edits(policy, section, &judgement->header_arena, &edits) &&
+	    edits_apply(&edits, section, &judgement->header_arena, &judgement->edited))
+		judgement->seal = seal_new(&inputs);
+	else
+		defer_for_room(verdict);
+}
+
+void
+judgement_header(struct judgement *judgement, struct session *session, struct str bytes, struct verdict *verdict_out)
+{
+	const struct policy *policy = session->transaction->policy;
+	struct header_section section;
+
+	*verdict_out = (struct verdict){ .action = ACTION_ACCEPT };
+	if (header_read(bytes, &judgement->header_arena, &section) != 0) {
+		*verdict_out = (struct verdict){ .action = ACTION_REJECT, .reply = REPLY(554, 5, 6, 0, "Too many header fields") };
+		return;
+	}
+	keep_message_id(judgement, &section);
+	decide_header(policy, &section, session->listener->settings.received_max, verdict_out);
+	if (verdict_out->action == ACTION_ACCEPT && check(judgement, session, &section, verdict_out))
+		seal(judgement, session, &section, verdict_out);
+}
+
+const struct header_section *
+judgement_edited(const struct judgement *judgement)
+{
+	return &judgement->edited;
+}
+
+void
+judgement_forget_header(struct judgement *judgement)
+{
+	judgement->edited = (struct header_section){ .n_fields = 0 };
+	arena_fini(&judgement->header_arena);
+}
+
+struct str
+judgement_message_id(const struct judgement *judgement)
+{
+	return judgement->message_id;
+}
+
+/* --- the body --- */
+
+void
+judgement_body(struct judgement *judgement, struct str piece)
+{
+	bool is_checked = inspect_wants_body(judgement->inspection), is_signed = seal_is_signing(judgement->seal);
+
+	while (piece.len > 0 && (is_checked || is_signed)) {
+		struct str part = str_sub(piece, 0, TURN_BYTES - judgement->n_turn_bytes);
+
+		if (is_checked)
+			inspect_body(judgement->inspection, part);
+		if (is_signed)
+			seal_body(judgement->seal, part);
+		piece = str_from(piece, part.len);
+		judgement->n_turn_bytes += part.len;
+		if (judgement->n_turn_bytes == TURN_BYTES) {
+			judgement->n_turn_bytes = 0;
+			fiber_yield();
+		}
+	}
+}
+
+/* --- the end --- */
+
+static struct stamp_inputs
+stamp_inputs(const struct judgement *judgement, const struct session *session)
+{
+	return (struct stamp_inputs){ .policy = session->transaction->policy, .peer = &session->peer,
+	    .envelope = &session->transaction->envelope, .findings = judgement->findings };
+}
+
+/* Mail that is neither checked nor of a domain that is signed for makes no line: there is nothing to say of it. */
+static void
+say(const struct judgement *judgement, const struct session *session, const struct verdict *verdict)
+{
+	bool is_signed = seal_is_signing(judgement->seal);
+	struct stamp_inputs inputs = stamp_inputs(judgement, session);
+	struct buf words;
+
+	if (judgement->findings->why_unchecked != NULL && !is_signed && !session->peer.is_trusted)
+		return;
+	if (judgement->findings->why_unchecked != NULL && strcmp(seal_reason(judgement->seal), "no-rule") == 0)
+		return;
+	buf_init(&words, STAMP_WORDS_MAX_BYTES);
+	stamp_words(&inputs, verdict, &words);
+	/* Without room for it the line ends as it is. */
+	if (is_signed && verdict->action == ACTION_ACCEPT)
+		buf_printf(&words, " signed=%.*s", STR_ARG(seal_signer(judgement->seal)));
+	else if (session->peer.is_trusted)
+		buf_printf(&words, " unsigned=%s", is_signed ? "failed" : seal_reason(judgement->seal));
+	history_judged(session->listener->world->log, &session->transaction->content.id, buf_str(&words));
+	buf_fini(&words);
+}
+
+static int
+sign_on_crew(void *context, struct fault *fault_out)
+{
+	return seal_sign(context, fault_out);
+}
+
+static void
+sign(struct judgement *judgement, struct session *session, struct verdict *verdict)
+{
+	const struct receive_world *world = session->listener->world;
+	struct fault fault;
+
+	if (!seal_is_signing(judgement->seal))
+		return;
+	seal_ready(judgement->seal);
+	if (fiber_call_on_crew(world->signers, sign_on_crew, judgement->seal, &fault) == 0)
+		return;
+	log_say(world->log, LOG_LEVEL_WARNING, "cannot-sign", "%.*s: %s", STR_ARG(seal_signer(judgement->seal)), fault.text);
+	defer(verdict, REPLY(451, 4, 3, 0, "Cannot sign this now; try again later"), "signing");
+}
+
+void
+judgement_end(struct judgement *judgement, struct session *session, struct verdict *verdict_out)
+{
+	struct transaction *transaction = session->transaction;
+	const struct verify_rules *rules = policy_verify_rules(transaction->policy);
+	struct span left = { rules->timeout.ns - judgement->checked_for.ns };
+	struct wait wait = begin_wait(session, span_max(left, (struct span){ rules->timeout.ns / LAST_PART }));
+
+	judgement->findings = inspect_end(judgement->inspection, wait.ends);
+	judgement->inspection = NULL;
+	if (end_wait(judgement, session, &wait))
+		decide_mail(rules, judgement->findings, &transaction->arena, verdict_out);
+	else
+		defer_for_stop(verdict_out);
+	if (verdict_out->action == ACTION_ACCEPT)
+		sign(judgement, session, verdict_out);
+	judgement->is_marked = verdict_out->is_marked;
+	say(judgement, session, verdict_out);
+}
+
+int
+judgement_prefix(const struct judgement *judgement, const struct session *session, struct timestamp now, struct buf *out)
+{
+	const struct transaction *transaction = session->transaction;
+	const char *mark = policy_verify_rules(transaction->policy)->mark_field;
+	struct stamp_inputs inputs = stamp_inputs(judgement, session);
+
+	if (seal_fields(judgement->seal, out) != 0)
+		return -1;
+	if (judgement->is_marked && buf_printf(out, "%s\r\n", mark) != 0)
+		return -1;
+	if (stamp_fields(&inputs, out) != 0)
+		return -1;
+	return trace_append_received(&session->peer, &transaction->envelope, str_of(policy_hostname(transaction->policy)),
+	    &transaction->content.id, now, out);
+}
