@@ -13,7 +13,10 @@
 #include "smtpfwd/runtime/resolver_switch.h"
 #include "smtpfwd/sandbox.h"
 
-enum { IDLE_CONNECTION_S = 10 };	/* Postfix and others close idle sessions late; we let go early */
+enum {
+	IDLE_CONNECTION_S = 10,		/* Postfix and others close idle sessions late; we let go early */
+	SIGNERS_MAX = 8,		/* threads: some 10,000 signatures a second by RSA of 2048 bits, more than there is mail */
+};
 
 static struct str
 destination_of(void *context, const struct envelope *envelope, const struct recipient *recipient, const struct mail_facts *facts)
@@ -269,8 +272,17 @@ struct receive_world
 daemon_receive_world(struct daemon *daemon, struct generation *generation)
 {
 	return (struct receive_world){ .queue = daemon->queue, .policy = generation->policy, .resolver = daemon->resolver,
-	    .tls = generation->tls, .users = generation->users, .turnstile = daemon->turnstile, .log = daemon->log,
+	    .signers = daemon->signers, .tls = generation->tls, .users = generation->users, .turnstile = daemon->turnstile, .log = daemon->log,
 	    .held = generation, .hold = hold_generation, .release = release_generation };
+}
+
+static int
+make_signers(struct daemon *daemon, struct fault *fault_out)
+{
+	int n = os_n_processors();
+
+	daemon->signers = os_crew_new(loop_poller(daemon->loop), n < SIGNERS_MAX ? n : SIGNERS_MAX);
+	return daemon->signers != NULL ? 0 : fault_temporary(fault_out, "no threads that sign can be had");
 }
 
 static int
@@ -302,7 +314,9 @@ make_parts(struct daemon *daemon, struct doors *doors, struct fault *fault_out)
 	if (make_resolver(daemon, fault_out) != 0 || make_queue(daemon, fault_out) != 0 || make_couriers(daemon, fault_out) != 0)
 		return -1;
 	start_story(daemon);
-	daemon->reporter = reporter_new(daemon->loop, daemon->queue, daemon->generation->policy, daemon->log);
+	if (make_signers(daemon, fault_out) != 0)
+		return -1;
+	daemon->reporter = reporter_new(daemon->loop, daemon->queue, daemon->generation->policy, daemon->signers, daemon->log);
 	daemon->reload = reload_new(daemon, fault_out);
 	if (daemon->reload == NULL || make_listeners(daemon, doors, fault_out) != 0 || daemon_await_end(daemon, fault_out) != 0)
 		return -1;
@@ -317,6 +331,7 @@ free_parts(struct daemon *daemon)
 	listeners_free(daemon->listeners);
 	turnstile_free(daemon->turnstile);
 	reporter_free(daemon->reporter);
+	os_crew_free(daemon->signers);
 	couriers_free(daemon->couriers);
 	queue_close(daemon->queue);
 	resolver_switch_free(daemon->resolver);

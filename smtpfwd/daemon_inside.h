@@ -36,6 +36,7 @@ struct daemon {
 	struct couriers		*couriers;
 	struct reporter		*reporter;
 	struct turnstile	*turnstile;
+	struct os_crew		*signers;
 	struct listeners	*listeners;
 	struct control		*control;
 	struct overview		 overview;

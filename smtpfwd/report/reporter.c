@@ -6,7 +6,9 @@
  */
 #include "base/insist.h"
 #include "base/mem.h"
+#include "mail/header.h"
 #include "mail/history.h"
+#include "policy/seal.h"
 #include "smtpfwd/report/dsn.h"
 #include "smtpfwd/report/reporter.h"
 #include "smtpfwd/runtime/sync.h"
@@ -15,6 +17,8 @@ enum {
 	/* A recipient makes some 12 KB of a report at most, a few hundred bytes in general; who is left has the next one. */
 	REPORTED_MAX = 1000,
 	OPENING_MAX_BYTES = 16 * 1024 * 1024,
+	HEADER_ARENA_MAX_BYTES = 64 * 1024,	/* our own dozen of fields as structs */
+	WORDS_MAX_BYTES = 1024,		/* a domain and two selectors */
 	/* Each waits for a sync of the disk; several have the same one. */
 	WRITERS = 8,
 	PAY_WITHIN_S = 300,
@@ -32,6 +36,7 @@ struct writer {				/* of one report at a time */
 struct reporter {
 	struct loop		*loop;
 	const struct policy	*next_policy;	/* of the reports that follow; held */
+	struct os_crew		*signers;
 	struct log		*log;
 	struct instant		 rest_until;	/* something of ours failed: what fails once would fail eight times */
 	struct writer		 writers[WRITERS];
@@ -66,8 +71,30 @@ why_not(const struct writer *writer, const struct owed *owed)
 	return NULL;
 }
 
+/* Writes the opening, its header section first; the signature begins with that. */
 static int
-fill(struct writer *writer, const struct dsn *dsn, struct draft *draft, struct instant deadline, struct fault *fault_out)
+open_report(struct writer *writer, const struct dsn *dsn, struct str opening, struct outlet *outlet, struct instant deadline,
+    struct fault *fault_out)
+{
+	struct header_section header;
+	struct arena arena;
+	int status = -1;
+
+	arena_init(&arena, HEADER_ARENA_MAX_BYTES);
+	if (header_read(opening, &arena, &header) != 0) {
+		fault_temporary(fault_out, "the report's header is too large");
+	} else if (outlet_append(outlet, str_sub(opening, 0, header.body_at), deadline, fault_out) == 0) {
+		outlet->seal = seal_new(&(struct seal_inputs){
+			.policy = writer->policy, .source = SIGN_SOURCE_OWN, .header = &header, .now = dsn->now,
+		});
+		status = outlet_append(outlet, str_from(opening, header.body_at), deadline, fault_out);
+	}
+	arena_fini(&arena);
+	return status;
+}
+
+static int
+fill(struct writer *writer, const struct dsn *dsn, struct outlet *outlet, struct instant deadline, struct fault *fault_out)
 {
 	struct buf text;
 	int status = -1;
@@ -75,14 +102,43 @@ fill(struct writer *writer, const struct dsn *dsn, struct draft *draft, struct i
 	buf_init(&text, OPENING_MAX_BYTES);
 	if (dsn_append_opening(dsn, &text) != 0)
 		fault_temporary(fault_out, "the report is too large");
-	else if (draft_append(draft, buf_str(&text), deadline, fault_out) == 0 &&
-	    returned_copy(writer->queue, dsn->owed, dsn->returned, dsn_is_quoted(dsn), draft, deadline, fault_out) == 0) {
+	else if (open_report(writer, dsn, buf_str(&text), outlet, deadline, fault_out) == 0 &&
+	    returned_copy(writer->queue, dsn->owed, dsn->returned, dsn_is_quoted(dsn), outlet, deadline, fault_out) == 0) {
 		buf_clear(&text);
 		insist(dsn_append_closing(dsn, &text) == 0);
-		status = draft_append(draft, buf_str(&text), deadline, fault_out);
+		status = outlet_append(outlet, buf_str(&text), deadline, fault_out);
 	}
 	buf_fini(&text);
 	return status;
+}
+
+static int
+sign_on_crew(void *context, struct fault *fault_out)
+{
+	return seal_sign(context, fault_out);
+}
+
+/* A report of a domain that no sign section names goes unsigned; where a signature fails it waits for a better time. */
+static int
+sign(struct writer *writer, const struct dsn *dsn, struct seal *seal, struct buf *fields, struct fault *fault_out)
+{
+	struct buf words;
+
+	if (!seal_is_signing(seal) && strcmp(seal_reason(seal), "no-rule") == 0)
+		return 0;
+	seal_ready(seal);
+	if (fiber_call_on_crew(writer->reporter->signers, sign_on_crew, seal, fault_out) != 0)
+		return -1;
+	if (seal_fields(seal, fields) != 0)
+		return fault_temporary(fault_out, "the report's signature is too large");
+	buf_init(&words, WORDS_MAX_BYTES);
+	if (seal_is_signing(seal))
+		buf_printf(&words, "signed=%.*s", STR_ARG(seal_signer(seal)));
+	else
+		buf_printf(&words, "unsigned=%s", seal_reason(seal));
+	history_judged(writer->log, &dsn->id, buf_str(&words));
+	buf_fini(&words);
+	return 0;
 }
 
 /* Puts the report into the queue, and owed with it to its end, or gives it back. */
@@ -94,19 +150,25 @@ send_report(struct writer *writer, struct owed *owed, struct dsn *dsn, struct dr
 	struct recipient sender = { .address = dsn->to, .notify = NOTIFY_NEVER };
 	struct mail_facts facts = { .arrived = dsn->now, .class_name = STR("report"), .client = STR(""),
 	    .listener = STR(""), .is_from_trusted = true, .is_report = true };
+	struct outlet outlet = { .draft = draft };
 	struct returned returned;
+	struct buf fields;
+	int status = -1;
 
-	if (returned_look(writer->queue, owed, deadline, &returned, fault_out) == 0) {
+	buf_init(&fields, DKIM_FIELDS_MAX_BYTES);
+	dsn->returned = &returned;
+	if (returned_look(writer->queue, owed, deadline, &returned, fault_out) == 0 &&
+	    fill(writer, dsn, &outlet, deadline, fault_out) == 0 && sign(writer, dsn, outlet.seal, &fields, fault_out) == 0) {
 		struct envelope envelope = { .recipients = &sender, .n_recipients = 1, .cap_recipients = 1,
-		    .is_smtputf8 = dsn->is_utf8 };
+		    .is_smtputf8 = dsn->is_utf8, .is_8bit = dsn_is_8bit(dsn) };
 
-		dsn->returned = &returned;
-		envelope.is_8bit = dsn_is_8bit(dsn);
-		if (fill(writer, dsn, draft, deadline, fault_out) == 0)
-			return queue_pay(writer->queue, owed, draft, &envelope, &facts, STR_EMPTY, deadline, fault_out);
+		status = queue_pay(writer->queue, owed, draft, &envelope, &facts, buf_str(&fields), deadline, fault_out);
+	} else {
+		queue_give_back_owed(writer->queue, owed);
 	}
-	queue_give_back_owed(writer->queue, owed);
-	return -1;
+	seal_free(outlet.seal);
+	buf_fini(&fields);
+	return status;
 }
 
 static int
@@ -186,11 +248,12 @@ run(void *arg)
 }
 
 struct reporter *
-reporter_new(struct loop *loop, struct queue *queue, const struct policy *policy, struct log *log)
+reporter_new(struct loop *loop, struct queue *queue, const struct policy *policy, struct os_crew *signers, struct log *log)
 {
 	struct reporter *reporter = mem_new(sizeof(*reporter));
 
-	*reporter = (struct reporter){ .loop = loop, .next_policy = policy_hold(policy), .log = log, .rest_until = loop_now(loop) };
+	*reporter = (struct reporter){ .loop = loop, .next_policy = policy_hold(policy), .signers = signers, .log = log,
+	    .rest_until = loop_now(loop) };
 	signal_init(&reporter->ended);
 	for (int i = 0; i < WRITERS; i++) {
 		struct writer *writer = &reporter->writers[i];

@@ -10,8 +10,9 @@
 
 struct reporter;
 
-/* Holds the policy while it is used. */
-struct reporter	*reporter_new(struct loop *loop, struct queue *queue, const struct policy *policy, struct log *log);
+/* Holds the policy while it is used, and signs by it, on the crew's threads; NULL: on the loop. */
+struct reporter	*reporter_new(struct loop *loop, struct queue *queue, const struct policy *policy, struct os_crew *signers,
+		    struct log *log);
 /* The reports that are begun from now on are sent by this policy, which is held.  Does not suspend. */
 void		 reporter_adopt(struct reporter *reporter, const struct policy *policy);
 void		 reporter_stop(struct reporter *reporter, struct instant deadline);	/* suspends */

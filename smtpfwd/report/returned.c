@@ -144,36 +144,36 @@ returned_look(struct queue *queue, const struct owed *owed, struct instant deadl
 /* --- copying --- */
 
 static int
-copy_piece(struct quoted *quoted, struct str piece, bool is_quoted, struct draft *draft, struct instant deadline,
+copy_piece(struct quoted *quoted, struct str piece, bool is_quoted, struct outlet *outlet, struct instant deadline,
     struct fault *fault_out)
 {
 	struct buf encoded;
 	int status = -1;
 
 	if (!is_quoted)
-		return draft_append(draft, piece, deadline, fault_out);
+		return outlet_append(outlet, piece, deadline, fault_out);
 	buf_init(&encoded, QUOTED_MAX_BYTES);
 	if (quoted_append(quoted, piece, &encoded) != 0)
 		fault_temporary(fault_out, "the returned mail cannot be encoded");
 	else
-		status = draft_append(draft, buf_str(&encoded), deadline, fault_out);
+		status = outlet_append(outlet, buf_str(&encoded), deadline, fault_out);
 	buf_fini(&encoded);
 	return status;
 }
 
 static int
-copy_end(struct quoted *quoted, struct draft *draft, struct instant deadline, struct fault *fault_out)
+copy_end(struct quoted *quoted, struct outlet *outlet, struct instant deadline, struct fault *fault_out)
 {
 	char room[8];
 	struct buf end = { .at = room, .cap = sizeof(room), .max = sizeof(room) };
 
 	insist(quoted_end(quoted, &end) == 0);
-	return draft_append(draft, buf_str(&end), deadline, fault_out);
+	return outlet_append(outlet, buf_str(&end), deadline, fault_out);
 }
 
 int
 returned_copy(struct queue *queue, const struct owed *owed, const struct returned *returned, bool is_quoted,
-    struct draft *draft, struct instant deadline, struct fault *fault_out)
+    struct outlet *outlet, struct instant deadline, struct fault *fault_out)
 {
 	struct quoted quoted = { .column = 0 };
 	char *piece = mem_new(PIECE_BYTES);
@@ -186,12 +186,12 @@ returned_copy(struct queue *queue, const struct owed *owed, const struct returne
 		n = queue_read_owed(queue, owed, returned->n_bytes - left, piece, wanted, deadline, fault_out);
 		if (n <= 0)
 			break;
-		if (copy_piece(&quoted, str_n(piece, (size_t)n), is_quoted, draft, deadline, fault_out) != 0) {
+		if (copy_piece(&quoted, str_n(piece, (size_t)n), is_quoted, outlet, deadline, fault_out) != 0) {
 			n = -1;
 			break;
 		}
 		left -= n;
 	}
 	mem_free(piece);
-	return n < 0 ? -1 : copy_end(&quoted, draft, deadline, fault_out);
+	return n < 0 ? -1 : copy_end(&quoted, outlet, deadline, fault_out);
 }

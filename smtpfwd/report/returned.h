@@ -4,7 +4,7 @@
 #ifndef REPORT_RETURNED_H
 #define REPORT_RETURNED_H
 
-#include "smtpfwd/queue/queue.h"
+#include "smtpfwd/report/outlet.h"
 
 struct returned {
 	bool		 is_full;	/* else the header section */
@@ -20,6 +20,6 @@ int	returned_look(struct queue *queue, const struct owed *owed, struct instant d
 
 /* Appends what is returned to the report, in quoted-printable if is_quoted.  Suspends.  0 or -1. */
 int	returned_copy(struct queue *queue, const struct owed *owed, const struct returned *returned, bool is_quoted,
-	    struct draft *draft, struct instant deadline, struct fault *fault_out);
+	    struct outlet *outlet, struct instant deadline, struct fault *fault_out);
 
 #endif

@@ -191,7 +191,7 @@ relay_start_as(struct relay *relay, struct sim *sim, const struct relay_plan *pl
 	relay->policy = make_policy(plan);
 	start_queue(relay);
 	start_couriers(relay, plan);
-	relay->reporter = reporter_new(relay->loop, relay->queue, relay->policy, &relay->log);
+	relay->reporter = reporter_new(relay->loop, relay->queue, relay->policy, NULL, &relay->log);
 	start_listeners(relay);
 }
 
