@@ -1,0 +1,503 @@
+/*
+ * test_inspect.c - one mail through all checks: what a usual, a forwarded, a listed and a forged mail are found to be
+ */
+#include <stdlib.h>
+
+#include "base/insist.h"
+#include "tests/expect.h"
+#include "tests/policy/inspect_stage.h"
+
+#define N_OF(array)	((int)(sizeof(array) / sizeof((array)[0])))
+#define ALICE		"From: Alice <alice@example.com>\r\n"
+#define REST		"To: bob@relay.example\r\nSubject: hello\r\n\r\nHello.\r\n"
+
+static struct inspect_stage stage;
+
+static struct str
+words_of(struct str mail)
+{
+	static char room[INSPECT_STAGE_WORDS_MAX];
+
+	return inspect_stage_words(&stage, inspect_stage_inspect(&stage, mail), room);
+}
+
+/* --- kinds of mail --- */
+
+static const struct mail_row {
+	const char *name;
+	const char *client, *helo, *reverse_path;	/* NULL: example.com's own */
+	const char *mail;
+	const char *domain, *how;			/* of the signature; NULL: none */
+	const char *edit_from, *edit_to;		/* on the way, behind the signature; NULL: nothing */
+	const char *list_how;				/* list.example signs behind that; NULL: not */
+	const char *want;
+} mails[] = {
+	{ .name = "a mail from where it should come, signed", .mail = ALICE REST, .domain = "example.com", .how = "r",
+	  .want = "spf-helo=pass spf=pass dkim=pass:example.com:r dmarc=pass:example.com verdict=accept" },
+	{ .name = "with both kinds of signatures", .mail = ALICE REST, .domain = "example.com", .how = "re",
+	  .want = "spf-helo=pass spf=pass dkim=pass:example.com:r,pass:example.com:e dmarc=pass:example.com verdict=accept" },
+	{ .name = "unsigned", .mail = ALICE REST,
+	  .want = "spf-helo=pass spf=pass dkim=none dmarc=pass:example.com verdict=accept" },
+	{ .name = "forwarded, the signature whole", .client = "203.0.113.9", .helo = "fwd.example", .mail = ALICE REST,
+	  .domain = "example.com", .how = "e",
+	  .want = "spf-helo=none spf=fail dkim=pass:example.com:e dmarc=pass:example.com verdict=accept" },
+	{ .name = "forwarded by rewriting the reverse-path", .client = "198.51.100.7", .helo = "list.example",
+	  .reverse_path = "SRS0=x=y=example.com=alice@list.example", .mail = ALICE REST, .domain = "example.com", .how = "r",
+	  .want = "spf-helo=pass spf=pass dkim=pass:example.com:r dmarc=pass:example.com verdict=accept" },
+	{ .name = "forwarded, unsigned, is what p=reject forbids", .client = "203.0.113.9", .helo = "fwd.example", .mail = ALICE REST,
+	  .want = "spf-helo=none spf=fail dkim=none dmarc=fail:example.com:reject verdict=reject:dmarc" },
+	{ .name = "a mailing list that changes the subject and signs", .client = "198.51.100.7", .helo = "list.example",
+	  .reverse_path = "bounce@list.example", .mail = ALICE REST, .domain = "example.com", .how = "r",
+	  .edit_from = "Subject: hello", .edit_to = "Subject: [list] hello", .list_how = "r",
+	  .want = "spf-helo=pass spf=pass dkim=pass:list.example:r,fail:example.com:r dmarc=fail:example.com:reject verdict=reject:dmarc" },
+	{ .name = "a mailing list that changes the body", .client = "198.51.100.7", .helo = "list.example",
+	  .reverse_path = "bounce@list.example", .mail = ALICE REST, .domain = "example.com", .how = "e",
+	  .edit_from = "Hello.\r\n", .edit_to = "Hello.\r\n-- \r\nlist\r\n", .list_how = "e",
+	  .want = "spf-helo=pass spf=pass dkim=pass:list.example:e,fail:example.com:e dmarc=fail:example.com:reject verdict=reject:dmarc" },
+	{ .name = "a mailing list that leaves all as it was", .client = "198.51.100.7", .helo = "list.example",
+	  .reverse_path = "bounce@list.example", .mail = ALICE REST, .domain = "example.com", .how = "r", .list_how = "r",
+	  .want = "spf-helo=pass spf=pass dkim=pass:list.example:r,pass:example.com:r dmarc=pass:example.com verdict=accept" },
+	{ .name = "an author borrowed by who is in order himself", .client = "203.0.113.9", .helo = "evil.example",
+	  .reverse_path = "x@evil.example", .mail = ALICE REST, .domain = "evil.example", .how = "r",
+	  .want = "spf-helo=pass spf=pass dkim=pass:evil.example:r dmarc=fail:example.com:reject verdict=reject:dmarc" },
+	{ .name = "a domain of quarantine", .client = "203.0.113.9", .helo = "evil.example", .reverse_path = "x@evil.example",
+	  .mail = "From: a@news.example\r\n" REST,
+	  .want = "spf-helo=pass spf=pass dkim=none dmarc=fail:news.example:quarantine verdict=mark:dmarc" },
+	{ .name = "a domain without a policy", .client = "203.0.113.9", .helo = "evil.example", .reverse_path = "x@evil.example",
+	  .mail = "From: a@list.example\r\n" REST,
+	  .want = "spf-helo=pass spf=pass dkim=none dmarc=none:list.example verdict=accept" },
+	{ .name = "softfail does not pass", .client = "203.0.113.9", .reverse_path = "a@news.example",
+	  .mail = "From: a@news.example\r\n" REST,
+	  .want = "spf-helo=fail spf=softfail dkim=none dmarc=fail:news.example:quarantine verdict=mark:dmarc" },
+	{ .name = "a report: for the null reverse-path HELO counts, below the author's domain", .reverse_path = "", .mail = ALICE REST,
+	  .want = "spf-helo=pass spf=pass dkim=none dmarc=pass:example.com verdict=accept" },
+	{ .name = "a report by a HELO of somebody else's", .client = "203.0.113.9", .reverse_path = "", .mail = ALICE REST,
+	  .want = "spf-helo=fail spf=fail dkim=none dmarc=fail:example.com:reject verdict=reject:dmarc" },
+	{ .name = "HELO alone proves no author where there is a reverse-path", .reverse_path = "x@evil.example", .mail = ALICE REST,
+	  .want = "spf-helo=pass spf=pass dkim=none dmarc=fail:example.com:reject verdict=reject:dmarc" },
+	{ .name = "a HELO that is an address literal", .helo = "[192.0.2.1]", .mail = ALICE REST,
+	  .want = "spf-helo=none spf=pass dkim=none dmarc=pass:example.com verdict=accept" },
+	{ .name = "a HELO of one label, and the null reverse-path", .helo = "localhost", .reverse_path = "", .mail = ALICE REST,
+	  .want = "spf-helo=none spf=none dkim=none dmarc=fail:example.com:reject verdict=reject:dmarc" },
+	{ .name = "several From fields, one of them proven", .mail = ALICE "From: b@news.example\r\n" REST,
+	  .want = "spf-helo=pass spf=pass dkim=none dmarc=fail:news.example:quarantine verdict=mark:dmarc" },
+	{ .name = "several From fields of one proven domain never pass", .mail = ALICE "From: b@example.com\r\n" REST,
+	  .want = "spf-helo=pass spf=pass dkim=none dmarc=permerror:example.com verdict=accept" },
+	{ .name = "two authors of two proven domains", .mail = "From: alice@example.com, b@news.example\r\n" REST,
+	  .domain = "news.example", .how = "r",
+	  .want = "spf-helo=pass spf=pass dkim=pass:news.example:r dmarc=pass:example.com verdict=accept" },
+	{ .name = "no From at all", .mail = REST, .want = "spf-helo=pass spf=pass dkim=none dmarc=permerror verdict=accept" },
+	{ .name = "a signature past its time", .client = "203.0.113.9", .mail = ALICE REST, .domain = "example.com", .how = "rx",
+	  .want = "spf-helo=fail spf=fail dkim=permerror:example.com:r dmarc=fail:example.com:reject verdict=reject:dmarc" },
+	{ .name = "a signature that was cut to a part of the body", .client = "203.0.113.9", .mail = ALICE REST,
+	  .domain = "example.com", .how = "r", .edit_from = " v=1;", .edit_to = " v=1; l=3;",
+	  .want = "spf-helo=fail spf=fail dkim=fail:example.com:r dmarc=fail:example.com:reject verdict=reject:dmarc" },
+	{ .name = "a malformed SPF record", .reverse_path = "a@broken.example", .mail = ALICE REST, .domain = "example.com", .how = "r",
+	  .want = "spf-helo=pass spf=permerror dkim=pass:example.com:r dmarc=pass:example.com verdict=accept" },
+	{ .name = "a domain whose servers are dead sends nothing that is refused for good", .reverse_path = "a@slow.example",
+	  .mail = "From: a@slow.example\r\n" REST,
+	  .want = "spf-helo=pass spf=temperror dkim=none dmarc=temperror:slow.example verdict=defer:dmarc-unsettled" },
+	{ .name = "dead servers of the reverse-path do not matter to who signs", .reverse_path = "a@slow.example", .mail = ALICE REST,
+	  .domain = "example.com", .how = "r",
+	  .want = "spf-helo=pass spf=temperror dkim=pass:example.com:r dmarc=pass:example.com verdict=accept" },
+	{ .name = "nor do a HELO's", .helo = "slow.example", .mail = ALICE REST,
+	  .want = "spf-helo=temperror spf=pass dkim=none dmarc=pass:example.com verdict=accept" },
+	{ .name = "nor a strange signature's", .mail = ALICE REST, .domain = "slow.example", .how = "r",
+	  .want = "spf-helo=pass spf=pass dkim=temperror:slow.example:r dmarc=pass:example.com verdict=accept" },
+	{ .name = "a stranger's signature that may pass later proves no author", .client = "203.0.113.9", .mail = ALICE REST,
+	  .domain = "slow.example", .how = "r",
+	  .want = "spf-helo=fail spf=fail dkim=temperror:slow.example:r dmarc=fail:example.com:reject verdict=reject:dmarc" },
+};
+
+static struct str
+replaced(struct str mail, const char *from, const char *to)
+{
+	ptrdiff_t at = str_find_str(mail, str_of(from));
+	struct str text;
+
+	insist(at >= 0);
+	insist(arena_printf(&stage.mails, &text, "%.*s%s%.*s", (int)at, mail.at, to, STR_ARG(str_from(mail, (size_t)at + strlen(from)))));
+	return text;
+}
+
+static struct str
+make_mail(const struct mail_row *row)
+{
+	struct str mail = str_of(row->mail);
+
+	if (row->domain != NULL)
+		mail = inspect_stage_sign(&stage, row->domain, row->how, mail);
+	if (row->edit_from != NULL)
+		mail = replaced(mail, row->edit_from, row->edit_to);
+	if (row->list_how != NULL)
+		mail = inspect_stage_sign(&stage, "list.example", row->list_how, mail);
+	return mail;
+}
+
+static void
+test_mails(void)
+{
+	for (int i = 0; i < N_OF(mails); i++) {
+		const struct mail_row *row = &mails[i];
+		struct str words;
+
+		test_case("%s", row->name);
+		inspect_stage_reset(&stage);
+		inspect_stage_set_client(&stage, row->client != NULL ? row->client : "192.0.2.1",
+		    row->helo != NULL ? row->helo : "mail.example.com");
+		inspect_stage_set_reverse_path(&stage, row->reverse_path != NULL ? row->reverse_path : "alice@example.com");
+		words = words_of(make_mail(row));
+		expect(str_starts(words, STR("iprev=pass ")));
+		expect_str(str_from(words, strlen("iprev=pass ")), str_of(row->want));
+	}
+}
+
+/* --- what is checked, by the rules --- */
+
+static const struct rules_row {
+	const char *name;
+	bool spf, dkim;
+	enum dmarc_mode dmarc;
+	bool is_trusted;
+	const char *want;
+} rules[] = {
+	{ "all rules off", false, false, DMARC_OFF, false, "unchecked=off verdict=accept" },
+	{ "a trusted peer's mail", true, true, DMARC_ENFORCE, true, "unchecked=trusted verdict=accept" },
+	{ "SPF alone", true, false, DMARC_OFF, false, "iprev=pass spf-helo=fail spf=fail verdict=accept" },
+	{ "DKIM alone", false, true, DMARC_OFF, false, "iprev=pass dkim=pass:example.com:r verdict=accept" },
+	{ "DMARC by SPF alone", true, false, DMARC_ENFORCE, false,
+	  "iprev=pass spf-helo=fail spf=fail dmarc=fail:example.com:reject verdict=reject:dmarc" },
+	{ "DMARC by DKIM alone", false, true, DMARC_ENFORCE, false,
+	  "iprev=pass dkim=pass:example.com:r dmarc=pass:example.com verdict=accept" },
+	{ "DMARC that only stamps", true, false, DMARC_STAMP, false,
+	  "iprev=pass spf-helo=fail spf=fail dmarc=fail:example.com:reject verdict=accept" },
+};
+
+static void
+test_rules(void)
+{
+	inspect_stage_reset(&stage);
+	for (int i = 0; i < N_OF(rules); i++) {
+		const struct rules_row *row = &rules[i];
+		int n_asks;
+
+		test_case("%s", row->name);
+		inspect_stage_set_client(&stage, "203.0.113.9", "mail.example.com");
+		stage.rules.spf = row->spf;
+		stage.rules.dkim = row->dkim;
+		stage.rules.dmarc = row->dmarc;
+		stage.peer.is_trusted = row->is_trusted;
+		inspect_stage_set_rules(&stage);
+		n_asks = stage.zone.n_asks;
+		expect_str(words_of(inspect_stage_sign(&stage, "example.com", "r", STR(ALICE REST))), str_of(row->want));
+		expect_int(stage.zone.n_asks > n_asks, !str_starts(str_of(row->want), STR("unchecked")));
+	}
+}
+
+/* --- signatures of ours, verified --- */
+
+#define LINE	"0123456789 abcdefghij  klmnopqrst\tuvwxyz"
+
+static struct str
+repeated(const char *text, size_t n_bytes)
+{
+	char *room = arena_alloc(&stage.mails, n_bytes);
+
+	insist(room != NULL);
+	for (size_t i = 0; i < n_bytes; i++)
+		room[i] = text[i % strlen(text)];
+	return str_n(room, n_bytes);
+}
+
+static struct str
+joined(const char *header, struct str body)
+{
+	size_t n_header = strlen(header), n = n_header + 2 + body.len;
+	char *room = arena_alloc(&stage.mails, n);
+
+	insist(room != NULL);
+	memcpy(room, header, n_header);
+	memcpy(room + n_header, "\r\n", 2);
+	memcpy(room + n_header + 2, body.at, body.len);
+	return str_n(room, n);
+}
+
+static void
+test_bodies(void)
+{
+	const struct { const char *name, *header; struct str body; } texts[] = {
+		{ "no body", ALICE, STR("") },
+		{ "empty lines only", ALICE, STR("\r\n\r\n\r\n") },
+		{ "empty lines and blanks at the end", ALICE, STR("a \t \r\nb\t\r\n  \r\n\r\n\r\n") },
+		{ "blanks at the ends of lines of the header", "From:   Alice \r\n\t<alice@example.com> \t\r\n", STR("x\r\n") },
+		{ "fields folded in odd places", ALICE "Subject:\r\n one\r\n \t two\r\n\t\r\n three\r\nto: \r\n\tb@example.org\r\n", STR("x\r\n") },
+		{ "blanks before a colon", ALICE "to   : b@example.org\r\n", STR("x\r\n") },
+		{ "an empty field, and fields twice", ALICE "Subject:\r\nX-A: 1\r\nX-A: 2\r\nTo: a@a.example\r\nTo: b@b.example\r\n", STR("x\r\n") },
+		{ "bytes beyond ASCII", "From: =?utf-8?q?x?= <alice@example.com>\r\nSubject: gr\303\274n \377\376\r\n", STR("\200\377 \303\244\r\n") },
+		{ "a NUL in the body", ALICE, STR("a\0b\r\nc\r\n") },
+		{ "no line end at the end", ALICE, STR("a\r\nb") },
+		{ "lines that begin with dots", ALICE, STR(".\r\n..\r\n.x\r\n") },
+		{ "a line of 100 KB", ALICE, repeated(LINE, 100000) },
+		{ "a megabyte", ALICE, repeated(LINE "\r\n", 1024 * 1024) },
+	};
+	static const char *const ways[] = { "r", "e", "rs", "es" };
+
+	inspect_stage_reset(&stage);
+	for (int i = 0; i < N_OF(texts); i++) {
+		for (int k = 0; k < N_OF(ways); k++) {
+			struct str mail;
+			const struct findings *findings;
+
+			test_case("our signature (%s) is right for: %s", ways[k], texts[i].name);
+			mail = inspect_stage_sign(&stage, "example.com", ways[k], joined(texts[i].header, texts[i].body));
+			findings = inspect_stage_inspect(&stage, mail);
+			if (!expect(findings != NULL && findings->n_dkim == 1))
+				continue;
+			expect_text(dkim_verdict_word(findings->dkim[0].verdict), "pass");
+			expect_str(findings->dkim[0].reason, STR(""));
+		}
+	}
+}
+
+/* The library takes no tab there (RFC 5322 4.5); blanks in that place are nothing to relaxed canonicalization. */
+static void
+test_tab(void)
+{
+	test_case("a tab before a colon does not keep a mail from being checked");
+	inspect_stage_reset(&stage);
+	expect_str(words_of(inspect_stage_sign(&stage, "example.com", "r", STR(ALICE "To\t: b@example.org\r\n\r\nx\r\n"))),
+	    STR("iprev=pass spf-helo=pass spf=pass dkim=pass:example.com:r dmarc=pass:example.com verdict=accept"));
+}
+
+static void
+test_large(void)
+{
+	struct str mail;
+
+	test_case("10 MB, both signatures");
+	inspect_stage_reset(&stage);
+	mail = inspect_stage_sign(&stage, "example.com", "re", joined(ALICE, repeated(LINE "\r\n", 10 * 1024 * 1024)));
+	expect_str(words_of(mail), STR("iprev=pass spf-helo=pass spf=pass dkim=pass:example.com:r,pass:example.com:e"
+	    " dmarc=pass:example.com verdict=accept"));
+	expect(stage.arena.used_bytes < 1024 * 1024);	/* the body is not kept */
+}
+
+static void
+test_chunks(void)
+{
+	struct str mail = inspect_stage_sign(&stage, "example.com", "rs", STR(ALICE "\r\nHello \r\n\r\n . \r\n..\r\n\tx\r\n\r\n\r\n"));
+
+	mail = inspect_stage_sign(&stage, "list.example", "re", mail);
+	test_case("a body in pieces of any size");
+	inspect_stage_reset(&stage);
+	for (size_t n = 1; n < 40; n++) {
+		stage.chunk_bytes = n;
+		expect_str(words_of(mail), STR("iprev=pass spf-helo=pass spf=pass dkim=pass:list.example:r,pass:list.example:e,"
+		    "pass:example.com:r dmarc=pass:example.com verdict=accept"));
+	}
+}
+
+/* --- trouble --- */
+
+static void
+test_no_resolver(void)
+{
+	struct str mail = inspect_stage_sign(&stage, "example.com", "re", STR(ALICE REST));
+
+	test_case("without a resolver nothing is settled, and nothing refused for good");
+	inspect_stage_reset(&stage);
+	stage.is_without_resolver = true;
+	expect_str(words_of(mail), STR("iprev=pass spf-helo=temperror spf=temperror dkim=temperror:example.com:r,temperror:example.com:e"
+	    " dmarc=temperror:example.com verdict=defer:dmarc-unsettled"));
+}
+
+static const struct trouble_row {
+	const char *name, *troubled;
+	enum dns_trouble trouble;
+	const char *client;
+	const char *want;
+} troubles[] = {
+	{ "all of the DNS fails", "", TROUBLE_SERVFAIL, "192.0.2.1",
+	  "spf-helo=temperror spf=temperror dkim=temperror:example.com:r dmarc=temperror:example.com verdict=defer:dmarc-unsettled" },
+	{ "all of it is bogus", "", TROUBLE_BOGUS, "192.0.2.1",
+	  "spf-helo=temperror spf=temperror dkim=temperror:example.com:r dmarc=temperror:example.com verdict=defer:dmarc-unsettled" },
+	{ "a bogus key, and nothing else to stand on", "_domainkey.example.com", TROUBLE_BOGUS, "203.0.113.9",
+	  "spf-helo=fail spf=fail dkim=temperror:example.com:r dmarc=temperror:example.com verdict=defer:dmarc-unsettled" },
+	{ "a bogus key, and SPF to stand on", "_domainkey.example.com", TROUBLE_BOGUS, "192.0.2.1",
+	  "spf-helo=pass spf=pass dkim=temperror:example.com:r dmarc=pass:example.com verdict=accept" },
+	{ "the policy is bogus", "_dmarc.example.com", TROUBLE_BOGUS, "192.0.2.1",
+	  "spf-helo=pass spf=pass dkim=pass:example.com:r dmarc=temperror:example.com verdict=defer:dmarc-unsettled" },
+};
+
+static void
+test_trouble(void)
+{
+	struct str mail = inspect_stage_sign(&stage, "example.com", "r", STR(ALICE REST));
+
+	for (int i = 0; i < N_OF(troubles); i++) {
+		const struct trouble_row *row = &troubles[i];
+
+		test_case("%s", row->name);
+		inspect_stage_reset(&stage);
+		inspect_stage_set_client(&stage, row->client, "mail.example.com");
+		stage.trouble = row->trouble;
+		stage.troubled = row->troubled;
+		expect_str(str_from(words_of(mail), strlen("iprev=pass ")), str_of(row->want));
+	}
+	test_case("answers of 100 records of 60 KB everywhere settle nothing that harms");
+	inspect_stage_reset(&stage);
+	stage.trouble = TROUBLE_HUGE;
+	stage.troubled = "";
+	expect(str_find_str(words_of(mail), STR("fail")) < 0);
+	expect(stage.arena.used_bytes <= INSPECT_ARENA_MAX_BYTES);
+}
+
+/* --- memory --- */
+
+struct outcome {
+	bool has_findings;
+	enum spf_value helo, mail_from;
+	int n_dkim;
+	enum dkim_verdict dkim[4];
+	enum dmarc_verdict dmarc;
+};
+
+static struct outcome
+outcome_of(struct str mail)
+{
+	const struct findings *findings = inspect_stage_inspect(&stage, mail);
+	struct outcome o = { .has_findings = findings != NULL };
+
+	if (findings == NULL)
+		return o;
+	o.helo = findings->spf_helo.value;
+	o.mail_from = findings->spf_mail_from.value;
+	o.n_dkim = findings->n_dkim;
+	for (int i = 0; i < findings->n_dkim && i < N_OF(o.dkim); i++)
+		o.dkim[i] = findings->dkim[i].verdict;
+	o.dmarc = findings->dmarc.verdict;
+	return o;
+}
+
+/* With less memory each finding is what it is with enough, or a temperror.  False if there was one otherwise. */
+static bool
+is_as_good(const struct outcome *got, const struct outcome *full)
+{
+	bool is_good = (got->helo == full->helo || got->helo == SPF_TEMPERROR) &&
+	    (got->mail_from == full->mail_from || got->mail_from == SPF_TEMPERROR) &&
+	    (got->dmarc == full->dmarc || got->dmarc == DMARC_TEMPERROR);
+
+	if (got->n_dkim != full->n_dkim)		/* all of them as one */
+		return is_good && got->n_dkim == 1 && got->dkim[0] == DKIM_TEMPERROR;
+	for (int i = 0; i < got->n_dkim; i++)
+		is_good = is_good && (got->dkim[i] == full->dkim[i] || got->dkim[i] == DKIM_TEMPERROR);
+	return is_good;
+}
+
+static void
+test_memory(const char *name, const char *client, const char *reverse_path, struct str mail)
+{
+	enum { STEPS = 400 };
+	struct outcome full, got;
+	size_t need, n_none = 0, n_whole = 0;
+
+	test_case("with too little memory nothing is worse than a temperror: %s", name);
+	inspect_stage_reset(&stage);
+	inspect_stage_set_client(&stage, client, "mail.EXAMPLE.com");
+	inspect_stage_set_reverse_path(&stage, reverse_path);
+	full = outcome_of(mail);
+	need = stage.arena.used_bytes + 1024;
+	for (size_t limit = 0; limit <= need; limit += need / STEPS) {
+		stage.arena_max_bytes = limit;
+		got = outcome_of(mail);
+		n_none += !got.has_findings;
+		n_whole += got.has_findings && memcmp(&got, &full, sizeof(got)) == 0;
+		if (got.has_findings && !expect(is_as_good(&got, &full)))
+			expect_int((int64_t)limit, -1);		/* says which */
+	}
+	expect(n_none > 0);
+	expect(n_whole > 0);
+}
+
+static void
+test_memories(void)
+{
+	struct str twice = inspect_stage_sign(&stage, "list.example", "r", inspect_stage_sign(&stage, "example.com", "e",
+	    STR("From: A <alice@EXAMPLE.com>\r\n" REST)));
+
+	test_memory("two signatures", "203.0.113.9", "bounce@List.Example", twice);
+	test_memory("by SPF alone", "192.0.2.1", "alice@Example.COM", STR(ALICE REST));
+	test_memory("for the null reverse-path", "192.0.2.1", "", STR(ALICE REST));
+	test_memory("forged", "203.0.113.9", "x@evil.example", STR(ALICE "From: b@news.example\r\n" REST));
+}
+
+/* --- a mail that does not come to its end --- */
+
+static void
+test_drop(void)
+{
+	struct str mail = inspect_stage_sign(&stage, "example.com", "re", STR(ALICE REST));
+	struct header_section header;
+	struct inspect_inputs inputs = { .peer = &stage.peer, .envelope = &stage.envelope, .header = &header,
+	    .resolver = &stage.resolver };
+	struct inspection *inspection;
+	struct fault fault;
+
+	test_case("a mail that breaks off leaves nothing behind");
+	inspect_stage_reset(&stage);
+	inputs.policy = stage.policy;
+	inputs.now = stage.now;
+	insist(header_read(mail, &stage.mails, &header) == 0);
+	arena_fini(&stage.arena);
+	arena_init(&stage.arena, INSPECT_ARENA_MAX_BYTES);
+	inspection = inspect_begin(&inputs, INSTANT_NEVER, &stage.arena, &fault);
+	insist(inspection != NULL);
+	expect(inspect_wants_body(inspection));
+	inspect_body(inspection, STR("Hel"));
+	inspect_drop(inspection);
+	inspect_drop(NULL);
+	stage.peer.is_trusted = true;
+	inspection = inspect_begin(&inputs, INSTANT_NEVER, &stage.arena, &fault);
+	insist(inspection != NULL);
+	expect(!inspect_wants_body(inspection));
+	inspect_drop(inspection);
+}
+
+/* --- how often the DNS is waited for --- */
+
+static void
+test_waits(void)
+{
+	struct str mail = inspect_stage_sign(&stage, "example.com", "re", STR(ALICE REST));
+	int n_asks;
+
+	test_case("a usual mail waits for the DNS five times: keys, SPF, SPF of HELO with its address, policy");
+	inspect_stage_reset(&stage);
+	n_asks = stage.zone.n_asks;
+	words_of(mail);
+	expect_int(stage.zone.n_asks - n_asks, 5);
+	test_case("a report asks about HELO once");
+	inspect_stage_set_reverse_path(&stage, "");
+	n_asks = stage.zone.n_asks;
+	words_of(STR(ALICE REST));
+	expect_int(stage.zone.n_asks - n_asks, 4);	/* the record, its address, the policy, HELO's organization */
+}
+
+int
+main(void)
+{
+	inspect_stage_init(&stage);
+	test_mails();
+	test_rules();
+	test_bodies();
+	test_tab();
+	test_large();
+	test_chunks();
+	test_no_resolver();
+	test_trouble();
+	test_memories();
+	test_drop();
+	test_waits();
+	inspect_stage_fini(&stage);
+	return test_end();
+}
