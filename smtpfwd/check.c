@@ -213,6 +213,7 @@ static bool
 check_as_user(struct check *check, const struct user *user)
 {
 	bool was_root = geteuid() == 0;
+	struct policy_signing signing;
 	struct fault fault;
 	pid_t child;
 	int status;
@@ -227,7 +228,8 @@ check_as_user(struct check *check, const struct user *user)
 			check_control(check, was_root);
 			check_log(check);
 			check_configuration(check);
-			check_files(check->config);
+			check_files(check->config, &signing);
+			sign_keys_free(&signing);
 		}
 		print_all(check);
 		_exit(conf_n_errors(check->config->conf) != 0);

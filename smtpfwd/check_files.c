@@ -175,24 +175,23 @@ check_authorities(struct config *config)
 
 /* All of them, or none: what cannot be read was said, with what helps. */
 static void
-check_sign_keys(struct config *config)
+check_sign_keys(struct config *config, struct policy_signing *signing_out)
 {
-	struct policy_signing signing;
 	char help[HELP_MAX];
 
 	for (int i = 0; i < config->n_signs; i++)
 		for (int k = 0; k < config->signs[i].settings.n_selectors; k++)
 			if (!is_readable(config->signs[i].key_paths[k], help))
 				return;
-	if (sign_keys_read(config, &signing) == 0)
-		sign_keys_free(&signing);
+	sign_keys_read(config, signing_out);
 }
 
 void
-check_files(struct config *config)
+check_files(struct config *config, struct policy_signing *signing_out)
 {
 	char help[HELP_MAX];
 
+	*signing_out = (struct policy_signing){ .n_keys = 0 };
 	for (int i = 0; i < config->n_files; i++)
 		if (!is_readable(config->files[i].path, help))
 			conf_error(config->conf, config->files[i].section, config->files[i].setting, "%s", help);
@@ -201,5 +200,5 @@ check_files(struct config *config)
 	check_client_authorities(config);
 	check_passwords(config);
 	check_users(config);
-	check_sign_keys(config);
+	check_sign_keys(config, signing_out);
 }

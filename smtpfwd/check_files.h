@@ -12,8 +12,11 @@
 /*
  * Tries each file as who we are now; what cannot be read, or is no certificate, key, list of authorities ..., becomes an
  * error of the configuration that says what helps.  Blocks.
+ *
+ * The keys that sign, of which there may be many, are read for good: they are the caller's to free (sign_keys.h), none where one
+ * of them was wrong.
  */
-void	check_files(struct config *config);
+void	check_files(struct config *config, struct policy_signing *signing_out);
 
 /* The first file of the configuration itself that this user may not read, as a sentence in a fault; 0: none.  Blocks. */
 int	check_own_files(const struct config *config, struct fault *fault_out);

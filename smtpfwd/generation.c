@@ -37,21 +37,19 @@ make_tls(const struct config *config, struct fault *fault_out)
 	return tls;
 }
 
-/* NULL, and an error of the configuration. */
+/* Takes the keys and signers.  NULL, and an error of the configuration: they are the caller's as before. */
 static struct policy *
-make_policy(struct config *config)
+make_policy(struct config *config, const struct policy_signing *signing)
 {
 	struct policy_settings settings = config->policy;
 	uint64_t seed[2];
 
-	if (sign_keys_read(config, &settings.signing) != 0)
-		return NULL;
+	settings.signing = *signing;
 	if (settings.verify.dkim) {
 		settings.dkim_verifier = dkim_verifier_new();
 		if (settings.dkim_verifier == NULL) {
 			conf_error(config->conf, conf_section(config->conf, "verify"), "dkim",
 			    "libopendkim is too old, or was built without SHA-256 or Ed25519");
-			sign_keys_free(&settings.signing);
 			return NULL;
 		}
 	}
@@ -60,7 +58,7 @@ make_policy(struct config *config)
 }
 
 static int
-make_all(struct config *config, struct generation *generation)
+make_all(struct config *config, const struct policy_signing *signing, struct generation *generation)
 {
 	const struct conf_section *top = conf_section(config->conf, "");
 	struct fault fault;
@@ -79,22 +77,26 @@ make_all(struct config *config, struct generation *generation)
 			return -1;
 		}
 	}
-	generation->policy = make_policy(config);
+	generation->policy = make_policy(config, signing);
 	return generation->policy != NULL ? 0 : -1;
 }
 
 struct generation *
 generation_new(struct config *config)
 {
+	struct policy_signing signing;
 	struct generation *generation;
 
 	insist(conf_n_errors(config->conf) == 0);
 	config_stamp_files(config);	/* before they are read: who changes one now is seen the next time */
-	check_files(config);
-	if (conf_n_errors(config->conf) > 0)
+	check_files(config, &signing);
+	if (conf_n_errors(config->conf) > 0) {
+		sign_keys_free(&signing);
 		return NULL;
+	}
 	generation = mem_new(sizeof(*generation));
-	if (make_all(config, generation) != 0) {
+	if (make_all(config, &signing, generation) != 0) {
+		sign_keys_free(&signing);
 		tls_server_free(generation->tls);
 		users_unref(generation->users);
 		mem_free(generation);
