@@ -84,3 +84,7 @@ check_PROGRAMS += tests/policy/test_inspect
 tests_policy_test_inspect_SOURCES = %D%/test_inspect.c %D%/inspect_stage.c %D%/inspect_stage.h %D%/zone.c %D%/zone.h
 tests_policy_test_inspect_LDADD = tests/libexpect.a policy/libpolicy.a mail/libmail.a base/libbase.a $(IDN2_LIBS) $(SPF2_LIBS)
 TESTS += tests/policy/test_inspect
+check_PROGRAMS += tests/policy/test_decide
+tests_policy_test_decide_SOURCES = %D%/test_decide.c %D%/inspect_stage.c %D%/inspect_stage.h %D%/zone.c %D%/zone.h
+tests_policy_test_decide_LDADD = tests/libexpect.a policy/libpolicy.a mail/libmail.a base/libbase.a $(IDN2_LIBS) $(SPF2_LIBS)
+TESTS += tests/policy/test_decide
