@@ -275,7 +275,7 @@ explain(struct explanation *e)
 		explain_recipient(e, &e->recipients[i]);
 	if (e->action == ACTION_ACCEPT && e->mail != NULL)
 		explain_content(e);
-	else if (e->action == ACTION_ACCEPT)
-		explain_checks(e, NULL);
+	else if (e->action == ACTION_ACCEPT && explain_checks(e, NULL) == NULL)
+		e->action = ACTION_DEFER;
 	explain_outcome(e);
 }

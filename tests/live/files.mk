@@ -6,5 +6,5 @@ EXTRA_DIST += %D%/test_bench.py
 EXTRA_DIST += %D%/test_auth.py
 EXTRA_DIST += %D%/test_mx.py %D%/names.py
 EXTRA_DIST += %D%/test_keygen.py
-EXTRA_DIST += %D%/test_explain.py %D%/test_check_keys.py
 EXTRA_DIST += %D%/test_sign.py
+EXTRA_DIST += %D%/test_explain.py %D%/test_explain_agreement.py %D%/test_check_keys.py

@@ -34,3 +34,13 @@ tests_smtpfwd_test_busy_SOURCES = %D%/test_busy.c smtpfwd/busy.c smtpfwd/busy.h
 tests_smtpfwd_test_busy_LDADD = tests/libexpect.a smtpfwd/control/libcontrol.a smtpfwd/runtime/libruntime.a \
 	smtpfwd/runtime/libos.a mail/libmail.a base/libbase.a $(JANSSON_LIBS) $(OPENSSL_LIBS) $(IDN2_LIBS) -lpthread
 TESTS += tests/smtpfwd/test_busy
+
+check_PROGRAMS += tests/smtpfwd/test_explain_mail
+tests_smtpfwd_test_explain_mail_SOURCES = %D%/test_explain_mail.c smtpfwd/explain_mail.c smtpfwd/explain_mail.h
+tests_smtpfwd_test_explain_mail_LDADD = tests/libexpect.a smtpfwd/smtp/libsmtp.a mail/libmail.a base/libbase.a $(IDN2_LIBS)
+TESTS += tests/smtpfwd/test_explain_mail
+
+check_PROGRAMS += tests/smtpfwd/test_show
+tests_smtpfwd_test_show_SOURCES = %D%/test_show.c smtpfwd/show.c smtpfwd/show.h
+tests_smtpfwd_test_show_LDADD = tests/libexpect.a base/libbase.a $(JANSSON_LIBS)
+TESTS += tests/smtpfwd/test_show

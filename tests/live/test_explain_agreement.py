@@ -1,0 +1,148 @@
+#!/usr/bin/python3
+"""smtpfwdctl explain and the running daemon say the same: replies to the client, and fields that come on top of a mail.
+
+Each mail is explained, then sent by XCLIENT as from the same client; what the daemon stored is exported from its queue.
+"""
+import base64
+import json
+import os
+import re
+import smtplib
+import subprocess
+
+import dkim
+
+import names
+import world
+
+KEYS = world.WORK + "/keys"
+CTL = world.BUILD + "/smtpfwd/smtpfwdctl"
+GOOD, OTHER, FORWARDER, NOBODY, INSIDE = "192.0.2.10", "198.51.100.66", "203.0.113.5", "2001:db8::9", "10.1.2.3"
+os.makedirs(KEYS)
+
+
+def sender_key():
+    subprocess.run(["openssl", "genrsa", "-traditional", "-out", KEYS + "/sender.pem", "2048"], check=True, capture_output=True)
+    der = subprocess.run(["openssl", "pkey", "-in", KEYS + "/sender.pem", "-pubout", "-outform", "DER"], check=True, capture_output=True)
+    return base64.b64encode(der.stdout).decode()
+
+
+ZONE = names.Names("""
+10.2.0.192.in-addr.arpa PTR mail.sender.example
+mail.sender.example A 192.0.2.10
+mail.sender.example TXT v=spf1 a -all
+66.100.51.198.in-addr.arpa PTR mail.sender.example
+5.113.0.203.in-addr.arpa PTR forwarder.example
+forwarder.example A 203.0.113.5
+forwarder.example TXT v=spf1 a -all
+sender.example TXT v=spf1 ip4:192.0.2.10 exp=why.sender.example -all
+why.sender.example TXT %%{i} may not send for %%{d}
+_dmarc.sender.example TXT v=DMARC1; p=reject; adkim=r
+s1._domainkey.sender.example TXT v=DKIM1; k=rsa; p=%s
+slow._domainkey.sender.example SERVFAIL
+quarantine.example TXT v=spf1 -all
+_dmarc.quarantine.example TXT v=DMARC1; p=quarantine; sp=reject
+loop.example TXT v=spf1 include:loop.example -all
+soft.example TXT v=spf1 ?ip4:203.0.113.0/24 ~all
+away.example SERVFAIL
+_dmarc.away.example SERVFAIL
+""" % sender_key())
+
+
+def signed(mail, selector=b"s1", **how):
+    return dkim.sign(mail, selector, b"sender.example", open(KEYS + "/sender.pem", "rb").read(), **how) + mail
+
+
+def mail(author="alice@sender.example", more="", body="Hello.\r\n"):
+    return ("%sFrom: <%s>\r\nTo: <bob@example.com>\r\nSubject: a mail\r\nDate: Sat, 21 Nov 2026 10:00:00 +0000\r\n"
+            "Message-ID: <1@sender.example>\r\n\r\n%s" % (more, author, body)).encode()
+
+
+FORGED = "Authentication-Results: OLD.example.com; dmarc=pass header.from=bank.example\r\n"
+LOOP = "Received: from a by old.example.com with SMTP; Sat, 21 Nov 2026 10:00:00 +0000\r\n" * 3
+CASES = (       # name, mail, client, HELO, MAIL FROM
+    ("an authentic mail", signed(mail()), GOOD, "mail.sender.example", "alice@sender.example"),
+    ("the same without a signature", mail(), GOOD, "mail.sender.example", "alice@sender.example"),
+    ("a forged sender", mail(), OTHER, "mail.sender.example", "alice@sender.example"),
+    ("a forwarded mail", signed(mail()), FORWARDER, "forwarder.example", "alice@sender.example"),
+    ("a list breaks the signature", signed(mail()) + b"footer\r\n", FORWARDER, "forwarder.example", "list@forwarder.example"),
+    ("two signatures, one broken", signed(signed(mail()).replace(b"Subject: a", b"Subject: b")), GOOD, "mail.sender.example", "alice@sender.example"),
+    ("a key that cannot be looked up", signed(mail(), b"slow"), OTHER, "x.example", "a@soft.example"),
+    ("a key that is not there", signed(mail(), b"none"), OTHER, "x.example", "a@soft.example"),
+    ("a policy of quarantine", mail("eve@quarantine.example"), OTHER, "x.example", "eve@quarantine.example"),
+    ("a subdomain's policy", mail("eve@sub.quarantine.example"), OTHER, "x.example", "eve@x.example"),
+    ("a domain whose DNS is away", mail("a@away.example"), OTHER, "x.example", "a@away.example"),
+    ("a wrong record", mail("a@loop.example"), OTHER, "loop.example", "a@loop.example"),
+    ("softfail", mail("a@soft.example"), OTHER, "x.example", "a@soft.example"),
+    ("neutral", mail("a@soft.example"), FORWARDER, "forwarder.example", "a@soft.example"),
+    ("a report of a server", mail("MAILER-DAEMON@forwarder.example"), FORWARDER, "forwarder.example", ""),
+    ("a client without a name", mail("a@plain.example"), NOBODY, "x.example", "a@plain.example"),
+    ("HELO with an address", mail("a@plain.example"), OTHER, "[198.51.100.66]", "a@plain.example"),
+    ("a local part that needs quotes", mail("a@plain.example"), OTHER, "x.example", "\"a ; dmarc=pass\"@plain.example"),
+    ("two authors", mail().replace(b"From: <alice@sender.example>", b"From: <alice@sender.example>, <eve@plain.example>"), GOOD, "x.example", "alice@sender.example"),
+    ("no author", mail().replace(b"From:", b"X-From:"), GOOD, "x.example", "alice@sender.example"),
+    ("results in our name", signed(mail(more=FORGED)), GOOD, "mail.sender.example", "alice@sender.example"),
+    ("a loop", mail(more=LOOP), GOOD, "mail.sender.example", "alice@sender.example"),
+    ("too many fields", mail(more="X: y\r\n" * 4500), GOOD, "mail.sender.example", "alice@sender.example"),
+    ("a header section that is too large", mail(more=("X: %s\r\n" % ("y" * 900)) * 300), GOOD, "mail.sender.example", "alice@sender.example"),
+    ("a NUL", mail(body="a\0b\r\n"), GOOD, "mail.sender.example", "alice@sender.example"),
+    ("a mail that is too large", mail(body="0123456789abcdef\r\n" * 30000), GOOD, "mail.sender.example", "alice@sender.example"),
+    ("a mail of a trusted client", mail(), INSIDE, "app", "alice@sender.example"),
+)
+
+
+def explain(relay, data, client, helo, sender):
+    """The reply at the end, and the fields that are added and removed."""
+    path = relay.directory + "/mail.eml"
+    with open(path, "wb") as file:
+        file.write(data)
+    result = subprocess.run([CTL, "-c", relay.config, "--json", "explain", "--client", client, "--helo", helo, "--from", sender,
+                             "--to", "bob@example.com", path], capture_output=True, text=True, timeout=60)
+    steps = [json.loads(line) for line in result.stdout.splitlines()]
+    assert result.returncode in (0, 1, 75) and steps, result.stderr
+    return (steps[-1].get("reply", "250"), "".join(row["field"] for row in steps if row["step"] == "added"),
+            [row["field"] for row in steps if row["step"] == "removed"])
+
+
+def really(relay, data, client, helo, sender):
+    """The same of the daemon, as far as it can be seen: the reply, the fields above Received, and the whole mail."""
+    address = ("IPV6:" if ":" in client else "") + client
+    with smtplib.SMTP("127.0.0.1", relay.port, local_hostname=helo, timeout=60) as session:
+        session.ehlo()
+        assert session.docmd("XCLIENT", "ADDR=%s" % address)[0] == 220
+        session.ehlo(helo)
+        assert session.docmd("MAIL", "FROM:<%s>" % sender)[0] == 250
+        assert session.docmd("RCPT", "TO:<bob@example.com>")[0] == 250
+        code, text = session.data(data)
+    if code != 250:
+        return "%d %s" % (code, text.decode()), "", b""
+    name = text.decode().split()[-1]
+    where = relay.directory + "/export-" + name
+    relay.ctl("queue", "export", where, name)
+    with open("%s/%s.eml" % (where, name), "rb") as file:
+        stored = file.read()
+    return "250", re.split(rb"(?m)^Received: from ", stored, maxsplit=1)[0].decode(), stored
+
+
+def agree(tap, relay, mode):
+    for name, data, client, helo, sender in CASES:
+        reply, added, removed = explain(relay, data, client, helo, sender)
+        real_reply, real_added, stored = really(relay, data, client, helo, sender)
+        tap("%s, %s: the reply %s" % (mode, name, reply[:9]), reply == real_reply, "%s\n%s" % (reply, real_reply))
+        tap("... and the fields", added == real_added and not any(field.encode() in stored for field in removed), "%s\n---\n%s" % (added, real_added))
+
+
+def stamp(tap):
+    """dmarc = stamp, the default"""
+    agree(tap, world.Relay('"127.0.0.1:1"', ZONE.section("timeout = 1s tries = 1"), name="stamp",
+                           listen_extra='xclient-from = { "127.0.0.0/8" } networks = { "10.0.0.0/8" } max-message = 400K').start(), "stamp")
+
+
+def enforce(tap):
+    """dmarc = enforce, with all that can be written"""
+    extra = 'verify { dmarc = enforce  received-spf = yes  authserv-id = "mx.example.com"  mark-field = "X-Mark: suspicious" }'
+    agree(tap, world.Relay('"127.0.0.1:1"', extra + ZONE.section("timeout = 1s tries = 1"), name="enforce",
+                           listen_extra='xclient-from = { "127.0.0.0/8" } networks = { "10.0.0.0/8" } max-message = 400K').start(), "enforce")
+
+
+world.Tap().run(stamp, enforce)
