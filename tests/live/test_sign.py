@@ -1,12 +1,18 @@
 #!/usr/bin/python3
-"""The keys that sign: what smtpfwd -n says of wrong ones, and a reload that takes new ones over or refuses them.
+"""The keys that sign: what smtpfwd -n says of wrong ones, a reload that takes new ones over or refuses them, and what dkimpy
+thinks of mail that came through.
 
 Runs as root, because dropping rights cannot be shown otherwise.  Names of scenarios as arguments run only those.
 """
+import base64
 import os
 import shutil
+import socket
 import subprocess
 import sys
+import threading
+
+import dkim
 
 import world
 
@@ -194,6 +200,132 @@ def reloads(tap):
     tap("a clean end", place.stop() == 0, place.log_text()[-3000:])
 
 
-scenarios = (settings, keys, reloads)
+# --- mail ---
+
+class Sink:
+    """A next hop that keeps the mails, by their subjects; stop makes it refuse connections, start take them again."""
+
+    def __init__(self):
+        self.mails, self.port = {}, world.free_port()
+        self.start()
+
+    def start(self):
+        self.listener = socket.create_server(("127.0.0.1", self.port))
+        threading.Thread(target=self.run, args=(self.listener,), daemon=True).start()
+
+    def stop(self):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+
+    def run(self, listener):
+        try:
+            while True:
+                threading.Thread(target=self.session, args=(listener.accept()[0],), daemon=True).start()
+        except OSError:
+            pass
+
+    def session(self, connection):
+        lines = connection.makefile("rb")
+        connection.sendall(b"220 sink\r\n")
+        while (line := lines.readline()):
+            if line[:4] == b"DATA":
+                connection.sendall(b"354 go\r\n")
+                mail = b""
+                while (line := lines.readline()) not in (b".\r\n", b""):
+                    mail += line[1:] if line[:1] == b"." else line
+                subject = next(text for text in mail.split(b"\r\n") if text.startswith(b"Subject: "))
+                self.mails[subject[9:].decode()] = mail
+            connection.sendall(b"250 ok\r\n")
+
+    def mail(self, subject):
+        world.wait_for("the mail %s" % subject, lambda: subject in self.mails)
+        return self.mails[subject]
+
+
+def record(path):
+    """What the DNS would have, by openssl."""
+    der = subprocess.run(["openssl", "pkey", "-in", path, "-pubout", "-outform", "DER"], check=True, capture_output=True).stdout
+    if len(der) == 44:
+        return b"v=DKIM1; k=ed25519; p=" + base64.b64encode(der[12:])
+    return b"v=DKIM1; k=rsa; p=" + base64.b64encode(der)
+
+
+def judged(mail, **records):
+    """For each signature its selector, d= and whether dkimpy takes it, by records of selectors."""
+    verifier = dkim.DKIM(mail, minkey=1024)
+    n = sum(name.lower() == b"dkim-signature" for name, value in verifier.headers)
+    answers = []
+    for i in range(n):
+        one = dkim.DKIM(mail, minkey=1024)
+        right = one.verify(idx=i, dnsfunc=lambda name, timeout=5: records.get(name.decode().split(".")[0]))
+        answers.append((one.selector.decode(), one.domain.decode(), right))
+    return answers
+
+
+def mails(tap):
+    """What is signed, by which key, and when"""
+    sink = Sink()
+    outside = world.free_port()
+    place = Place(next_hop="127.0.0.1:%d" % sink.port, listen='networks = { "127.0.0.1/32" }')
+    place.top += '\nlisten "outside" { address = { "127.0.0.1:%d" } }' % outside
+    key, old, new = (place.directory + name for name in ("/key.pem", "/old.pem", "/new.pem"))
+    rsa_key = make_key(place.directory + "/rsa.pem", *rsa(2048))
+    make_key(old)
+    make_key(new)
+    shutil.copy(old, key)
+    os.chmod(key, 0o600)
+    place.write(sign(rsa_key + '", "' + key, selector='r", "e'))
+    place.start()
+
+    def send(subject, sender="alice@example.com", port=place.port):
+        world.send(port, world.message(subject, sender))
+        return sink.mail(subject)
+
+    is_good = [("r", "example.com", True), ("e", "example.com", True)]
+    records = {"r": record(rsa_key), "e": record(old)}
+    mail = send("signed")
+    tap("mail of ours from a trusted client has both signatures, and dkimpy takes them", judged(mail, **records) == is_good, mail)
+    mail = send("claimed", port=outside)
+    tap("mail that only claims to be ours has none", judged(mail) == [] and b"Authentication-Results: mx.example.net" in mail, mail)
+    mail = send("another", "alice@example.org")
+    tap("mail of another domain has none", judged(mail) == [], mail)
+
+    client = world.Client(place.port)
+    for line in ("EHLO client.example.com", "MAIL FROM:<alice@example.com>", "RCPT TO:<bob@example.com>", "DATA"):
+        client.say(line)
+    client.socket.sendall(world.message("before", "alice@example.com"))
+    shutil.copy(new, key)
+    tap("another key is taken over", 'key %s is another one now' % key in place.reload().stdout)
+    after = {"r": record(rsa_key), "e": record(new)}
+    mail = send("after")
+    tap("and signs", judged(mail, **after) == is_good and judged(mail, **records)[1][2] is False, mail)
+    client.say(".")
+    tap("a mail that began before has the old one", judged(sink.mail("before"), **records) == is_good, sink.mails["before"])
+
+    with open(key, "w") as file:
+        file.write("no key\n")
+    tap("a bad key is refused", place.reload().returncode == 1)
+    mail = send("kept")
+    tap("and the one before signs on", judged(mail, **after) == is_good, mail)
+    shutil.copy(old, key)
+
+    sink.stop()
+    world.send(place.port, world.message("waits", "alice@example.com"))
+    place.write(sign(key, selector="other"))
+    result = place.reload()
+    tap("a reload while a mail waits", result.returncode == 0, result.stderr)
+    sink.start()
+    mail = sink.mail("waits")
+    tap("the mail keeps what it was signed with", judged(mail, **after) == is_good, mail)
+    mail = send("next")
+    tap("the next has the new name alone", judged(mail, other=record(old)) == [("other", "example.com", True)], mail)
+    place.write("")
+    place.reload()
+    mail = send("unsigned")
+    tap("without a section nothing is signed", judged(mail) == [], mail)
+    tap("a clean end", place.stop() == 0, place.log_text()[-3000:])
+
+
+scenarios = (settings, keys, reloads, mails)
 wanted = sys.argv[1:]
 world.Tap().run(*[s for s in scenarios if not wanted or s.__name__ in wanted])
