@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/map.h"
+#include "mail/domain.h"
 #include "smtpfwd/ask.h"
 #include "smtpfwd/auth/users.h"
 #include "smtpfwd/check.h"
@@ -20,6 +21,7 @@
 enum {
 	ASK_WITHIN_S = 5,		/* a daemon that hangs must not hang the check */
 	CHECK_PATH_MAX = 1100,		/* a setting has at most 1000 bytes */
+	HOSTNAME_ARENA_MAX_BYTES = 2048,	/* one domain in its canonical form, and what libidn2 needs */
 };
 
 struct check {
@@ -275,11 +277,33 @@ warn_of_key(const char *title, const char *path, struct map *seen)
 	dkim_key_free(key);
 }
 
+/* Our reports are from postmaster at the hostname. */
+static bool
+signs_reports(const struct config *config)
+{
+	struct arena arena;
+	struct str hostname;
+	bool is_signed = false;
+
+	arena_init(&arena, HOSTNAME_ARENA_MAX_BYTES);
+	for (int i = 0; i < config->n_signs && domain_canonical(str_of(config->hostname), &arena, &hostname); i++) {
+		struct str domain = str_of(config->signs[i].settings.domain);
+
+		is_signed |= str_eq(hostname, domain) || (config->signs[i].with_subdomains && domain_is_below(hostname, domain));
+		arena_fini(&arena);
+	}
+	return is_signed;
+}
+
 static void
 warn_of_signing(const struct config *config)
 {
 	static const uint64_t seed[2] = { 0, 0 };	/* the paths are the administrator's own */
 	struct map seen;
+
+	if (config->hostname != NULL && config->n_signs > 0 && !signs_reports(config))
+		fprintf(stderr, "smtpfwd: note: no sign section serves %s (subdomains = yes would): our reports are not signed\n",
+		    config->hostname);
 
 	map_init(&seen, seed);
 	for (int i = 0; i < config->n_signs; i++) {

@@ -87,6 +87,13 @@ def settings(tap):
     place.write("verify { dmarc = enforce }\n" + sign(key))
     result = place.check()
     tap("-n: all is well", result.returncode == 0 and "all is well" in result.stdout, result.stderr)
+    note = "no sign section serves mx.example.net"
+    tap("-n: reports that nobody signs are told of", note in result.stderr, result.stderr)
+    place.write(sign(key, "example.net", more="  subdomains = yes\n"))
+    result = place.check()
+    tap("-n: those that a parent signs are not", result.returncode == 0 and note not in result.stderr, result.stderr)
+    place.write(sign(key, "MX.example.net"))
+    tap("-n: nor those of the hostname's own section", note not in place.check().stderr)
     expect_wrong(tap, "DMARC of nothing", place, "verify {\n  spf = no\n  dkim = no\n  dmarc = enforce\n}", 4,
                  "verify: dmarc: needs spf or dkim")
     expect_wrong(tap, "a mark that changes the mail", place, 'verify {\n  mark-field = "Subject: spam"\n}', 2,
