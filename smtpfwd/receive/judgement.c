@@ -39,6 +39,7 @@ struct judgement {
 	const struct findings	*findings;	/* NULL before the end */
 	struct seal		*seal;
 	bool			 is_marked;
+	bool			 has_short_waits;	/* told once: who lost his patience for SPF still has it for DMARC */
 	struct span		 checked_for;	/* so far: waiting for the client is not in it */
 	size_t			 n_turn_bytes;	/* since others had a turn */
 };
@@ -76,7 +77,6 @@ judgement_memory_bytes(const struct judgement *judgement)
 
 struct wait {
 	struct instant	began, ends;
-	bool		is_short;
 	bool		was_storing;
 };
 
@@ -87,12 +87,11 @@ span_max(struct span a, struct span b)
 }
 
 static struct wait
-begin_wait(struct session *session, struct span most)
+begin_wait(const struct judgement *judgement, struct session *session, struct span most)
 {
 	struct wait wait = { .began = loop_now(fiber_loop()) };
 
-	wait.is_short = patience_is_short(&session->listener->gate->checks, &session->peer.client.ip, wait.began);
-	if (wait.is_short && most.ns > span_ms(SHORT_WAIT_MS).ns)
+	if (judgement->has_short_waits && most.ns > span_ms(SHORT_WAIT_MS).ns)
 		most = span_ms(SHORT_WAIT_MS);
 	wait.ends = session_deadline(session, most);
 	wait.was_storing = session->is_storing;
@@ -110,7 +109,7 @@ end_wait(struct judgement *judgement, struct session *session, const struct wait
 	judgement->checked_for.ns += instant_diff(wait->began, now).ns;
 	if (fiber_is_cancelled())
 		return false;
-	if (!wait->is_short && instant_is_before(wait->began, now) && !instant_is_before(now, wait->ends))
+	if (!judgement->has_short_waits && instant_is_before(wait->began, now) && !instant_is_before(now, wait->ends))
 		patience_lose(&session->listener->gate->checks, &session->peer.client.ip, now);
 	return true;
 }
@@ -153,9 +152,11 @@ check(struct judgement *judgement, struct session *session, const struct header_
 		.policy = transaction->policy, .peer = &session->peer, .envelope = &transaction->envelope, .header = section,
 		.now = os_wall_clock(), .resolver = session->listener->world->resolver,
 	};
-	struct wait wait = begin_wait(session, policy_verify_rules(transaction->policy)->timeout);
+	struct wait wait;
 	struct fault fault;
 
+	judgement->has_short_waits = patience_is_short(&session->listener->gate->checks, &session->peer.client.ip, loop_now(fiber_loop()));
+	wait = begin_wait(judgement, session, policy_verify_rules(transaction->policy)->timeout);
 	judgement->inspection = inspect_begin(&inputs, wait.ends, &judgement->arena, &fault);
 	if (!end_wait(judgement, session, &wait))
 		defer_for_stop(verdict);
@@ -299,7 +300,7 @@ judgement_end(struct judgement *judgement, struct session *session, struct verdi
 	struct transaction *transaction = session->transaction;
 	const struct verify_rules *rules = policy_verify_rules(transaction->policy);
 	struct span left = { rules->timeout.ns - judgement->checked_for.ns };
-	struct wait wait = begin_wait(session, span_max(left, (struct span){ rules->timeout.ns / LAST_PART }));
+	struct wait wait = begin_wait(judgement, session, span_max(left, (struct span){ rules->timeout.ns / LAST_PART }));
 
 	judgement->findings = inspect_end(judgement->inspection, wait.ends);
 	judgement->inspection = NULL;

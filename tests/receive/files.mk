@@ -52,3 +52,13 @@ check_PROGRAMS += tests/receive/test_auth
 tests_receive_test_auth_SOURCES = %D%/test_auth.c
 tests_receive_test_auth_LDADD = $(tests_receive_test_time_LDADD)
 TESTS += tests/receive/test_auth
+
+check_PROGRAMS += tests/receive/test_judgement
+tests_receive_test_judgement_SOURCES = %D%/test_judgement.c
+tests_receive_test_judgement_LDADD = $(tests_receive_test_time_LDADD)
+TESTS += tests/receive/test_judgement
+
+check_PROGRAMS += tests/receive/test_patience
+tests_receive_test_patience_SOURCES = %D%/test_patience.c
+tests_receive_test_patience_LDADD = tests/libexpect.a smtpfwd/receive/libreceive.a base/libbase.a
+TESTS += tests/receive/test_patience

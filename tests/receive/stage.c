@@ -92,7 +92,8 @@ stage_run(struct stage *stage, void (*main)(struct stage *stage))
 {
 	struct run run = { .stage = stage, .main = main };
 	struct receive_world world = {
-		.queue = &stage->queue, .policy = stage->policy, .resolver = &stage->resolver, .tls = stage->tls,
+		.queue = &stage->queue, .policy = stage->policy, .tls = stage->tls,
+		.resolver = stage->names != NULL ? stage->names : &stage->resolver, .signers = stage->signers,
 		.users = stage->users, .turnstile = stage->turnstile, .log = &stage->log.log,
 		.transactions_max_bytes = stage->transactions_max_bytes,
 	};
@@ -114,6 +115,8 @@ void
 stage_fini(struct stage *stage)
 {
 	turnstile_free(stage->turnstile);
+	if (stage->signers != NULL)
+		os_crew_free(stage->signers);
 	users_unref(stage->users);
 	loop_free(stage->loop);
 	policy_free(stage->policy);
@@ -355,6 +358,7 @@ play_step(struct stage_client *client, const char *step)
 	case 'B': expect_str(mail->content, text); break;
 	case '8': expect_int(mail->envelope.is_8bit, atoi(step + 1)); break;
 	case 'H': if (str_find_str(mail->prefix, text) < 0) expect_str(mail->prefix, text); break;
+	case 'h': expect_true(str_find_str(mail->prefix, text) < 0, step, __FILE__, __LINE__); break;
 	case 'D': pause_ms(client, 1); expect_logged(client, text); break;
 	case 'U': pause_ms(client, 1); expect(str_find_str(buf_str(&client->stage->log.text), text) < 0); break;
 	case '!': start_tls(client); break;

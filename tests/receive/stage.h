@@ -11,7 +11,7 @@
  *	F, T	the last mail's reverse-path; its recipients, parted by blanks
  *	B	the last mail's content, whole
  *	8	1: the last mail is marked as 8-bit; 0: not
- *	H	its Received holds the text
+ *	H, h	what was put on top of it holds the text, does not
  *	D	all said so far is in the log, which holds the text
  *	U	no line of the log holds the text
  *	!	the client's TLS handshake
@@ -35,6 +35,8 @@ struct stage {
 	struct queue			 queue;
 	struct policy			*policy;
 	struct resolver			 resolver;	/* knows of client.example.org only */
+	struct resolver			*names;		/* another one instead; NULL: not */
+	struct os_crew			*signers;	/* NULL: the loop signs; freed with the stage */
 	struct stage_log		 log;
 	struct tls_server		*tls;
 	struct tls_client		*tls_client;
