@@ -98,3 +98,7 @@ check_PROGRAMS += tests/policy/test_decide
 tests_policy_test_decide_SOURCES = %D%/test_decide.c %D%/inspect_stage.c %D%/inspect_stage.h %D%/zone.c %D%/zone.h
 tests_policy_test_decide_LDADD = tests/libexpect.a policy/libpolicy.a mail/libmail.a base/libbase.a $(IDN2_LIBS) $(SPF2_LIBS)
 TESTS += tests/policy/test_decide
+check_PROGRAMS += tests/policy/test_stamp
+tests_policy_test_stamp_SOURCES = %D%/test_stamp.c tests/mail/auth_judge.c tests/mail/auth_judge.h
+tests_policy_test_stamp_LDADD = tests/libexpect.a policy/libpolicy.a mail/libmail.a base/libbase.a $(IDN2_LIBS) $(SPF2_LIBS)
+TESTS += tests/policy/test_stamp
