@@ -6,7 +6,7 @@ EXTRA_DIST += %D%/README %D%/run %D%/seeds %D%/corpus %D%/dictionaries
 fuzz_plain = tests/fuzz/fuzz_address tests/fuzz/fuzz_auth tests/fuzz/fuzz_auth_results tests/fuzz/fuzz_author tests/fuzz/fuzz_dmarc tests/fuzz/fuzz_code tests/fuzz/fuzz_conf tests/fuzz/fuzz_command tests/fuzz/fuzz_data \
 	tests/fuzz/fuzz_dkim \
 	tests/fuzz/fuzz_dkim_canon tests/fuzz/fuzz_dkim_sign tests/fuzz/fuzz_dns tests/fuzz/fuzz_ehlo tests/fuzz/fuzz_endpoint tests/fuzz/fuzz_envelope tests/fuzz/fuzz_header tests/fuzz/fuzz_judge \
-	tests/fuzz/fuzz_proxy tests/fuzz/fuzz_reply tests/fuzz/fuzz_spf tests/fuzz/fuzz_trace tests/fuzz/fuzz_words
+	tests/fuzz/fuzz_proxy tests/fuzz/fuzz_reply tests/fuzz/fuzz_spf tests/fuzz/fuzz_srs tests/fuzz/fuzz_trace tests/fuzz/fuzz_words
 fuzz_worlds = tests/fuzz/fuzz_client tests/fuzz/fuzz_control tests/fuzz/fuzz_mx tests/fuzz/fuzz_names \
 	tests/fuzz/fuzz_record tests/fuzz/fuzz_server tests/fuzz/fuzz_spool tests/fuzz/fuzz_story tests/fuzz/fuzz_wording
 fuzz_programs = $(fuzz_plain) $(fuzz_worlds)
@@ -69,6 +69,8 @@ tests_fuzz_fuzz_spf_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_judge_SOURCES = %D%/fuzz_judge.c tests/policy/zone.c tests/policy/zone.h tests/policy/dkim_vectors.h
 tests_fuzz_fuzz_judge_LDADD = tests/fuzz/libfuzz.a policy/libpolicy.a mail/libmail.a base/libbase.a $(IDN2_LIBS) $(SPF2_LIBS)
 tests_fuzz_fuzz_judge_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_srs_LDADD = policy/libpolicy.a $(fuzz_libs)
+tests_fuzz_fuzz_srs_LDFLAGS = $(FUZZ_LINK)
 
 # Those that live in the simulated world.
 fuzz_world_libs = smtpfwd/smtp/libsmtp.a smtpfwd/auth/libauth.a smtpfwd/queue/libqueue.a smtpfwd/runtime/libruntime.a tests/sim/libsim.a \
