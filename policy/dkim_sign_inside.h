@@ -35,6 +35,9 @@ struct dkim_signer {
 	EVP_MD			*sha256;	/* fetched once: a look-up for each hash costs more than hashing a field */
 };
 
+/* Whether it can stand in h=: ftext (RFC 5322 3.6.8) without what parts names and tags, not too long. */
+bool	dkim_signer_is_name(struct str name);
+
 /* How often each of its names stands in h= for this mail.  0, or -1 with a permanent fault: it is a mail that is not signed. */
 int	dkim_signer_count_names(const struct dkim_signer *signer, const struct header_section *header,
 	    uint8_t times_out[DKIM_SIGNER_NAMES_MAX], struct fault *fault_out);

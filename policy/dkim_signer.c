@@ -121,9 +121,8 @@ write_text(struct dkim_signer *signer)
 
 /* --- what is signed --- */
 
-/* ftext (RFC 5322 3.6.8) without what parts the names of h= and the tags. */
-static bool
-is_field_name(struct str name)
+bool
+dkim_signer_is_name(struct str name)
 {
 	for (size_t i = 0; i < name.len; i++)
 		if (name.at[i] <= ' ' || name.at[i] > '~' || name.at[i] == ':' || name.at[i] == ';')
@@ -143,7 +142,7 @@ take_field(struct dkim_signer *signer, const struct dkim_signed_field *field, st
 {
 	struct str name = str_of(field->name);
 
-	if (!is_field_name(name))
+	if (!dkim_signer_is_name(name))
 		return fault_permanent(fault_out, "a field to be signed is no field's name");
 	if (is_never_signed(name))
 		return fault_permanent(fault_out, "%s must not be signed: it changes on the way", field->name);

@@ -1,7 +1,7 @@
 # policy/files.mk - judgement: no fibers, threads, sockets, queue or clock
 noinst_LIBRARIES += policy/libpolicy.a
 policy_libpolicy_a_SOURCES = \
-	%D%/arc_field.c %D%/arc_field.h \
+	%D%/arc_field.c %D%/arc_field.h %D%/arc_seal.c %D%/arc_seal.h %D%/arc_sealer.c %D%/arc_sealer.h \
 	%D%/arc_set.c %D%/arc_set.h %D%/arc_verify.c %D%/arc_verify.h \
 	%D%/dkim_check.c %D%/dkim_check.h \
 	%D%/dkim_canon.c %D%/dkim_canon.h %D%/dkim_key.c %D%/dkim_key.h %D%/dkim_key_record.c %D%/dkim_key_record.h \

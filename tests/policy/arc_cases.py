@@ -22,6 +22,7 @@ import dkim.crypto
 relaxed = dkim.canonicalization.Relaxed
 out = sys.stdout.buffer
 private = {}
+pems = {}
 
 ONE = b"""MIME-Version: 1.0\r
 Return-Path: <joe@football.example.com>\r
@@ -75,6 +76,7 @@ def make_key(selector, bits, domain="example.org"):
         pem = open(file.name, "rb").read()
         public = subprocess.run(["openssl", "rsa", "-in", file.name, "-pubout", "-outform", "DER"], stdout=subprocess.PIPE,
                                 stderr=subprocess.DEVNULL, check=True).stdout
+    pems[selector] = pem
     private[selector] = dkim.crypto.parse_pem_private_key(pem)
     publish(selector, b"v=DKIM1; k=rsa; p=" + base64.b64encode(public), domain)
 
@@ -238,6 +240,21 @@ for order in (b"RMA", b"MAR", b"ARM"):
 fields, body = parted(chain(TWO, 3))
 case("pass", b"".join(b"%s:%s" % f for f in [f for f in fields if f[0].startswith(b"ARC")][::-1] + [f for f in fields if not f[0].startswith(b"ARC")])
      + b"\r\n" + body, "all fields of ARC upside down", 0)
+
+# --- all by dkimpy ---
+
+def by_dkimpy(mail, n):
+    for i in range(n):
+        results = b"Authentication-Results: lists.example.org; %sspf=pass smtp.mfrom=joe@football.example.com\r\n" % (b"arc=pass; " if i else b"")
+        mail = b"".join(dkim.arc_sign(results + mail, b"s1", b"example.org", pems["s1"], b"lists.example.org", timestamp=12345)) + mail
+    return mail
+
+
+for n in (1, 2, 5):
+    case("pass", by_dkimpy(ONE, n), "mail one with %d sets by dkimpy" % n, 0)
+    case("pass", by_dkimpy(TWO, n), "mail two with %d sets by dkimpy" % n, 0)
+case("fail", by_dkimpy(ONE, 2).replace(b"Hi.", b"Ho."), "two sets by dkimpy, changed afterwards")
+case("pass", sealed(by_dkimpy(ONE, 1), 2), "a set above one of dkimpy's", 0)
 
 # --- the form of tag-lists, of both fields ---
 

@@ -73,10 +73,15 @@ tests_policy_test_seal_CPPFLAGS = $(AM_CPPFLAGS) $(OPENDKIM_CFLAGS)
 tests_policy_test_seal_LDADD = tests/libexpect.a policy/libpolicy.a mail/libmail.a base/libbase.a $(IDN2_LIBS)
 TESTS += tests/policy/test_seal
 check_PROGRAMS += tests/policy/test_arc_suite
-tests_policy_test_arc_suite_SOURCES = %D%/test_arc_suite.c
+tests_policy_test_arc_suite_SOURCES = %D%/test_arc_suite.c %D%/arc_stage.c %D%/arc_stage.h
 tests_policy_test_arc_suite_LDADD = tests/libexpect.a policy/libpolicy.a mail/libmail.a base/libbase.a $(IDN2_LIBS)
 TESTS += tests/policy/test_arc_suite
 EXTRA_DIST += %D%/arc_cases.py
+check_PROGRAMS += tests/policy/test_arc_judges
+tests_policy_test_arc_judges_SOURCES = %D%/test_arc_judges.c %D%/arc_stage.c %D%/arc_stage.h
+tests_policy_test_arc_judges_LDADD = tests/libexpect.a policy/libpolicy.a mail/libmail.a base/libbase.a $(IDN2_LIBS)
+TESTS += tests/policy/test_arc_judges
+EXTRA_DIST += %D%/arc_judge.py
 # Run by hand.
 check_PROGRAMS += tests/policy/measure
 tests_policy_measure_SOURCES = %D%/measure.c

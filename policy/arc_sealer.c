@@ -1,0 +1,110 @@
+/*
+ * arc_sealer.c - a sealer of its settings: as whom it seals, and what its message signatures sign
+ *
+ * A DKIM signer, as far as their settings are the same.
+ */
+#include "base/insist.h"
+#include "base/mem.h"
+#include "policy/arc_sealer.h"
+
+static bool
+is_never_signed(struct str name)
+{
+	static const char *const never[] = { "Authentication-Results", "ARC-Message-Signature", "ARC-Seal", "Return-Path", "Received" };
+
+	for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++) {
+		if (str_eq_nocase(name, str_of(never[i])))
+			return true;
+	}
+	return false;
+}
+
+static int
+take_name(struct arc_sealer *sealer, const char *text, struct fault *fault_out)
+{
+	struct str name = str_of(text);
+
+	if (!dkim_signer_is_name(name))
+		return fault_permanent(fault_out, "a field to be sealed is no field's name");
+	if (is_never_signed(name))
+		return fault_permanent(fault_out, "%s must not be sealed: it changes on the way", text);
+	insist(arena_copy(&sealer->signer->arena, name, &sealer->names[sealer->n_names]));
+	sealer->n_names++;
+	return 0;
+}
+
+static int
+take_names(struct arc_sealer *sealer, const struct arc_sealer_settings *settings, struct fault *fault_out)
+{
+	struct dkim_signer *signer = sealer->signer;
+	size_t total_bytes = 0;
+
+	if (settings->names == NULL) {
+		insist(signer->n_names < DKIM_SIGNER_NAMES_MAX);
+		signer->names[signer->n_names++] = (struct signed_name){ STR("DKIM-Signature"), DKIM_SIGN_PRESENT };
+		return 0;
+	}
+	if (settings->n_names < 1 || settings->n_names > DKIM_SIGNED_NAMES_MAX)
+		return fault_permanent(fault_out, "%d fields are to be sealed; 1 to %d can be", settings->n_names, DKIM_SIGNED_NAMES_MAX);
+	for (int i = 0; i < settings->n_names; i++) {
+		if (take_name(sealer, settings->names[i], fault_out) != 0)
+			return -1;
+		total_bytes += sealer->names[i].len + 1;
+	}
+	if (total_bytes > DKIM_SIGNED_FIELDS_MAX_BYTES)
+		return fault_permanent(fault_out, "too many fields are to be sealed");
+	return 0;
+}
+
+struct arc_sealer *
+arc_sealer_new(const struct arc_sealer_settings *settings, struct fault *fault_out)
+{
+	struct dkim_signer_settings inner = { .domain = settings->domain, .selectors = { settings->selector }, .n_selectors = 1 };
+	struct arc_sealer *sealer;
+	struct dkim_signer *signer;
+
+	insist(settings->selector.key != NULL);
+	if (dkim_key_algorithm(settings->selector.key) != DKIM_RSA_SHA256) {
+		fault_permanent(fault_out, "ARC needs an RSA key");
+		return NULL;
+	}
+	signer = dkim_signer_new(&inner, fault_out);
+	if (signer == NULL)
+		return NULL;
+	sealer = mem_new(sizeof(*sealer));
+	sealer->signer = signer;
+	if (take_names(sealer, settings, fault_out) == 0)
+		return sealer;
+	arc_sealer_free(sealer);
+	return NULL;
+}
+
+void
+arc_sealer_free(struct arc_sealer *sealer)
+{
+	if (sealer == NULL)
+		return;
+	dkim_signer_free(sealer->signer);
+	mem_free(sealer);
+}
+
+int
+arc_sealer_names(const struct arc_sealer *sealer, const struct header_section *header,
+    struct str names_out[DKIM_SIGNED_FIELDS_MAX], int *n_out, struct fault *fault_out)
+{
+	const struct dkim_signer *signer = sealer->signer;
+	uint8_t times[DKIM_SIGNER_NAMES_MAX];
+
+	*n_out = 0;
+	for (; *n_out < sealer->n_names; ++*n_out)
+		names_out[*n_out] = sealer->names[*n_out];
+	if (sealer->n_names > 0)
+		return 0;
+	if (dkim_signer_count_names(signer, header, times, fault_out) != 0)
+		return -1;
+	for (int i = 0; i < signer->n_names; i++) {
+		for (int k = 0; k < times[i]; k++)
+			names_out[(*n_out)++] = signer->names[i].name;
+	}
+	return 0;
+}
