@@ -7,6 +7,7 @@
 #include "policy/iprev.h"
 #include "smtpfwd/control/control.h"
 #include "smtpfwd/explain.h"
+#include "smtpfwd/receive/refusal.h"
 #include "smtpfwd/runtime/os.h"
 
 enum {
@@ -154,7 +155,7 @@ explain_reverse_path(struct explanation *e)
 
 	if (e->listener->auth == LISTEN_AUTH_REQUIRED && e->peer.login.len == 0)
 		verdict = (struct verdict){ .action = ACTION_REJECT, .reason = "no-login",
-		    .reply = REPLY(530, 5, 7, 0, "Authentication required") };
+		    .reply = REFUSAL_NO_LOGIN };
 	if (address_is_null(&e->envelope.reverse_path))
 		step_text(step, "from", "<>");
 	else if (address_text(&e->envelope.reverse_path, e->arena, &text))
@@ -230,7 +231,7 @@ explain_recipient(struct explanation *e, const struct address *address)
 		step_str(step, "to", text);
 	if (e->envelope.n_recipients >= e->listener->recipients_max)
 		verdict = (struct verdict){ .action = ACTION_DEFER, .reason = "too-many-recipients",
-		    .reply = REPLY(452, 4, 5, 3, "Too many recipients; send the rest in another transaction") };
+		    .reply = REFUSAL_TOO_MANY_RECIPIENTS };
 	else
 		decide_recipient(e->policy, &e->peer, &e->envelope, address, &verdict);
 	step_verdict(step, &verdict);
@@ -275,7 +276,7 @@ explain(struct explanation *e)
 		explain_recipient(e, &e->recipients[i]);
 	if (e->action == ACTION_ACCEPT && e->mail != NULL)
 		explain_content(e);
-	else if (e->action == ACTION_ACCEPT && explain_checks(e, NULL) == NULL)
-		e->action = ACTION_DEFER;
+	else if (e->action == ACTION_ACCEPT)
+		explain_checks(e, NULL);
 	explain_outcome(e);
 }

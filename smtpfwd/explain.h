@@ -60,7 +60,7 @@ void	explain_signing(struct explanation *e, const struct header_section *section
 /* Suspends.  The steps of the mail itself. */
 void	explain_content(struct explanation *e);
 
-/* The checks of a mail with this header section, or of the envelope alone (NULL).  Suspends.  NULL: there is no room for them. */
+/* The checks of a mail with this header section, or of the envelope alone (NULL).  Suspends.  NULL: there is no room for them, and it is deferred. */
 const struct findings	*explain_checks(struct explanation *e, const struct header_section *section);
 
 /* A new step at the end; the explanation's.  Members: texts of others are made valid; an empty one is left out. */

@@ -5,8 +5,7 @@
 #include "policy/seal.h"
 #include "policy/stamp.h"
 #include "smtpfwd/explain.h"
-
-enum { HEADER_MAX_BYTES = 256 * 1024 };	/* as sessions have it */
+#include "smtpfwd/receive/refusal.h"
 
 static void
 refuse(struct explanation *e, const struct verdict *verdict)
@@ -21,38 +20,36 @@ refuse(struct explanation *e, const struct verdict *verdict)
 static struct verdict
 refusal(const char *reason, struct reply reply)
 {
-	return (struct verdict){ .action = ACTION_REJECT, .reason = reason, .reply = reply };
+	return (struct verdict){ .action = ACTION_REJECT, .reply = reply, .reason = reason };
 }
 
-/* What sessions answer to data like these. */
+/* A session answers what it sees first; an error in the header section, where that is whole, comes before one of the body. */
 static struct verdict
-judge_data(const struct explain_mail *mail)
+judge_bytes(struct explanation *e, struct header_section *section_out)
 {
-	unsigned found = mail->decoder.found;
+	const struct explain_mail *mail = e->mail;
+	bool is_header_seen = !data_is_refused(&mail->decoder) && !mail->is_too_large;
 
+	if (header_read(buf_str(&mail->content), e->arena, section_out) != 0) {
+		*section_out = (struct header_section){ .is_cut = true };
+		return refusal("too many fields", REFUSAL_TOO_MANY_FIELDS);
+	}
+	section_out->is_cut &= !is_header_seen;		/* all there is of the mail is the header section */
+	if (section_out->header_bytes > CONTENT_HEADER_MAX_BYTES)
+		return refusal("header too large", REFUSAL_HEADER_TOO_LARGE);
 	if (mail->is_too_large)
-		return refusal("too-large", REPLY(552, 5, 3, 4, "Message is larger than the fixed maximum"));
-	if (data_is_refused(&mail->decoder))
-		return refusal("bare-line-end", REPLY(554, 5, 6, 0, "Lines must end in CRLF; a bare CR or LF was found"));
-	if ((found & DATA_FOUND_NUL) != 0)
-		return refusal("NUL", REPLY(554, 5, 6, 0, "A mail must not contain NUL"));
-	if ((found & DATA_FOUND_LONG_LINE) != 0)
-		return refusal("long-line", REPLY(554, 5, 6, 0, "A line is too long"));
-	return (struct verdict){ .action = ACTION_ACCEPT };
+		return refusal("too large", REFUSAL_TOO_LARGE);
+	return refusal_of_data(&mail->decoder);
 }
 
 static bool
-explain_data(struct explanation *e, struct header_section *section_out)
+explain_bytes(struct explanation *e, struct header_section *section_out)
 {
-	struct verdict verdict = judge_data(e->mail);
+	struct verdict verdict = judge_bytes(e, section_out);
 	json_t *step = step_new(e, "content");
 
-	if (verdict.action == ACTION_ACCEPT && header_read(buf_str(&e->mail->content), e->arena, section_out) != 0)
-		verdict = refusal("too-many-fields", REPLY(554, 5, 6, 0, "Too many header fields"));
-	else if (verdict.action == ACTION_ACCEPT && section_out->header_bytes > HEADER_MAX_BYTES)
-		verdict = refusal("header-too-large", REPLY(552, 5, 3, 4, "The header section is too large"));
 	step_number(step, "bytes", (int64_t)e->mail->content.len);
-	if (verdict.action == ACTION_ACCEPT) {
+	if (!section_out->is_cut) {
 		step_number(step, "header-bytes", (int64_t)section_out->header_bytes);
 		step_number(step, "fields", section_out->n_fields);
 	}
@@ -133,18 +130,21 @@ explain_removed(struct explanation *e, const struct header_section *section, str
 void
 explain_content(struct explanation *e)
 {
-	const struct verdict no_room = { .action = ACTION_DEFER, .reason = "no-room", .reply = REPLY(451, 4, 3, 0, "Cannot take this now") };
+	const struct verdict no_room = { .action = ACTION_DEFER, .reply = REFUSAL_NO_ROOM_FOR_CHECKS };
 	struct header_section section, edited;
 	const struct findings *findings;
 	struct verdict verdict;
 
-	if (!explain_data(e, &section) || !explain_hops(e, &section))
-		return;
-	findings = explain_checks(e, &section);
-	if (findings == NULL) {
-		refuse(e, &no_room);
+	if (!explain_bytes(e, &section)) {
+		if (!section.is_cut && section.header_bytes <= CONTENT_HEADER_MAX_BYTES)
+			explain_hops(e, &section);
 		return;
 	}
+	if (!explain_hops(e, &section))
+		return;
+	findings = explain_checks(e, &section);
+	if (findings == NULL)
+		return;
 	if (!explain_decision(e, findings, &verdict))
 		return;
 	if (!explain_removed(e, &section, &edited)) {

@@ -3,6 +3,7 @@
  */
 #include "mail/date.h"
 #include "smtpfwd/explain.h"
+#include "smtpfwd/receive/refusal.h"
 #include "smtpfwd/runtime/os.h"
 
 static void
@@ -164,8 +165,12 @@ explain_checks(struct explanation *e, const struct header_section *section)
 	struct inspection *inspection = inspect_begin(&inputs, deadline, e->arena, NULL);
 	const struct findings *findings;
 
-	if (inspection == NULL)
+	if (inspection == NULL) {
+		e->action = ACTION_DEFER;
+		e->reply = REFUSAL_NO_ROOM_FOR_CHECKS;
+		e->at = "data";
 		return NULL;
+	}
 	for (size_t at = 0; at < body.len && inspect_wants_body(inspection); at += INSPECT_CHUNK_MAX_BYTES)
 		inspect_body(inspection, str_sub(body, at, INSPECT_CHUNK_MAX_BYTES));
 	findings = inspect_end(inspection, deadline);

@@ -7,12 +7,11 @@
 #include <stdio.h>
 
 #include "mail/history.h"
+#include "smtpfwd/receive/refusal.h"
 #include "smtpfwd/receive/stress.h"
 #include "smtpfwd/receive/transaction.h"
 
 enum {
-	/* Large lists of addresses make some 100 KB; other servers stop here or earlier. */
-	CONTENT_HEADER_MAX_BYTES = 256 * 1024,
 	CONTENT_HEADER_ARENA_MAX_BYTES = 1024 * 1024,	/* its fields as structs, in an array that doubles */
 
 	/* The client waits 10 minutes for the answer (RFC 5321 4.5.3.2.6). */
@@ -93,7 +92,7 @@ keep_header(struct content *content, struct str *span)
 		if (buf_append(header, piece) != 0) {
 			if (has_header_ended(content))
 				return true;
-			content_fail(content, &REPLY(552, 5, 3, 4, "The header section is too large"), NULL);
+			content_fail(content, &REFUSAL_HEADER_TOO_LARGE, NULL);
 			return false;
 		}
 		*span = str_from(*span, piece.len);
@@ -195,7 +194,7 @@ content_take(struct session *session, struct str span)
 	if (content->failure.code != 0)
 		return;
 	if (content->decoder.n_bytes > (uint64_t)settings->message_max_bytes) {
-		content_fail(content, &REPLY(552, 5, 3, 4, "Message is larger than the fixed maximum"), NULL);
+		content_fail(content, &REFUSAL_TOO_LARGE, NULL);
 		return;
 	}
 	if (content->judgement == NULL && keep_header(content, &span))
@@ -209,15 +208,10 @@ content_take(struct session *session, struct str span)
 void
 content_look(struct content *content)
 {
-	unsigned found = content->decoder.found;
+	struct verdict verdict = refusal_of_data(&content->decoder);
 
-	if (data_is_refused(&content->decoder))
-		content_fail(content, &REPLY(554, 5, 6, 0, "Lines must end in CRLF; a bare CR or LF was found"),
-		    "bare line end");
-	if ((found & DATA_FOUND_NUL) != 0)	/* RFC 5322 4: obsolete, and no relay carries it unharmed */
-		content_fail(content, &REPLY(554, 5, 6, 0, "A mail must not contain NUL"), "NUL");
-	if ((found & DATA_FOUND_LONG_LINE) != 0)
-		content_fail(content, &REPLY(554, 5, 6, 0, "A line is too long"), "long line");
+	if (verdict.action != ACTION_ACCEPT)
+		content_fail(content, &verdict.reply, verdict.reason);
 }
 
 /* --- the mail at its end --- */

@@ -10,6 +10,7 @@
 #include "policy/seal.h"
 #include "policy/stamp.h"
 #include "smtpfwd/receive/judgement.h"
+#include "smtpfwd/receive/refusal.h"
 #include "smtpfwd/receive/transaction.h"
 
 enum {
@@ -123,7 +124,7 @@ defer(struct verdict *verdict, struct reply reply, const char *reason)
 static void
 defer_for_room(struct verdict *verdict)
 {
-	defer(verdict, REPLY(451, 4, 3, 0, "Cannot check this now; try again later"), "memory of the checks");
+	defer(verdict, REFUSAL_NO_ROOM_FOR_CHECKS, "memory of the checks");
 }
 
 static void
@@ -190,7 +191,7 @@ judgement_header(struct judgement *judgement, struct session *session, struct st
 
 	*verdict_out = (struct verdict){ .action = ACTION_ACCEPT };
 	if (header_read(bytes, &judgement->header_arena, &section) != 0) {
-		*verdict_out = (struct verdict){ .action = ACTION_REJECT, .reply = REPLY(554, 5, 6, 0, "Too many header fields") };
+		*verdict_out = (struct verdict){ .action = ACTION_REJECT, .reply = REFUSAL_TOO_MANY_FIELDS };
 		return;
 	}
 	keep_message_id(judgement, &section);

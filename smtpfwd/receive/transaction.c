@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "mail/history.h"
 #include "policy/decide.h"
+#include "smtpfwd/receive/refusal.h"
 #include "smtpfwd/receive/stress.h"
 #include "smtpfwd/receive/transaction.h"
 
@@ -55,10 +56,9 @@ transaction_mail(struct session *session, const struct command_mail *mail)
 	if (session->transaction != NULL)
 		return session_reply_error(session, &REPLY(503, 5, 5, 1, "A transaction is open already"));
 	if (settings->auth == LISTEN_AUTH_REQUIRED && session->peer.login.len == 0)
-		return refuse_mail(session, mail, &REPLY(530, 5, 7, 0, "Authentication required"), NULL);	/* RFC 4954 6 */
+		return refuse_mail(session, mail, &REFUSAL_NO_LOGIN, NULL);
 	if (mail->has_size && mail->size_bytes > (uint64_t)settings->message_max_bytes)
-		return refuse_mail(session, mail,	/* RFC 1870 6.1 */
-		    &REPLY(552, 5, 3, 4, "Message is larger than the fixed maximum"), NULL);
+		return refuse_mail(session, mail, &REFUSAL_TOO_LARGE, NULL);	/* RFC 1870 6.1 */
 	if (queue_is_full(session->listener->world->queue))
 		return refuse_mail(session, mail, &REPLY(452, 4, 3, 1, "Out of storage; try again later"), "queue full");
 
@@ -92,7 +92,7 @@ refuse_rcpt(struct session *session, const struct recipient *rcpt, const struct 
 static int
 refuse_too_many(struct session *session, const struct recipient *rcpt, const char *why)
 {
-	const struct reply reply = REPLY(452, 4, 5, 3, "Too many recipients; send the rest in another transaction");
+	const struct reply reply = REFUSAL_TOO_MANY_RECIPIENTS;
 
 	if (session->transaction->n_beyond++ > session->listener->settings.recipients_max * LIST_MAX_TIMES)
 		return session_reply_idle(session, &reply);

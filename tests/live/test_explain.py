@@ -233,7 +233,9 @@ def hostile(tap):
     tap("an empty one", Told(OPEN, b"").one("outcome", action="accept"))
     tap("a NUL is refused as the daemon does it", Told(OPEN, mail(body="a\0b\r\n")).one("content", reply="554 5.6.0 A mail must not contain NUL"))
     told = Told(OPEN, mail(body="a\rb\r\n"))
-    tap("as is a bare CR", told.one("content", reason="bare-line-end") and told.status == 1, told)
+    tap("as is a bare CR", told.one("content", reason="bare line end") and told.status == 1, told)
+    told = Told(OPEN, mail(more="Received: from a by old.example.com\r\n" * 3, body="a\0b\r\n"))
+    tap("two faults: the client hears of the first", told.one("content", reason="NUL") and "5.4.6" in told.one("outcome")["reply"], told)
     told = Told(OPEN, mail(more="".join("X-%d: y\r\n" % i for i in range(5000))))
     tap("and too many fields", told.status == 1 and told.one("content", reply="554 5.6.0 Too many header fields"), told)
 

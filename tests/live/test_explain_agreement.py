@@ -86,6 +86,9 @@ CASES = (       # name, mail, client, HELO, MAIL FROM
     ("too many fields", mail(more="X: y\r\n" * 4500), GOOD, "mail.sender.example", "alice@sender.example"),
     ("a header section that is too large", mail(more=("X: %s\r\n" % ("y" * 900)) * 300), GOOD, "mail.sender.example", "alice@sender.example"),
     ("a NUL", mail(body="a\0b\r\n"), GOOD, "mail.sender.example", "alice@sender.example"),
+    ("a bare CR", mail(body="a\rb\r\n"), GOOD, "mail.sender.example", "alice@sender.example"),
+    ("a loop and a NUL", mail(more=LOOP, body="a\0b\r\n"), GOOD, "mail.sender.example", "alice@sender.example"),
+    ("a loop, too large", mail(more=LOOP, body="0123456789abcdef\r\n" * 30000), GOOD, "mail.sender.example", "alice@sender.example"),
     ("a mail that is too large", mail(body="0123456789abcdef\r\n" * 30000), GOOD, "mail.sender.example", "alice@sender.example"),
     ("a mail of a trusted client", mail(), INSIDE, "app", "alice@sender.example"),
 )
@@ -104,6 +107,13 @@ def explain(relay, data, client, helo, sender):
             [row["field"] for row in steps if row["step"] == "removed"])
 
 
+def whole(session, data):
+    """DATA byte by byte: the library would make a line end of a bare CR."""
+    assert session.docmd("DATA")[0] == 354
+    session.send(re.sub(rb"(?m)^\.", b"..", data) + (b"" if data.endswith(b"\r\n") else b"\r\n") + b".\r\n")
+    return session.getreply()
+
+
 def really(relay, data, client, helo, sender):
     """The same of the daemon, as far as it can be seen: the reply, the fields above Received, and the whole mail."""
     address = ("IPV6:" if ":" in client else "") + client
@@ -113,7 +123,7 @@ def really(relay, data, client, helo, sender):
         session.ehlo(helo)
         assert session.docmd("MAIL", "FROM:<%s>" % sender)[0] == 250
         assert session.docmd("RCPT", "TO:<bob@example.com>")[0] == 250
-        code, text = session.data(data)
+        code, text = whole(session, data)
     if code != 250:
         return "%d %s" % (code, text.decode()), "", b""
     name = text.decode().split()[-1]
