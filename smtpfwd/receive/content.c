@@ -158,7 +158,10 @@ take_body(struct session *session, struct str bytes)
 	append(session, bytes);
 }
 
-/* The header section is whole, or the mail is. */
+/*
+ * The header section is whole, or the mail is.  One that is ended by a line that is no field gets the empty line that is due
+ * (RFC 5322 2.1): some readers pass over such a line, and would take what follows for fields, results in our name among them.
+ */
 static void
 take_header(struct session *session)
 {
@@ -176,7 +179,7 @@ take_header(struct session *session)
 	edited = judgement_edited(content->judgement);
 	if (!append_edited(session, edited))
 		return;
-	if (edited->has_empty_line && !append(session, STR("\r\n")))
+	if ((edited->has_empty_line || edited->body_at < start.len) && !append(session, STR("\r\n")))
 		return;
 	take_body(session, str_from(start, edited->body_at));
 	if (content->failure.code != 0)

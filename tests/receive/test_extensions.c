@@ -123,14 +123,14 @@ static const struct talk bdat_talks[] = {
 		GREETED, ENVELOPE, "CBDAT 8 LAST", "RS: x\r\n\r\n", "S250 2.0.0 queued", "Q1", "BS: x\r\n\r\n", NULL } },
 	{ "chunks may be split anywhere, dots are not stuffed", NULL, {
 		GREETED, ENVELOPE, "RBDAT 4\r\n.\r\n.BDAT 5\r\n.\r\nab", "S250 2.0.0 4 octets", "S250 2.0.0 5 octets", "CBDAT 0 LAST",
-		"S250 2.0.0 queued", "B.\r\n..\r\nab", NULL } },
+		"S250 2.0.0 queued", "B\r\n.\r\n..\r\nab", NULL } },
 	{ "a chunk that ends in CR is whole with the next one's LF", NULL, {
-		GREETED, ENVELOPE, "RBDAT 2\r\na\r", "S250", "RBDAT 2 LAST\r\n\nb", "S250 2.0.0 queued", "Ba\r\nb", NULL } },
+		GREETED, ENVELOPE, "RBDAT 2\r\na\r", "S250", "RBDAT 2 LAST\r\n\nb", "S250 2.0.0 queued", "B\r\na\r\nb", NULL } },
 	{ "an end of data is no end inside a chunk", NULL, {
 		GREETED, ENVELOPE, "RBDAT 12 LAST\r\na\r\n.\r\nQUIT\r\n", "S250 2.0.0 queued", "CNOOP", "S250", "Q1", NULL } },
 	{ "all pipelined", NULL, {
 		GREETED, "RMAIL FROM:<a@example.org>\r\nRCPT TO:<b@example.com>\r\nBDAT 3\r\n1\r\nBDAT 3 LAST\r\n2\r\nQUIT\r\n", "S250",
-		"S250", "S250", "S250 2.0.0 queued", "S221", "E", "B1\r\n2\r\n", NULL } },
+		"S250", "S250", "S250 2.0.0 queued", "S221", "E", "B\r\n1\r\n2\r\n", NULL } },
 	{ "a bare LF is refused", NULL, {
 		GREETED, ENVELOPE, "RBDAT 3 LAST\r\na\nb", "S554 5.6.0", "Q0", ENVELOPE, NULL } },
 	{ "a bare LF across the border of chunks is refused", NULL, {
@@ -140,12 +140,12 @@ static const struct talk bdat_talks[] = {
 	{ "a CR at the very end is refused", NULL, {
 		GREETED, ENVELOPE, "RBDAT 2\r\na\r", "S250", "CBDAT 0 LAST", "S554 5.6.0", "Q0", NULL } },
 	{ "a bare CR at the very end is repaired", repairs, {
-		GREETED, ENVELOPE, "RBDAT 2\r\na\r", "S250", "CBDAT 0 LAST", "S250", "Ba\r\n", NULL } },
+		GREETED, ENVELOPE, "RBDAT 2\r\na\r", "S250", "CBDAT 0 LAST", "S250", "B\r\na\r\n", NULL } },
 	{ "a refused chunk spoils the mail until RSET", NULL, {
 		GREETED, ENVELOPE, "RBDAT 2\r\n\n\n", "S554 5.6.0", "RBDAT 1\r\nx", "S503", "CDATA", "S503", "CRCPT TO:<c@example.com>",
 		"S503", "CRSET", "S250", ENVELOPE, NULL } },
 	{ "RSET between chunks forgets them", NULL, {
-		GREETED, ENVELOPE, "RBDAT 3\r\n1\r\n", "S250", "CRSET", "S250", ENVELOPE, "RBDAT 3 LAST\r\n2\r\n", "S250", "Q1", "B2\r\n",
+		GREETED, ENVELOPE, "RBDAT 3\r\n1\r\n", "S250", "CRSET", "S250", ENVELOPE, "RBDAT 3 LAST\r\n2\r\n", "S250", "Q1", "B\r\n2\r\n",
 		NULL } },
 	{ "DATA does not come behind BDAT, nor RCPT", NULL, {
 		GREETED, ENVELOPE, "RBDAT 1\r\nx", "S250", "CRCPT TO:<c@example.com>", "S503", "CDATA", "S503", "CBDAT 0 LAST", "S250",

@@ -152,7 +152,7 @@ static const struct talk talks[] = {
 	{ "a command line that is too long is refused and read over", NULL, {
 		GREETED, "CNOOP " THOUSAND THOUSAND THOUSAND, "S500 5.5.2", "CNOOP", "S250", NULL } },
 	{ "a long line of data comes through by default", NULL, {
-		GREETED, MAIL, "C" THOUSAND THOUSAND, "C.", "S250", "B" THOUSAND THOUSAND "\r\n", NULL } },
+		GREETED, MAIL, "C" THOUSAND THOUSAND, "C.", "S250", "B\r\n" THOUSAND THOUSAND "\r\n", NULL } },
 	{ "a long line is refused where the listener says so", takes_short_lines, {
 		GREETED, MAIL, "C" THOUSAND, "C.", "S554 5.6.0", MAIL, "C" HUNDRED, "C.", "S250", NULL } },
 	{ "mail data behind a DATA that was refused are not obeyed", NULL, {

@@ -19,6 +19,7 @@
 #define STRANGER	"S220", HELO, "CXCLIENT ADDR=192.0.2.1", "S220", HELO
 #define LIAR		"S220", HELO, "CXCLIENT ADDR=192.0.2.66", "S220", HELO
 #define TRUSTED		"S220", HELO, "CXCLIENT ADDR=198.51.100.7", "S220", HELO
+#define TRUSTED_NOW	"CXCLIENT ADDR=198.51.100.7", "S220", HELO
 #define FROM(address)	"CMAIL FROM:<" address ">", "S250 2.1.0", "CRCPT TO:<b@example.com>", "S250 2.1.5"
 #define DATA		"CDATA", "S354"
 #define HEADER(author)	"From: " author "\r\nDate: Mon, 1 Jan 2024 00:00:00 +0000\r\nMessage-ID: <1@example.org>\r\nSubject: hello\r\n"
@@ -311,6 +312,32 @@ header_alone(struct stage *stage)
 	};
 
 	play_one(stage, script);
+}
+
+/* Behind a line that is no field there are no fields, for any reader. */
+static void
+header_ends_early(struct stage *stage)
+{
+	static const char *const script[] = {
+		STRANGER, FROM("a@example.org"), DATA, "CFrom: a@example.org\r\nno field\r\n" FORGED_1 "\r\nbody\r\n.", "S250", "Q1",
+		"BFrom: a@example.org\r\n\r\nno field\r\n" FORGED_1 "\r\nbody\r\n",
+		/* Nor is the first line a part of our fields. */
+		FROM("a@example.org"), DATA, "C dmarc=pass\r\n.", "S250", "B\r\n dmarc=pass\r\n",
+		TRUSTED_NOW, FROM("a@example.com"), DATA, "C" HEADER("a@example.com") "no field\r\nbody\r\n.", "S250", "HDKIM-Signature", NULL,
+	};
+	static const char *const again[] = { STRANGER, FROM("a@example.com"), DATA, NULL };
+	static const char *const found[] = { "C.", "S250", "Ddkim=pass:example.com:r", NULL };
+	struct stage_client client = { .stage = stage };
+	const struct fake_mail *mail;
+
+	play_one(stage, script);
+	mail = last(stage);
+	stage_connect(&client, stage);
+	stage_play(&client, again);
+	stage_send(&client, mail->prefix);
+	stage_send(&client, mail->content);
+	stage_play(&client, found);
+	stage_close(&client);
 }
 
 /* --- decided --- */
@@ -647,6 +674,7 @@ static const struct scene scenes[] = {
 	{ "the same, in chunks that cut the header", stamps, forged_results_go_in_chunks, false },
 	{ "the same, in a header of 200 KB", stamps, forged_results_go_from_much, false },
 	{ "a mail without a body, and without anything", stamps, header_alone, false },
+	{ "a header section ended by a line that is no field gets its empty line", stamps, header_ends_early, false },
 	{ "DMARC enforced refuses, marks and defers", enforces, is_refused, false },
 	{ "XCLIENT changes who is judged", enforces, follows_xclient, false },
 	{ "what is pipelined behind a refused mail is obeyed", enforces, pipelines, false },

@@ -86,14 +86,14 @@ static const struct talk talks[] = {
 		"LENHANCEDSTATUSCODES", "LDSN", "LCHUNKING", "LLIMITS RCPTMAX=100", "NSTARTTLS", "NXCLIENT", "NAUTH",
 		NULL } },
 	{ "dots are unstuffed, and a lone dot line is text when stuffed", NULL, {
-		GREETED, MAIL, "C..", "C...a", "C.", "S250", "B.\r\n..a\r\n", NULL } },
+		GREETED, MAIL, "C..", "C...a", "C.", "S250", "B\r\n.\r\n..a\r\n", NULL } },
 	{ "an empty mail is a mail", NULL, { GREETED, MAIL, "C.", "S250", "Q1", "B", NULL } },
 	{ "a round of commands is answered in order (RFC 2920)", NULL, {
 		GREETED, "RMAIL FROM:<a@example.org>\r\nRCPT TO:<b@example.com>\r\nRCPT TO:<x@elsewhere.example>\r\nDATA\r\n",
 		"S250 2.1.0", "S250 2.1.5", "S550 5.7.1", "S354", "Rtext\r\n.\r\nRSET\r\nNOOP\r\n", "S250 2.0.0 queued",
 		"S250", "S250", "Tb@example.com", NULL } },
 	{ "several mails in a session", NULL, {
-		GREETED, MAIL, "C1", "C.", "S250", MAIL, "C2", "C.", "S250", "Q2", "B2\r\n", NULL } },
+		GREETED, MAIL, "C1", "C.", "S250", MAIL, "C2", "C.", "S250", "Q2", "B\r\n2\r\n", NULL } },
 	{ "no command out of turn", NULL, {
 		"S220", "CMAIL FROM:<a@example.org>", "S503 5.5.1", "CEHLO c", "S250", "CRCPT TO:<b@example.com>",
 		"S503 5.5.1", "CDATA", "S503 5.5.1", "CMAIL FROM:<a@example.org>", "S250", "CMAIL FROM:<a@example.org>",
