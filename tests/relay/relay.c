@@ -9,9 +9,9 @@
 #include "tests/expect.h"
 #include "tests/relay/relay.h"
 
-const char RELAY_AT[] = "192.0.2.1:25", NEW_SERVER_AT[] = "192.0.2.10:25", HOME_AT[] = "192.0.2.20:25";
+const char RELAY_AT[] = "192.0.2.1:25", NEW_SERVER_AT[] = "192.0.2.10:25", HOME_AT[] = "192.0.2.20:25", TRUSTED_AT[] = "198.51.100.7";
 
-enum { FIBERS_MAX = 1000, SEGMENT_BYTES = 1024 * 1024, IN_MEMORY_MAX_BYTES = 8 * 1024 };
+enum { FIBERS_MAX = 1000, SIGNERS_MAX = 4, SIGNING_THREADS = 2, SEGMENT_BYTES = 1024 * 1024, IN_MEMORY_MAX_BYTES = 8 * 1024 };
 
 static void
 write_log(struct log *log, enum log_level level, struct str line)
@@ -48,10 +48,24 @@ static struct policy *
 make_policy(const struct relay_plan *plan)
 {
 	static const uint64_t seed[2] = { 1, 2 };
+	struct dkim_key *keys[SIGNERS_MAX];
+	struct sign_rule rules[SIGNERS_MAX];
 	struct policy_settings settings = {
 		.hostname = "old.example.com", .relays = plan->rules, .n_relays = plan->n_rules, .outbound = "out",
+		.verify = plan->verify, .dkim_verifier = plan->verify.dkim ? dkim_verifier_new() : NULL,
+		.signing = { keys, plan->n_signers, rules, plan->n_signers },
 	};
 
+	insist(plan->n_signers <= SIGNERS_MAX);
+	for (int i = 0; i < plan->n_signers; i++) {
+		const struct relay_signer *from = &plan->signers[i];
+		struct dkim_signer_settings signer = { .domain = from->domain, .n_selectors = 1 };
+
+		keys[i] = dkim_key_new(from->pem, NULL);
+		signer.selectors[0] = (struct dkim_selector){ from->selector, keys[i] };
+		rules[i] = (struct sign_rule){ .domain = from->domain, .signer = dkim_signer_new(&signer, NULL) };
+		insist(keys[i] != NULL && rules[i].signer != NULL);
+	}
 	return policy_new(&settings, seed);
 }
 
@@ -116,10 +130,12 @@ start_couriers(struct relay *relay, const struct relay_plan *plan)
 static struct listener_settings
 listen_at(struct relay *relay)
 {
+	insist(network_parse(str_of(TRUSTED_AT), &relay->trusted));
 	return (struct listener_settings){
 		.name = "mx", .addresses = &relay->at, .n_addresses = 1, .class_name = "incoming", .message_max_bytes = 10 << 20,
 		.recipients_max = 1000, .connections_max = 500, .connections_per_address_max = 500, .errors_max = 20, .received_max = 50,
 		.command_timeout = span_s(300), .data_timeout = span_s(180), .session_max = span_s(3600),
+		.networks = &relay->trusted, .n_networks = 1,
 	};
 }
 
@@ -139,6 +155,7 @@ static struct receive_world
 world_of(struct relay *relay)
 {
 	return (struct receive_world){ .queue = relay->queue, .policy = relay->policy, .log = &relay->log,
+	    .resolver = relay->names, .signers = relay->signers,
 	    .held = relay->policy, .hold = hold_policy, .release = release_policy };
 }
 
@@ -180,7 +197,7 @@ relay_reload(struct relay *relay, const struct relay_plan *plan, struct span fir
 }
 
 void
-relay_start_as(struct relay *relay, struct sim *sim, const struct relay_plan *plan)
+relay_start_as(struct relay *relay, struct sim *sim, const struct relay_plan *plan, struct resolver *names)
 {
 	struct fault fault;
 
@@ -188,10 +205,12 @@ relay_start_as(struct relay *relay, struct sim *sim, const struct relay_plan *pl
 	list_init(&relay->servers);
 	relay->loop = loop_new(FIBERS_MAX, &fault);
 	insist(relay->loop != NULL);
+	relay->names = names != NULL ? names : &no_names;
+	relay->signers = os_crew_new(loop_poller(relay->loop), SIGNING_THREADS);
 	relay->policy = make_policy(plan);
 	start_queue(relay);
 	start_couriers(relay, plan);
-	relay->reporter = reporter_new(relay->loop, relay->queue, relay->policy, NULL, &relay->log);
+	relay->reporter = reporter_new(relay->loop, relay->queue, relay->policy, relay->signers, &relay->log);
 	start_listeners(relay);
 }
 
@@ -206,7 +225,7 @@ relay_start(struct relay *relay, struct sim *sim)
 		{ .destination = "route:out", .next_hops = &home, .n_next_hops = 1, .connections_max = 5, .check_interval = span_s(10) },
 	};
 
-	relay_start_as(relay, sim, &(struct relay_plan){ .rules = &rule, .n_rules = 1, .routes = routes, .n_routes = 2 });
+	relay_start_as(relay, sim, &(struct relay_plan){ .rules = &rule, .n_rules = 1, .routes = routes, .n_routes = 2 }, NULL);
 }
 
 static void
@@ -233,6 +252,7 @@ relay_end(struct relay *relay)
 	couriers_free(relay->couriers);
 	queue_close(relay->queue);
 	policy_free(relay->policy);
+	os_crew_free(relay->signers);
 	loop_run(relay->loop);		/* until the servers' sessions have ended, too */
 	servers_free(relay);
 	loop_free(relay->loop);

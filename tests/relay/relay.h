@@ -18,12 +18,15 @@ struct relay {
 	struct sim		*sim;
 	struct loop		*loop;
 	struct policy		*policy;
+	struct resolver		*names;		/* of the checks of mail */
+	struct os_crew		*signers;
 	char			 destination_room[POLICY_DESTINATION_MAX];	/* of the one told last */
 	struct queue		*queue;
 	struct couriers		*couriers;
 	struct reporter		*reporter;
 	struct listeners	*listeners;
 	struct endpoint		 at;		/* they listen here */
+	struct network		 trusted;
 	struct log		 log;		/* on stdout with RELAY_LOG=1 */
 	int			 n_expired, n_lost_reports;	/* lines of the log that say so */
 	struct list		 servers;	/* peers.c's */
@@ -31,17 +34,27 @@ struct relay {
 
 /* Where everybody is. */
 extern const char	RELAY_AT[], NEW_SERVER_AT[], HOME_AT[];	/* endpoints; HOME takes what is not for example.com */
+extern const char	TRUSTED_AT[];		/* an address: who comes from there may relay, and is signed for */
+
+struct relay_signer {
+	const char			*domain, *selector;
+	struct str			 pem;
+};
 
 struct relay_plan {			/* whose mail goes where; there is a "route:out" for all else */
 	const struct relay_rule		*rules;
 	int				 n_rules;
 	const struct route_settings	*routes;
 	int				 n_routes;
+	struct verify_rules		 verify;	/* zero: nothing is checked */
+	const struct relay_signer	*signers;
+	int				 n_signers;
 };
 
 /* Opens the queue in /spool and serves; the loop does not run yet.  The first relays example.com to NEW_SERVER. */
 void	relay_start(struct relay *relay, struct sim *sim);
-void	relay_start_as(struct relay *relay, struct sim *sim, const struct relay_plan *plan);	/* the plan is copied */
+/* The plan is copied.  names: what checks of mail ask, which outlives the relay; NULL: nobody has a name. */
+void	relay_start_as(struct relay *relay, struct sim *sim, const struct relay_plan *plan, struct resolver *names);
 
 /*
  * As smtpfwd/reload.c does it, at work and without suspending: policy, next hops, listeners and queue are made anew by the

@@ -24,6 +24,17 @@ enum storm_fate {
 	FATE_GREY,			/* 451 until some minutes after it was first asked */
 };
 
+enum storm_origin {
+	ORIGIN_STRANGER,		/* unsigned; SPF lets the client send it */
+	ORIGIN_SIGNED,			/* by its author's domain, for which SPF would not let the client send */
+	ORIGIN_SPOILED,			/* that, and changed since */
+	ORIGIN_OURS,			/* from a trusted client, of a domain that the relay signs for */
+};
+
+enum storm_key { STORM_KEY_A, STORM_KEY_B, STORM_KEY_OF_OTHERS, STORM_KEYS };
+
+enum storm_names_trouble { NAMES_FINE, NAMES_LATE, NAMES_NEVER, NAMES_SERVFAIL, NAMES_BOGUS, NAMES_MIXED };
+
 struct storm_recipient {
 	enum storm_fate	 fate;
 	int		 domain;
@@ -41,6 +52,9 @@ struct storm_mail {
 	size_t		 body_bytes;
 	bool		 is_null;	/* reverse-path <> */
 	bool		 is_poison;	/* 554 at the final dot, always */
+	enum storm_origin origin;
+	bool		 is_forged;	/* it brings results in the relay's name */
+	bool		 is_disturbed;	/* a question about its own names was answered late, wrongly or not */
 	const char	*notify;	/* NULL: none asked */
 	bool		 is_busy;	/* a client has it */
 	int		 n_tries;	/* of clients */
@@ -54,12 +68,16 @@ struct storm_mail {
 
 struct storm_counts {
 	int	 n_garbled, n_strange;	/* arrivals that are not what was sent; mails and reports nobody can place */
+	int	 n_misjudged;		/* what stands on top of an arrival is not what must */
+	int	 n_results, n_temperrors, n_signed, n_reports_signed, n_disturbed;
 	int	 n_arrived, n_duplicates, n_reports, n_kills, n_removed, n_refused_by_relay, n_cut, n_troubles, n_reloads;
 };
 
 struct storm_ledger {
 	uint64_t		 seed;
 	int			 n_mails;
+	struct storm_keys	*keys;		/* in each process's own memory */
+	bool			 is_helo_disturbed;	/* as is_disturbed, of names that all mails share */
 	int64_t			 base_ms, now_ms;	/* time of the storm: goes on over lives, whatever the calendar does */
 	struct storm_counts	 counts;
 	struct storm_mail	 mails[];
@@ -77,10 +95,17 @@ struct storm_hop {
 	bool		 is_away;	/* a trouble has it: no other touches it */
 };
 
+struct storm_names {
+	struct resolver		 resolver;
+	struct storm		*storm;
+	enum storm_names_trouble trouble;
+};
+
 struct storm {				/* one life */
 	struct relay		 relay;
 	struct storm_ledger	*ledger;
 	struct storm_hop	 hops[STORM_HOPS];
+	struct storm_names	 names;
 	bool			 is_calm;
 	bool			 is_clock_wrong;
 	int			 n_until;	/* clients send the mails below this number */
@@ -97,16 +122,37 @@ void	 ledger_begin_life(struct storm_ledger *ledger);
 void	 ledger_note_kill(struct storm_ledger *ledger);		/* the life that just was ended by one */
 int64_t	 storm_now_ms(struct storm *storm);
 
-void	 ledger_write_mail(const struct storm_ledger *ledger, int number, struct buf *out);	/* as sent, not dot-stuffed */
+/* As sent, not dot-stuffed; or what must be left of that when it goes on. */
+void	 ledger_write_mail(const struct storm_ledger *ledger, int number, bool goes_on, struct buf *out);
 void	 ledger_write_address(const struct storm_ledger *ledger, int number, int index, struct buf *out);
 void	 ledger_write_sender(const struct storm_ledger *ledger, int number, struct buf *out);
 struct storm_recipient	*ledger_find(struct storm_ledger *ledger, struct str address, struct storm_mail **mail_out,
 	    int *number_out);		/* NULL: not one of ours */
-bool	 ledger_is_whole(const struct storm_ledger *ledger, int number, struct str arrived);
+bool	 ledger_is_whole(const struct storm_ledger *ledger, int number, struct str arrived, size_t *top_bytes_out);
 void	 ledger_note_report(struct storm *storm, struct str report);
 
 /* Expectations over all mails, once all is calm. */
 void	 ledger_judge(struct storm_ledger *ledger);
+
+/* --- storm_names.c: the DNS --- */
+void	 names_init(struct storm_names *names, struct storm *storm);
+void	 names_answer(const struct storm_ledger *ledger, const struct dns_question *question, struct arena *arena,
+	    struct dns_answer *out);		/* as it is without troubles */
+
+/* --- storm_judged.c: signatures, and what must stand on top of an arrival --- */
+enum { STORM_SIGNERS = 2 };
+
+struct storm_keys	*judged_keys_new(void);
+void	 judged_keys_free(struct storm_keys *keys);
+const char *judged_key_record(const struct storm_ledger *ledger, enum storm_key key);
+void	 judged_plan(const struct storm_ledger *ledger, enum storm_key key, struct relay_signer signers[STORM_SIGNERS],
+	    struct relay_plan *plan);		/* its rules to check and to sign, all of them on */
+void	 judged_write_signature(const struct storm_ledger *ledger, int number, struct str mail, struct buf *out);
+void	 judged_write_forged(struct buf *out);
+/* Exactly one signature, of the domain, and right. */
+bool	 judged_is_signed(const struct storm_ledger *ledger, struct str mail, const char *domain);
+/* What is wrong with the fields on top, so many bytes of it; NULL: nothing. */
+const char *judged_wrong(struct storm_ledger *ledger, int number, struct str arrived, size_t top_bytes);
 
 /* --- storm_hop.c, storm_hop_session.c: next hops --- */
 void	 hops_start(struct storm *storm);

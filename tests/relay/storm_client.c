@@ -25,6 +25,7 @@ struct client {
 	struct buf	 wire;
 	enum manner	 manner;
 	bool		 is_slow;
+	bool		 is_trusted;	/* connects from where mail is signed for; has mail of ours, and no other */
 	int		 number;	/* of the mail */
 	bool		 has_sent_all;	/* the final dot, or the last chunk */
 	int		 code;		/* of the latest reply; 0: none came */
@@ -84,11 +85,11 @@ static bool
 open_session(struct client *c)
 {
 	struct loop *loop = c->storm->relay.loop;
-	struct endpoint at;
+	struct endpoint at, from = { .port = 0 };
 
-	insist(endpoint_parse(str_of(RELAY_AT), &at));
+	insist(endpoint_parse(str_of(RELAY_AT), &at) && ip_parse(str_of(TRUSTED_AT), &from.ip));
 	c->session = (struct wire){ .loop = loop, .patience = span_s(PATIENCE_S),
-	    .stream = stream_connect(loop, &at, NULL, wire_limits, instant_after(loop_now(loop), span_s(PATIENCE_S)), NULL) };
+	    .stream = stream_connect(loop, &at, c->is_trusted ? &from : NULL, wire_limits, instant_after(loop_now(loop), span_s(PATIENCE_S)), NULL) };
 	return c->session.stream != NULL && read_reply(c) && c->code == 220 && ask(c, "EHLO client.example\r\n", 250);
 }
 
@@ -151,7 +152,7 @@ write_dotted(struct client *c)
 	struct str rest, line;
 
 	buf_init(&mail, WIRE_MAX_BYTES);
-	ledger_write_mail(c->storm->ledger, c->number, &mail);
+	ledger_write_mail(c->storm->ledger, c->number, false, &mail);
 	rest = buf_str(&mail);
 	while (str_take_until(&rest, '\n', &line)) {
 		if (str_starts(line, STR(".")))
@@ -191,7 +192,7 @@ send_chunks(struct client *c)
 	struct str rest;
 
 	buf_clear(&c->wire);
-	ledger_write_mail(c->storm->ledger, c->number, &c->wire);
+	ledger_write_mail(c->storm->ledger, c->number, false, &c->wire);
 	rest = buf_str(&c->wire);
 	for (;;) {
 		struct str chunk = str_sub(rest, 0, dice(c, 3) == 0 ? rest.len : dice(c, rest.len + 1));
@@ -237,8 +238,9 @@ is_open(const struct storm_mail *mail)
 	return mail->n_promised == 0 && mail->n_tries < STORM_TRIES_MAX;
 }
 
+/* Of ours, of others, or any. */
 static int
-next_mail(struct storm *storm)
+next_mail(struct storm *storm, bool wants_ours, bool wants_others)
 {
 	struct storm_ledger *ledger = storm->ledger;
 	int64_t now_ms = storm_now_ms(storm);
@@ -248,7 +250,7 @@ next_mail(struct storm *storm)
 
 		if (!is_open(mail) && i == storm->first_open)
 			storm->first_open++;
-		if (is_open(mail) && !mail->is_busy && mail->again_ms <= now_ms)
+		if ((mail->origin == ORIGIN_OURS ? wants_ours : wants_others) && is_open(mail) && !mail->is_busy && mail->again_ms <= now_ms)
 			return i;
 	}
 	return -1;
@@ -281,11 +283,12 @@ visit(struct client *c)
 
 	c->manner = (enum manner)dice(c, N_MANNERS);
 	c->is_slow = dice(c, 10) == 0;
+	c->is_trusted = dice(c, 4) == 0;
 	if (!open_session(c)) {
 		hang_up(c);
 		return;
 	}
-	while (n_mails-- > 0 && (c->number = next_mail(c->storm)) >= 0) {
+	while (n_mails-- > 0 && (c->number = next_mail(c->storm, c->is_trusted, !c->is_trusted)) >= 0) {
 		bool stands;
 
 		c->storm->ledger->mails[c->number].is_busy = true;
@@ -312,7 +315,7 @@ run_client(void *arg)
 	buf_init(&c->wire, WIRE_MAX_BYTES);
 	while (storm->n_open > storm->n_until / OPEN_AT_END) {
 		pause_ms(c, 60000);
-		if (next_mail(storm) >= 0)
+		if (next_mail(storm, true, true) >= 0)
 			visit(c);
 	}
 	buf_fini(&c->wire);

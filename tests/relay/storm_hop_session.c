@@ -121,7 +121,10 @@ is_poison(struct session *s)
 static void
 enter_arrival(struct session *s, struct str bytes)
 {
-	struct storm_counts *counts = &s->storm->ledger->counts;
+	struct storm_ledger *ledger = s->storm->ledger;
+	struct storm_counts *counts = &ledger->counts;
+	const char *wrong;
+	size_t top_bytes;
 	int number;
 
 	s->n_unheard = 0;
@@ -131,13 +134,19 @@ enter_arrival(struct session *s, struct str bytes)
 		counts->n_arrived++;
 		if (r == NULL) {
 			ledger_note_report(s->storm, bytes);
+			counts->n_reports_signed += judged_is_signed(ledger, bytes, "old.example.com");
 			continue;
 		}
-		insist(ledger_find(s->storm->ledger, str_of(s->accepted[i].address), NULL, &number) == r);
-		if (!ledger_is_whole(s->storm->ledger, number, bytes)) {
+		insist(ledger_find(ledger, str_of(s->accepted[i].address), NULL, &number) == r);
+		if (!ledger_is_whole(ledger, number, bytes, &top_bytes)) {
 			printf("# garbled: %s, %zu bytes\n", s->accepted[i].address, bytes.len);
 			counts->n_garbled++;
 			continue;
+		}
+		if ((wrong = judged_wrong(ledger, number, bytes, top_bytes)) != NULL) {
+			printf("# %s: %s, origin %d, disturbed %d\n%.*s", s->accepted[i].address, wrong, ledger->mails[number].origin,
+			    ledger->mails[number].is_disturbed, (int)top_bytes, bytes.at);
+			counts->n_misjudged++;
 		}
 		r->n_arrived++;
 		r->n_this_life++;
@@ -224,7 +233,7 @@ take_recipient(struct session *s, struct str line)
 	struct storm_recipient *r = ledger_find(s->storm->ledger, address, NULL, NULL);
 	enum mischief what = mischief(s);
 
-	if (r == NULL && !(str_starts(address, STR("s")) && str_ends_nocase(address, STR("@home.example")))) {
+	if (r == NULL && !(str_starts(address, STR("s")) && str_ends_nocase(address, STR(".home.example")))) {
 		printf("# a stranger: %.*s\n", STR_ARG(address));
 		s->storm->ledger->counts.n_strange++;
 		return say(s, "450 4.0.0 who is that\r\n");

@@ -12,6 +12,7 @@
 enum {
 	LETTERS_MAX = 70,
 	MISSES_SHOWN = 10,
+	TOP_MAX_BYTES = 4000,
 	DELAY_WARNED_MS = 4 * 3600 * 1000,	/* relay.c's warn */
 };
 
@@ -50,6 +51,8 @@ plan_mail(struct storm_mail *mail, uint64_t *dice)
 	mail->is_poison = roll(dice) % 60 == 0;
 	if (roll(dice) % 8 == 0)
 		mail->notify = notifies[roll(dice) % 4];
+	mail->origin = (enum storm_origin)(roll(dice) % (ORIGIN_OURS + 1));
+	mail->is_forged = roll(dice) % 4 == 0;
 	mail->n_recipients = is_list ? 2 + (int)(roll(dice) % (STORM_RECIPIENTS_MAX - 1)) : 1;
 	for (int i = 0; i < mail->n_recipients; i++) {
 		uint64_t fate = roll(dice) % 20;
@@ -69,6 +72,7 @@ ledger_new(uint64_t seed, int n_mails)
 	insist(ledger != MAP_FAILED);
 	ledger->seed = seed;
 	ledger->n_mails = n_mails;
+	ledger->keys = judged_keys_new();
 	for (int i = 0; i < n_mails; i++)
 		plan_mail(&ledger->mails[i], &dice);
 	return ledger;
@@ -77,6 +81,7 @@ ledger_new(uint64_t seed, int n_mails)
 void
 ledger_free(struct storm_ledger *ledger)
 {
+	judged_keys_free(ledger->keys);
 	munmap(ledger, sizeof(struct storm_ledger) + (size_t)ledger->n_mails * sizeof(struct storm_mail));
 }
 
@@ -84,7 +89,7 @@ void
 ledger_write_sender(const struct storm_ledger *ledger, int number, struct buf *out)
 {
 	if (!ledger->mails[number].is_null)
-		buf_printf(out, "s%d@home.example", number);
+		buf_printf(out, "s%d@m%d.home.example", number, number);
 }
 
 void
@@ -94,17 +99,19 @@ ledger_write_address(const struct storm_ledger *ledger, int number, int index, s
 }
 
 /* Lines of any length and octets, many with a dot in front; some mails are 8-bit. */
-void
-ledger_write_mail(const struct storm_ledger *ledger, int number, struct buf *out)
+static void
+write_unsigned(const struct storm_ledger *ledger, int number, struct buf *out)
 {
 	const struct storm_mail *mail = &ledger->mails[number];
 	uint64_t dice = ledger->seed + (uint64_t)number * 7919;
 	bool is_8bit = roll(&dice) % 10 == 0;
 	size_t end;
 
-	buf_printf(out, "From: <");
-	ledger_write_sender(ledger, number, out);
-	buf_printf(out, ">\r\nSubject: storm %d\r\n\r\n", number);
+	if (mail->origin == ORIGIN_OURS)
+		buf_printf(out, "From: <a%d@ours.example>\r\n", number);
+	else
+		buf_printf(out, "From: <s%d@m%d.home.example>\r\n", number, number);
+	buf_printf(out, "Subject: storm %d\r\n\r\n", number);
 	end = out->len + mail->body_bytes;
 	while (out->len < end) {
 		size_t n = roll(&dice) % LETTERS_MAX;
@@ -117,17 +124,35 @@ ledger_write_mail(const struct storm_ledger *ledger, int number, struct buf *out
 	}
 }
 
+void
+ledger_write_mail(const struct storm_ledger *ledger, int number, bool goes_on, struct buf *out)
+{
+	const struct storm_mail *mail = &ledger->mails[number];
+	bool is_signed = mail->origin == ORIGIN_SIGNED || mail->origin == ORIGIN_SPOILED;
+	struct buf text;
+
+	buf_init(&text, 4 << 20);
+	write_unsigned(ledger, number, &text);
+	if (mail->is_forged && !goes_on)
+		judged_write_forged(out);
+	if (is_signed)
+		judged_write_signature(ledger, number, buf_str(&text), out);
+	buf_append(out, buf_str(&text));
+	buf_fini(&text);
+}
+
 bool
-ledger_is_whole(const struct storm_ledger *ledger, int number, struct str arrived)
+ledger_is_whole(const struct storm_ledger *ledger, int number, struct str arrived, size_t *top_bytes_out)
 {
 	struct buf sent;
 	bool is_whole;
 
 	buf_init(&sent, 4 << 20);
-	ledger_write_mail(ledger, number, &sent);
-	/* Below our Received field stands what was sent, to the last byte. */
-	is_whole = arrived.len > sent.len && str_starts(arrived, STR("Received: ")) &&
-	    str_eq(str_from(arrived, arrived.len - sent.len), buf_str(&sent)) && arrived.len < sent.len + 1000;
+	ledger_write_mail(ledger, number, true, &sent);
+	/* Below our own fields stands what was sent, to the last byte. */
+	is_whole = arrived.len > sent.len && str_eq(str_from(arrived, arrived.len - sent.len), buf_str(&sent)) &&
+	    arrived.len < sent.len + TOP_MAX_BYTES;
+	*top_bytes_out = is_whole ? arrived.len - sent.len : 0;
 	buf_fini(&sent);
 	return is_whole;
 }
@@ -300,10 +325,14 @@ ledger_judge(struct storm_ledger *ledger)
 	}
 	expect_int(c->n_garbled, 0);
 	expect_int(c->n_strange, 0);
+	expect_int(c->n_misjudged, 0);
+	expect_int(c->n_reports_signed, c->n_reports);
 	/* Retries of clients included: a storm that lets nothing through proves nothing. */
 	expect(n_promised > ledger->n_mails / 2);
 	printf("# %d mails of %d promised, %d arrivals, %d explained duplicates, %d reports; %d kills, %d cut in delivery, "
 	    "%d refused by the relay for now, %d removed, %d troubles, %d reloads; %lld s of storm\n", n_promised, ledger->n_mails,
 	    c->n_arrived, c->n_duplicates, c->n_reports, c->n_kills, c->n_cut, c->n_refused_by_relay, c->n_removed,
 	    c->n_troubles, c->n_reloads, (long long)(ledger->now_ms / 1000));
+	printf("# %d arrivals with results, %d temporary errors in these, %d signed, %d reports signed; %d questions disturbed\n",
+	    c->n_results, c->n_temperrors, c->n_signed, c->n_reports_signed, c->n_disturbed);
 }

@@ -102,6 +102,16 @@ cut_connections(struct storm *storm)
 		sim_net_cut_after(storm->relay.sim, &at, (int64_t)dice(storm, 3000), dice(storm, 2) == 0);
 }
 
+static void
+confuse_names(struct storm *storm)
+{
+	if (storm->names.trouble != NAMES_FINE)
+		return;
+	storm->names.trouble = (enum storm_names_trouble)(1 + dice(storm, NAMES_MIXED));
+	last_for(storm, 5, 100);
+	storm->names.trouble = NAMES_FINE;
+}
+
 /* --- disk and clock --- */
 
 static void
@@ -228,6 +238,20 @@ remove_one(struct storm *storm)
 	storm->ledger->counts.n_removed += queue_remove(storm->relay.queue, &filter, operators_patience(storm), &fault) > 0;
 }
 
+/* Another key, and other checks; one of them is always on. */
+static void
+change_judgement(struct storm *storm, struct relay_signer signers[STORM_SIGNERS], struct relay_plan *plan)
+{
+	uint64_t off = dice(storm, 4);
+
+	judged_plan(storm->ledger, STORM_KEY_B, signers, plan);
+	plan->verify.spf = off != 0;
+	plan->verify.dkim = off != 1;
+	plan->verify.dmarc = (enum dmarc_mode)dice(storm, DMARC_ENFORCE + 1);
+	plan->verify.with_received_spf = dice(storm, 2) == 0;
+	plan->verify.timeout = span_s(1 + (int64_t)dice(storm, 30));
+}
+
 /*
  * Another configuration for a while: other limits and retry times, next hops in another order or fewer of them, or
  * a route that is not there (its mail waits).
@@ -238,9 +262,11 @@ reload(struct storm *storm)
 	struct next_hop_settings next_hops[STORM_HOPS];
 	struct route_settings routes[STORM_DOMAINS + 1];
 	struct relay_rule rules[STORM_DOMAINS];
+	struct relay_signer signers[STORM_SIGNERS];
 	struct relay_plan plan;
 
 	storm_plan(routes, next_hops, rules, &plan);
+	change_judgement(storm, signers, &plan);
 	for (int i = 0; i < plan.n_routes; i++) {
 		struct route_settings *route = &routes[i];
 		struct next_hop_settings *first = &next_hops[route->next_hops - next_hops];
@@ -262,7 +288,9 @@ reload(struct storm *storm)
 	relay_reload(&storm->relay, &plan, span_s(20 + (int64_t)dice(storm, 100)));
 	storm->ledger->counts.n_reloads++;
 	last_for(storm, 1, 300);
-	relay_reload(&storm->relay, storm_plan(routes, next_hops, rules, &plan), span_s(60));
+	storm_plan(routes, next_hops, rules, &plan);
+	judged_plan(storm->ledger, STORM_KEY_A, signers, &plan);
+	relay_reload(&storm->relay, &plan, span_s(60));
 }
 
 /* --- all of it --- */
@@ -271,7 +299,7 @@ static void
 do_something(struct storm *storm)
 {
 	static void (*const troubles[])(struct storm *storm) = {
-		take_hop_away, stop_hop, make_hop_mad, cut_connections, cut_connections, fill_disk, fail_disk, fail_disk, slow_disk,
+		take_hop_away, stop_hop, make_hop_mad, cut_connections, cut_connections, confuse_names, confuse_names, fill_disk, fail_disk, fail_disk, slow_disk,
 		step_clock, hold_and_release, retry_all, remove_one, reload,
 	};
 

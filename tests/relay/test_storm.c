@@ -13,7 +13,7 @@
 #include "tests/relay/storm.h"
 
 enum {
-	MAILS_DEFAULT = 4000,
+	MAILS_DEFAULT = 2500,
 	MAILS_TWICE = 150,		/* of the storm that is played twice */
 	CALLS_OF_A_MAIL = 60,		/* on disk, network and crews, about: where kills come */
 	/* Once all is well: retry.max, a check of a next hop that was down for long, and the time to hand over the rest. */
@@ -48,6 +48,7 @@ begin(struct storm *storm, struct weather *weather, int n_until, bool is_calm)
 	struct next_hop_settings next_hops[STORM_HOPS];
 	struct route_settings routes[STORM_DOMAINS + 1];
 	struct relay_rule rules[STORM_DOMAINS];
+	struct relay_signer signers[STORM_SIGNERS];
 	struct relay_plan plan;
 
 	*storm = (struct storm){ .ledger = weather->ledger, .n_until = n_until, .is_calm = is_calm };
@@ -60,7 +61,10 @@ begin(struct storm *storm, struct weather *weather, int n_until, bool is_calm)
 	sim_disk_set_bytes(weather->sim, 512 << 20);
 	sim_disk_heal(weather->sim);
 	sim_set_job_max(weather->sim, span_ms(10));
-	relay_start_as(&storm->relay, weather->sim, storm_plan(routes, next_hops, rules, &plan));
+	names_init(&storm->names, storm);
+	storm_plan(routes, next_hops, rules, &plan);
+	judged_plan(weather->ledger, STORM_KEY_A, signers, &plan);
+	relay_start_as(&storm->relay, weather->sim, &plan, &storm->names.resolver);
 	storm->start_ms = span_to_ms((struct span){ loop_now(storm->relay.loop).ns });
 	hops_start(storm);
 }
