@@ -34,7 +34,8 @@ enum {
 	"slow.example timeout\n" \
 	"_dmarc.slow.example timeout\n" \
 	"r._domainkey.slow.example timeout\n" \
-	"broken.example TXT v=spf1 ip4:nonsense -all\n"
+	"broken.example TXT v=spf1 ip4:nonsense -all\n" \
+	"_dmarc.testing.example TXT v=DMARC1; p=reject\n"
 
 static void
 stage_ask(struct resolver *resolver, const struct dns_question *questions, int n_questions, struct instant deadline,
@@ -69,11 +70,11 @@ add_keys(struct inspect_stage *stage, const char *domain, const char *tags)
 {
 	struct buf *text = &stage->zone_text;
 
-	buf_printf(text, "r._domainkey.%s TXT %s", domain, tags);
+	buf_printf(text, "r._domainkey.%s TXT ", domain);
 	dkim_key_record(stage->rsa, text);
-	buf_printf(text, "\ne._domainkey.%s TXT %s", domain, tags);
+	buf_printf(text, "%s\ne._domainkey.%s TXT ", tags, domain);
 	dkim_key_record(stage->ed25519, text);
-	buf_append_char(text, '\n');
+	buf_printf(text, "%s\n", tags);
 }
 
 void
@@ -91,6 +92,7 @@ inspect_stage_init(struct inspect_stage *stage)
 	add_keys(stage, "news.example", "");
 	add_keys(stage, "list.example", "");
 	add_keys(stage, "evil.example", "");
+	add_keys(stage, "testing.example", "; t=y");
 	zone_init(&stage->zone, buf_str(&stage->zone_text));
 	inspect_stage_reset(stage);
 }

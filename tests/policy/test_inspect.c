@@ -89,6 +89,12 @@ static const struct mail_row {
 	{ .name = "no From at all", .mail = REST, .want = "spf-helo=pass spf=pass dkim=none dmarc=permerror verdict=accept" },
 	{ .name = "a signature past its time", .client = "203.0.113.9", .mail = ALICE REST, .domain = "example.com", .how = "rx",
 	  .want = "spf-helo=fail spf=fail dkim=permerror:example.com:r dmarc=fail:example.com:reject verdict=reject:dmarc" },
+	{ .name = "a key in testing mode proves the author as any other", .reverse_path = "x@evil.example",
+	  .mail = "From: a@testing.example\r\n" REST, .domain = "testing.example", .how = "r",
+	  .want = "spf-helo=pass spf=pass dkim=pass:testing.example:r dmarc=pass:testing.example verdict=accept" },
+	{ .name = "nor does it excuse what does not verify", .reverse_path = "x@evil.example",
+	  .mail = "From: a@testing.example\r\n" REST, .domain = "testing.example", .how = "r", .edit_from = "Hello.", .edit_to = "Hullo.",
+	  .want = "spf-helo=pass spf=pass dkim=fail:testing.example:r dmarc=fail:testing.example:reject verdict=reject:dmarc" },
 	{ .name = "a signature that was cut to a part of the body", .client = "203.0.113.9", .mail = ALICE REST,
 	  .domain = "example.com", .how = "r", .edit_from = " v=1;", .edit_to = " v=1; l=3;",
 	  .want = "spf-helo=fail spf=fail dkim=fail:example.com:r dmarc=fail:example.com:reject verdict=reject:dmarc" },
@@ -463,6 +469,40 @@ test_drop(void)
 	inspect_drop(inspection);
 }
 
+/* --- signatures without end --- */
+
+static void
+test_many_signatures(void)
+{
+	struct str mail = inspect_stage_sign(&stage, "example.com", "e", STR(ALICE REST));
+	const struct findings *findings;
+	int n_questions;
+
+	for (int i = 0; i < 40; i++) {
+		const char domain[] = { 'd', (char)('a' + i / 26), (char)('a' + i % 26), '.', 'e', 'x', 'a', 'm', 'p', 'l', 'e', '\0' };
+
+		mail = inspect_stage_sign(&stage, domain, "e", mail);
+	}
+	test_case("of many signatures the upper ones are looked at, and the rest is told of");
+	inspect_stage_reset(&stage);
+	inspect_stage_set_client(&stage, "203.0.113.9", "mail.example.com");
+	n_questions = stage.zone.n_questions;
+	findings = inspect_stage_inspect(&stage, mail);
+	insist(findings != NULL);
+	expect_int(findings->n_dkim, 11);
+	expect(findings->dkim[10].is_rest);
+	expect_text(dmarc_verdict_text(findings->dmarc.verdict), "fail");
+	expect(stage.zone.n_questions - n_questions <= 10 + 2 * 3 + DMARC_WALK_MAX);
+	test_case("a rule for more finds the author's own");
+	stage.rules.dkim_settings.signatures_max = DKIM_SIGNATURES_MAX;
+	inspect_stage_set_rules(&stage);
+	mail = inspect_stage_sign(&stage, "example.com", "e", mail);
+	findings = inspect_stage_inspect(&stage, mail);
+	insist(findings != NULL);
+	expect_int(findings->n_dkim, DKIM_SIGNATURES_MAX + 1);
+	expect_text(dmarc_verdict_text(findings->dmarc.verdict), "pass");
+}
+
 /* --- how often the DNS is waited for --- */
 
 static void
@@ -497,6 +537,7 @@ main(void)
 	test_trouble();
 	test_memories();
 	test_drop();
+	test_many_signatures();
 	test_waits();
 	inspect_stage_fini(&stage);
 	return test_end();
