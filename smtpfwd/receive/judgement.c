@@ -124,13 +124,13 @@ defer(struct verdict *verdict, struct reply reply, const char *reason)
 static void
 defer_for_room(struct verdict *verdict)
 {
-	defer(verdict, REFUSAL_NO_ROOM_FOR_CHECKS, "memory of the checks");
+	defer(verdict, REFUSAL_NO_ROOM_FOR_CHECKS, "memory-of-checks");
 }
 
 static void
 defer_for_stop(struct verdict *verdict)
 {
-	defer(verdict, REPLY(451, 4, 3, 2, "Service is shutting down; try again later"), "cut off");
+	defer(verdict, REPLY(451, 4, 3, 2, "Service is shutting down; try again later"), "cut-off");
 }
 
 /* --- the header section --- */
