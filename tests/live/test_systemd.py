@@ -95,7 +95,7 @@ def outside():
     for text, name in (CONFIG, "smtpfwd.conf"), (DRIVER, "driver.service"):
         with open(io + "/" + name, "w") as out:
             out.write(text)
-    for name in ("test_systemd.py", "world.py"):
+    for name in ("test_systemd.py", "world.py", "names.py"):
         shutil.copy(os.path.join(world.TOP, "tests/live", name), io)
     with open("/proc/mounts") as mounts:
         unified = next(line.split()[1] for line in mounts if line.split()[2] == "cgroup2")
@@ -169,7 +169,7 @@ def journal(*matches):
 def send(subject, port=25):
     with smtplib.SMTP("127.0.0.1", port, timeout=30) as session:
         session.starttls()
-        session.sendmail("alice@example.org", ["bob@example.com"], "Subject: %s\r\n\r\nHello.\r\n" % subject)
+        session.sendmail("alice@example.org", ["bob@example.com"], "From: alice@example.org\r\nSubject: %s\r\n\r\nHello.\r\n" % subject)
 
 
 class Sink:
@@ -182,11 +182,12 @@ class Sink:
                         "-keyout", "/tmp/key.pem", "-out", "/tmp/cert.pem"], check=True, capture_output=True)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain("/tmp/cert.pem", "/tmp/key.pem")
-        self.subjects = []
+        self.subjects, self.n_signatures = [], 0        # of the last mail
         self.controller = Controller(self, hostname="127.0.0.1", port=2525, tls_context=context)
         self.controller.start()
 
     async def handle_DATA(self, server, session, envelope):
+        self.n_signatures = envelope.content.count(b"DKIM-Signature: ")
         self.subjects.append(re.search(rb"Subject: (.*?)\r\n", envelope.content).group(1).decode())
         return "250 taken"
 
@@ -221,7 +222,7 @@ def mail(tap):
     mail_id = re.match(r"accepted id=(\S+)", line).group(1)
     world.wait_for("the journal has it", lambda: "delivered" in journal("SMTPFWD_ID=" + mail_id))
     story = [line.split()[0] for line in journal("SMTPFWD_ID=" + mail_id).splitlines()]
-    tap("journalctl SMTPFWD_ID= is the mail's story", story == ["accepted", "delivered"], story)
+    tap("journalctl SMTPFWD_ID= is the mail's story", story == ["judged", "accepted", "delivered"], story)
     entry = journal("-o", "export", "SMTPFWD_ID=" + mail_id, "SMTPFWD_EVENT=delivered")
     tap("with its fields", all(field in entry.splitlines() for field in
         ("PRIORITY=6", "SYSLOG_IDENTIFIER=smtpfwd", "SMTPFWD_EVENT=delivered", "_SYSTEMD_UNIT=smtpfwd.service")), entry)
@@ -328,6 +329,27 @@ def login(tap):
     restart()
 
 
+def signing(tap):
+    """A key that root makes signs under the unit's restrictions, as the unit's user."""
+    found = os.stat("/etc/smtpfwd/dkim")
+    tap("systemd-tmpfiles makes the directory of the keys, for root and the group", found.st_uid == 0 and found.st_gid != 0 and
+        found.st_mode & 0o777 == 0o750, (found.st_gid, oct(found.st_mode)))
+    made = subprocess.run(["/usr/local/sbin/smtpfwdctl", "keygen", "example.org", "s"], capture_output=True, text=True, timeout=60)
+    with open("/etc/smtpfwd/smtpfwd.conf") as config:
+        text = config.read()
+    with open("/etc/smtpfwd/smtpfwd.conf", "w") as config:
+        config.write(text + 'listen "mx" { address = { "0.0.0.0:25", "[::]:25" } networks = { "127.0.0.1/32" } }\n'
+                     'sign "example.org" { selector = { "s" } key = { "/etc/smtpfwd/dkim/s.example.org.pem" } }\n')
+    ctl("reload", "smtpfwd")
+    sink.subjects.clear()
+    send("signed")
+    world.wait_for("the mail arrives", lambda: sink.subjects == ["signed"])
+    tap("and the group's key signs after a reload", made.returncode == 0 and sink.n_signatures == 1, made.stderr + journal("-u", "smtpfwd"))
+    with open("/etc/smtpfwd/smtpfwd.conf", "w") as config:
+        config.write(text)
+    restart()
+
+
 def watchdog(tap):
     """A loop that stands still is killed, and the service started anew."""
     os.makedirs("/etc/systemd/system/smtpfwd.service.d")
@@ -365,7 +387,7 @@ def failing(tap):
 
 def inside():
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-    world.Tap().run(installed, mail, restarts, reload, login, watchdog, failing)
+    world.Tap().run(installed, mail, restarts, reload, login, signing, watchdog, failing)
 
 
 if sys.argv[1:] == ["inside"]:
