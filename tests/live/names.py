@@ -50,7 +50,7 @@ def txt_of(text):
 RECORDS = {
     "A": A,
     "AAAA": AAAA,
-    "MX": lambda value: MX(label_of(value.split()[1]), int(value.split()[0])),
+    "MX": lambda value: MX(label_of(value.partition(" ")[2]), int(value.partition(" ")[0])),
     "TXT": txt_of,
     "CNAME": lambda value: CNAME(label_of(value)),
     "PTR": lambda value: PTR(label_of(value)),

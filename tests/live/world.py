@@ -9,13 +9,16 @@ import json
 import os
 import pwd
 import random
+import re
 import shutil
 import signal
 import smtplib
 import socket
+import socketserver
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 import names
@@ -201,6 +204,69 @@ listen "mx" {
             if "queue" in row:
                 return row["queue"]["mails"]
         raise AssertionError("status names no queue")
+
+
+class NextHop:
+    """A server that takes any mail and keeps its bytes as they came, but for the dots of RFC 5321 4.5.2."""
+
+    def __init__(self, offers=("PIPELINING", "8BITMIME", "SMTPUTF8", "DSN", "SIZE 100000000")):
+        self.offers = offers
+        self.mails = []                 # (reverse-path, [forward-path], bytes), all as received
+        self.answer = lambda sender, recipients: "250 2.0.0 taken"     # to the end of data; what gets no 2xx is kept in .refused
+        self.refused = []
+        hop = self
+
+        class Handler(socketserver.StreamRequestHandler):
+            disable_nagle_algorithm = True
+
+            def handle(self):
+                try:
+                    hop.converse(self)
+                except OSError:
+                    pass
+
+        class Server(socketserver.ThreadingTCPServer):
+            allow_reuse_address, daemon_threads, request_queue_size = True, True, 1000
+
+        self.server = Server(("127.0.0.1", 0), Handler)
+        self.port = self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        ENDERS.append(self.server.shutdown)
+
+    def converse(self, session):
+        say = lambda text: session.wfile.write(text.encode() + b"\r\n")
+        say("220 hop ESMTP")
+        for line in session.rfile:
+            verb, argument = line[:4].upper(), line.strip().partition(b":")[2].decode(errors="replace")
+            if verb == b"EHLO":
+                say("".join("250-%s\r\n" % offer for offer in ("hop",) + self.offers) + "250 HELP")
+            elif verb == b"MAIL":
+                sender, recipients = argument.split(">")[0].lstrip("< "), []
+                say("250 2.1.0 ok")
+            elif verb == b"RCPT":
+                recipients.append(argument.split(">")[0].lstrip("< "))
+                say("250 2.1.5 ok")
+            elif verb == b"DATA":
+                say("354 go on")
+                lines = []
+                while (line := session.rfile.readline()) != b".\r\n":
+                    if not line:
+                        return
+                    lines.append(line[1:] if line.startswith(b".") else line)
+                answer = self.answer(sender, recipients)
+                (self.mails if answer.startswith("2") else self.refused).append((sender, recipients, b"".join(lines)))
+                say(answer)
+            elif verb == b"QUIT":
+                return say("221 2.0.0 bye")
+            else:
+                say("250 2.0.0 ok")
+
+    def mail_of(self, subject):
+        """The bytes of the mail with that subject; None before it arrives."""
+        for _, _, data in list(self.mails):
+            if b"\r\nSubject: %s\r\n" % subject.encode() in data:
+                return data
+        return None
 
 
 class Postfix:
@@ -460,6 +526,20 @@ class Client:
             assert reply.startswith("250"), (line, reply)
         assert self.say("DATA").startswith("354")
         self.socket.sendall(message(subject))
+
+    def speak_for(self, address, helo="client.example.org"):
+        """By XCLIENT: from now on the client is this one."""
+        xtext = "".join(c if "!" <= c <= "~" and c not in "+=" else "+%02X" % ord(c) for c in helo)
+        return self.say("XCLIENT ADDR=%s%s HELO=%s PROTO=ESMTP" % ("IPV6:" if ":" in address else "", address, xtext))
+
+    def mail(self, data, sender="alice@example.org", recipients=("bob@example.com",)):
+        """The reply to a whole mail: the first that is not 2xx or 3xx, or the last."""
+        for line in ("MAIL FROM:<%s>" % sender, *("RCPT TO:<%s>" % recipient for recipient in recipients), "DATA"):
+            reply = self.say(line)
+            if reply[:1] not in ("2", "3"):
+                return reply
+        self.socket.sendall(re.sub(rb"^\.", b"..", data, flags=re.M) + (b"" if data.endswith(b"\r\n") else b"\r\n") + b".\r\n")
+        return self.reply()
 
 
 class Tap:
