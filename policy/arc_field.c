@@ -8,7 +8,10 @@
 #include "policy/arc_field.h"
 #include "policy/dkim_tags.h"
 
-enum { NUMBER_MAX_DIGITS = 18 };	/* fits int64_t; RFC 6376 3.5 wants 12 for times */
+enum {
+	COPIES = 6,			/* of a field's text, at most: d= s= b= bh=, the latter two as bytes too */
+	NUMBER_MAX_DIGITS = 18,		/* fits int64_t; RFC 6376 3.5 wants 12 for times */
+};
 
 const char *
 arc_status_word(enum arc_status status)
@@ -301,7 +304,8 @@ arc_field_read(enum arc_kind kind, const struct header_field *from, struct times
 		field->instance = read_results_instance(from->value);
 	else if (from->value.len > ARC_FIELD_MAX_BYTES)
 		blame(field, "too large");
-	else if (arena->max_bytes - arena->used_bytes < 4 * from->value.len || !read_signature(kind, from->value, now, drift_s, arena, field))
+	else if (arena->max_bytes - arena->used_bytes < COPIES * (from->value.len + 64) ||
+	    !read_signature(kind, from->value, now, drift_s, arena, field))
 		return false;		/* and none of the squeezed copies was missing for want of room */
 	if (field->instance == 0)
 		blame(field, "i= is no instance");

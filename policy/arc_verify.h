@@ -27,7 +27,7 @@ struct arc_sealer_name {
 struct arc_result {
 	enum arc_status	 status;	/* all failures are for good, those of the DNS too (5.2.1) */
 	struct str	 reason;	/* printable, a few words; empty for a plain none or pass */
-	bool		 is_temporary;	/* it failed for want of an answer of the DNS */
+	bool		 is_temporary;	/* it failed for want of an answer of the DNS, or of memory */
 	/* Of a chain that passes: */
 	const struct arc_sealer_name *sealers;	/* that of instance i is sealers[i - 1] */
 	int		 n_sealers;

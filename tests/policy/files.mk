@@ -82,6 +82,14 @@ tests_policy_test_arc_judges_SOURCES = %D%/test_arc_judges.c %D%/arc_stage.c %D%
 tests_policy_test_arc_judges_LDADD = tests/libexpect.a policy/libpolicy.a mail/libmail.a base/libbase.a $(IDN2_LIBS)
 TESTS += tests/policy/test_arc_judges
 EXTRA_DIST += %D%/arc_judge.py
+check_PROGRAMS += tests/policy/test_arc_seal
+tests_policy_test_arc_seal_SOURCES = %D%/test_arc_seal.c %D%/arc_stage.c %D%/arc_stage.h
+tests_policy_test_arc_seal_LDADD = tests/libexpect.a policy/libpolicy.a mail/libmail.a base/libbase.a $(IDN2_LIBS)
+TESTS += tests/policy/test_arc_seal
+check_PROGRAMS += tests/policy/test_arc_verify
+tests_policy_test_arc_verify_SOURCES = %D%/test_arc_verify.c %D%/arc_stage.c %D%/arc_stage.h
+tests_policy_test_arc_verify_LDADD = tests/libexpect.a policy/libpolicy.a mail/libmail.a base/libbase.a $(IDN2_LIBS)
+TESTS += tests/policy/test_arc_verify
 # Run by hand.
 check_PROGRAMS += tests/policy/measure
 tests_policy_measure_SOURCES = %D%/measure.c
