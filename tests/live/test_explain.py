@@ -215,7 +215,15 @@ def signing(tap):
     os.rename(KEYS + "/away.pem", KEYS + "/2026a.example.com.pem")
     tap("a key that cannot be read is said, and who would sign", told.status == 0 and told.one("signing", signed=True, section="example.com") and
         "No such file" in told.one("signing")["keys"][0].get("problem", ""), told)
-    os.chmod(KEYS + "/2026a.example.com.pem", 0o600)
+    if os.geteuid() == 0:
+        user = world.make_user().pw_uid
+        told = subprocess.run([world.copy_programs() + "/smtpfwdctl", "-c", signer.config, "--json", "explain", "--client", "10.1.2.3", "--helo",
+                               "x", "--from", "bob@example.com", "--to", "bob@example.com", "-"], input=mail("bob@example.com"), user=user,
+                              group=user, extra_groups=[], capture_output=True, timeout=60)
+        rows = [json.loads(line) for line in told.stdout.splitlines()]
+        found = [row for row in rows if row["step"] == "signing"]
+        tap("any user may ask", told.returncode == 0 and found and found[0]["signed"] and "Permission denied" in found[0]["keys"][0]["problem"],
+            told.stdout + told.stderr)
     text = Told(signer.config, mail("bob@example.com"), client="10.1.2.3", is_json=False)
     tap("for people", re.search("Signing +signed for example.com: .*\n.*selector 2026a, rsa-sha256, 2048 bits, key in ", text.text), text)
 

@@ -155,4 +155,38 @@ def enforce(tap):
                            listen_extra='xclient-from = { "127.0.0.0/8" } networks = { "10.0.0.0/8" } max-message = 400K').start(), "enforce")
 
 
-world.Tap().run(stamp, enforce)
+def signs(tap):
+    """Which mail is signed, for whom, by which keys; why others are not"""
+    sections = ""
+    for domain, selectors, more in (("example.com", ("a", "e"), ""), ("below.example", ("b",), "subdomains = yes")):
+        for selector in selectors:
+            subprocess.run([CTL, "keygen", *(["--ed25519"] if selector == "e" else []), "--directory", KEYS, domain, selector],
+                           check=True, capture_output=True)
+        sections += 'sign "%s" { selector = { %s } key = { %s } %s }\n' % (domain, ", ".join('"%s"' % s for s in selectors), ", ".join(
+            '"%s/%s.%s.pem"' % (KEYS, s, domain) for s in selectors), more)
+    relay = world.Relay('"127.0.0.1:1"', sections + ZONE.section("timeout = 1s tries = 1"), name="signs",
+                        listen_extra='xclient-from = { "127.0.0.0/8" } networks = { "10.0.0.0/8" }').start()
+    two = mail("bob@example.com")
+    for name, data, client in (
+            ("the very domain", mail("bob@example.com"), INSIDE), ("in another case", mail("bob@EXAMPLE.com"), INSIDE),
+            ("below one that is for subdomains", mail("x@mail.below.example"), INSIDE), ("below one that is not", mail("x@sub.example.com"), INSIDE),
+            ("of nobody's domain", mail("x@other.example"), INSIDE), ("from outside", mail("bob@example.com"), OTHER),
+            ("two authors, one rule", two.replace(b"From: <", b"From: <eve@example.com>, <"), INSIDE),
+            ("two authors, two rules", two.replace(b"From: <", b"From: <eve@below.example>, <"), INSIDE),
+            ("two From fields", b"From: <eve@example.com>\r\n" + two, INSIDE), ("no From", two.replace(b"From:", b"X-From:"), INSIDE)):
+        path = relay.directory + "/mail.eml"
+        with open(path, "wb") as file:
+            file.write(data)
+        said = subprocess.run([CTL, "-c", relay.config, "--json", "explain", "--client", client, "--helo", "app", "--from", "bob@example.com",
+                               "--to", "bob@example.com", path], capture_output=True, text=True, timeout=60)
+        step = [row for row in map(json.loads, said.stdout.splitlines()) if row["step"] == "signing"][0]
+        told = sorted((step["section"], key["selector"], key["algorithm"]) for key in step.get("keys", []))
+        _, fields, _ = really(relay, data, client, "app", "bob@example.com")
+        done = sorted((re.search(r"\bd=([^;]*)", field)[1], re.search(r"\bs=([^;]*)", field)[1], re.search(r"\ba=([^;]*)", field)[1])
+                      for field in re.findall(r"(?m)^DKIM-Signature:(?:.*\n)(?:[ \t].*\n)*", fields))
+        logged = re.findall(r"unsigned=(\S+)", relay.log_text())
+        tap("signed or not: %s: %s" % (name, step["reason"]), told == done and step["signed"] == bool(done) and
+            (step["signed"] or step["reason"] in ("outside", "no-rule") or logged[-1:] == [step["reason"]]), "%s\n%s\n%s" % (step, fields, logged))
+
+
+world.Tap().run(stamp, enforce, signs)
