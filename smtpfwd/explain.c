@@ -110,6 +110,8 @@ explain_client(struct explanation *e)
 		step_text(step, "network", text);
 	} else if (peer->is_trusted) {
 		step_text(step, "by", "login");
+	} else if (listener->n_client_names > 0) {
+		step_bool(step, "certificate-may-help", true);
 	}
 }
 

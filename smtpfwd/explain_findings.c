@@ -124,13 +124,24 @@ explain_dmarc(struct explanation *e, const struct dmarc_result *dmarc)
 /* --- all of them --- */
 
 /* A check that is not made. */
-static void
+static json_t *
 explain_unchecked(struct explanation *e, const char *name, const char *why)
 {
 	json_t *step = step_new(e, name);
 
 	step_bool(step, "checked", false);
 	step_text(step, "why", why);
+	return step;
+}
+
+/* The mail's author is not known: what SPF would be worth for one. */
+static void
+explain_dmarc_without_mail(struct explanation *e, const struct findings *findings)
+{
+	json_t *step = explain_unchecked(e, "dmarc", "no-mail");
+
+	if (findings->has_spf && findings->spf_mail_from.value == SPF_PASS)
+		step_str(step, "spf-domain", findings->spf_mail_from.domain);
 }
 
 static void
@@ -148,10 +159,12 @@ explain_found(struct explanation *e, const struct findings *findings, bool has_m
 		explain_dkim(e, &findings->dkim[i]);
 	if (findings->n_dkim == 0)
 		explain_unchecked(e, "dkim", !findings->has_dkim ? why : has_mail ? "no-signature" : "no-mail");
-	if (findings->has_dmarc && has_mail)
+	if (!findings->has_dmarc)
+		explain_unchecked(e, "dmarc", why);
+	else if (has_mail)
 		explain_dmarc(e, &findings->dmarc);
 	else
-		explain_unchecked(e, "dmarc", findings->has_dmarc ? "no-mail" : why);
+		explain_dmarc_without_mail(e, findings);
 }
 
 const struct findings *

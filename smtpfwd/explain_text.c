@@ -81,6 +81,8 @@ show_client(const json_t *step)
 		fputs("; it may relay, and its mail is not checked", stdout);
 	} else {
 		fputs("not trusted: it is in none of the listener's networks and has not logged in", stdout);
+		if (is_true(step, "certificate-may-help"))
+			fputs(" (a certificate is not looked at here)", stdout);
 	}
 	putchar('\n');
 	begin("HELO");
@@ -178,7 +180,9 @@ show_unchecked(const char *label, const json_t *step)
 	begin(label);
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		if (says(step, "why", texts[i].why))
-			printf("%s\n", texts[i].text);
+			fputs(texts[i].text, stdout);
+	say("; SPF would be right for an author at ", step, "spf-domain", " or in its organization");
+	putchar('\n');
 	return true;
 }
 

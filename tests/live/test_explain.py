@@ -173,7 +173,7 @@ def envelopes(tap):
     """Without a mail, and who may send where"""
     told = Told(OPEN)
     tap("without a mail SPF is judged, and what DKIM and DMARC lack is said", told.status == 0 and told.one("spf", identity="mailfrom", result="pass") and
-        told.one("dkim", checked=False, why="no-mail") and told.one("dmarc", checked=False, why="no-mail"), told)
+        told.one("dkim", checked=False, why="no-mail") and told.one("dmarc", checked=False, why="no-mail", **{"spf-domain": "sender.example"}), told)
     told = Told(OPEN, to=("bob@example.com", "x@outside.example", "Bob@EXAMPLE.COM", "Postmaster"))
     tap("each recipient has its decision", [row["action"] for row in told.all("recipient")] == ["accept", "reject", "accept", "accept"] and
         told.all("recipient")[1]["reason"] == "relay-denied" and told.status == 1 and told.one("outcome", accepted=3, recipients=4), told)
