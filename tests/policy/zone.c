@@ -103,6 +103,7 @@ find(const struct zone *zone, struct str asked, enum dns_type type, struct arena
     struct str *alias_out)
 {
 	struct str text = zone->text, line, name, word, raw;
+	struct dns_name wire;
 	bool is_slow = false;
 
 	*alias_out = STR_EMPTY;
@@ -130,6 +131,8 @@ find(const struct zone *zone, struct str asked, enum dns_type type, struct arena
 	}
 	if (str_ends_nocase(*alias_out, STR(".")))
 		alias_out->len--;
+	if (!dns_name_of_text(*alias_out, &wire))
+		*alias_out = STR_EMPTY;
 	if (answer->n_records > 0 && answer->result != DNS_UNSETTLED)
 		answer->result = DNS_FOUND;
 	else if (is_slow)
