@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/insist.h"
+#include "base/mem.h"
 #include "mail/domain.h"
 #include "policy/dkim_key_record.h"
 #include "policy/dkim_public.h"
@@ -15,18 +17,21 @@
 #include "smtpfwd/sign_keys.h"
 
 enum {
-	ASK_WITHIN_S = 20,		/* for one key: all tries of the resolver */
-	ARENA_MAX_BYTES = 1024 * 1024,	/* for one key: its answer, and the record read */
+	ASK_WITHIN_S = 20,		/* for keys that are asked for together: all tries of the resolver */
+	LOOKS_MAX = 32,			/* asked for together, lest dead servers of many domains take a wait each */
+	ARENA_MAX_BYTES = LOOKS_MAX * 256 * 1024,	/* for those: answers of 64 KB at most, and the records read */
 	RECORD_ROOM_BYTES = 16 * 1024,
+	NAME_ROOM_BYTES = 3 * DOMAIN_MAX_BYTES,
 };
 
 /* One key of one section. */
 struct look {
 	const struct sign_section *sign;
 	const char		*selector, *path;
-	const struct dkim_key	*key;		/* NULL: it cannot be read, fault says why */
+	struct dkim_key		*key;		/* NULL: it cannot be read, fault says why */
 	struct fault		 fault;
-	struct str		 name;		/* in the DNS */
+	char			 name_room[NAME_ROOM_BYTES];
+	struct str		 name;		/* in the DNS; in the room */
 	const char		*result;	/* a constant word for programs */
 	char			 problem[300];	/* a clause for people, printable; "" if it is right */
 	bool			 wants_record;	/* what is to be published is worth to be shown */
@@ -37,6 +42,9 @@ struct check_keys {
 	const struct ctl	*ctl;
 	struct config		*config;
 	struct str		 domain;	/* the only one; "" for all */
+	struct resolver		*resolver;
+	struct look		 looks[LOOKS_MAX];	/* gathered, to be asked for together */
+	int			 n_looks;
 	int			 n_looked, n_wrong, n_unsettled;
 };
 
@@ -200,27 +208,59 @@ show_look(const struct check_keys *c, const struct look *look)
 /* --- all keys --- */
 
 static void
-look_at(struct check_keys *c, struct look *look, struct resolver *resolver, struct arena *arena)
+ask(struct look *looks, int n_looks, struct resolver *resolver, struct arena *arena)
 {
-	struct dns_question question = { .type = DNS_TXT };
-	struct dns_answer answer;
-	struct dkim_key *key = sign_key_read(look->path, &look->fault);
+	struct dns_question questions[LOOKS_MAX];
+	struct dns_answer *answers = arena_array(arena, LOOKS_MAX, sizeof(*answers));
 
-	look->key = key;
-	if (!arena_printf(arena, &look->name, "%s._domainkey.%s", look->selector, look->sign->settings.domain)) {
-		find(look, "unsettled", "there is no memory");
-	} else if (key == NULL) {
-		find(look, "no-key", look->fault.text);
-	} else {
-		question.name = look->name;
-		dns_ask(resolver, &question, 1, instant_after(os_now(), span_s(ASK_WITHIN_S)), arena, &answer);
-		judge_answer(look, &answer, arena);
+	insist(answers != NULL);	/* the first thing in its arena */
+	for (int i = 0; i < n_looks; i++)
+		questions[i] = (struct dns_question){ .name = looks[i].name, .type = DNS_TXT };
+	dns_ask(resolver, questions, n_looks, instant_after(os_now(), span_s(ASK_WITHIN_S)), arena, answers);
+	for (int i = 0; i < n_looks; i++) {
+		if (looks[i].key == NULL)
+			find(&looks[i], "no-key", looks[i].fault.text);
+		else
+			judge_answer(&looks[i], &answers[i], arena);
 	}
-	show_look(c, look);
-	c->n_looked++;
-	c->n_unsettled += strcmp(look->result, "unsettled") == 0;
-	c->n_wrong += strcmp(look->result, "unsettled") != 0 && strcmp(look->result, "right") != 0;
-	dkim_key_free(key);
+}
+
+/* Those that were gathered; then the array is empty again. */
+static void
+look_at_gathered(struct check_keys *c)
+{
+	struct arena arena;
+
+	arena_init(&arena, ARENA_MAX_BYTES);
+	ask(c->looks, c->n_looks, c->resolver, &arena);
+	for (int i = 0; i < c->n_looks; i++) {
+		struct look *look = &c->looks[i];
+		bool is_unsettled = strcmp(look->result, "unsettled") == 0;
+
+		show_look(c, look);
+		c->n_looked++;
+		c->n_unsettled += is_unsettled;
+		c->n_wrong += !is_unsettled && strcmp(look->result, "right") != 0;
+		dkim_key_free(look->key);
+	}
+	c->n_looks = 0;
+	arena_fini(&arena);
+	fflush(stdout);
+}
+
+static void
+gather(struct check_keys *c, const struct sign_section *sign, int selector)
+{
+	struct look *look = &c->looks[c->n_looks++];
+	int len;
+
+	*look = (struct look){ .sign = sign, .selector = sign->settings.selectors[selector].name, .path = sign->key_paths[selector] };
+	look->key = sign_key_read(look->path, &look->fault);
+	len = snprintf(look->name_room, sizeof(look->name_room), "%s._domainkey.%s", look->selector, sign->settings.domain);
+	insist(len > 0 && (size_t)len < sizeof(look->name_room));	/* the configuration refuses longer ones */
+	look->name = str_of(look->name_room);
+	if (c->n_looks == LOOKS_MAX)
+		look_at_gathered(c);
 }
 
 static void
@@ -228,42 +268,42 @@ look_at_all(void *context, struct resolver *resolver)
 {
 	struct check_keys *c = context;
 
+	c->resolver = resolver;
 	for (int i = 0; i < c->config->n_signs; i++) {
 		const struct sign_section *sign = &c->config->signs[i];
 
 		if (c->domain.len > 0 && !str_eq(c->domain, str_of(sign->settings.domain)))
 			continue;
-		for (int k = 0; k < sign->settings.n_selectors; k++) {
-			struct look look = { .sign = sign, .selector = sign->settings.selectors[k].name, .path = sign->key_paths[k] };
-			struct arena arena;
-
-			arena_init(&arena, ARENA_MAX_BYTES);
-			look_at(c, &look, resolver, &arena);
-			arena_fini(&arena);
-		}
+		for (int k = 0; k < sign->settings.n_selectors; k++)
+			gather(c, sign, k);
 	}
+	if (c->n_looks > 0)
+		look_at_gathered(c);
 }
 
 static int
 run(struct ctl *ctl, const struct ctl_command *command)
 {
-	struct check_keys c = { .ctl = ctl, .domain = STR_EMPTY };
+	struct check_keys *c = mem_new(sizeof(*c));
 	struct arena arena;
 	int status = INQUIRY_IMPOSSIBLE;
 
 	(void)command;
+	c->ctl = ctl;
+	c->domain = STR_EMPTY;
 	arena_init(&arena, ARENA_MAX_BYTES);
-	if (ctl->n_words > 0 && !domain_canonical(str_of(ctl->words[0]), &arena, &c.domain))
+	if (ctl->n_words > 0 && !domain_canonical(str_of(ctl->words[0]), &arena, &c->domain))
 		ctl_wrong_use("no domain: ", ctl->words[0]);
-	c.config = inquiry_config(ctl);
-	if (c.config != NULL && inquiry_run(c.config, look_at_all, &c) == 0) {
-		if (c.n_looked == 0)
-			fprintf(stderr, "smtpfwdctl: no sign section is %s\n", c.domain.len > 0 ? "for this domain" : "there");
+	c->config = inquiry_config(ctl);
+	if (c->config != NULL && inquiry_run(c->config, look_at_all, c) == 0) {
+		if (c->n_looked == 0)
+			fprintf(stderr, "smtpfwdctl: no sign section is %s\n", c->domain.len > 0 ? "for this domain" : "there");
 		else
-			status = c.n_wrong > 0 ? INQUIRY_WRONG : c.n_unsettled > 0 ? INQUIRY_UNSETTLED : INQUIRY_WELL;
+			status = c->n_wrong > 0 ? INQUIRY_WRONG : c->n_unsettled > 0 ? INQUIRY_UNSETTLED : INQUIRY_WELL;
 	}
-	config_free(c.config);
+	config_free(c->config);
 	arena_fini(&arena);
+	mem_free(c);
 	return status;
 }
 

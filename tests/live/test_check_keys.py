@@ -5,6 +5,7 @@ import json
 import os
 import re
 import subprocess
+import time
 
 import names
 import world
@@ -125,6 +126,17 @@ def sections(tap):
     status, found, _ = check(path, "example.com")
     os.rename(KEYS + "/away", KEYS + "/2026a.example.com.pem")
     tap("nor one that is not there", status == 1 and found[0]["result"] == "no-key" and found[1]["result"] == "right", found)
+    for i in range(40):
+        os.link(KEYS + "/s.example.net.pem", KEYS + "/s.d%d.example.pem" % i)
+    many = config("many", *["d%d.example: s" % i for i in range(40)])
+    ZONE.all_do(("TIMEOUT", ""))
+    began = time.monotonic()
+    status, found, _ = check(many)
+    took = time.monotonic() - began
+    ZONE.all_do()
+    tap("forty domains whose servers are silent are not waited for one by one", status == 75 and len(found) == 40 and took < 15, (status, len(found), took))
+    status, found, _ = check(many)
+    tap("each has its own answer, in the order of the file", status == 1 and [row["domain"] for row in found] == ["d%d.example" % i for i in range(40)])
     status, found, errors = check(config("none"))
     tap("a configuration that signs nothing", status == 2 and "no sign section" in errors, errors)
     tap("wrong use", check(path, "a..b")[0] == 2 and check(path, "a.example", "b.example")[0] == 2)

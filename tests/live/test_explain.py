@@ -8,6 +8,7 @@ import json
 import os
 import re
 import subprocess
+import time
 
 import dkim
 
@@ -155,6 +156,13 @@ def suspicious(tap):
     told = Told(ENFORCE, mail("a@away.example"), sender="a@away.example")
     tap("a domain whose DNS is away: deferred", told.status == 75 and told.one("spf", identity="mailfrom", result="temperror").get("problem")
         and told.one("decision", action="defer").get("reply", "").startswith("451 4.4.3 "), told)
+    ZONE.all_do(("TIMEOUT", ""))
+    began = time.monotonic()
+    told, enforced = Told(OPEN, signed(mail())), Told(ENFORCE, signed(mail()))
+    took = time.monotonic() - began
+    ZONE.all_do()
+    tap("a DNS that is silent: temperror of all, in bounded time", told.status == 0 and enforced.status == 75 and took < 20 and
+        [row["result"] for row in told.steps if row["step"] in ("iprev", "spf", "dkim", "dmarc")] == ["temperror"] * 5, (told, enforced, took))
     for selector, result in ((b"revoked", "permerror"), (b"slow", "temperror"), (b"none", "permerror")):
         told = Told(OPEN, signed(mail(), selector))
         tap("a signature whose key is %s: %s, with a reason" % (selector.decode(), result), told.one("dkim", result=result).get("reason"), told)
