@@ -20,6 +20,7 @@ enum {
 	HUGE_RECORDS = 100,
 	NOW_S = 1800000000,
 	LIFETIME_S = 3600,
+	DEAD_S = 10,
 };
 
 #define ZONE \
@@ -43,12 +44,19 @@ stage_ask(struct resolver *resolver, const struct dns_question *questions, int n
 {
 	struct inspect_stage *stage = (struct inspect_stage *)(void *)resolver;	/* its first member */
 
+	bool has_dead = false;
+
 	dns_ask(&stage->zone.resolver, questions, n_questions, deadline, arena, answers_out);
+	for (int i = 0; i < n_questions; i++)
+		has_dead = has_dead || (stage->trouble == TROUBLE_DEAD && str_ends_nocase(questions[i].name, str_of(stage->troubled)));
+	if (has_dead)
+		stage->clock = instant_min(instant_after(stage->clock, span_s(DEAD_S)), deadline);
 	for (int i = 0; i < n_questions; i++) {
 		struct dns_answer *a = &answers_out[i];
+		bool is_late = !instant_is_before(stage->clock, deadline);
 		char *junk;
 
-		if (stage->trouble == TROUBLE_NONE || !str_ends_nocase(questions[i].name, str_of(stage->troubled)))
+		if (!is_late && (stage->trouble == TROUBLE_NONE || !str_ends_nocase(questions[i].name, str_of(stage->troubled))))
 			continue;
 		*a = (struct dns_answer){ .result = DNS_UNSETTLED, .is_bogus = stage->trouble == TROUBLE_BOGUS, .why = "SERVFAIL" };
 		if (stage->trouble != TROUBLE_HUGE)
@@ -148,6 +156,8 @@ inspect_stage_reset(struct inspect_stage *stage)
 	stage->now = (struct timestamp){ NOW_S * INT64_C(1000000) };
 	stage->chunk_bytes = INSPECT_CHUNK_MAX_BYTES;
 	stage->arena_max_bytes = INSPECT_ARENA_MAX_BYTES;
+	stage->clock = (struct instant){ 0 };
+	stage->deadline = (struct instant){ span_s(15).ns };
 	stage->is_without_resolver = false;
 }
 
@@ -212,7 +222,7 @@ begin(struct inspect_stage *stage, struct str mail, size_t *body_at_out)
 	memcpy(bytes, mail.at, mail.len);
 	insist(header_read(str_n(bytes, mail.len), &arena, &header) == 0);
 	*body_at_out = header.body_at;
-	inspection = inspect_begin(&inputs, INSTANT_NEVER, &stage->arena, &fault);
+	inspection = inspect_begin(&inputs, stage->deadline, &stage->arena, &fault);
 	if (inspection == NULL)
 		expect_int(fault.kind, FAULT_TEMPORARY);
 	memset(bytes, '?', mail.len);
@@ -236,7 +246,7 @@ inspect_stage_inspect(struct inspect_stage *stage, struct str mail)
 	body = str_from(mail, body_at);
 	for (size_t at = 0; at < body.len && inspect_wants_body(inspection); at += stage->chunk_bytes)
 		inspect_body(inspection, str_sub(body, at, stage->chunk_bytes));
-	return inspect_end(inspection, INSTANT_NEVER);
+	return inspect_end(inspection, instant_after(stage->clock, instant_diff((struct instant){ 0 }, stage->deadline)));
 }
 
 struct str

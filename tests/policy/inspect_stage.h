@@ -8,7 +8,10 @@
 #include "policy/inspect.h"
 #include "tests/policy/zone.h"
 
-enum dns_trouble { TROUBLE_NONE, TROUBLE_SERVFAIL, TROUBLE_BOGUS, TROUBLE_HUGE };
+enum dns_trouble {
+	TROUBLE_NONE, TROUBLE_SERVFAIL, TROUBLE_BOGUS, TROUBLE_HUGE,
+	TROUBLE_DEAD,			/* 10 s go by, and there is no answer */
+};
 
 struct inspect_stage {
 	struct resolver		 resolver;	/* the zone's answers, but for names in trouble */
@@ -16,6 +19,7 @@ struct inspect_stage {
 	struct buf		 zone_text;
 	enum dns_trouble	 trouble;
 	const char		*troubled;	/* names that end so */
+	struct instant		 clock;		/* goes on where servers are dead; at a deadline nothing is settled */
 	struct arena		 mails;		/* made here; lives as long as the stage */
 	struct arena		 arena;		/* the inspection's */
 	struct dkim_key		*rsa, *ed25519;	/* selectors "r" and "e" of every domain that has them in the zone */
@@ -27,6 +31,7 @@ struct inspect_stage {
 	struct timestamp	 now;
 	size_t			 chunk_bytes;	/* the body comes in pieces of so many */
 	size_t			 arena_max_bytes;
+	struct instant		 deadline;	/* of begin; end has as much again */
 	bool			 is_without_resolver;
 };
 
