@@ -8,7 +8,10 @@
 #include "base/mem.h"
 #include "smtpfwd/queue/store.h"
 
-enum { DRAFT_WRITE_BYTES = 256 * 1024 };	/* large content goes to disk in pieces of about this */
+enum {
+	DRAFT_WRITE_BYTES = 256 * 1024,	/* large content goes to disk in pieces of about this */
+	DRAFT_PIECE_BYTES = DRAFT_WRITE_BYTES / 2,
+};
 
 struct dead_file {
 	struct list_link link;
@@ -33,7 +36,8 @@ draft_new(struct queue *queue)
 	draft->queue = queue;
 	draft->id = mail_id_make(os_wall_clock(), random);
 	draft->large_fd = -1;
-	buf_init(&draft->content, (size_t)queue->content_in_memory_max_bytes + DRAFT_WRITE_BYTES);
+	/* What is in memory, by either of draft_append's limits, and a piece. */
+	buf_init(&draft->content, (size_t)queue->content_in_memory_max_bytes + DRAFT_WRITE_BYTES + DRAFT_PIECE_BYTES);
 	return draft;
 }
 
@@ -111,7 +115,7 @@ draft_append(struct draft *draft, struct str content, struct instant deadline, s
 {
 	(void)deadline;			/* a disk write is waited for: its bytes must stay */
 	while (content.len > 0) {
-		struct str piece = str_sub(content, 0, DRAFT_WRITE_BYTES / 2);
+		struct str piece = str_sub(content, 0, DRAFT_PIECE_BYTES);
 
 		if (buf_append(&draft->content, piece) != 0)
 			return fault_temporary(fault_out, "content could not be kept");

@@ -220,7 +220,7 @@ open_session(struct relay *relay, struct wire *wire_out)
 	int code;
 
 	insist(endpoint_parse(str_of(RELAY_AT), &at));
-	*wire_out = wire_over(relay, stream_connect(relay->loop, &at, NULL, wire_limits,
+	*wire_out = wire_over(relay, stream_connect(relay->loop, &at, relay->client_at.ip.family != IP_NONE ? &relay->client_at : NULL, wire_limits,
 	    instant_after(loop_now(relay->loop), span_s(PATIENCE_S)), NULL));
 	if (wire_out->stream == NULL)
 		return 0;

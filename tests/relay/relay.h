@@ -27,6 +27,7 @@ struct relay {
 	struct listeners	*listeners;
 	struct endpoint		 at;		/* they listen here */
 	struct network		 trusted;
+	struct endpoint		 client_at;	/* where client_send's mail comes from; no address: anywhere */
 	struct log		 log;		/* on stdout with RELAY_LOG=1 */
 	int			 n_expired, n_lost_reports;	/* lines of the log that say so */
 	struct list		 servers;	/* peers.c's */
