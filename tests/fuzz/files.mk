@@ -3,7 +3,7 @@
 # A target is one file, its name in fuzz_programs; corpus/NAME has what it begins with.
 EXTRA_DIST += %D%/README %D%/run %D%/seeds %D%/corpus %D%/dictionaries
 
-fuzz_plain = tests/fuzz/fuzz_address tests/fuzz/fuzz_auth tests/fuzz/fuzz_auth_results tests/fuzz/fuzz_author tests/fuzz/fuzz_dmarc tests/fuzz/fuzz_code tests/fuzz/fuzz_conf tests/fuzz/fuzz_command tests/fuzz/fuzz_data \
+fuzz_plain = tests/fuzz/fuzz_address tests/fuzz/fuzz_arc tests/fuzz/fuzz_auth tests/fuzz/fuzz_auth_results tests/fuzz/fuzz_author tests/fuzz/fuzz_dmarc tests/fuzz/fuzz_code tests/fuzz/fuzz_conf tests/fuzz/fuzz_command tests/fuzz/fuzz_data \
 	tests/fuzz/fuzz_dkim \
 	tests/fuzz/fuzz_dkim_canon tests/fuzz/fuzz_dkim_sign tests/fuzz/fuzz_dns tests/fuzz/fuzz_ehlo tests/fuzz/fuzz_endpoint tests/fuzz/fuzz_envelope tests/fuzz/fuzz_header tests/fuzz/fuzz_judge \
 	tests/fuzz/fuzz_proxy tests/fuzz/fuzz_reply tests/fuzz/fuzz_spf tests/fuzz/fuzz_srs tests/fuzz/fuzz_trace tests/fuzz/fuzz_words
@@ -22,6 +22,8 @@ fuzz_libs = tests/fuzz/libfuzz.a smtpfwd/smtp/libsmtp.a mail/libmail.a base/libb
 
 tests_fuzz_fuzz_address_LDADD = $(fuzz_libs)
 tests_fuzz_fuzz_address_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_arc_LDADD = policy/libpolicy.a $(fuzz_libs)
+tests_fuzz_fuzz_arc_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_auth_LDADD = tests/fuzz/libfuzz.a smtpfwd/auth/libauth.a smtpfwd/runtime/libruntime.a \
 	smtpfwd/runtime/libos.a base/libbase.a -lpthread
 tests_fuzz_fuzz_auth_LDFLAGS = $(FUZZ_LINK)
