@@ -250,11 +250,12 @@ inspect_stage_inspect(struct inspect_stage *stage, struct str mail)
 }
 
 struct str
-inspect_stage_words(struct inspect_stage *stage, const struct findings *findings, char room[INSPECT_STAGE_WORDS_MAX])
+inspect_stage_judge(struct inspect_stage *stage, struct str mail)
 {
+	const struct findings *findings = inspect_stage_inspect(stage, mail);
 	struct stamp_inputs inputs = { .policy = stage->policy, .peer = &stage->peer, .envelope = &stage->envelope,
 	    .findings = findings };
-	struct buf words = { .at = room, .cap = INSPECT_STAGE_WORDS_MAX, .max = INSPECT_STAGE_WORDS_MAX };
+	struct buf words = { .at = stage->words, .cap = sizeof(stage->words), .max = sizeof(stage->words) };
 	struct verdict verdict;
 	struct arena arena;
 
@@ -264,6 +265,6 @@ inspect_stage_words(struct inspect_stage *stage, const struct findings *findings
 	decide_mail(&stage->rules, findings, &arena, &verdict);
 	stamp_words(&inputs, &verdict, &words);
 	arena_fini(&arena);
-	expect(words.at == room);
+	expect(words.at == stage->words);
 	return buf_str(&words);
 }

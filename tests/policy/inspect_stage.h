@@ -8,6 +8,8 @@
 #include "policy/inspect.h"
 #include "tests/policy/zone.h"
 
+enum { INSPECT_STAGE_WORDS_MAX = 2048 };
+
 enum dns_trouble {
 	TROUBLE_NONE, TROUBLE_SERVFAIL, TROUBLE_BOGUS, TROUBLE_HUGE,
 	TROUBLE_DEAD,			/* 10 s go by, and there is no answer */
@@ -33,6 +35,7 @@ struct inspect_stage {
 	size_t			 arena_max_bytes;
 	struct instant		 deadline;	/* of begin; end has as much again */
 	bool			 is_without_resolver;
+	char			 words[INSPECT_STAGE_WORDS_MAX];
 };
 
 void		inspect_stage_init(struct inspect_stage *stage);
@@ -53,8 +56,7 @@ struct str	inspect_stage_sign(struct inspect_stage *stage, const char *domain, c
  */
 const struct findings *inspect_stage_inspect(struct inspect_stage *stage, struct str mail);
 
-/* stamp_words of them, with decide_mail's verdict; in the room. */
-enum { INSPECT_STAGE_WORDS_MAX = 2048 };
-struct str	inspect_stage_words(struct inspect_stage *stage, const struct findings *findings, char room[INSPECT_STAGE_WORDS_MAX]);
+/* The same, as stamp_words of the findings with decide_mail's verdict, until the next. */
+struct str	inspect_stage_judge(struct inspect_stage *stage, struct str mail);
 
 #endif

@@ -265,7 +265,6 @@ static void
 test_published(void)
 {
 	static struct inspect_stage stage;
-	static char room[INSPECT_STAGE_WORDS_MAX];
 
 	inspect_stage_init(&stage);
 	zone_init(&stage.zone, STR(ZONE));
@@ -276,7 +275,7 @@ test_published(void)
 		test_case("published: %s", published[i].name);
 		inspect_stage_set_reverse_path(&stage, published[i].reverse_path);
 		insist(arena_printf(&stage.mails, &mail, "From: %s\r\n\r\nx\r\n", published[i].from));
-		words = inspect_stage_words(&stage, inspect_stage_inspect(&stage, mail), room);
+		words = inspect_stage_judge(&stage, mail);
 		at = str_find_str(words, STR("verdict="));
 		expect(at > 0);
 		expect_str(str_from(words, (size_t)at + strlen("verdict=")), str_of(published[i].want));
