@@ -79,6 +79,8 @@ CASES = (       # name, mail, client, HELO, MAIL FROM
     ("a client without a name", mail("a@plain.example"), NOBODY, "x.example", "a@plain.example"),
     ("HELO with an address", mail("a@plain.example"), OTHER, "[198.51.100.66]", "a@plain.example"),
     ("a local part that needs quotes", mail("a@plain.example"), OTHER, "x.example", "\"a ; dmarc=pass\"@plain.example"),
+    ("an internationalised sender", mail("j\u00fcrgen@b\u00fccher.example"), OTHER, "x.example", "j\u00fcrgen@b\u00fccher.example"),
+    ("an internationalised author, but not in the envelope", mail("j\u00fcrgen@b\u00fccher.example"), OTHER, "x.example", "a@plain.example"),
     ("two authors", mail().replace(b"From: <alice@sender.example>", b"From: <alice@sender.example>, <eve@plain.example>"), GOOD, "x.example", "alice@sender.example"),
     ("no author", mail().replace(b"From:", b"X-From:"), GOOD, "x.example", "alice@sender.example"),
     ("results in our name", signed(mail(more=FORGED)), GOOD, "mail.sender.example", "alice@sender.example"),
@@ -121,7 +123,8 @@ def really(relay, data, client, helo, sender):
         session.ehlo()
         assert session.docmd("XCLIENT", "ADDR=%s" % address)[0] == 220
         session.ehlo(helo)
-        assert session.docmd("MAIL", "FROM:<%s>" % sender)[0] == 250
+        session.command_encoding = "utf-8"
+        assert session.docmd("MAIL", "FROM:<%s>%s" % (sender, "" if sender.isascii() else " SMTPUTF8"))[0] == 250
         assert session.docmd("RCPT", "TO:<bob@example.com>")[0] == 250
         code, text = whole(session, data)
     if code != 250:
@@ -131,7 +134,7 @@ def really(relay, data, client, helo, sender):
     relay.ctl("queue", "export", where, name)
     with open("%s/%s.eml" % (where, name), "rb") as file:
         stored = file.read()
-    return "250", re.split(rb"(?m)^Received: from ", stored, maxsplit=1)[0].decode(), stored
+    return "250", re.split(rb"(?m)^Received: from ", stored, maxsplit=1)[0].decode(errors="backslashreplace"), stored
 
 
 def agree(tap, relay, mode):
@@ -153,6 +156,31 @@ def enforce(tap):
     extra = 'verify { dmarc = enforce  received-spf = yes  authserv-id = "mx.example.com"  mark-field = "X-Mark: suspicious" }'
     agree(tap, world.Relay('"127.0.0.1:1"', extra + ZONE.section("timeout = 1s tries = 1"), name="enforce",
                            listen_extra='xclient-from = { "127.0.0.0/8" } networks = { "10.0.0.0/8" } max-message = 400K').start(), "enforce")
+
+
+def recipients(tap):
+    """Each recipient's answer, for clients from outside and inside, with a route outward and without"""
+    wanted = ["bob@example.com", "Bob@EXAMPLE.COM", "x@sub.example.com", "x@outside.example", "Postmaster", "\"a b\"@example.com",
+              "x@[192.0.2.1]", "j\u00fcrgen@example.com", "x@b\u00fccher.example"]
+    for name, extra in (("none", "outbound = none"), ("smart", 'route "smart" { next-hop = { "127.0.0.1:1" } }\noutbound = "smart"')):
+        relay = world.Relay('"127.0.0.1:1"', extra + "\n" + ZONE.section("timeout = 1s tries = 1"), name="to-" + name,
+                            listen_extra='xclient-from = { "127.0.0.0/8" } networks = { "10.0.0.0/8" }').start()
+        for client in (OTHER, INSIDE):
+            options = [word for address in wanted for word in ("--to", address)]
+            said = subprocess.run([CTL, "-c", relay.config, "--json", "explain", "--client", client, "--helo", "x", "--from", "j\u00fcrgen@plain.example",
+                                   *options], capture_output=True, text=True, timeout=60)
+            told = [row.get("reply", "250") for row in map(json.loads, said.stdout.splitlines()) if row["step"] == "recipient"]
+            with smtplib.SMTP("127.0.0.1", relay.port, local_hostname="x", timeout=60) as session:
+                session.command_encoding = "utf-8"
+                session.ehlo()
+                session.docmd("XCLIENT", "ADDR=%s" % client)
+                session.ehlo("x")
+                assert session.docmd("MAIL", "FROM:<j\u00fcrgen@plain.example> SMTPUTF8")[0] == 250
+                done = []
+                for address in wanted:
+                    code, text = session.docmd("RCPT", "TO:<%s>" % address)
+                    done.append("250" if code == 250 else "%d %s" % (code, text.decode()))
+            tap("recipients, outbound %s, client %s" % (name, client), told == done, "%s\n%s" % (told, done))
 
 
 def signs(tap):
@@ -189,4 +217,4 @@ def signs(tap):
             (step["signed"] or step["reason"] in ("outside", "no-rule") or logged[-1:] == [step["reason"]]), "%s\n%s\n%s" % (step, fields, logged))
 
 
-world.Tap().run(stamp, enforce, signs)
+world.Tap().run(stamp, enforce, recipients, signs)
