@@ -4,7 +4,7 @@ tests_relay_parts = \
 	smtpfwd/queue/libqueue.a smtpfwd/smtp/libsmtp.a smtpfwd/auth/libauth.a smtpfwd/runtime/libruntime.a tests/sim/libsim.a \
 	policy/libpolicy.a mail/libmail.a tests/libexpect.a base/libbase.a \
 	$(OPENSSL_LIBS) $(UNBOUND_LIBS) $(IDN2_LIBS) -lpthread
-tests_relay_around = %D%/relay.c %D%/relay.h %D%/peers.c %D%/wire.c %D%/wire.h
+tests_relay_around = %D%/relay.c %D%/relay.h %D%/peers.c %D%/wire.c %D%/wire.h %D%/signed.c %D%/signed.h
 
 check_PROGRAMS += tests/relay/test_crash
 tests_relay_test_crash_SOURCES = %D%/test_crash.c $(tests_relay_around)

@@ -214,8 +214,8 @@ relay_start_as(struct relay *relay, struct sim *sim, const struct relay_plan *pl
 	start_listeners(relay);
 }
 
-void
-relay_start(struct relay *relay, struct sim *sim)
+static void
+start_usual(struct relay *relay, struct sim *sim, struct relay_plan *plan, struct resolver *names)
 {
 	static const char *const domains[] = { "example.com" };
 	static const struct relay_rule rule = { .name = "moved", .domains = domains, .n_domains = 1 };
@@ -225,7 +225,31 @@ relay_start(struct relay *relay, struct sim *sim)
 		{ .destination = "route:out", .next_hops = &home, .n_next_hops = 1, .connections_max = 5, .check_interval = span_s(10) },
 	};
 
-	relay_start_as(relay, sim, &(struct relay_plan){ .rules = &rule, .n_rules = 1, .routes = routes, .n_routes = 2 }, NULL);
+	plan->rules = &rule;
+	plan->n_rules = 1;
+	plan->routes = routes;
+	plan->n_routes = 2;
+	relay_start_as(relay, sim, plan, names);
+}
+
+void
+relay_start(struct relay *relay, struct sim *sim)
+{
+	start_usual(relay, sim, &(struct relay_plan){ .n_signers = 0 }, NULL);
+}
+
+struct verify_rules
+relay_all_checks(void)
+{
+	return (struct verify_rules){
+		.spf = true, .dkim = true, .dmarc = DMARC_STAMP, .timeout = span_s(20), .dkim_settings = { .signatures_max = 5, .drift_s = 300 },
+	};
+}
+
+void
+relay_start_judging(struct relay *relay, struct sim *sim, const struct relay_signer *signer, struct resolver *names)
+{
+	start_usual(relay, sim, &(struct relay_plan){ .verify = relay_all_checks(), .signers = signer, .n_signers = 1 }, names);
 }
 
 static void

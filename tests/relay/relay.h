@@ -54,6 +54,8 @@ struct relay_plan {			/* whose mail goes where; there is a "route:out" for all e
 
 /* Opens the queue in /spool and serves; the loop does not run yet.  The first relays example.com to NEW_SERVER. */
 void	relay_start(struct relay *relay, struct sim *sim);
+/* That, with all checks of mail, and mail of the signer's domain signed. */
+void	relay_start_judging(struct relay *relay, struct sim *sim, const struct relay_signer *signer, struct resolver *names);
 /* The plan is copied.  names: what checks of mail ask, which outlives the relay; NULL: nobody has a name. */
 void	relay_start_as(struct relay *relay, struct sim *sim, const struct relay_plan *plan, struct resolver *names);
 
@@ -63,6 +65,7 @@ void	relay_start_as(struct relay *relay, struct sim *sim, const struct relay_pla
  */
 void	relay_reload(struct relay *relay, const struct relay_plan *plan, struct span first);
 
+struct verify_rules		relay_all_checks(void);			/* nothing is refused for them */
 struct next_hop_settings	relay_next_hop(const char *at);		/* an endpoint's text, which must live on */
 
 /* Ends all parts and servers and frees them; from outside of the loop: runs it until done. */

@@ -149,7 +149,7 @@ void	 judged_plan(const struct storm_ledger *ledger, enum storm_key key, struct 
 	    struct relay_plan *plan);		/* its rules to check and to sign, all of them on */
 void	 judged_write_signature(const struct storm_ledger *ledger, int number, struct str mail, struct buf *out);
 void	 judged_write_forged(struct buf *out);
-/* Exactly one signature, of the domain, and right. */
+/* signed_once, by a DNS that always answers. */
 bool	 judged_is_signed(const struct storm_ledger *ledger, struct str mail, const char *domain);
 /* What is wrong with the fields on top, so many bytes of it; NULL: nothing. */
 const char *judged_wrong(struct storm_ledger *ledger, int number, struct str arrived, size_t top_bytes);

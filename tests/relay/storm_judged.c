@@ -8,10 +8,10 @@
 
 #include "base/insist.h"
 #include "base/mem.h"
-#include "policy/dkim_verify.h"
+#include "tests/relay/signed.h"
 #include "tests/relay/storm.h"
 
-enum { ROOM_MAX_BYTES = 8 << 20, RECORD_MAX_BYTES = 200, HOURS_AHEAD_US = 7200 * 1000000LL };
+enum { ROOM_MAX_BYTES = 8 << 20, RECORD_MAX_BYTES = 200 };
 
 struct storm_keys {
 	struct dkim_key		*keys[STORM_KEYS];
@@ -68,10 +68,7 @@ judged_plan(const struct storm_ledger *ledger, enum storm_key key, struct relay_
 		signers[i] = (struct relay_signer){ domains[i], key == STORM_KEY_A ? "a" : "b", buf_str(&ledger->keys->pems[key]) };
 	plan->signers = signers;
 	plan->n_signers = STORM_SIGNERS;
-	plan->verify = (struct verify_rules){
-		.spf = true, .dkim = true, .dmarc = DMARC_STAMP, .timeout = span_s(20),
-		.dkim_settings = { .signatures_max = 5, .drift_s = 300 },
-	};
+	plan->verify = relay_all_checks();
 }
 
 /* --- a mail as its sender makes it --- */
@@ -203,27 +200,9 @@ ask_in_calm(struct resolver *resolver, const struct dns_question *questions, int
 bool
 judged_is_signed(const struct storm_ledger *ledger, struct str mail, const char *domain)
 {
-	const struct dkim_settings settings = { .signatures_max = 5, .drift_s = 300 };
-	struct timestamp now = { os_wall_clock().us + HOURS_AHEAD_US };		/* clocks are stepped here */
 	struct calm_names names = { .resolver = { .ask = ask_in_calm }, .ledger = ledger };
-	struct dkim_verification *v;
-	struct dkim_result *results;
-	struct header_section header;
-	struct arena arena;
-	struct str rest;
-	bool is_right;
-	int n;
 
-	arena_init(&arena, ROOM_MAX_BYTES);
-	insist(header_read(mail, &arena, &header) == 0);
-	v = dkim_verify_begin(ledger->keys->verifier, &settings, &header, now, &names.resolver, INSTANT_NEVER, &arena, NULL);
-	insist(v != NULL);
-	for (rest = str_from(mail, header.body_at); rest.len > 0; rest = str_from(rest, str_sub(rest, 0, DKIM_CHUNK_MAX_BYTES).len))
-		dkim_verify_body(v, str_sub(rest, 0, DKIM_CHUNK_MAX_BYTES));
-	results = dkim_verify_end(v, &n);
-	is_right = n == 1 && results[0].verdict == DKIM_PASS && str_eq(results[0].domain, str_of(domain));
-	arena_fini(&arena);
-	return is_right;
+	return signed_once(mail, domain, ledger->keys->verifier, &names.resolver);
 }
 
 /* --- an arrival --- */

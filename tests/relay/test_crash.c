@@ -1,6 +1,7 @@
 /*
  * test_crash.c - the relay is killed at every call of a scenario that touches disk, network or
- * threads; after it came back, each mail that got a 250 has arrived byte for byte, or was reported, once
+ * threads; after it came back, each mail that got a 250 has arrived byte for byte, judged or signed once, or was
+ * reported, once
  *
  * SIM_SEED chooses another world.  The peers' knowledge outlives the crash as notes.
  */
@@ -10,7 +11,19 @@
 #include "base/insist.h"
 #include "base/mem.h"
 #include "tests/expect.h"
+#include "tests/policy/dkim_vectors.h"
 #include "tests/relay/relay.h"
+#include "tests/relay/signed.h"
+#include "tests/sim/resolver_sim.h"
+
+/* An answer comes late, so that there are crashes while mail waits for it. */
+static const char zone[] =
+	"25.2.0.192.in-addr.arpa PTR client.example.org\n"
+	"client.example.org A 192.0.2.25\n"
+	"example.org TXT v=spf1 ip4:192.0.2.25 -all\n"
+	"example.org delay 3s\n"
+	"_dmarc.example.org TXT v=DMARC1; p=reject\n";
+static const struct relay_signer signer = { .domain = "example.org", .selector = "e", .pem = STR(RFC8463_ED25519_PEM) };
 
 enum { LARGE_BYTES = 30 * 1000, GIVE_UP_AFTER_S = 7 * 86400 };
 
@@ -19,6 +32,7 @@ struct run {
 	int		 n_left;	/* client fibers */
 	bool		 is_recovery;
 	struct buf	 large;
+	struct resolver_sim names;
 };
 
 struct job {
@@ -27,6 +41,7 @@ struct job {
 	const char		*recipients[3];
 	int			 n_recipients;
 	bool			 is_large;
+	bool			 is_trusted;	/* its client; the mail is signed */
 	int			 after_s;
 };
 
@@ -34,9 +49,9 @@ static const struct job jobs[] = {
 	{ .subject = "plain", .recipients = { "bob@example.com" }, .n_recipients = 1 },
 	{ .subject = "partial", .recipients = { "bob@example.com", "bad@example.com", "later@example.com" }, .n_recipients = 3 },
 	{ .subject = "refused", .recipients = { "bad2@example.com" }, .n_recipients = 1, .after_s = 1 },
-	{ .subject = "large", .recipients = { "carol@example.com" }, .n_recipients = 1, .is_large = true, .after_s = 1 },
+	{ .subject = "large", .recipients = { "carol@example.com" }, .n_recipients = 1, .is_large = true, .is_trusted = true, .after_s = 1 },
 	{ .subject = "while-down", .recipients = { "dave@example.com" }, .n_recipients = 1, .after_s = 100 },
-	{ .subject = "while-down-too", .recipients = { "later2@example.com", "erin@example.com" }, .n_recipients = 2, .after_s = 101 },
+	{ .subject = "while-down-too", .recipients = { "later2@example.com", "erin@example.com" }, .n_recipients = 2, .is_trusted = true, .after_s = 101 },
 	{ .subject = "at-the-end", .recipients = { "frank@example.com" }, .n_recipients = 1, .after_s = 400 },
 };
 
@@ -49,6 +64,8 @@ send_one(void *arg)
 	struct run *run = job->run;
 
 	fiber_sleep(instant_after(loop_now(run->relay.loop), span_s(job->after_s)));
+	run->relay.client_at = (struct endpoint){ .port = 0 };		/* it connects before others run */
+	insist(!job->is_trusted || ip_parse(str_of(TRUSTED_AT), &run->relay.client_at.ip));
 	client_send(&run->relay, job->subject, job->recipients, job->n_recipients,
 	    job->is_large ? buf_str(&run->large) : STR("Hello.\r\n"));
 	run->n_left--;
@@ -101,7 +118,8 @@ begin(struct run *run, struct sim *sim)
 	buf_init(&run->large, 2 * LARGE_BYTES);
 	for (int i = 0; run->large.len < LARGE_BYTES; i++)
 		buf_printf(&run->large, "line %d of many\r\n", i);
-	relay_start(&run->relay, sim);
+	resolver_sim_init(&run->names, zone);
+	relay_start_judging(&run->relay, sim, &signer, &run->names.resolver);
 	new_server_start(&run->relay, NEW_SERVER_AT);
 	new_server_start(&run->relay, HOME_AT);
 }
@@ -179,34 +197,81 @@ was_reported_once(const struct sim *sim, struct str subject, struct str recipien
 	return id.len > 0;
 }
 
+static void
+answer_with_key(struct resolver *resolver, const struct dns_question *questions, int n, struct instant deadline,
+    struct arena *arena, struct dns_answer *answers_out)
+{
+	(void)resolver, (void)questions, (void)deadline;
+	for (int i = 0; i < n; i++) {
+		answers_out[i] = (struct dns_answer){ .result = DNS_FOUND, .n_records = 1, .records = arena_array(arena, 1, sizeof(struct dns_record)) };
+		insist(answers_out[i].records != NULL);
+		answers_out[i].records[0].text = STR(RFC8463_ED25519_RECORD);
+	}
+}
+
 static bool
-has_arrived(const struct sim *sim, struct str key, struct str promised)
+is_trusted(struct str subject)
+{
+	for (int i = 0; i < N_JOBS; i++)
+		if (str_eq(subject, str_of(jobs[i].subject)))
+			return jobs[i].is_trusted;
+	return false;
+}
+
+/* A stranger's mail bears one field of results, and they are good; mail of a trusted client one signature, and it is right. */
+static bool
+is_sealed(struct str mail, struct str top, bool is_ours, struct dkim_verifier *verifier)
+{
+	struct resolver names = { .ask = answer_with_key };
+	struct header_section header;
+	struct arena arena;
+	int n_results, n_signatures;
+
+	arena_init(&arena, 100 * 1000);
+	insist(header_read(top, &arena, &header) == 0);
+	n_results = header_count(&header, STR("Authentication-Results"));
+	n_signatures = header_count(&header, STR("DKIM-Signature"));
+	arena_fini(&arena);
+	if (is_ours)
+		return n_results == 0 && n_signatures == 1 && signed_once(mail, "example.org", verifier, &names);
+	return n_results == 1 && n_signatures == 0 && str_find_str(top, STR("iprev=pass")) >= 0 &&
+	    str_find_str(top, STR("spf=pass")) >= 0 && str_find_str(top, STR("dkim=none")) >= 0 && str_find_str(top, STR("dmarc=pass")) >= 0;
+}
+
+static bool
+has_arrived(const struct sim *sim, struct str key, struct str promised, bool is_ours, struct dkim_verifier *verifier)
 {
 	struct str found, bytes;
+	int n;
 
-	for (int i = 0; sim_find_note(sim, "arrived", key, i, &found, &bytes); i++)
-		/* Below our Received field stands what was sent, to the last byte. */
-		if (bytes.len > promised.len && str_starts(bytes, STR("Received: ")) &&
-		    str_eq(str_from(bytes, bytes.len - promised.len), promised))
-			return true;
-	return false;
+	for (n = 0; sim_find_note(sim, "arrived", key, n, &found, &bytes); n++) {
+		/* Below our own fields stands what was sent, to the last byte. */
+		if (bytes.len <= promised.len || !str_eq(str_from(bytes, bytes.len - promised.len), promised))
+			return false;
+		if (!is_sealed(bytes, str_sub(bytes, 0, bytes.len - promised.len), is_ours, verifier))
+			return false;
+	}
+	return n > 0;
 }
 
 static void
 check(struct sim *sim, void *arg)
 {
+	struct dkim_verifier *verifier = dkim_verifier_new();
 	struct str key, bytes;
 	int *n_promised = arg;
 
 	for (int i = 0; sim_find_note(sim, "promised", (struct str){ .at = NULL }, i, &key, &bytes); i++) {
 		ptrdiff_t at = str_find_str(key, STR(" to "));
 		struct str subject = str_sub(key, 0, (size_t)at), recipient = str_from(key, (size_t)at + 4);
-		bool is_fine = str_starts(recipient, STR("bad")) ? was_reported_once(sim, subject, recipient) : has_arrived(sim, key, bytes);
+		bool is_fine = str_starts(recipient, STR("bad")) ? was_reported_once(sim, subject, recipient) :
+		    has_arrived(sim, key, bytes, is_trusted(subject), verifier);
 
 		(*n_promised)++;
 		if (!expect(is_fine))
-			printf("#   lost, or reported twice: %.*s\n", STR_ARG(key));
+			printf("#   lost, reported twice, or not sealed as it should be: %.*s\n", STR_ARG(key));
 	}
+	dkim_verifier_free(verifier);
 }
 
 int
