@@ -1,8 +1,7 @@
 /*
  * test_arc_suite.c - chains of ARC, right and wrong, made by dkimpy's parts: each is found to be what RFC 8617 5.2 says
  *
- *	test_arc_suite [FILE]		the cases of arc_cases.py, or of a file of that form (tests/vectors/arc-lines makes one of
- *					the public ARC test suite)
+ *	test_arc_suite [FILE]		the cases of arc_cases.py, or of a file of that form
  *
  * verbose=1 in the environment: the reason of each failure.
  */
