@@ -130,6 +130,54 @@ draft_append(struct draft *draft, struct str content, struct instant deadline, s
 	return 0;
 }
 
+struct reading {			/* of the file */
+	struct os_job	 job;
+	int		 fd;
+	int64_t		 offset;
+	void		*room;
+	size_t		 n_bytes;
+	ssize_t		 n_read;	/* or -errno */
+};
+
+static void
+read_run(struct os_job *job)
+{
+	struct reading *r = (struct reading *)(void *)((char *)job - offsetof(struct reading, job));
+
+	r->n_read = spool_read(r->fd, r->room, r->n_bytes, r->offset);
+}
+
+static ssize_t
+read_file(struct draft *draft, int64_t offset, void *room, size_t n_bytes, struct fault *fault_out)
+{
+	struct reading r = { .job.run = read_run, .fd = draft->large_fd, .offset = offset, .room = room, .n_bytes = n_bytes };
+
+	if ((int64_t)n_bytes > draft->large_bytes - offset)
+		r.n_bytes = (size_t)(draft->large_bytes - offset);
+	fiber_run_on_crew(draft->queue->disk_crew, &r.job);
+	if (r.n_read < 0)
+		return spool_fault(fault_out, (int)r.n_read, "read", "large content");
+	if (r.n_read == 0)		/* never taken for the end of the mail */
+		return fault_temporary(fault_out, "large content ends after %lld of %lld bytes", (long long)offset,
+		    (long long)draft->large_bytes);
+	return r.n_read;
+}
+
+ssize_t
+draft_read(struct draft *draft, int64_t offset, void *room, size_t n_bytes, struct instant deadline, struct fault *fault_out)
+{
+	struct str kept;
+
+	(void)deadline;			/* the job writes into the room */
+	insist(offset >= 0 && offset <= draft->content_bytes);
+	if (offset < draft->large_bytes && n_bytes > 0)
+		return read_file(draft, offset, room, n_bytes, fault_out);
+	kept = str_sub(str_from(buf_str(&draft->content), (size_t)(offset - draft->large_bytes)), 0, n_bytes);
+	if (kept.len > 0)
+		memcpy(room, kept.at, kept.len);
+	return (ssize_t)kept.len;
+}
+
 int
 draft_finish(struct draft *draft, struct fault *fault_out)
 {

@@ -91,6 +91,12 @@ struct mail_id	 draft_id(const struct draft *draft);
 int		 draft_append(struct draft *draft, struct str content, struct instant deadline, struct fault *fault_out);
 int64_t		 draft_content_bytes(const struct draft *draft);
 size_t		 draft_memory_bytes(const struct draft *draft);	/* what of it is held in memory now */
+/*
+ * Reads what was appended, at an offset into room: bytes read, 0 at the end, -1 with a fault.  Not beside a draft_append.
+ * Suspends; a read of the disk is waited for also beyond the deadline and a cancel.
+ */
+ssize_t		 draft_read(struct draft *draft, int64_t offset, void *room, size_t n_bytes, struct instant deadline,
+		    struct fault *fault_out);
 void		 draft_discard(struct draft *draft);		/* also after a failed put */
 
 /*

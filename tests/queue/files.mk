@@ -18,6 +18,11 @@ tests_queue_test_queue_SOURCES = %D%/test_queue.c %D%/yard.c %D%/yard.h
 tests_queue_test_queue_LDADD = $(queue_sim_libs)
 TESTS += tests/queue/test_queue
 
+check_PROGRAMS += tests/queue/test_draft
+tests_queue_test_draft_SOURCES = %D%/test_draft.c %D%/yard.c %D%/yard.h
+tests_queue_test_draft_LDADD = $(queue_sim_libs)
+TESTS += tests/queue/test_draft
+
 check_PROGRAMS += tests/queue/test_owed
 tests_queue_test_owed_SOURCES = %D%/test_owed.c %D%/yard.c %D%/yard.h
 tests_queue_test_owed_LDADD = $(queue_sim_libs)
