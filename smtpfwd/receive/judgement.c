@@ -195,6 +195,10 @@ judgement_header(struct judgement *judgement, struct session *session, struct st
 		return;
 	}
 	keep_message_id(judgement, &section);
+	if (!transaction_fits(session)) {	/* who waits for the DNS waits with all of this */
+		defer(verdict_out, REPLY(451, 4, 3, 2, "Too busy; try again later"), "memory");
+		return;
+	}
 	decide_header(policy, &section, session->listener->settings.received_max, verdict_out);
 	if (verdict_out->action == ACTION_ACCEPT && check(judgement, session, &section, verdict_out))
 		seal(judgement, session, &section, verdict_out);

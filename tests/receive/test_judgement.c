@@ -436,7 +436,7 @@ is_not_signed(struct stage *stage)
 	play_one(stage, script);
 }
 
-/* 10 MB, signed and then verified; whoever talks meanwhile is answered. */
+/* 10 MB, signed and then verified. */
 static void
 large_is_signed(struct stage *stage)
 {
