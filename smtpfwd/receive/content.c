@@ -285,7 +285,7 @@ store(struct session *session)
 	kept = transaction->envelope;
 	kept.is_smtputf8 = is_international(&kept);
 	buf_init(&prefix, JUDGEMENT_PREFIX_MAX_BYTES);
-	if (judgement_prefix(content->judgement, session, now, &prefix) != 0)
+	if (judgement_prefix(content->judgement, session, &kept, now, &prefix) != 0)
 		content_fail(content, &REPLY(451, 4, 3, 0, "Cannot store this now; try again later"), "the fields on top are too long");
 	else if (queue_put(listener->world->queue, content->draft, &kept, &facts, buf_str(&prefix), deadline, &fault) == 0)
 		content->draft = NULL;		/* the queue's now */

@@ -249,10 +249,10 @@ judgement_body(struct judgement *judgement, struct str piece)
 /* --- the end --- */
 
 static struct stamp_inputs
-stamp_inputs(const struct judgement *judgement, const struct session *session)
+stamp_inputs(const struct judgement *judgement, const struct session *session, const struct envelope *envelope)
 {
 	return (struct stamp_inputs){ .policy = session->transaction->policy, .peer = &session->peer,
-	    .envelope = &session->transaction->envelope, .findings = judgement->findings };
+	    .envelope = envelope, .findings = judgement->findings };
 }
 
 /* Mail that is neither checked nor of a domain that is signed for makes no line: there is nothing to say of it. */
@@ -260,7 +260,7 @@ static void
 say(const struct judgement *judgement, const struct session *session, const struct verdict *verdict)
 {
 	bool is_signed = seal_is_signing(judgement->seal);
-	struct stamp_inputs inputs = stamp_inputs(judgement, session);
+	struct stamp_inputs inputs = stamp_inputs(judgement, session, &session->transaction->envelope);
 	struct buf words;
 
 	if (judgement->findings->why_unchecked != NULL && !is_signed && !session->peer.is_trusted)
@@ -320,11 +320,12 @@ judgement_end(struct judgement *judgement, struct session *session, struct verdi
 }
 
 int
-judgement_prefix(const struct judgement *judgement, const struct session *session, struct timestamp now, struct buf *out)
+judgement_prefix(const struct judgement *judgement, const struct session *session, const struct envelope *stored,
+    struct timestamp now, struct buf *out)
 {
 	const struct transaction *transaction = session->transaction;
 	const char *mark = policy_verify_rules(transaction->policy)->mark_field;
-	struct stamp_inputs inputs = stamp_inputs(judgement, session);
+	struct stamp_inputs inputs = stamp_inputs(judgement, session, stored);
 
 	if (seal_fields(judgement->seal, out) != 0)
 		return -1;

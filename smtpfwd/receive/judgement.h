@@ -41,9 +41,10 @@ void	judgement_end(struct judgement *judgement, struct session *session, struct 
 
 /*
  * Appends DKIM-Signature, the mark, Authentication-Results, Received-SPF and Received, in this order.  0, or -1 when out is
- * full: JUDGEMENT_PREFIX_MAX_BYTES are enough.
+ * full: JUDGEMENT_PREFIX_MAX_BYTES are enough.  They are ASCII unless the mail is stored as one that needs SMTPUTF8.
  */
 enum { JUDGEMENT_PREFIX_MAX_BYTES = 96 * 1024 };
-int	judgement_prefix(const struct judgement *judgement, const struct session *session, struct timestamp now, struct buf *out);
+int	judgement_prefix(const struct judgement *judgement, const struct session *session, const struct envelope *stored,
+	    struct timestamp now, struct buf *out);
 
 #endif

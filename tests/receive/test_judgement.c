@@ -228,6 +228,21 @@ nothing_is_asked(struct stage *stage)
 	expect_int(world_of(stage)->names.n_questions, 2);	/* for the name in Received */
 }
 
+/* A mail that is ASCII goes on without the SMTPUTF8 that its client asked for, so nothing else may stand on top of it. */
+static void
+names_are_international(struct stage *stage)
+{
+	static const char *const script[] = {
+		STRANGER, "CEHLO m\303\274nchen.example", "S250", "CMAIL FROM:<a@example.org> SMTPUTF8", "S250", "CRCPT TO:<b@example.com>", "S250",
+		DATA, "C" HEADER("a@example.org") "\r\nhello\r\n.", "S250", "Q1", NULL,
+	};
+
+	play_one(stage, script);
+	expect(!last(stage)->envelope.is_smtputf8);
+	expect(str_is_ascii(last(stage)->prefix));
+	expect(str_find_str(last(stage)->prefix, STR("spf=none")) >= 0);
+}
+
 #define FORGED_1	"Authentication-Results: relay.example.com; dmarc=pass\r\n"
 #define FORGED_2	"authentication-RESULTS:\r\n (a comment)\r\n\tRelay.(another)Example.COM 1;\r\n spf=pass\r\n"
 #define OTHERS		"Authentication-Results: mx.elsewhere.example; dmarc=pass\r\n"
@@ -669,6 +684,7 @@ static const struct scene scenes[] = {
 	{ "a stranger's mail is stamped, in order, its content as it was", stamps, is_stamped, false },
 	{ "a liar's mail is stamped and taken where DMARC only stamps", stamps, liar_is_stamped, false },
 	{ "where nothing is checked nothing is asked or stamped", checks_nothing, nothing_is_asked, false },
+	{ "an international name is told in ASCII on top of a mail that is ASCII", stamps, names_are_international, false },
 	{ "results forged in our name go, however they are written, others stay", stamps, forged_results_go, false },
 	{ "the same, byte by byte", stamps, forged_results_go_in_pieces, false },
 	{ "the same, in chunks that cut the header", stamps, forged_results_go_in_chunks, false },
