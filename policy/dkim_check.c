@@ -4,7 +4,6 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
-#include <openssl/x509.h>
 
 #include "policy/dkim_check.h"
 
@@ -45,11 +44,11 @@ dkim_check_with(EVP_PKEY *pkey, const uint8_t hash[DKIM_HASH_BYTES], struct str 
 static EVP_PKEY *
 read_key(const struct dkim_public *key)
 {
-	const unsigned char *bytes = (const unsigned char *)key->bytes.at;
+	const unsigned char *bytes = (const unsigned char *)key->bytes.at, *numbers = (const unsigned char *)key->numbers.at;
 
 	switch (key->type) {
 	case DKIM_PUBLIC_RSA:
-		return d2i_PUBKEY(NULL, &bytes, (long)key->bytes.len);
+		return d2i_PublicKey(EVP_PKEY_RSA, NULL, &numbers, (long)key->numbers.len);
 	case DKIM_PUBLIC_ED25519:
 		break;
 	}

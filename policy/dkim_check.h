@@ -9,7 +9,7 @@
 #include "policy/dkim_key.h"
 #include "policy/dkim_public.h"
 
-/* With a key of the DNS, which is in order and of an allowed size.  0.15 ms of CPU, most of it for reading the key. */
+/* With a key of the DNS, which is in order and of an allowed size.  0.03 to 0.1 ms of CPU. */
 bool	dkim_check(const struct dkim_public *key, const uint8_t hash[DKIM_HASH_BYTES], struct str signature);
 
 /* The same with a key of the library, RSA or Ed25519. */

@@ -153,6 +153,7 @@ read_rsa(struct str bytes, struct arena *arena, struct dkim_public *key)
 	    der_put_head(&inner, DER_BIT_STRING, sequence.len + 1) && buf_append_char(&inner, '\0') == 0 &&
 	    buf_append(&inner, sequence) == 0 && der_put_head(&info, DER_SEQUENCE, inner.len) &&
 	    buf_append(&info, buf_str(&inner)) == 0 && arena_copy(arena, buf_str(&info), &key->bytes);
+	key->numbers = done ? str_from(key->bytes, key->bytes.len - sequence.len) : STR_EMPTY;
 	buf_fini(&info);
 	buf_fini(&inner);
 	return done;

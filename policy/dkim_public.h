@@ -29,6 +29,7 @@ struct dkim_public {
 	 * so d2i_PUBKEY takes it; Ed25519: the 32 bytes.
 	 */
 	struct str		 bytes;
+	struct str		 numbers;		/* RSA: the RSAPublicKey in it (RFC 8017 A.1.1), which OpenSSL 3 reads five times faster */
 	bool			 is_for_email;		/* s= has "*" or "email", or is not there */
 	bool			 is_for_sha256;		/* h= has it, or is not there */
 	bool			 is_testing;		/* t=y: RFC 6376 3.6.1 */

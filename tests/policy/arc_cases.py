@@ -18,6 +18,7 @@ import tempfile
 import dkim
 import dkim.canonicalization
 import dkim.crypto
+import nacl.signing
 
 relaxed = dkim.canonicalization.Relaxed
 out = sys.stdout.buffer
@@ -90,6 +91,8 @@ make_key("s2", 2048)
 make_key("small", 512)
 make_key("other", 1024, "example.net")
 private["gone"] = private["revoked"] = private["bad"] = private["late"] = private["s1"]
+private["ed"] = nacl.signing.SigningKey(b"\1" * 32)
+publish("ed", b"v=DKIM1; k=ed25519; p=" + base64.b64encode(bytes(private["ed"].verify_key)))
 publish("bad", b"v=DKIM1; k=rsa; whatever")
 publish("revoked", b"v=DKIM1; k=rsa; p=")
 
@@ -117,7 +120,9 @@ def digest(fields, canon, algorithm):
     return algorithm(data[:-2])             # the signature's own field has no line end
 
 
-def rsa(key, hasher):
+def b_of(key, hasher):
+    if key == "ed":
+        return base64.b64encode(private[key].sign(hasher.digest()).signature)
     return base64.b64encode(dkim.crypto.RSASSA_PKCS1_v1_5_sign(hasher, private[key]))
 
 
@@ -149,7 +154,7 @@ def sealed(mail, i=1, cv=None, aar=None, ams=None, seal=None, key="s1", seal_key
                     % (a, bh, c, domain, names, i, key.encode()), ams)
     own = tuple(text.split(b":", 1))
     signed = pick(fields, (signs if signs is not None else names).split(b":"))
-    message = text.replace(b"b=;", b"b=" + rsa(key, digest(signed + [own], policy.header_algorithm, hasher)) + b";", 1)
+    message = text.replace(b"b=;", b"b=" + b_of(key, digest(signed + [own], policy.header_algorithm, hasher)) + b";", 1)
     text = replaced(b"ARC-Seal: a=%s;\r\n    b=; cv=%s; d=%s; i=%d; s=%s;\r\n    t=12345\r\n"
                     % (seal_a, cv, domain if seal_key == key else b"example.net", i, seal_key.encode()), seal)
     chain = []
@@ -158,7 +163,7 @@ def sealed(mail, i=1, cv=None, aar=None, ams=None, seal=None, key="s1", seal_key
             for name in (b"ARC-Authentication-Results", b"ARC-Message-Signature", b"ARC-Seal"):
                 chain += [f for f in fields if f[0].lower() == name.lower() and b"i=%d;" % k in f[1] + b";"][:1]
     chain += [parted(results)[0][0] if results else None, tuple(message.split(b":", 1)), tuple(text.split(b":", 1))]
-    seal_text = text.replace(b"b=;", b"b=" + rsa(seal_key, digest([f for f in chain if f], relaxed, HASHES.get(seal_a, hashlib.sha256))) + b";", 1)
+    seal_text = text.replace(b"b=;", b"b=" + b_of(seal_key, digest([f for f in chain if f], relaxed, HASHES.get(seal_a, hashlib.sha256))) + b";", 1)
     pieces = {b"A": seal_text, b"M": message, b"R": results}
     return b"".join(pieces[order[k:k + 1]] for k in range(len(order))) + mail
 
@@ -336,6 +341,11 @@ case("pass", sealed(ONE, seal=(b"cv=none", b"cv=None")), "seal: cv= in capitals"
 
 case("fail", sealed(ONE, a=b"rsa-sha1"), "signature: rsa-sha1, and right")
 case("fail", sealed(ONE, seal_a=b"rsa-sha1"), "seal: rsa-sha1, and right")
+ed = sealed(ONE, key="ed", a=b"ed25519-sha256", seal_a=b"ed25519-sha256")
+case("pass", ed, "Ed25519 (RFC 8463)", 0)
+case("pass", sealed(ed, 2), "Ed25519 below RSA", 0)
+case("fail", ed.replace(b"dmarc=pass", b"dmarc=fail", 1), "Ed25519, results changed afterwards")
+case("fail", sealed(ONE, ams=(b"s=s1", b"s=ed")), "an Ed25519 key for a=rsa-sha256")
 case("fail", sealed(ONE, key="small"), "a key of 512 bits")
 
 # --- b= ---
