@@ -2,12 +2,15 @@
  * fuzz_server.c - a whole SMTP session: whatever a client says, in whatever pieces
  *
  * Nobody logs in who does not know the password.  Never more replies than commands, none with a line of a wrong form; no mail is said to be queued
- * without one in the queue; what is queued is for whom we relay, with one Received and strict line ends.
+ * without one in the queue; what is queued is for whom we relay, with one Received and strict line ends, without results in
+ * our name but ours, and those only where mail is checked, and signed only where its client is trusted.
  */
 #include "base/list.h"
+#include "mail/auth_results.h"
 #include "mail/header.h"
 #include "tests/expect.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/policy/dkim_vectors.h"
 #include "tests/receive/stage.h"
 #include "tests/sim/sim.h"
 
@@ -20,6 +23,7 @@ enum choice {				/* bits of the input's first two bytes */
 	CHOICE_REPAIR = 1, CHOICE_PROXY = 2, CHOICE_XCLIENT = 4, CHOICE_TRUSTED = 8, CHOICE_HANGS_UP = 16,
 	CHOICE_PUT_FAILS = 32, CHOICE_SMALL_PIECES = 64, CHOICE_APPEND_FAILS = 256, CHOICE_FULL = 512,
 	CHOICE_GREETED = 1024, CHOICE_DELAY = 2048, CHOICE_AUTH = 4096, CHOICE_AUTH_REQUIRED = 8192,
+	CHOICE_JUDGED = 16384, CHOICE_ENFORCED = 32768,
 };
 
 struct scene {
@@ -35,6 +39,24 @@ static const struct network here = { .ip = { .family = IP_V4, .bytes = { 127 } }
 /* RFC 7677 3: user, pencil.  Only SCRAM is offered in the clear, and nobody can guess its nonces. */
 static const char users[] =
     "user:SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=\n";
+
+static struct policy *
+judging_policy(bool is_enforced)
+{
+	static const char *const domains[] = { "example.com" };
+	static const struct relay_rule relays[] = { { .name = "moved", .domains = domains, .n_domains = 1 } };
+	struct dkim_key *key = dkim_key_new(STR(RFC8463_ED25519_PEM), NULL);
+	struct dkim_signer_settings signer = { .domain = "example.org", .selectors = { { "e", key } }, .n_selectors = 1 };
+	struct sign_rule rule = { .domain = "example.org", .signer = dkim_signer_new(&signer, NULL) };
+	struct policy_settings settings = {
+		.hostname = "relay.example.com", .relays = relays, .n_relays = 1, .outbound = "internet",
+		.verify = { .spf = true, .dkim = true, .dmarc = is_enforced ? DMARC_ENFORCE : DMARC_STAMP, .timeout = span_s(20),
+		    .dkim_settings = { .signatures_max = 3, .drift_s = 300 } },
+		.dkim_verifier = dkim_verifier_new(), .signing = { &key, 1, &rule, 1 },
+	};
+
+	return policy_new(&settings, (uint64_t[]){ 1, 2 });
+}
 
 static void
 settle_stage(struct stage *stage)
@@ -54,6 +76,11 @@ settle_stage(struct stage *stage)
 	if (s->choice & CHOICE_AUTH) {
 		settings->auth = s->choice & CHOICE_AUTH_REQUIRED ? LISTEN_AUTH_REQUIRED : LISTEN_AUTH_OFFERED;
 		stage->users = users_parse(str_of(users), "users", NULL);
+	}
+	if (s->choice & CHOICE_JUDGED) {
+		policy_free(stage->policy);
+		stage->policy = judging_policy(s->choice & CHOICE_ENFORCED);
+		stage->signers = os_crew_new(loop_poller(stage->loop), 1);
 	}
 	stage->queue.does_put_fail = (s->choice & CHOICE_PUT_FAILS) != 0;
 	stage->queue.does_append_fail = (s->choice & CHOICE_APPEND_FAILS) != 0;
@@ -132,16 +159,38 @@ check_replies(const struct scene *s)
 		insist(rest.len == 0 && n_queued == s->stage.queue.n_mails);
 }
 
+/* Our fields on top, and that no others in our name are left. */
+static void
+check_fields(const struct scene *s, const struct fake_mail *mail, struct arena *arena)
+{
+	bool is_judged = (s->choice & CHOICE_JUDGED) != 0, is_trusted = mail->facts.is_from_trusted;
+	struct header_section section;
+	int n_results, n_signatures;
+	const char *why;
+
+	insist(header_read(mail->prefix, arena, &section) == 0 && section.header_bytes == mail->prefix.len);
+	n_results = header_count(&section, STR("Authentication-Results"));
+	n_signatures = header_count(&section, STR("DKIM-Signature"));
+	insist(n_results == (is_judged && !is_trusted) && n_signatures <= (is_judged && is_trusted));
+	insist(section.n_fields == 1 + n_results + n_signatures && str_eq(section.fields[section.n_fields - 1].name, STR("Received")));
+	insist(header_read(mail->content, arena, &section) == 0);
+	for (int i = 0; i < section.n_fields; i++) {
+		struct arena scratch;
+
+		arena_init(&scratch, FUZZ_ROOM_MAX_BYTES);
+		insist(!auth_results_is_ours(&section.fields[i], STR("relay.example.com"), &scratch, &why));
+		arena_fini(&scratch);
+	}
+}
+
 static void
 check_mail(const struct scene *s, const struct fake_mail *mail)
 {
-	struct header_section section;
 	struct arena arena;
 
 	arena_init(&arena, FUZZ_ROOM_MAX_BYTES);
-	insist(header_read(mail->prefix, &arena, &section) == 0 && section.n_fields == 1);
-	insist(str_eq(section.fields[0].name, STR("Received")) && section.header_bytes == mail->prefix.len);
-	insist(mail->content.len <= MESSAGE_MAX_BYTES);
+	check_fields(s, mail, &arena);
+	insist(mail->content.len <= MESSAGE_MAX_BYTES + 2);	/* an empty line that was missing */
 	for (size_t i = 0; i < mail->content.len; i++) {
 		insist(mail->content.at[i] != '\n' || (i > 0 && mail->content.at[i - 1] == '\r'));
 		insist(mail->content.at[i] != '\r' || (i + 1 < mail->content.len && mail->content.at[i + 1] == '\n'));
