@@ -148,7 +148,7 @@ find_b_written(const struct dkim_tags *tags, struct str value)
 	struct str b;
 	size_t from, to;
 
-	if (!dkim_tags_find(tags, STR("b"), &b))
+	if (!dkim_tags_find(tags, STR("b"), &b) || b.len == 0)
 		return str_sub(value, value.len, 0);
 	from = (size_t)(b.at - value.at);
 	to = from + b.len;

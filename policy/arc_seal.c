@@ -115,11 +115,11 @@ static int
 begin(struct arc_sealing *s, const struct header_section *header, struct timestamp now, struct arena *arena,
     struct fault *fault_out)
 {
-	struct str names[DKIM_SIGNED_FIELDS_MAX];
+	struct str *names = arena_array(arena, DKIM_SIGNED_FIELDS_MAX, sizeof(names[0]));
 	struct arc_chain chain;
 	int n_names;
 
-	if (!arc_chain_read(header, now, 0, arena, &chain))
+	if (names == NULL || !arc_chain_read(header, now, 0, arena, &chain))
 		return fault_permanent(fault_out, "the chain is too large");
 	if (chain.is_closed)
 		return fault_permanent(fault_out, "%s", chain.has_fields ? "the chain has failed before" : "the header is too large");

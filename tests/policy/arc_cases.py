@@ -367,6 +367,9 @@ for name, kind, text in ((AMS, "signature", ONE), (SEAL, "seal", TWO)):
     case("fail", with_b(b + b), kind + ": b= twice as long")
     case("fail", with_b(b"A" * 2000), kind + ": a b= of 2000 letters")
     case("fail", good[:part.start(1) - 2] + good[part.end(1) + 1:], kind + ": no b=")
+for value in (b"b=", b"b= ", b"b", b"b==", b"b= \r\n\t"):
+    for name in (b"ARC-Seal: i=1; a=rsa-sha256; cv=none; d=example.org; s=s1; ", b"ARC-Message-Signature: i=1; a=rsa-sha256; d=example.org; s=s1; h=from; bh=x; "):
+        case("fail", name + value + b"\r\nARC-Authentication-Results: i=1; x\r\n" + ONE, (name[:10] + b"... ends in " + value.strip()).decode())
 good = sealed(ONE)
 case("fail", good.replace(b"dmarc=pass", b"dmarc=fail", 1), "results changed afterwards")
 case("fail", good.replace(b"i=1; lists", b"i=2; lists", 1), "results: i= changed afterwards")
