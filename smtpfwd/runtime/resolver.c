@@ -19,10 +19,7 @@
 #include "smtpfwd/runtime/unbound_events.h"
 #include "smtpfwd/runtime/unbound_setup.h"
 
-enum {
-	REQUESTS_MAX = 8192,		/* with the library; each may hold a socket and some KB there */
-	CLASS_IN = 1,
-};
+enum { CLASS_IN = 1 };
 
 enum { SEC_BOGUS = 1, SEC_SECURE = 2 };	/* as the library's callback says it */
 
@@ -188,8 +185,8 @@ request_begin(struct unbound_resolver *r, struct ask *ask, const struct dns_ques
 		*answer = (struct dns_answer){ .result = DNS_NO_NAME };
 		return;
 	}
-	if (r->waiting.n + r->asked.n >= REQUESTS_MAX) {
-		say_unsettled(answer, "%d questions are open already", REQUESTS_MAX);
+	if (r->waiting.n + r->asked.n >= RESOLVER_QUESTIONS_MAX) {
+		say_unsettled(answer, "%d questions are open already", RESOLVER_QUESTIONS_MAX);
 		return;
 	}
 	say_unsettled(answer, "not asked yet");
@@ -205,7 +202,7 @@ request_begin(struct unbound_resolver *r, struct ask *ask, const struct dns_ques
 
 /*
  * The asker stops waiting.  What the library has stays with it until it calls back, so that
- * REQUESTS_MAX bounds its work too, and a late answer is in its cache for who asks next.
+ * RESOLVER_QUESTIONS_MAX bounds its work too, and a late answer is in its cache for who asks next.
  */
 static void
 ask_abandon(struct unbound_resolver *r, struct ask *ask, const char *why)

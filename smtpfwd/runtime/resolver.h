@@ -7,6 +7,11 @@
 #include "base/dns.h"
 #include "smtpfwd/runtime/fiber.h"
 
+enum {
+	/* Asked at once, by all who ask; each holds a socket and some KB until it is answered or given up, 10 to 20 s. */
+	RESOLVER_QUESTIONS_MAX = 8192,
+};
+
 struct resolver_settings {
 	const struct endpoint	*servers;	/* none: /etc/resolv.conf */
 	int			 n_servers;
@@ -19,7 +24,8 @@ struct resolver_settings {
 /*
  * All names go to the servers, none is answered from some list of special ones; with
  * several servers the quicker are preferred.  A name that cannot stand in the DNS (an
- * empty label, more than 253 bytes) is DNS_NO_NAME.  Blocks (files).  NULL and a fault.
+ * empty label, more than 253 bytes) is DNS_NO_NAME.  Beyond RESOLVER_QUESTIONS_MAX all is
+ * DNS_UNSETTLED at once.  Blocks (files).  NULL and a fault.
  */
 struct resolver	*resolver_new(struct loop *loop, const struct resolver_settings *settings, struct fault *fault_out);
 void		 resolver_free(struct resolver *resolver);	/* no fiber may be asking; before its loop is freed */

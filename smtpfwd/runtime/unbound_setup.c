@@ -44,8 +44,6 @@ static const char setup_fixed[] =
 	"  key-cache-size: 2m\n"
 	"  neg-cache-size: 1m\n"
 	"  infra-cache-numhosts: 1000\n"
-	"  outgoing-range: 1024\n"
-	"  num-queries-per-thread: 1024\n"
 	"  outgoing-num-tcp: 64\n"
 	"  edns-buffer-size: 1232\n"
 	"  do-not-query-localhost: no\n"
@@ -66,10 +64,11 @@ static const char setup_fixed[] =
  * The library waits for a quick server 50 ms and asks again, so that one that has to
  * look further itself is asked four times and its late answers are thrown away.  It doubles
  * the wait with each try: beginning with half a timeout, three tries take 1/2 + 1 + 2
- * timeouts, of which the third is cut off where timeout times tries ends.
+ * timeouts, of which the third is cut off where timeout times tries ends.  One try more than that always reaches
+ * there; with five, as it likes best, it would hold a socket for half a minute when nobody waits any more.
  */
 static int
-write_tries(struct buf *text, struct span timeout)
+write_tries(struct buf *text, struct span timeout, int tries)
 {
 	int64_t first_ms = span_to_ms(timeout) / 2;
 
@@ -77,8 +76,19 @@ write_tries(struct buf *text, struct span timeout)
 		first_ms = TRY_LEAST_MS;
 	if (first_ms > TRY_MOST_MS)
 		first_ms = TRY_MOST_MS;
-	return buf_printf(text, "  infra-cache-min-rtt: %d\n  unknown-server-time-limit: %d\n", (int)first_ms,
-	    (int)first_ms);
+	return buf_printf(text, "  infra-cache-min-rtt: %d\n  unknown-server-time-limit: %d\n  outbound-msg-retry: %d\n",
+	    (int)first_ms, (int)first_ms, tries + 1);
+}
+
+/*
+ * Whatever the library takes it can ask at once.  What has no socket would wait behind all the questions that some
+ * stranger's servers leave unanswered.
+ */
+static int
+write_bounds(struct buf *text)
+{
+	return buf_printf(text, "  outgoing-range: %d\n  num-queries-per-thread: %d\n", RESOLVER_QUESTIONS_MAX,
+	    RESOLVER_QUESTIONS_MAX);
 }
 
 static int
@@ -88,7 +98,8 @@ write_text(struct buf *text, const struct resolver_settings *settings, const str
 	int failed;
 
 	failed = buf_append(text, str_of(setup_fixed));
-	failed |= write_tries(text, settings->timeout);
+	failed |= write_bounds(text);
+	failed |= write_tries(text, settings->timeout, settings->tries);
 	failed |= buf_printf(text, "  module-config: \"%s\"\n", settings->is_dnssec ? "validator iterator" : "iterator");
 	failed |= buf_printf(text, "forward-zone:\n  name: \".\"\n");
 	for (int i = 0; i < n_servers; i++) {

@@ -77,7 +77,9 @@ SIGNED_ZONE = """
 @	NS	ns
 ns	A	192.0.2.53
 good	A	192.0.2.7
+good	TXT	"v=spf1 -all"
 bad	A	192.0.2.8
+bad	TXT	"v=spf1 ip4:192.0.2.8 -all"
 """
 
 
