@@ -11,7 +11,6 @@
 #include "smtpfwd/smtp/limits.h"
 
 enum {
-	PIECE_BYTES = 65536,		/* of content at a time: also what a slow next hop holds of our memory */
 	/* Where the server tells a higher LIMITS RCPTMAX: what is on its way stays bounded (RFC 2920 3.1). */
 	BATCH_MAX_RECIPIENTS = 500,
 };
@@ -21,13 +20,11 @@ enum progress { GO_ON, STOP };
 
 struct transaction_run {
 	struct handover	*h;
-	struct instant	 deadline;
-	struct trouble	*trouble;
+	struct exchange	 x;
 	int		*n_ambiguous;
 	int		*batch;			/* indexes of recipients in this transaction */
 	int		 n_batch;
 	int		 n_accepted;
-	int		 n_replies_before;	/* of a session that was idle, as the handover began; -1: it was not */
 	bool		 is_reset_due;		/* this transaction began with a RSET */
 	enum handover_end end;			/* with STOP */
 };
@@ -87,28 +84,31 @@ stop(struct transaction_run *t, enum handover_end end)
 	return STOP;
 }
 
+/* Of a step that got no answer; trouble is set. */
 static enum progress
-stop_by_fault(struct transaction_run *t, const struct fault *fault, const char *context)
+stop_by_end(struct transaction_run *t, enum exchange_end end)
 {
-	struct status status = fault->cause == FAULT_CLOSED || fault->cause == FAULT_TIMED_OUT ?
-	    STATUS(4, 4, 2) : STATUS(4, 5, 0);
-
-	trouble_of_fault(fault, status, context, t->trouble);
-	if (fault->cause == FAULT_CANCELLED)
-		return stop(t, HANDOVER_CANCELLED);
-	/* An idle session that is gone when we come back to it says nothing about the next hop. */
-	if (fault->cause == FAULT_CLOSED && t->n_replies_before >= 0 && t->h->client->n_replies == t->n_replies_before)
+	switch (end) {
+	case EXCHANGE_ANSWERED:
+		break;
+	case EXCHANGE_GONE:
 		return stop(t, HANDOVER_SESSION_OVER);
-	return stop(t, HANDOVER_TROUBLE);
+	case EXCHANGE_TROUBLE:
+	case EXCHANGE_AMBIGUOUS:
+		return stop(t, HANDOVER_TROUBLE);
+	case EXCHANGE_UNREADABLE:
+		return stop(t, HANDOVER_UNREADABLE);
+	case EXCHANGE_CANCELLED:
+		return stop(t, HANDOVER_CANCELLED);
+	}
+	insist(!"an answer is no end");
+	return STOP;
 }
 
 static enum progress
-stop_by_421(struct transaction_run *t, const struct reply *reply, const char *context)
+stop_by_fault(struct transaction_run *t, const struct fault *fault, const char *context)
 {
-	trouble_of_reply(reply, context, t->trouble);
-	if (t->n_replies_before >= 0 && t->h->client->n_replies == t->n_replies_before + 1)
-		return stop(t, HANDOVER_SESSION_OVER);	/* the 421 of an idle session that crossed our command */
-	return stop(t, HANDOVER_TROUBLE);
+	return stop_by_end(t, exchange_fault(&t->x, fault, context));
 }
 
 static void
@@ -144,13 +144,9 @@ outcome_here(const struct transaction_run *t, const struct reply *reply, enum ou
 static enum progress
 take_reply(struct transaction_run *t, enum client_step step, const char *name, struct reply *reply_out)
 {
-	struct fault fault;
+	enum exchange_end end = exchange_read(&t->x, step, name, reply_out);
 
-	if (client_read(t->h->client, step, t->deadline, reply_out, &fault) != 0)
-		return stop_by_fault(t, &fault, name);
-	if (reply_out->code == 421)
-		return stop_by_421(t, reply_out, name);
-	return GO_ON;
+	return end == EXCHANGE_ANSWERED ? GO_ON : stop_by_end(t, end);
 }
 
 static enum progress
@@ -162,7 +158,7 @@ take_rset(struct transaction_run *t)
 		return STOP;
 	if (reply_is_positive(&reply))
 		return GO_ON;
-	trouble_of_reply(&reply, "RSET", t->trouble);
+	trouble_of_reply(&reply, "RSET", t->x.trouble);
 	return stop(t, HANDOVER_TROUBLE);
 }
 
@@ -178,7 +174,7 @@ take_mail(struct transaction_run *t, bool *is_refused_out)
 	*is_refused_out = !reply_is_positive(&reply);
 	if (*is_refused_out) {
 		if (outcome_is_slow_down(&reply)) {
-			trouble_of_reply(&reply, "MAIL", t->trouble);
+			trouble_of_reply(&reply, "MAIL", t->x.trouble);
 			t->h->is_slowed = true;
 		}
 		outcome = outcome_here(t, &reply, OUTCOME_OF_MAIL);
@@ -232,10 +228,10 @@ write_mail(struct transaction_run *t, struct fault *fault_out)
 	struct handover *h = t->h;
 
 	t->is_reset_due = h->client->is_in_transaction;
-	if (t->is_reset_due && client_write_rset(h->client, t->deadline, fault_out) != 0)
+	if (t->is_reset_due && client_write_rset(h->client, t->x.deadline, fault_out) != 0)
 		return -1;
 	return client_write_mail(h->client, h->envelope, &h->envelope->reverse_path,
-	    (uint64_t)h->content->n_bytes, t->deadline, fault_out);
+	    (uint64_t)h->content->n_bytes, t->x.deadline, fault_out);
 }
 
 /* All in one write (RFC 2920).  *is_go_out: a 354 came, and mail data must follow. */
@@ -249,9 +245,9 @@ envelope_pipelined(struct transaction_run *t, bool *is_go_out)
 	int i;
 
 	for (i = 0; i < t->n_batch && failed == 0; i++)
-		failed = client_write_rcpt(client, t->h->recipients[t->batch[i]].recipient, t->deadline, &fault);
-	if (failed != 0 || client_write_data(client, t->deadline, &fault) != 0 ||
-	    client_flush(client, t->deadline, &fault) != 0)
+		failed = client_write_rcpt(client, t->h->recipients[t->batch[i]].recipient, t->x.deadline, &fault);
+	if (failed != 0 || client_write_data(client, t->x.deadline, &fault) != 0 ||
+	    client_flush(client, t->x.deadline, &fault) != 0)
 		return stop_by_fault(t, &fault, "sending the envelope");
 	if ((t->is_reset_due && take_rset(t) == STOP) || take_mail(t, &is_refused) == STOP)
 		return STOP;
@@ -273,27 +269,27 @@ envelope_in_turn(struct transaction_run *t, bool *is_go_out)
 
 	*is_go_out = false;
 	if (client->is_in_transaction) {
-		if (client_write_rset(client, t->deadline, &fault) != 0 || client_flush(client, t->deadline, &fault) != 0)
+		if (client_write_rset(client, t->x.deadline, &fault) != 0 || client_flush(client, t->x.deadline, &fault) != 0)
 			return stop_by_fault(t, &fault, "RSET");
 		if (take_rset(t) == STOP)
 			return STOP;
 	}
-	if (write_mail(t, &fault) != 0 || client_flush(client, t->deadline, &fault) != 0)
+	if (write_mail(t, &fault) != 0 || client_flush(client, t->x.deadline, &fault) != 0)
 		return stop_by_fault(t, &fault, "MAIL");
 	if (take_mail(t, &is_refused) == STOP)
 		return STOP;
 	if (is_refused)
 		return GO_ON;
 	for (i = 0; i < t->n_batch; i++) {
-		if (client_write_rcpt(client, t->h->recipients[t->batch[i]].recipient, t->deadline, &fault) != 0 ||
-		    client_flush(client, t->deadline, &fault) != 0)
+		if (client_write_rcpt(client, t->h->recipients[t->batch[i]].recipient, t->x.deadline, &fault) != 0 ||
+		    client_flush(client, t->x.deadline, &fault) != 0)
 			return stop_by_fault(t, &fault, "RCPT");
 		if (take_rcpt(t, t->batch[i]) == STOP)
 			return STOP;
 	}
 	if (t->n_accepted == 0)
 		return GO_ON;
-	if (client_write_data(client, t->deadline, &fault) != 0 || client_flush(client, t->deadline, &fault) != 0)
+	if (client_write_data(client, t->x.deadline, &fault) != 0 || client_flush(client, t->x.deadline, &fault) != 0)
 		return stop_by_fault(t, &fault, "DATA");
 	return take_data(t, is_go_out);
 }
@@ -308,70 +304,28 @@ settle_by_final(struct transaction_run *t, const struct reply *reply)
 	settle_batch(t, &outcome, true);
 }
 
-/* No answer to the final dot: who knows (RFC 1047).  They are deferred, and may get the mail twice. */
+/* They are deferred, and may get the mail twice. */
 static enum progress
-stop_ambiguous(struct transaction_run *t, const struct fault *fault)
+stop_ambiguous(struct transaction_run *t)
 {
-	struct outcome outcome;
+	struct outcome outcome = outcome_of_trouble(t->x.trouble, t->h->remote_mta, t->h->arena);
 
-	trouble_of_fault(fault, STATUS(4, 4, 2), "the mail was sent, but whether it was accepted is not known", t->trouble);
-	outcome = outcome_of_trouble(t->trouble, t->h->remote_mta, t->h->arena);
 	settle_batch(t, &outcome, true);
 	*t->n_ambiguous = t->n_accepted;
-	return stop(t, fault->cause == FAULT_CANCELLED ? HANDOVER_CANCELLED : HANDOVER_TROUBLE);
-}
-
-static enum progress
-send_pieces(struct transaction_run *t, char *room)
-{
-	struct handover *h = t->h;
-	int64_t offset = 0;
-	struct reply reply;
-	struct fault fault;
-
-	while (offset < h->content->n_bytes) {
-		ssize_t n = h->content->read(h->content, offset, room, PIECE_BYTES, t->deadline, &fault);
-		int sent;
-
-		if (n == 0)
-			fault_temporary(&fault, "it ends after %lld of %lld bytes", (long long)offset,
-			    (long long)h->content->n_bytes);
-		if (n <= 0) {
-			trouble_of_fault(&fault, STATUS(4, 3, 0), "reading the mail from the queue", t->trouble);
-			h->client->is_broken = true;	/* never send the dot behind half a mail */
-			return stop(t, fault.cause == FAULT_CANCELLED ? HANDOVER_CANCELLED : HANDOVER_UNREADABLE);
-		}
-		sent = client_content(h->client, str_n(room, (size_t)n), t->deadline, &reply, &fault);
-		if (sent < 0)
-			return stop_by_fault(t, &fault, "mail data");
-		if (sent > 0) {
-			if (reply.code == 421)
-				return stop_by_421(t, &reply, "mail data");
-			settle_by_final(t, &reply);
-			return stop(t, HANDOVER_SESSION_OVER);
-		}
-		offset += n;
-	}
-	return GO_ON;
+	return stop(t, t->x.trouble->is_cancelled ? HANDOVER_CANCELLED : HANDOVER_TROUBLE);
 }
 
 static enum progress
 send_mail(struct transaction_run *t)
 {
-	char *room = mem_new(PIECE_BYTES);
-	enum progress went = send_pieces(t, room);
-	bool is_ambiguous;
 	struct reply reply;
-	struct fault fault;
-
-	mem_free(room);
-	if (went == STOP)
-		return STOP;
 	/* However long the mail took to send: an answer that we do not wait for costs a second copy. */
-	if (client_finish(t->h->client, INSTANT_NEVER, &reply, &is_ambiguous, &fault) != 0)
-		return is_ambiguous ? stop_ambiguous(t, &fault) : stop_by_fault(t, &fault, "end of the mail");
-	if (reply.code == 421)
-		return stop_by_421(t, &reply, "end of the mail");
+	enum exchange_end end = exchange_content(&t->x, t->h->content, INSTANT_NEVER, &reply);
+
+	if (end == EXCHANGE_AMBIGUOUS)
+		return stop_ambiguous(t);
+	if (end != EXCHANGE_ANSWERED)
+		return stop_by_end(t, end);
 	settle_by_final(t, &reply);
 	return GO_ON;
 }
@@ -391,7 +345,7 @@ send_nothing(struct transaction_run *t)
 		t->h->client->is_broken = true;
 		return GO_ON;
 	}
-	if (client_finish(t->h->client, t->deadline, &reply, &is_ambiguous, &fault) != 0)
+	if (client_finish(t->h->client, t->x.deadline, &reply, &is_ambiguous, &fault) != 0)
 		return stop_by_fault(t, &fault, "end of an empty mail");
 	return GO_ON;
 }
@@ -434,7 +388,7 @@ run_transactions(struct transaction_run *t)
 		/* One at least is accepted or refused in each, or RCPT's 452 would not have counted as "too many". */
 		n_left = count_left(t->h);
 		insist(n_left < n_left_before);
-		t->n_replies_before = -1;	/* what happens to the session from here on is not of its idle time */
+		t->x.n_replies_before = -1;	/* what happens to the session from here on is not of its idle time */
 	}
 	return HANDOVER_DONE;
 }
@@ -443,8 +397,11 @@ enum handover_end
 handover_run(struct handover *h, struct instant deadline, struct trouble *trouble_out, int *n_ambiguous_out)
 {
 	struct transaction_run t = {
-		.h = h, .deadline = deadline, .trouble = trouble_out, .n_ambiguous = n_ambiguous_out,
-		.n_replies_before = h->was_idle ? h->client->n_replies : -1,
+		.h = h, .n_ambiguous = n_ambiguous_out,
+		.x = {
+			.client = h->client, .deadline = deadline, .trouble = trouble_out,
+			.n_replies_before = h->was_idle ? h->client->n_replies : -1,
+		},
 	};
 	struct outcome outcome;
 	enum handover_end end;

@@ -8,15 +8,7 @@
 #define DELIVER_HANDOVER_H
 
 #include "mail/mail_id.h"
-#include "smtpfwd/deliver/client.h"
-#include "smtpfwd/deliver/outcome.h"
-
-struct content {			/* where a mail's bytes come from */
-	int64_t	 n_bytes;
-	/* Bytes read at the offset, 0 at the end, -1 with a fault.  Suspends. */
-	ssize_t	(*read)(struct content *content, int64_t offset, void *room, size_t n_bytes,
-		    struct instant deadline, struct fault *fault_out);
-};
+#include "smtpfwd/deliver/exchange.h"
 
 struct offered {			/* a recipient on its way to a next hop */
 	const struct recipient	*recipient;

@@ -1,0 +1,101 @@
+/*
+ * exchange.c - the steps of a transaction in an open client session, and what their ends mean
+ */
+#include "base/mem.h"
+#include "smtpfwd/deliver/exchange.h"
+
+enum {
+	PIECE_BYTES = 65536,		/* of content at a time: also what a slow next hop holds of our memory */
+};
+
+enum exchange_end
+exchange_fault(struct exchange *x, const struct fault *fault, const char *context)
+{
+	struct status status = fault->cause == FAULT_CLOSED || fault->cause == FAULT_TIMED_OUT ?
+	    STATUS(4, 4, 2) : STATUS(4, 5, 0);
+
+	trouble_of_fault(fault, status, context, x->trouble);
+	if (fault->cause == FAULT_CANCELLED)
+		return EXCHANGE_CANCELLED;
+	if (fault->cause == FAULT_CLOSED && x->n_replies_before >= 0 && x->client->n_replies == x->n_replies_before)
+		return EXCHANGE_GONE;
+	return EXCHANGE_TROUBLE;
+}
+
+static enum exchange_end
+answered(struct exchange *x, const struct reply *reply, const char *name)
+{
+	if (reply->code != 421)
+		return EXCHANGE_ANSWERED;
+	trouble_of_reply(reply, name, x->trouble);
+	if (x->n_replies_before >= 0 && x->client->n_replies == x->n_replies_before + 1)
+		return EXCHANGE_GONE;		/* the 421 of an idle session that crossed our command */
+	return EXCHANGE_TROUBLE;
+}
+
+enum exchange_end
+exchange_read(struct exchange *x, enum client_step step, const char *name, struct reply *reply_out)
+{
+	struct fault fault;
+
+	if (client_read(x->client, step, x->deadline, reply_out, &fault) != 0)
+		return exchange_fault(x, &fault, name);
+	return answered(x, reply_out, name);
+}
+
+/* --- the mail --- */
+
+static enum exchange_end
+unreadable(struct exchange *x, const struct fault *fault)
+{
+	trouble_of_fault(fault, STATUS(4, 3, 0), "reading the mail from the queue", x->trouble);
+	x->client->is_broken = true;	/* never send the dot behind half a mail */
+	return fault->cause == FAULT_CANCELLED ? EXCHANGE_CANCELLED : EXCHANGE_UNREADABLE;
+}
+
+/* ANSWERED: go on, or with *is_refused_out do not. */
+static enum exchange_end
+send_pieces(struct exchange *x, struct content *content, char *room, struct reply *reply_out, bool *is_refused_out)
+{
+	int64_t offset = 0;
+	struct fault fault;
+
+	*is_refused_out = false;
+	while (offset < content->n_bytes) {
+		ssize_t n = content->read(content, offset, room, PIECE_BYTES, x->deadline, &fault);
+		int sent;
+
+		if (n == 0)
+			fault_temporary(&fault, "it ends after %lld of %lld bytes", (long long)offset, (long long)content->n_bytes);
+		if (n <= 0)
+			return unreadable(x, &fault);
+		sent = client_content(x->client, str_n(room, (size_t)n), x->deadline, reply_out, &fault);
+		if (sent < 0)
+			return exchange_fault(x, &fault, "mail data");
+		if (sent > 0) {
+			*is_refused_out = true;
+			return answered(x, reply_out, "mail data");
+		}
+		offset += n;
+	}
+	return EXCHANGE_ANSWERED;
+}
+
+enum exchange_end
+exchange_content(struct exchange *x, struct content *content, struct instant final_deadline, struct reply *reply_out)
+{
+	char *room = mem_new(PIECE_BYTES);
+	bool is_refused, is_ambiguous;
+	enum exchange_end end = send_pieces(x, content, room, reply_out, &is_refused);
+	struct fault fault;
+
+	mem_free(room);
+	if (end != EXCHANGE_ANSWERED || is_refused)
+		return end;
+	if (client_finish(x->client, final_deadline, reply_out, &is_ambiguous, &fault) == 0)
+		return answered(x, reply_out, "end of the mail");
+	if (!is_ambiguous)
+		return exchange_fault(x, &fault, "end of the mail");
+	trouble_of_fault(&fault, STATUS(4, 4, 2), "the mail was sent, but whether it was accepted is not known", x->trouble);
+	return EXCHANGE_AMBIGUOUS;
+}

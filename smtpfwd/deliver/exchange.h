@@ -1,0 +1,49 @@
+/*
+ * exchange.h - the steps of a transaction in an open client session, and what their ends mean
+ *
+ * Between client, which knows the wire, and who has a mail: handover, with a delivery of the queue, and online, with
+ * one whose client waits.  Knows no recipients.
+ */
+#ifndef DELIVER_EXCHANGE_H
+#define DELIVER_EXCHANGE_H
+
+#include "smtpfwd/deliver/client.h"
+#include "smtpfwd/deliver/outcome.h"
+
+struct content {			/* where a mail's bytes come from */
+	int64_t	 n_bytes;
+	/* Bytes read at the offset, 0 at the end, -1 with a fault.  Suspends. */
+	ssize_t	(*read)(struct content *content, int64_t offset, void *room, size_t n_bytes,
+		    struct instant deadline, struct fault *fault_out);
+};
+
+struct exchange {
+	struct client	*client;
+	struct instant	 deadline;
+	int		 n_replies_before;	/* of a session that was idle, as we came to it; -1: it was not */
+	struct trouble	*trouble;		/* set with all ends but for ANSWERED */
+};
+
+enum exchange_end {
+	EXCHANGE_ANSWERED,		/* by a reply that is not 421 */
+	EXCHANGE_GONE,			/* the idle session was gone: that says nothing about the next hop */
+	EXCHANGE_TROUBLE,		/* the next hop's; 421 too */
+	EXCHANGE_AMBIGUOUS,		/* no answer to the final dot: who knows (RFC 1047) */
+	EXCHANGE_UNREADABLE,		/* ours: the content could not be read */
+	EXCHANGE_CANCELLED,		/* our own fiber is to end; nothing was taken */
+};
+
+/* What a fault of a client step means. */
+enum exchange_end	exchange_fault(struct exchange *x, const struct fault *fault, const char *context);
+
+/* The next reply; name: of its command.  Suspends. */
+enum exchange_end	exchange_read(struct exchange *x, enum client_step step, const char *name, struct reply *reply_out);
+
+/*
+ * Sends the content after a 354, and the dot, and waits for the answer until final_deadline.  A refusal that came
+ * before the end is an answer too; then the client is not reusable.  Suspends.
+ */
+enum exchange_end	exchange_content(struct exchange *x, struct content *content, struct instant final_deadline,
+			    struct reply *reply_out);
+
+#endif
