@@ -174,6 +174,7 @@ check_fields(const struct scene *s, const struct fake_mail *mail, struct arena *
 	insist(n_results == (is_judged && !is_trusted) && n_signatures <= (is_judged && is_trusted));
 	insist(section.n_fields == 1 + n_results + n_signatures && str_eq(section.fields[section.n_fields - 1].name, STR("Received")));
 	insist(header_read(mail->content, arena, &section) == 0);
+	insist(section.has_empty_line || section.body_at == mail->content.len);	/* every reader finds the same end of the header */
 	for (int i = 0; i < section.n_fields; i++) {
 		struct arena scratch;
 
