@@ -83,16 +83,18 @@ tell_apart(struct dkim_verification *v)
 	}
 }
 
-/* Control characters are read in other ways by the library than by RFC 6376 3.4, and NUL ends a field for it. */
+/*
+ * What the library reads otherwise than RFC 6376 3.4 says: to it vertical tabs and form feeds are blanks, a CR is where it is
+ * not a line's end, and NUL ends a field.  Other control characters stand in old mail (ESC, of unencoded Japanese) and are as good
+ * as letters.
+ */
 static bool
-has_controls(struct str text)
+is_misread(struct str text)
 {
 	for (size_t i = 0; i < text.len; i++) {
-		unsigned char c = (unsigned char)text.at[i];
+		char c = text.at[i];
 
-		if (c >= ' ' || c == '\t' || c == '\n')
-			continue;
-		if (c != '\r' || i + 1 == text.len || text.at[i + 1] != '\n')
+		if (c == '\0' || c == '\v' || c == '\f' || (c == '\r' && (i + 1 == text.len || text.at[i + 1] != '\n')))
 			return true;
 	}
 	return false;
@@ -106,7 +108,7 @@ refuse_for_header(struct dkim_verification *v, const struct header_section *head
 		return;
 	}
 	for (int i = 0; i < header->n_fields; i++) {
-		if (has_controls(header->fields[i].whole)) {
+		if (is_misread(header->fields[i].whole)) {
 			refuse_all(v, DKIM_NEUTRAL, "control characters in the header");
 			return;
 		}

@@ -148,6 +148,26 @@ test_mails(void)
 	}
 }
 
+/* By RFC 6376 3.4 they are bytes as any other, and mail in unencoded Japanese (ISO-2022-JP) has ESC in its Subject. */
+static void
+test_controls(void)
+{
+	for (int c = 1; c <= 0x7f; c = c == 0x1f ? 0x7f : c + 1) {
+		for (int k = 0; k < 2; k++) {
+			struct str mail, words;
+
+			if (c >= '\t' && c <= '\r')
+				continue;	/* what the library takes for blanks (test_dkim_verify), and line ends */
+			test_case("a field with control character %d stays signed, %s", c, k == 0 ? "relaxed" : "simple");
+			inspect_stage_reset(&stage);
+			inspect_stage_set_client(&stage, "203.0.113.9", "fwd.example");
+			insist(arena_printf(&stage.mails, &mail, "Subject: %c a %c%c b %c\r\n" ALICE "\r\nx\r\n", c, c, c, c));
+			words = words_of(inspect_stage_sign(&stage, "example.com", k == 0 ? "r" : "rs", mail));
+			expect(str_find_str(words, STR("dkim=pass:example.com:r dmarc=pass:example.com verdict=accept")) >= 0);
+		}
+	}
+}
+
 /* --- what is checked, by the rules --- */
 
 static const struct rules_row {
@@ -298,6 +318,7 @@ main(void)
 {
 	inspect_stage_init(&stage);
 	test_mails();
+	test_controls();
 	test_rules();
 	test_bodies();
 	test_tab();
