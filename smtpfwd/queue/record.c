@@ -8,7 +8,7 @@
 
 #include "base/code.h"
 #include "base/insist.h"
-#include "smtpfwd/queue/octets.h"
+#include "base/octets.h"
 
 enum {
 	RECORD_MAGIC = 0x4d526651,	/* "QfRM" */

@@ -4,7 +4,7 @@
 #include "smtpfwd/queue/scan.h"
 
 #include "base/mem.h"
-#include "smtpfwd/queue/octets.h"
+#include "base/octets.h"
 
 enum { READ_BYTES = 1024 * 1024 };
 

@@ -9,7 +9,7 @@
 
 #include "base/code.h"
 #include "base/mem.h"
-#include "smtpfwd/queue/octets.h"
+#include "base/octets.h"
 
 enum {
 	HEADER_COPY_AT = 2048,		/* another sector, another 4 KB block's half */

@@ -3,8 +3,8 @@
  *
  * A reader that runs over its end goes bad and gives zeros; ask once, at the end.
  */
-#ifndef QUEUE_OCTETS_H
-#define QUEUE_OCTETS_H
+#ifndef BASE_OCTETS_H
+#define BASE_OCTETS_H
 
 #include "base/arena.h"
 #include "base/buf.h"
