@@ -14,6 +14,7 @@ include tests/deliver/files.mk
 include tests/receive/files.mk
 include tests/report/files.mk
 include tests/story/files.mk
+include tests/recipients/files.mk
 include tests/control/files.mk
 include tests/smtpfwd/files.mk
 include tests/relay/files.mk

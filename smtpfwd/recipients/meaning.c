@@ -1,0 +1,29 @@
+/*
+ * meaning.c - reads a reply for what it says about the mailbox alone
+ */
+#include "smtpfwd/recipients/meaning.h"
+
+/* 5.1.2 (no such system), 5.1.3 (syntax), 5.2.x (full, disabled), 5.7.x (policy) pass, or are about something else. */
+static bool
+is_no_such_mailbox(struct status status)
+{
+	return status.class == 5 && status.subject == 1 && (status.detail == 1 || status.detail == 6 || status.detail == 10);
+}
+
+enum meaning
+meaning_of(const struct recipient_answer *answer)
+{
+	const struct reply *reply = answer->reply;
+
+	if (answer->question == QUESTION_OTHER)
+		return MEANS_NOTHING;
+	if (reply->code >= 200 && reply->code < 300)
+		return MEANS_GOOD;
+	if (!reply_is_permanent(reply))
+		return MEANS_NOTHING;
+	if (is_no_such_mailbox(reply->status))
+		return MEANS_BAD;
+	if (reply->code == 550 && reply->status.class == 0 && answer->question == QUESTION_RCPT && answer->asker == ASKER_OURSELVES)
+		return MEANS_BAD_PERHAPS;
+	return MEANS_NOTHING;
+}
