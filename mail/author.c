@@ -74,18 +74,6 @@ add_end_of_domain(struct reading *r, struct str text)
 		add_canonical(r, last);
 }
 
-static void
-add_written_domain(struct reading *r, struct str text)
-{
-	r->authors->n_mailboxes++;
-	if (domain_is_literal(text))
-		return;				/* an IP address has no domain that could have a policy */
-	if (add_canonical(r, text))
-		return;
-	malformed(r, "a domain that is none");
-	add_end_of_domain(r, text);
-}
-
 static bool
 is_domain_char(unsigned char c)
 {
@@ -113,6 +101,25 @@ scan(struct reading *r, struct str text)
 		if (!add_canonical(r, domain))
 			add_end_of_domain(r, domain);
 	}
+}
+
+/* The domain of the mailbox that is all of text.  What is none may be one to a reader who decodes encoded words anywhere. */
+static void
+add_written_domain(struct reading *r, struct str text, struct str domain)
+{
+	struct str decoded;
+
+	r->authors->n_mailboxes++;
+	if (domain_is_literal(domain))
+		return;				/* an IP address has no domain that could have a policy */
+	if (add_canonical(r, domain))
+		return;
+	malformed(r, "a domain that is none");
+	add_end_of_domain(r, domain);
+	if (!lexical_decode_words(text, r->arena, &decoded))
+		r->is_full = true;
+	else if (!str_eq(decoded, text))
+		scan(r, decoded);
 }
 
 /* A text that cannot be read as mailboxes: all that looks like an address counts, encoded or not. */
@@ -308,7 +315,7 @@ read_mailbox(struct reading *r, struct str text, size_t bracket)
 	else if (domain.len == 0)
 		read_name(r, text);
 	else
-		add_written_domain(r, domain);
+		add_written_domain(r, text, domain);
 }
 
 /* True if the colon at the front ends the name of a group, and is not inside of an address. */

@@ -79,6 +79,8 @@ static const struct {
 	{ "a doubled dot: the end of it", FROM "a@x..bank.example", "bank.example", "a domain that is none" },
 	{ "a label with a hyphen in front", FROM "a@-x.bank.example", "bank.example", "a domain that is none" },
 	{ "malformed UTF-8 in a domain", FROM "a@\xff.bank.example", "bank.example", "a domain that is none" },
+	{ "an encoded dot in a domain", FROM "boss@=?utf-8?Q?bank=2Eexample?=", "bank.example", "a domain that is none" },
+	{ "the encoded end of a domain", FROM "Boss <boss@bank.=?utf-8?B?ZXhhbXBsZQ==?=>", "bank.example", "a domain that is none" },
 	{ "a literal that does not end", FROM "a@[192.0.2.1", "", "a malformed address" },
 	{ "quoted pairs in a domain", FROM "a@bank\\.example", "bank bank.example", "a malformed address" },
 	{ "quoted pairs outside of quotes", FROM "a\\@bank.example", "bank.example", "a malformed address" },
