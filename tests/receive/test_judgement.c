@@ -329,6 +329,22 @@ header_alone(struct stage *stage)
 	play_one(stage, script);
 }
 
+/* The line that parts mails in a mailbox file does not end the header before it begins. */
+static void
+mailbox_line(struct stage *stage)
+{
+	static const char *const script[] = {
+		STRANGER, FROM("a@example.org"), DATA, "CFrom a@example.org Sat Nov 21 11:00:00 2026\r\n" HEADER("a@example.org") "\r\nx\r\n.",
+		"S250", "BX-Mailbox-Line: From a@example.org Sat Nov 21 11:00:00 2026\r\n" HEADER("a@example.org") "\r\nx\r\n", "Hdmarc=pass",
+		FROM("a@example.org"), DATA, "C>From a\r\n" FORGED_1 "From: a@example.org\r\n\r\nFrom x\r\n.", "S250",
+		"BX-Mailbox-Line: >From a\r\nFrom: a@example.org\r\n\r\nFrom x\r\n", "Hdmarc=pass",
+		FROM("a@example.org"), DATA, "CFrom : a@example.org\r\n\r\nx\r\n.", "S250", "BFrom : a@example.org\r\n\r\nx\r\n", "Hdmarc=pass",
+		NULL,
+	};
+
+	play_one(stage, script);
+}
+
 /* Behind a line that is no field there are no fields, for any reader. */
 static void
 header_ends_early(struct stage *stage)
@@ -691,6 +707,7 @@ static const struct scene scenes[] = {
 	{ "the same, in a header of 200 KB", stamps, forged_results_go_from_much, false },
 	{ "a mail without a body, and without anything", stamps, header_alone, false },
 	{ "a header section ended by a line that is no field gets its empty line", stamps, header_ends_early, false },
+	{ "a line that parts mails in a mailbox file becomes a field", stamps, mailbox_line, false },
 	{ "DMARC enforced refuses, marks and defers", enforces, is_refused, false },
 	{ "XCLIENT changes who is judged", enforces, follows_xclient, false },
 	{ "what is pipelined behind a refused mail is obeyed", enforces, pipelines, false },
