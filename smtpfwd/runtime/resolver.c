@@ -177,6 +177,7 @@ static void
 request_begin(struct unbound_resolver *r, struct ask *ask, const struct dns_question *question,
     struct dns_answer *answer)
 {
+	size_t n_most = question->is_strangers ? RESOLVER_STRANGERS_MAX : RESOLVER_QUESTIONS_MAX;
 	struct request *request;
 	struct dns_name name;
 
@@ -185,8 +186,8 @@ request_begin(struct unbound_resolver *r, struct ask *ask, const struct dns_ques
 		*answer = (struct dns_answer){ .result = DNS_NO_NAME };
 		return;
 	}
-	if (r->waiting.n + r->asked.n >= RESOLVER_QUESTIONS_MAX) {
-		say_unsettled(answer, "%d questions are open already", RESOLVER_QUESTIONS_MAX);
+	if (r->waiting.n + r->asked.n >= n_most) {
+		say_unsettled(answer, "%zu questions are open already", n_most);
 		return;
 	}
 	say_unsettled(answer, "not asked yet");

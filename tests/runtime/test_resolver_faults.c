@@ -212,6 +212,44 @@ test_mute_server(struct world *w, struct resolver *resolver)
 	expect(n_bursts <= 6);			/* infra-host-ttl is 5 s */
 }
 
+/* --- as many questions as it takes --- */
+
+enum { FLOOD = RESOLVER_STRANGERS_MAX + 100 };
+
+static int
+flood(struct resolver *resolver, struct arena *arena)
+{
+	struct dns_question *questions = arena_array(arena, FLOOD, sizeof(*questions));
+	struct dns_answer *answers = arena_array(arena, FLOOD, sizeof(*answers));
+	int n_refused = 0;
+
+	for (int i = 0; i < FLOOD; i++) {
+		questions[i] = (struct dns_question){ .type = DNS_A, .is_strangers = true };
+		expect(arena_printf(arena, &questions[i].name, "silent.flood%d.example", i));
+	}
+	dns_ask(resolver, questions, FLOOD, in_ms(100), arena, answers);
+	for (int i = 0; i < FLOOD; i++) {
+		expect_int(answers[i].result, DNS_UNSETTLED);
+		n_refused += strstr(answers[i].why, "open already") != NULL;
+	}
+	return n_refused;
+}
+
+static void
+test_flood(struct world *w, struct resolver *resolver)
+{
+	struct dns_answer answer;
+	struct arena arena;
+
+	(void)w;
+	test_case("names that strangers chose do not take all the room for questions");
+	arena_init(&arena, 16 * 1024 * 1024);
+	expect(flood(resolver, &arena) >= FLOOD - RESOLVER_STRANGERS_MAX);	/* some of before are open still */
+	answer = ask_one(resolver, "silent.ours.example", DNS_A, in_ms(50), NULL);
+	expect_text(answer.why, "no answer in time");		/* asked, that is */
+	arena_fini(&arena);
+}
+
 static void
 leave_open(struct world *w, struct resolver *resolver)
 {
@@ -242,6 +280,7 @@ main(void)
 	in_fiber(&w, resolver, test_silence);
 	in_fiber(&w, resolver, test_cancel);
 	in_fiber(&w, resolver, test_dead_server);
+	in_fiber(&w, resolver, test_flood);
 	test_case("a resolver with open questions can be freed");
 	in_fiber(&w, resolver, leave_open);
 	resolver_free(resolver);
