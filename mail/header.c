@@ -1,7 +1,10 @@
 /*
  * header.c - a header section: its fields in order, as received (RFC 5322 2.2)
  */
+#include "base/insist.h"
 #include "mail/header.h"
+
+enum { MAILBOX_LINE_LOOKED_AT_BYTES = 1000 };	/* an address, a date */
 
 /* Bytes up to and with the next LF; all of them if there is none. */
 static size_t
@@ -132,4 +135,30 @@ header_unfold(struct str value, struct buf *out)
 		start = i + 1;
 	}
 	return 0;
+}
+
+static bool
+begins_with_mailbox_line(struct str rest)
+{
+	while (str_starts(rest, STR(">")))
+		rest = str_from(rest, 1);
+	if (!str_starts_nocase(rest, STR("From ")))
+		return false;
+	rest = str_trim(str_from(rest, strlen("From ")));
+	return rest.len > 0 && rest.at[0] != ':';	/* else a field after all (RFC 5322 4.5) */
+}
+
+void
+header_name_mailbox_line(struct buf *mail)
+{
+	static const struct str name = STR("X-Mailbox-Line: ");
+	struct str text = buf_str(mail);
+	struct buf named;
+
+	if (!begins_with_mailbox_line(str_sub(text, 0, MAILBOX_LINE_LOOKED_AT_BYTES)))
+		return;
+	buf_init(&named, mail->max + name.len);
+	insist(buf_append(&named, name) == 0 && buf_append(&named, text) == 0);
+	buf_fini(mail);
+	*mail = named;
 }

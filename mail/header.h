@@ -1,8 +1,8 @@
 /*
  * header.h - a header section: its fields in order, as received (RFC 5322 2.2)
  *
- * Reads, never writes.  A prefix of the mail is enough if the section ends in it; lines
- * may end in CRLF or LF.  All points into the bytes given.
+ * A prefix of the mail is enough if the section ends in it; lines may end in CRLF or LF.  What is
+ * read points into the bytes given.
  */
 #ifndef MAIL_HEADER_H
 #define MAIL_HEADER_H
@@ -38,5 +38,12 @@ int	header_count(const struct header_section *section, struct str name);
 
 /* Appends a value on one line: line ends of the folding dropped, trimmed.  0, or -1 when out is full. */
 int	header_unfold(struct str value, struct buf *out);
+
+/*
+ * "From a@b Sat Nov 21 ..." stands before each mail of a mailbox file, and some clients send it along.  It is no
+ * field, so it would end the section before it began.  As Postfix does, it is made one, X-Mailbox-Line, for which the
+ * buffer's maximum grows; a mail that begins otherwise is left as it is.
+ */
+void	header_name_mailbox_line(struct buf *mail);
 
 #endif

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "mail/header.h"
 #include "smtpfwd/explain_mail.h"
 
 enum {
@@ -113,6 +114,7 @@ explain_mail_read(const char *path, const struct listener_settings *listener, st
 	if (fd < 0)
 		return -1;
 	result = read_all(fd, path, max_bytes, mail_out, fault_out);
+	header_name_mailbox_line(&mail_out->content);
 	if (fd != STDIN_FILENO)
 		close(fd);
 	return result;

@@ -13,7 +13,6 @@
 
 enum {
 	CONTENT_HEADER_ARENA_MAX_BYTES = 1024 * 1024,	/* its fields as structs, in an array that doubles */
-	MAILBOX_LINE_MAX_BYTES = 1000,	/* looked at; an address, a date */
 
 	/* The client waits 10 minutes for the answer (RFC 5321 4.5.3.2.6). */
 	CONTENT_PUT_MAX_S = 300,
@@ -160,31 +159,6 @@ take_body(struct session *session, struct str bytes)
 }
 
 /*
- * "From a@b Sat Nov 21 ..." stands before each mail of a mailbox file, and some clients send it along.  It is no field, so it would
- * end the section before it began; as Postfix does, it is made one.
- */
-static void
-name_mailbox_line(struct content *content)
-{
-	static const struct str name = { .at = "X-Mailbox-Line: ", .len = sizeof("X-Mailbox-Line: ") - 1 };
-	struct str start = buf_str(&content->header), rest = str_sub(start, 0, MAILBOX_LINE_MAX_BYTES);
-	struct buf named;
-
-	while (str_starts(rest, STR(">")))
-		rest = str_from(rest, 1);
-	if (!str_starts_nocase(rest, STR("From ")))
-		return;
-	rest = str_trim(str_from(rest, strlen("From ")));
-	if (rest.len == 0 || rest.at[0] == ':')
-		return;				/* a field after all (RFC 5322 4.5) */
-	buf_init(&named, CONTENT_HEADER_MAX_BYTES + name.len);
-	buf_append(&named, name);
-	buf_append(&named, start);
-	buf_fini(&content->header);
-	content->header = named;
-}
-
-/*
  * The header section is whole, or the mail is.  One that is ended by a line that is no field gets the empty line that is due
  * (RFC 5322 2.1): some readers pass over such a line, and would take what follows for fields, results in our name among them.
  */
@@ -196,7 +170,7 @@ take_header(struct session *session)
 	struct verdict verdict;
 	struct str start;
 
-	name_mailbox_line(content);
+	header_name_mailbox_line(&content->header);
 	start = buf_str(&content->header);
 	content->judgement = judgement_new();
 	judgement_header(content->judgement, session, start, &verdict);

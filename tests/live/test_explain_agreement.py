@@ -201,7 +201,8 @@ def signs(tap):
             ("of nobody's domain", mail("x@other.example"), INSIDE), ("from outside", mail("bob@example.com"), OTHER),
             ("two authors, one rule", two.replace(b"From: <", b"From: <eve@example.com>, <"), INSIDE),
             ("two authors, two rules", two.replace(b"From: <", b"From: <eve@below.example>, <"), INSIDE),
-            ("two From fields", b"From: <eve@example.com>\r\n" + two, INSIDE), ("no From", two.replace(b"From:", b"X-From:"), INSIDE)):
+            ("two From fields", b"From: <eve@example.com>\r\n" + two, INSIDE), ("no From", two.replace(b"From:", b"X-From:"), INSIDE),
+            ("a mailbox file's line on top", b"From bob@example.com Sat Nov 21 11:00:00 2026\r\n" + two, INSIDE)):
         path = relay.directory + "/mail.eml"
         with open(path, "wb") as file:
             file.write(data)

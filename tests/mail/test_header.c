@@ -120,11 +120,38 @@ test_bounds(void)
 	arena_fini(&arena);
 }
 
+static void
+test_mailbox_line(void)
+{
+	static const struct { const char *name, *mail, *want; } cases[] = {
+		{ "a line that parts mails in a mailbox file becomes a field", "From a@b Sat\r\nA: 1\r\n", "X-Mailbox-Line: From a@b Sat\r\nA: 1\r\n" },
+		{ "so does one that was marked", ">>from a\r\n", "X-Mailbox-Line: >>from a\r\n" },
+		{ "one without a name is none", "From \r\n", NULL },
+		{ "a field is left", "From: a@b\r\n", NULL },
+		{ "a field with a blank before its colon, too", "From  : a@b\r\n", NULL },
+		{ "and one of a longer name", "From-x: a@b\r\n", NULL },
+		{ "the line is on top or nowhere", "A: 1\r\nFrom a@b\r\n", NULL },
+		{ "an empty mail is left", "", NULL },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct buf mail;
+
+		test_case("%s", cases[i].name);
+		buf_init(&mail, strlen(cases[i].mail));
+		expect_int(buf_append(&mail, str_of(cases[i].mail)), 0);
+		header_name_mailbox_line(&mail);
+		expect_str(buf_str(&mail), str_of(cases[i].want != NULL ? cases[i].want : cases[i].mail));
+		buf_fini(&mail);
+	}
+}
+
 int
 main(void)
 {
 	test_sections();
 	test_fields();
 	test_bounds();
+	test_mailbox_line();
 	return test_end();
 }
