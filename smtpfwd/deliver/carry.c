@@ -58,14 +58,7 @@ read_content(struct content *content, int64_t offset, void *room, size_t n_bytes
 static struct history_attempt
 attempt_here(const struct errand *e)
 {
-	const struct client *client = e->held->client;
-
-	return (struct history_attempt){
-		.next_hop = e->next_hop != NULL ? e->next_hop->written : STR_EMPTY,
-		.remote = client != NULL ? &client->remote : NULL,
-		.tls = client != NULL ? str_of(client->tls.version) : STR_EMPTY,
-		.delay = timestamp_diff(e->delivery->facts->arrived, os_wall_clock()),
-	};
+	return held_attempt(e->next_hop, e->held->client, e->delivery->facts->arrived);
 }
 
 static void
@@ -123,9 +116,7 @@ count_left(const struct errand *e)
 static void
 mark_tried(struct errand *e, const struct next_hop *next_hop)
 {
-	for (int i = 0; i < e->choices->n; i++)
-		if (e->choices->at[i].next_hop == next_hop)
-			e->tried |= (uint64_t)1 << i;
+	choices_mark(e->choices, next_hop, &e->tried);
 	e->n_tried++;
 }
 
@@ -160,20 +151,6 @@ turn_to(struct errand *e, struct next_hop *next_hop)
 	count_large(e, next_hop);
 }
 
-/* All were down before we came. */
-static void
-trouble_of_site(const struct choices *choices, struct trouble *trouble_out)
-{
-	struct str why = str_of(choices->at[0].next_hop->last_trouble);
-	char text[400];
-	struct buf line = { .at = text, .cap = sizeof(text), .max = sizeof(text) - 1 };
-
-	buf_append(&line, choices->n == 1 ? STR("the next hop is down: ") : STR("all next hops are down: "));
-	buf_append(&line, str_sub(why, 0, sizeof(text) - 60));
-	text[line.len] = '\0';
-	trouble_of_text(STATUS(4, 4, 1), text, trouble_out);
-}
-
 /* False: no next hop is left to try, or it is time to stop; trouble says why. */
 static bool
 get_session(struct errand *e)
@@ -187,10 +164,10 @@ get_session(struct errand *e)
 			return false;
 		if (e->n_tried >= NEXT_HOPS_TRIED_MAX)
 			return false;
-		switch (choices_choose(e->choices, e->tried, e->is_large, &i)) {
+		switch (choices_choose(e->choices, e->tried, e->is_large ? LINE_LARGE : LINE_MAIL, &i)) {
 		case CHOICE_NONE_LEFT:
 			if (e->n_tried == 0)
-				trouble_of_site(e->choices, &e->trouble);
+				choices_tell_down(e->choices, &e->trouble);
 			return false;
 		case CHOICE_ALL_BUSY:
 			trouble_of_text(STATUS(4, 4, 5), "all connections to the next hop are in use", &e->trouble);

@@ -54,8 +54,8 @@ choices_list(struct choices *choices, struct site *site)
 void
 choices_unlist(struct choices *choices)
 {
-	choices_stop_waiting(choices, false);
-	choices_stop_waiting(choices, true);
+	for (int line = 0; line < LINE_N_KINDS; line++)
+		choices_stop_waiting(choices, (enum line)line);
 	for (int i = 0; i < choices->n; i++)
 		list_remove(&choices->at[i].next_hop->listed, &choices->at[i].listed);
 }
@@ -81,8 +81,25 @@ is_less_busy(const struct next_hop *a, const struct next_hop *b)
 	return next_hop_n_busy(a) < next_hop_n_busy(b);
 }
 
+static int
+room_at(const struct next_hop *next_hop, enum line line)
+{
+	switch (line) {
+	case LINE_MAIL:
+		return next_hop_room(next_hop);
+	case LINE_LARGE:
+		return next_hop_room_large(next_hop);
+	case LINE_ONLINE:
+		return next_hop_room_online(next_hop);
+	case LINE_N_KINDS:
+		break;
+	}
+	insist(!"no line");
+	return 0;
+}
+
 enum choosing
-choices_choose(struct choices *choices, uint64_t tried, bool is_large, int *i_out)
+choices_choose(struct choices *choices, uint64_t tried, enum line line, int *i_out)
 {
 	int best = -1;
 	unsigned rank;
@@ -96,7 +113,7 @@ choices_choose(struct choices *choices, uint64_t tried, bool is_large, int *i_ou
 
 		if (choice->rank != rank || !next_hop->is_up || (tried >> at & 1) != 0)
 			continue;
-		if ((is_large ? next_hop_room_large(next_hop) : next_hop_room(next_hop)) == 0)
+		if (room_at(next_hop, line) == 0)
 			continue;
 		if (best < 0 || (choices->by_least_busy && is_less_busy(next_hop, choices->at[best].next_hop)))
 			best = at;
@@ -114,6 +131,27 @@ choices_are_down(const struct choices *choices)
 	unsigned rank;
 
 	return !find_rank(choices, 0, &rank);
+}
+
+void
+choices_tell_down(const struct choices *choices, struct trouble *trouble_out)
+{
+	struct str why = str_of(choices->at[0].next_hop->last_trouble);
+	char text[400];
+	struct buf line = { .at = text, .cap = sizeof(text), .max = sizeof(text) - 1 };
+
+	buf_append(&line, choices->n == 1 ? STR("the next hop is down: ") : STR("all next hops are down: "));
+	buf_append(&line, str_sub(why, 0, sizeof(text) - 60));
+	text[line.len] = '\0';
+	trouble_of_text(STATUS(4, 4, 1), text, trouble_out);
+}
+
+void
+choices_mark(const struct choices *choices, const struct next_hop *next_hop, uint64_t *tried)
+{
+	for (int i = 0; i < choices->n; i++)
+		if (choices->at[i].next_hop == next_hop)
+			*tried |= (uint64_t)1 << i;
 }
 
 int
@@ -136,20 +174,8 @@ choices_room(const struct choices *choices, int *n_large_out)
 
 /* --- waiting --- */
 
-static struct list_link *
-link_of(struct choice *choice, bool is_for_large)
-{
-	return is_for_large ? &choice->waiting_large : &choice->waiting;
-}
-
-static struct list *
-line_of(struct next_hop *next_hop, bool is_for_large)
-{
-	return is_for_large ? &next_hop->waiting_large : &next_hop->waiting;
-}
-
 void
-choices_wait(struct choices *choices, bool is_for_large)
+choices_wait(struct choices *choices, enum line line)
 {
 	unsigned rank;
 
@@ -157,21 +183,20 @@ choices_wait(struct choices *choices, bool is_for_large)
 		return;
 	for (int i = 0; i < choices->n; i++) {
 		struct choice *choice = &choices->at[i];
-		struct list_link *link = link_of(choice, is_for_large);
 
-		if (choice->rank == rank && choice->next_hop->is_up && !list_has_link(link))
-			list_append(line_of(choice->next_hop, is_for_large), link);
+		if (choice->rank == rank && choice->next_hop->is_up && !list_has_link(&choice->waiting[line]))
+			list_append(&choice->next_hop->waiting[line], &choice->waiting[line]);
 	}
 }
 
 void
-choices_stop_waiting(struct choices *choices, bool is_for_large)
+choices_stop_waiting(struct choices *choices, enum line line)
 {
 	for (int i = 0; i < choices->n; i++) {
-		struct list_link *link = link_of(&choices->at[i], is_for_large);
+		struct choice *choice = &choices->at[i];
 
-		if (list_has_link(link))
-			list_remove(line_of(choices->at[i].next_hop, is_for_large), link);
+		if (list_has_link(&choice->waiting[line]))
+			list_remove(&choice->next_hop->waiting[line], &choice->waiting[line]);
 	}
 }
 
@@ -179,8 +204,9 @@ bool
 choices_are_waiting(const struct choices *choices)
 {
 	for (int i = 0; i < choices->n; i++)
-		if (list_has_link(&choices->at[i].waiting) || list_has_link(&choices->at[i].waiting_large))
-			return true;
+		for (int line = 0; line < LINE_N_KINDS; line++)
+			if (list_has_link(&choices->at[i].waiting[line]))
+				return true;
 	return false;
 }
 
@@ -194,7 +220,7 @@ choices_have_a_line(const struct choices *choices)
 	for (int i = 0; i < choices->n; i++) {
 		const struct choice *choice = &choices->at[i];
 		const struct next_hop *next_hop = choice->next_hop;
-		size_t n_others = next_hop->waiting.n - list_has_link(&choice->waiting);
+		size_t n_others = next_hop->waiting[LINE_MAIL].n - list_has_link(&choice->waiting[LINE_MAIL]);
 
 		if (choice->rank == rank && next_hop->is_up && n_others > 0 && next_hop_n_busy(next_hop) > 0)
 			return true;

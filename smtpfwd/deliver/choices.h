@@ -17,7 +17,7 @@ struct choice {
 	struct site	*site;		/* whose it is */
 	unsigned	 rank;
 	struct list_link listed;	/* of the next hop; in a list only while the site goes by these choices */
-	struct list_link waiting, waiting_large;	/* of the next hop: the site waits for room there */
+	struct list_link waiting[LINE_N_KINDS];	/* of the next hop: the site waits for room there */
 };
 
 struct choices {
@@ -37,10 +37,10 @@ void		 choices_leave(struct choices *choices);	/* the last one frees */
 void		 choices_list(struct choices *choices, struct site *site);
 void		 choices_unlist(struct choices *choices);
 
-/* The site waits for room, or for room for large mails, at those that it would use now; or no more.  Its place in line is kept. */
-void		 choices_wait(struct choices *choices, bool is_for_large);
-void		 choices_stop_waiting(struct choices *choices, bool is_for_large);
-bool		 choices_are_waiting(const struct choices *choices);	/* for either */
+/* The site waits for room of that kind at those that it would use now; or no more.  Its place in line is kept. */
+void		 choices_wait(struct choices *choices, enum line line);
+void		 choices_stop_waiting(struct choices *choices, enum line line);
+bool		 choices_are_waiting(const struct choices *choices);	/* in any line */
 
 /* Other sites stand in line where it would go now, and something is under way there that will end. */
 bool		 choices_have_a_line(const struct choices *choices);
@@ -51,10 +51,14 @@ enum choosing {
 	CHOICE_NONE_LEFT,		/* all are down or tried */
 };
 
-/* bit i of tried: not number i. */
-enum choosing	 choices_choose(struct choices *choices, uint64_t tried, bool is_large, int *i_out);
+/* Room of that kind; bit i of tried: not number i. */
+enum choosing	 choices_choose(struct choices *choices, uint64_t tried, enum line line, int *i_out);
 
 bool		 choices_are_down(const struct choices *choices);	/* all of them */
+void		 choices_tell_down(const struct choices *choices, struct trouble *trouble_out);	/* and why */
+
+/* Adds the next hop to those tried. */
+void		 choices_mark(const struct choices *choices, const struct next_hop *next_hop, uint64_t *tried);
 
 /* Mails that those that would be used now have room for together; -1: all are down. */
 int		 choices_room(const struct choices *choices, int *n_large_out);

@@ -78,9 +78,9 @@ goes_on(const struct couriers *c, const struct site *site, const struct held *he
 
 	if (held->client == NULL || c->is_stopping || site->is_gone || !next_hop->is_up || plan_of(held->client) != c->plan)
 		return false;
-	if (next_hop_n_busy(next_hop) > next_hop->limit.now)
+	if (next_hop_n_busy(next_hop) > next_hop->limit.now || next_hop_is_awaited(next_hop))
 		return false;
-	if (!list_is_empty(&next_hop->waiting) || room_share(site) < 0)
+	if (!list_is_empty(&next_hop->waiting[LINE_MAIL]) || room_share(site) < 0)
 		return n_mails < TURN_MAX_MAILS;
 	return n_mails < SAME_SESSION_MAX_MAILS;
 }
@@ -185,6 +185,7 @@ couriers_new(struct loop *loop, struct queue *queue, struct resolver *resolver,
 	list_init(&c->all_next_hops);
 	list_init(&c->unused);
 	list_init(&c->sharing);
+	list_init(&c->onlines);
 	couriers_adopt(c, plan);
 	if (!couriers_start(c, TENDED_SERVICE, "couriers", take_deliveries, NULL)) {
 		fault_because(fault_out, FAULT_FULL, "no room for a fiber to deliver mail");

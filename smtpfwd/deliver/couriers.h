@@ -20,6 +20,7 @@ enum {
 
 enum tended_kind {
 	TENDED_SERVICE,			/* no mail in its hands: ended at once when the couriers stop */
+	TENDED_ONLINE,			/* has a mail whose client waits: may finish */
 	TENDED_COURIER,			/* has a delivery: may finish */
 	TENDED_QUIT,			/* ends a session */
 	TENDED_N_KINDS
@@ -38,6 +39,7 @@ struct couriers {
 	int			 n_out;		/* couriers at work for a site */
 	int			 n_idle;	/* sessions in pools */
 	int			 n_checks;	/* of next hops, under way */
+	struct list		 onlines;	/* struct online: those that have a fiber */
 	struct dialer		 dialer;
 	bool			 is_stopping;	/* take nothing new */
 	struct list		 tended[TENDED_N_KINDS];	/* fibers */
@@ -55,11 +57,15 @@ void	couriers_drop_sites(struct couriers *c);	/* no courier is left */
 
 /* --- held.c: a session in somebody's hands --- */
 
+struct history_attempt;
+
 struct held {			/* client NULL: none */
-	struct site	*site;		/* for whose mail; NULL: a probe's */
+	struct site	*site;		/* for whose mail of the queue; NULL: a probe's, or is_online */
 	struct next_hop	*next_hop;
 	struct client	*client;
 	bool		 was_idle;	/* it carried a mail or waited in the pool before */
+	bool		 is_online;	/* for a mail whose client waits */
+	bool		 is_introduced;	/* the next hop was told who that client is: no other one's mail may go by it */
 };
 
 /*
@@ -69,8 +75,18 @@ struct held {			/* client NULL: none */
 bool	held_open(struct couriers *c, struct site *site, struct next_hop *next_hop, struct instant deadline,
 	    struct held *held_out, struct trouble *trouble_out);
 
+/*
+ * The same for a mail whose client waits.  One that is to be introduced gets a new session, which is never kept.  That the
+ * deadline passes while it is opened says nothing about the next hop.  Suspends.
+ */
+bool	held_open_online(struct couriers *c, struct next_hop *next_hop, bool is_to_be_introduced, struct instant deadline,
+	    struct held *held_out, struct trouble *trouble_out);
+
 /* A new session, claimed; NULL with trouble, and the claim is the caller's to end.  Suspends. */
 struct client	*held_dial(struct couriers *c, struct next_hop *next_hop, struct instant deadline, struct trouble *trouble_out);
+
+/* For the mail's history; next_hop and client may be NULL. */
+struct history_attempt	held_attempt(const struct next_hop *next_hop, const struct client *client, struct timestamp arrived);
 
 void	held_drop(struct held *held);	/* closes it at once */
 void	held_keep(struct couriers *c, struct held *held);	/* to the pool, or QUIT if it cannot be used again */
@@ -88,6 +104,11 @@ void	probe_ring(struct timer *timer);
 
 /* An eighth more or less, so that many that went down together are not checked together. */
 struct span	probe_jitter(struct span wait);
+
+/* --- online.c --- */
+
+/* Those that hold a session while nothing is asked of them give it back now. */
+void	onlines_wake(struct couriers *c);
 
 /* --- carry.c --- */
 

@@ -5,6 +5,7 @@
  */
 #include "base/insist.h"
 #include "base/mem.h"
+#include "mail/history.h"
 #include "smtpfwd/deliver/couriers.h"
 #include "smtpfwd/deliver/judge.h"
 
@@ -31,6 +32,8 @@ let_go(struct held *held)
 {
 	if (held->site != NULL)
 		held->site->n_holding--;
+	if (held->is_online)
+		held->next_hop->n_online--;
 	*held = (struct held){ .client = NULL };
 }
 
@@ -41,6 +44,17 @@ held_drop(struct held *held)
 
 	let_go(held);
 	close_client(old.next_hop, old.client);
+}
+
+struct history_attempt
+held_attempt(const struct next_hop *next_hop, const struct client *client, struct timestamp arrived)
+{
+	return (struct history_attempt){
+		.next_hop = next_hop != NULL ? next_hop->written : STR_EMPTY,
+		.remote = client != NULL ? &client->remote : NULL,
+		.tls = client != NULL ? str_of(client->tls.version) : STR_EMPTY,
+		.delay = timestamp_diff(arrived, os_wall_clock()),
+	};
 }
 
 /* --- the good end --- */
@@ -109,9 +123,10 @@ held_keep(struct couriers *c, struct held *held)
 {
 	struct next_hop *next_hop = held->next_hop;
 	struct client *client = held->client;
+	bool is_introduced = held->is_introduced;
 
 	let_go(held);
-	if (!is_worth_keeping(c, next_hop, client)) {
+	if (is_introduced || !is_worth_keeping(c, next_hop, client)) {
 		end_session(c, next_hop, client);
 		return;
 	}
@@ -174,7 +189,51 @@ held_open(struct couriers *c, struct site *site, struct next_hop *next_hop, stru
 			return false;
 		}
 	}
+	next_hop->was_online_last = false;
 	room_tell(site);		/* it looks for no place any more */
 	*held_out = (struct held){ .site = site, .next_hop = next_hop, .client = client, .was_idle = was_idle };
+	return true;
+}
+
+/* Where it comes on top of idle ones, one of these goes: all of them count at the next hop. */
+static struct client *
+dial_online(struct couriers *c, struct next_hop *next_hop, struct instant deadline, struct trouble *trouble_out)
+{
+	struct client *idle = next_hop->n_connections >= next_hop->limit.now ? pool_take(next_hop) : NULL;
+	struct instant began = loop_now(c->loop);
+	struct client *client;
+
+	if (idle != NULL)
+		end_session(c, next_hop, idle);
+	client = held_dial(c, next_hop, deadline, trouble_out);
+	if (client != NULL)
+		return client;
+	/* A client's patience is shorter than what a next hop may take (RFC 5321 4.5.3.2), and proves nothing. */
+	if (instant_is_before(loop_now(c->loop), deadline))
+		judge_dialling(next_hop, began, trouble_out);
+	return NULL;
+}
+
+bool
+held_open_online(struct couriers *c, struct next_hop *next_hop, bool is_to_be_introduced, struct instant deadline,
+    struct held *held_out, struct trouble *trouble_out)
+{
+	struct client *client = is_to_be_introduced ? NULL : take_standing(next_hop);
+	bool was_idle = client != NULL;
+
+	next_hop->n_online++;
+	next_hop->was_online_last = true;
+	if (!was_idle) {
+		client = dial_online(c, next_hop, deadline, trouble_out);
+		if (client == NULL) {
+			next_hop->n_online--;
+			next_hop_unclaim(next_hop);
+			return false;
+		}
+	}
+	*held_out = (struct held){
+		.next_hop = next_hop, .client = client, .was_idle = was_idle, .is_online = true,
+		.is_introduced = is_to_be_introduced,
+	};
 	return true;
 }

@@ -41,8 +41,8 @@ make(struct couriers *c, const struct route *route, const struct hop_plan *plan,
 	};
 	plan_use(route->plan);
 	list_init(&next_hop->listed);
-	list_init(&next_hop->waiting);
-	list_init(&next_hop->waiting_large);
+	for (int line = 0; line < LINE_N_KINDS; line++)
+		list_init(&next_hop->waiting[line]);
 	list_init(&next_hop->idle);
 	limit_init(&next_hop->limit, route->connections_max);
 	map_set(&c->next_hops, next_hop->key, next_hop);
@@ -110,18 +110,74 @@ next_hop_n_busy(const struct next_hop *next_hop)
 	return next_hop->n_connections - (int)next_hop->idle.n;
 }
 
+static int
+half(const struct next_hop *next_hop)
+{
+	return (next_hop->limit.now + 1) / 2;
+}
+
+/* Mails whose clients wait for room here. */
+static int
+n_awaiting(const struct next_hop *next_hop)
+{
+	int n = 0;
+
+	LIST_EACH(link, &next_hop->waiting[LINE_ONLINE])
+		n += LIST_ITEM(link, struct choice, waiting[LINE_ONLINE])->site->n_online_waiting;
+	return n;
+}
+
+/* Nothing of the queue is on its way here, or waits for room. */
+static bool
+is_queue_quiet(const struct next_hop *next_hop)
+{
+	return list_is_empty(&next_hop->waiting[LINE_MAIL]) && list_is_empty(&next_hop->waiting[LINE_LARGE]) &&
+	    next_hop_n_busy(next_hop) == next_hop->n_online;
+}
+
+/* Connections that mails whose clients wait may have together. */
+static int
+part_online(const struct next_hop *next_hop)
+{
+	return is_queue_quiet(next_hop) ? next_hop->limit.now : half(next_hop);
+}
+
+static bool
+is_turn_of_queue(const struct next_hop *next_hop)
+{
+	return next_hop->limit.now == 1 && next_hop->was_online_last && !list_is_empty(&next_hop->waiting[LINE_MAIL]);
+}
+
+int
+next_hop_room_online(const struct next_hop *next_hop)
+{
+	int room = next_hop->limit.now - next_hop_n_busy(next_hop), part = part_online(next_hop) - next_hop->n_online;
+
+	if (room > part)
+		room = part;
+	return room < 0 || is_turn_of_queue(next_hop) ? 0 : room;
+}
+
+bool
+next_hop_is_awaited(const struct next_hop *next_hop)
+{
+	return !list_is_empty(&next_hop->waiting[LINE_ONLINE]) && next_hop->n_online < part_online(next_hop);
+}
+
 int
 next_hop_room(const struct next_hop *next_hop)
 {
-	int room = next_hop->limit.now - next_hop_n_busy(next_hop);
+	int room = next_hop->limit.now - next_hop_n_busy(next_hop), n_online = next_hop_room_online(next_hop);
+	int n_awaited = n_online > 0 ? n_awaiting(next_hop) : 0;
 
+	room -= n_awaited < n_online ? n_awaited : n_online;
 	return room > 0 ? room : 0;
 }
 
 int
 next_hop_room_large(const struct next_hop *next_hop)
 {
-	int room = next_hop_room(next_hop), large = (next_hop->limit.now + 1) / 2 - next_hop->n_large;
+	int room = next_hop_room(next_hop), large = half(next_hop) - next_hop->n_large;
 
 	return large < 0 ? 0 : large < room ? large : room;
 }

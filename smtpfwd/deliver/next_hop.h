@@ -16,6 +16,13 @@
 
 struct couriers;
 
+enum line {				/* of who waits for room at a next hop, each kind in one of its own */
+	LINE_MAIL,			/* sites, for a mail of the queue */
+	LINE_LARGE,			/* sites, for a large one */
+	LINE_ONLINE,			/* sites, for mails whose clients wait */
+	LINE_N_KINDS
+};
+
 struct next_hop {
 	struct couriers	*couriers;
 	struct list_link in_all;	/* of couriers->all_next_hops, as they came */
@@ -28,8 +35,7 @@ struct next_hop {
 
 	int		 n_users;
 	struct list	 listed;	/* struct choice: of the sites whose mail it takes */
-	struct list	 waiting;	/* of those: whose site waits for room here, the longest first */
-	struct list	 waiting_large;	/* whose site has room, but not for large mails */
+	struct list	 waiting[LINE_N_KINDS];	/* of those: whose site waits for room here, the longest first */
 
 	bool		 is_up;
 	bool		 is_checked;	/* a check is under way */
@@ -42,6 +48,8 @@ struct next_hop {
 	int		 n_connections;	/* open or being opened, idle ones too */
 	int		 n_sessions;	/* of these past EHLO */
 	int		 n_large;	/* large mails on their way over them */
+	int		 n_online;	/* connections in the hands of mails whose clients wait */
+	bool		 was_online_last;	/* such a mail had the turn before; else one of the queue */
 	struct list	 idle;		/* of struct client, the one that waits longest first */
 	struct timer	 expiry;	/* of the idle one that waits longest */
 
@@ -61,6 +69,16 @@ void		 next_hop_leave(struct next_hop *next_hop);	/* the last one frees it */
 /* How many mails more it may be given now, and how many large ones among them (at most half of all, so that small ones pass). */
 int		 next_hop_room(const struct next_hop *next_hop);
 int		 next_hop_room_large(const struct next_hop *next_hop);
+
+/*
+ * The same for mails whose clients wait: they go before those of the queue, but while it has some for here they have half of
+ * all connections at most, for a client may dawdle in the middle of one.  Where there is one connection the two take turns.
+ */
+int		 next_hop_room_online(const struct next_hop *next_hop);
+
+/* Such mails wait, and when a connection comes free it is theirs. */
+bool		 next_hop_is_awaited(const struct next_hop *next_hop);
+
 int		 next_hop_n_busy(const struct next_hop *next_hop);
 
 /* A connection begins, and ends; ending makes room. */

@@ -62,12 +62,8 @@ keep_reply(const struct reply *reply, struct arena *arena)
 	return kept;
 }
 
-/*
- * A 5xx that is about how we talk and not about the mail: a wrong order of commands, or TLS or a login
- * wanted first (RFC 4954 6, RFC 3207 4).  Somebody's configuration is to be mended, and the mail can wait for it.
- */
-static bool
-is_about_the_session(const struct reply *reply)
+bool
+outcome_is_about_the_session(const struct reply *reply)
 {
 	return reply->code == 503 || reply->code == 530 || reply->code == 534 || reply->code == 535 || reply->code == 538;
 }
@@ -82,7 +78,7 @@ outcome_of_reply(const struct reply *reply, enum outcome_stage stage, bool has_d
 	if (reply_is_positive(reply) && is_final) {
 		outcome.kind = has_dsn ? OUTCOME_DELIVERED : OUTCOME_RELAYED;
 		outcome.status = reply->status.class == 2 ? reply->status : STATUS(2, 0, 0);
-	} else if (reply_is_permanent(reply) && (is_final || !is_about_the_session(reply))) {
+	} else if (reply_is_permanent(reply) && (is_final || !outcome_is_about_the_session(reply))) {
 		outcome.kind = OUTCOME_FAILED;
 		outcome.status = reply->status.class == 5 ? reply->status : STATUS(5, 0, 0);
 	} else {

@@ -39,6 +39,12 @@ struct reply trouble_reply(const struct trouble *trouble);	/* its text is the tr
 enum outcome_stage { OUTCOME_OF_MAIL, OUTCOME_OF_RCPT, OUTCOME_OF_DATA, OUTCOME_OF_FINAL };
 
 /*
+ * A 5xx that is about how we talk and not about the mail: a wrong order of commands, or TLS or a login wanted first
+ * (RFC 4954 6, RFC 3207 4).  Somebody's configuration is to be mended, and the mail can wait for it.
+ */
+bool		outcome_is_about_the_session(const struct reply *reply);
+
+/*
  * From a reply that is not 421 (that is trouble of the next hop, not an answer).  Positive ones only at
  * OUTCOME_OF_FINAL.  has_dsn: the next hop does DSN and takes over what was asked of it.  The text is copied into
  * the arena, or left out at its limit.

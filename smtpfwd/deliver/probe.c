@@ -78,6 +78,7 @@ redirect_sites(struct next_hop *next_hop, const struct trouble *trouble)
 		struct site *site = LIST_ITEM(link, struct choice, listed)->site;
 
 		site_hold_if_down(site, trouble->text);
+		signal_all(&site->online_room);
 		if (site->hold == SITE_NOT_HELD)
 			room_shut(site);
 	}

@@ -40,13 +40,13 @@ wait_or_not(struct site *site, bool for_room, bool for_large)
 	if (site->choices == NULL)
 		return;
 	if (for_room)
-		choices_wait(site->choices, false);
+		choices_wait(site->choices, LINE_MAIL);
 	else
-		choices_stop_waiting(site->choices, false);
+		choices_stop_waiting(site->choices, LINE_MAIL);
 	if (for_large)
-		choices_wait(site->choices, true);
+		choices_wait(site->choices, LINE_LARGE);
 	else
-		choices_stop_waiting(site->choices, true);
+		choices_stop_waiting(site->choices, LINE_LARGE);
 }
 
 static void
@@ -88,8 +88,8 @@ room_shut(struct site *site)
 {
 	if (site->choices == NULL)
 		return;
-	choices_stop_waiting(site->choices, false);
-	choices_wait(site->choices, false);
+	choices_stop_waiting(site->choices, LINE_MAIL);
+	choices_wait(site->choices, LINE_MAIL);
 	(void)queue_limit(site->couriers->queue, site->destination, site->n_out, site->n_large);
 }
 
@@ -108,30 +108,45 @@ room_is_waited_for(const struct site *site)
 
 /* The first in a line has its turn, or is out of it when its mail is gone meanwhile.  True if it takes the room. */
 static bool
-call_first(struct list_link *link, bool is_for_large)
+call_first(struct next_hop *next_hop, enum line line)
 {
-	struct choice *choice = is_for_large ? LIST_ITEM(link, struct choice, waiting_large) : LIST_ITEM(link, struct choice, waiting);
+	struct choice *choice = LIST_ITEM(list_first(&next_hop->waiting[line]), struct choice, waiting[line]);
 	struct site *site = choice->site;
 
-	choices_stop_waiting(site->choices, is_for_large);	/* where that is not all it waits for it comes in again, at the end */
+	choices_stop_waiting(site->choices, line);	/* where that is not all it waits for it comes in again, at the end */
 	if (tell(site, true))
 		return true;
 	site_is_idle(site);
 	return false;
 }
 
+/* They look for a place themselves, and leave the line when they have one. */
+static void
+call_online(struct next_hop *next_hop, int n)
+{
+	LIST_EACH(link, &next_hop->waiting[LINE_ONLINE]) {
+		struct site *site = LIST_ITEM(link, struct choice, waiting[LINE_ONLINE])->site;
+
+		for (int i = 0; i < site->n_online_waiting && n > 0; i++, n--)
+			signal_one(&site->online_room);
+	}
+}
+
 void
 room_came_free(struct next_hop *next_hop)
 {
-	int room = next_hop_room(next_hop), large = next_hop_room_large(next_hop);
-	size_t n_waiting = next_hop->waiting.n, n_waiting_large = next_hop->waiting_large.n;
+	int room = next_hop_room(next_hop), large = next_hop_room_large(next_hop), n_online = next_hop_room_online(next_hop);
+	size_t n_waiting = next_hop->waiting[LINE_MAIL].n, n_waiting_large = next_hop->waiting[LINE_LARGE].n;
 
 	if (!next_hop->is_up || next_hop->couriers->is_stopping)
 		return;
-	while (room > 0 && n_waiting-- > 0 && !list_is_empty(&next_hop->waiting))
-		room -= call_first(list_first(&next_hop->waiting), false);
-	while (room > 0 && large > 0 && n_waiting_large-- > 0 && !list_is_empty(&next_hop->waiting_large))
-		large -= call_first(list_first(&next_hop->waiting_large), true);
+	while (room > 0 && n_waiting-- > 0 && !list_is_empty(&next_hop->waiting[LINE_MAIL]))
+		room -= call_first(next_hop, LINE_MAIL);
+	while (room > 0 && large > 0 && n_waiting_large-- > 0 && !list_is_empty(&next_hop->waiting[LINE_LARGE]))
+		large -= call_first(next_hop, LINE_LARGE);
+	if (n_online == 0 && room > 0)		/* it was the queue's turn, and it has nothing */
+		n_online = next_hop_room_online(next_hop);
+	call_online(next_hop, n_online);
 }
 
 void

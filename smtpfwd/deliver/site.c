@@ -22,6 +22,7 @@ site_take_choices(struct site *site, struct choices *choices)
 	if (site->choices != NULL)
 		choices_unlist(site->choices);
 	choices_leave(site->choices);
+	signal_all(&site->online_room);
 	site->choices = choices;
 	if (choices != NULL)
 		choices_list(choices, site);
@@ -54,7 +55,7 @@ retire(struct site *site)
 static void
 free_if_gone(struct site *site)
 {
-	if (!site->is_gone || site->n_out > 0)
+	if (!site->is_gone || site->n_out > 0 || site->n_online > 0)
 		return;
 	plan_leave(site->route->plan);
 	mem_free(site->why);
@@ -80,6 +81,7 @@ make(struct couriers *c, struct str destination, const struct route *route, stru
 	site->domain = str_from(site->destination, destination.len - domain.len);
 	plan_use(route->plan);
 	signal_init(&site->found);
+	signal_init(&site->online_room);
 	map_set(&c->sites, site->destination, site);
 	if (domain.len > 0 && queue_is_held_back(c->queue, site->destination)) {	/* it was forgotten, see below */
 		site->hold = SITE_HELD_UNFOUND;
@@ -152,13 +154,45 @@ site_leave(struct site *site)
 	}
 }
 
+void
+site_enter_online(struct site *site)
+{
+	stop_being_unused(site);
+	site->n_online++;
+}
+
+void
+site_leave_online(struct site *site)
+{
+	insist(site->n_online > 0);
+	site->n_online--;
+	if (site->is_gone)
+		free_if_gone(site);
+	else
+		site_is_idle(site);
+}
+
+enum wake
+site_wait_for_room(struct site *site, struct instant deadline)
+{
+	enum wake wake;
+
+	site->n_online_waiting++;
+	choices_wait(site->choices, LINE_ONLINE);
+	wake = signal_wait(&site->online_room, deadline);
+	site->n_online_waiting--;
+	if (site->n_online_waiting == 0 && site->choices != NULL)
+		choices_stop_waiting(site->choices, LINE_ONLINE);
+	return wake;
+}
+
 /* Nobody works for it; where mail waits for it all the same, in the queue or for room, it is still of use. */
 void
 site_is_idle(struct site *site)
 {
 	struct couriers *c = site->couriers;
 
-	if (site->domain.len == 0 || site->is_gone || site->n_out > 0 || site->hold == SITE_HELD_DOWN ||
+	if (site->domain.len == 0 || site->is_gone || site->n_out > 0 || site->n_online > 0 || site->hold == SITE_HELD_DOWN ||
 	    room_is_waited_for(site))
 		return;
 	stop_being_unused(site);

@@ -42,6 +42,9 @@ struct site {
 	int			 n_out;		/* couriers that are at work for it */
 	int			 n_holding;	/* of these: with a connection */
 	int			 n_large;	/* mails they carry */
+	int			 n_online;	/* mails whose clients wait, that look for a session; they hold no delivery of the queue */
+	int			 n_online_waiting;	/* of these: for room */
+	struct signal_list	 online_room;
 	struct list_link	 waits_for_share;	/* of couriers->sharing */
 	struct list_link	 unused;	/* of couriers->unused */
 	struct instant		 unused_since;
@@ -53,6 +56,13 @@ struct site	*site_get(struct couriers *c, struct str destination);
 /* A courier begins to work for it, and ends.  The last end may free it. */
 void		 site_enter(struct site *site);
 void		 site_leave(struct site *site);
+
+/* The same for a mail whose client waits. */
+void		 site_enter_online(struct site *site);
+void		 site_leave_online(struct site *site);
+
+/* Waits until there may be room for it at one of the choices; they may be others then.  Suspends. */
+enum wake	 site_wait_for_room(struct site *site, struct instant deadline);
 
 /*
  * Sees to it that its choices are there and fresh; asks the DNS where they are not.  True with site->choices, false with

@@ -14,7 +14,7 @@ struct row {
 	const char	*ranks;		/* "001" */
 	const char	*down;		/* "ab": these are */
 	int		 busy[HOPS];	/* connections in use, of 2 */
-	bool		 is_large;	/* the mail is: it may have half of them */
+	enum line	 line;		/* a large mail may have half of them */
 	int		 large[HOPS];	/* connections in use by large mails */
 	uint64_t	 tried;
 	const char	*want;		/* next hops chosen one after the other; "!" all busy, "-" none left */
@@ -36,9 +36,9 @@ static const struct row rows[] = {
 	{ .name = "MX: busy best ones are waited for, whatever stands in reserve", .ranks = "001", .busy = { 2, 2, 0 }, .want = "!!!!!!" },
 	{ .name = "MX: the reserve when the best are down", .ranks = "001", .down = "ab", .want = "cccccc" },
 	{ .name = "MX: the reserve when the best were tried", .ranks = "011", .tried = 1, .want = "bcbcbc" },
-	{ .name = "a large mail goes where the other half is", .balance = BALANCE_ROUND_ROBIN, .is_large = true,
+	{ .name = "a large mail goes where the other half is", .balance = BALANCE_ROUND_ROBIN, .line = LINE_LARGE,
 	  .busy = { 1, 1, 0 }, .large = { 1, 0, 0 }, .want = "bcbcbc" },
-	{ .name = "a large mail waits where half is used by such", .is_large = true, .busy = { 1, 0, 0 }, .large = { 1, 0, 0 }, .want = "!!!!!!" },
+	{ .name = "a large mail waits where half is used by such", .line = LINE_LARGE, .busy = { 1, 0, 0 }, .large = { 1, 0, 0 }, .want = "!!!!!!" },
 	{ .name = "and a small one does not", .busy = { 1, 0, 0 }, .large = { 1, 0, 0 }, .want = "aaaaaa" },
 	{ .name = "all busy", .balance = BALANCE_ROUND_ROBIN, .busy = { 2, 2, 2 }, .want = "!!!!!!" },
 	{ .name = "all down", .balance = BALANCE_ROUND_ROBIN, .down = "abc", .want = "------" },
@@ -54,6 +54,14 @@ rank_of(const struct row *row, int i)
 }
 
 static void
+init_lists(struct next_hop *hop)
+{
+	list_init(&hop->idle);
+	for (int line = 0; line < LINE_N_KINDS; line++)
+		list_init(&hop->waiting[line]);
+}
+
+static void
 check(const struct row *row)
 {
 	struct choices *choices = choices_new(HOPS, row->balance == BALANCE_LEAST_CONNECTIONS);
@@ -65,11 +73,11 @@ check(const struct row *row)
 	for (i = 0; i < HOPS; i++) {
 		hops[i] = (struct next_hop){ .n_users = 1, .limit = { .now = 2, .max = 2 }, .n_connections = row->busy[i],
 		    .n_large = row->large[i], .is_up = row->down == NULL || strchr(row->down, 'a' + i) == NULL };
-		list_init(&hops[i].idle);
+		init_lists(&hops[i]);
 		choices_put(choices, i, &hops[i], rank_of(row, i));
 	}
 	for (i = 0; i < CHOICES; i++) {
-		switch (choices_choose(choices, row->tried, row->is_large, &at)) {
+		switch (choices_choose(choices, row->tried, row->line, &at)) {
 		case CHOICE_MADE:
 			got[i] = (char)('a' + at);
 			break;
@@ -95,7 +103,7 @@ check_room(void)
 	test_case("room is that of the best that are up, half of it for large mails");
 	for (i = 0; i < 2; i++) {
 		hops[i] = (struct next_hop){ .n_users = 1, .limit = { .now = 5, .max = 9 }, .n_connections = 1, .is_up = true };
-		list_init(&hops[i].idle);
+		init_lists(&hops[i]);
 		choices_put(choices, i, &hops[i], (unsigned)i);
 	}
 	expect_int(choices_room(choices, &n_large), 4);
@@ -112,6 +120,36 @@ check_room(void)
 	choices_leave(choices);
 }
 
+static void
+check_online(void)
+{
+	static const struct { const char *name; int limit, n_busy, n_online; bool queue_waits, was_last; int want; } cases[] = {
+		{ "all, while the queue has nothing", 5, 0, 0, false, false, 5 },
+		{ "what is left of all", 5, 3, 3, false, false, 2 },
+		{ "half and what is odd, when the queue's mail is on its way", 5, 1, 0, false, false, 3 },
+		{ "or waits", 5, 2, 2, true, false, 1 },
+		{ "no more than half", 6, 4, 3, false, false, 0 },
+		{ "more than half is not taken back", 6, 5, 5, true, false, 0 },
+		{ "no more than the queue leaves", 6, 5, 0, false, false, 1 },
+		{ "of one connection: all", 1, 0, 0, true, false, 1 },
+		{ "in turn", 1, 0, 0, true, true, 0 },
+		{ "but not with nobody", 1, 0, 0, false, true, 1 },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct next_hop hop = { .limit = { .now = cases[i].limit, .max = 20 }, .n_connections = cases[i].n_busy,
+		    .n_online = cases[i].n_online, .was_online_last = cases[i].was_last, .is_up = true };
+		struct list_link link = { .next = NULL };
+
+		test_case("room for mail whose client waits: %s", cases[i].name);
+		init_lists(&hop);
+		if (cases[i].queue_waits)
+			list_append(&hop.waiting[LINE_MAIL], &link);
+		expect_int(next_hop_room_online(&hop), cases[i].want);
+		expect_int(next_hop_room(&hop), cases[i].limit - cases[i].n_busy);
+	}
+}
+
 int
 main(void)
 {
@@ -120,5 +158,6 @@ main(void)
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		check(&rows[i]);
 	check_room();
+	check_online();
 	return test_end();
 }
