@@ -221,6 +221,8 @@ couriers_stop(struct couriers *c, struct instant deadline)
 	c->is_stopping = true;
 	cancel_all(c, TENDED_SERVICE);
 	couriers_end_idle(c);
+	onlines_wake(c);
+	wait_for_end(c, TENDED_ONLINE, deadline);
 	wait_for_end(c, TENDED_COURIER, deadline);
 	wait_for_end(c, TENDED_QUIT, deadline);
 	/* A cancelled fiber only winds up, so what is left ends soon. */

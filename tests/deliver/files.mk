@@ -45,3 +45,8 @@ check_PROGRAMS += tests/deliver/test_login
 tests_deliver_test_login_SOURCES = %D%/test_login.c %D%/peer.c %D%/peer.h
 tests_deliver_test_login_LDADD = $(deliver_test_libs) tests/sim/libsim.a mail/libmail.a base/libbase.a
 TESTS += tests/deliver/test_login
+
+check_PROGRAMS += tests/deliver/test_online
+tests_deliver_test_online_SOURCES = %D%/test_online.c $(deliver_stage_sources)
+tests_deliver_test_online_LDADD = $(deliver_stage_libs)
+TESTS += tests/deliver/test_online

@@ -1,0 +1,283 @@
+/*
+ * online.c - a mail whose client waits: its owner's side, and the fiber that does the work
+ *
+ * The fiber is there while something is asked, and on while a session is held; it begins with an order and ends by giving the
+ * session back.  Owner and fiber tell each other by signals; who lets go last frees.
+ */
+#include "base/insist.h"
+#include "base/mem.h"
+#include "smtpfwd/deliver/online_inside.h"
+
+enum {
+	IDLE_MAX_DEFAULT_S = 10,	/* as long as a client's round trips may take, and not a next hop's five minutes */
+	RESET_MAX_S = 5,		/* for the reply to RSET, before the session goes to the pool */
+	ONLINE_FIXED_MAX_BYTES = 32 * 1024,
+	/* An address, an ORCPT and its share of an array that doubles. */
+	ONLINE_RECIPIENT_MAX_BYTES = ADDRESS_MAX_BYTES + ENVELOPE_ORCPT_MAX_BYTES + 4 * sizeof(struct recipient),
+	ONLINE_RECIPIENTS_MAX = 5000,	/* of the longest addresses; the usual ones are a tenth of that */
+	ASKED_MAX_BYTES = 8 * 1024,
+	PREFIX_MAX_BYTES = 1024 * 1024,
+};
+
+/* --- life and death --- */
+
+struct online *
+online_new(const struct online_settings *settings)
+{
+	struct online *o = mem_new(sizeof(*o));
+	uint8_t random[MAIL_ID_RANDOM_BYTES];
+
+	os_random(random, sizeof(random));
+	*o = (struct online){
+		.c = settings->couriers, .size_bytes = settings->size_bytes, .idle_max = settings->idle_max,
+		.introduce = settings->introduce, .forget = settings->forget, .context = settings->context,
+		.id = mail_id_make(os_wall_clock(), random),
+	};
+	if (o->idle_max.ns == 0)
+		o->idle_max = span_s(IDLE_MAX_DEFAULT_S);
+	arena_init(&o->arena, ONLINE_FIXED_MAX_BYTES + (size_t)ONLINE_RECIPIENTS_MAX * ONLINE_RECIPIENT_MAX_BYTES);
+	insist(arena_copy(&o->arena, settings->destination, &o->destination));
+	insist(envelope_copy(settings->envelope, false, &o->arena, &o->envelope));
+	o->envelope.is_8bit = true;		/* BODY=8BITMIME is said wherever it is offered: the data may need it */
+	arena_init(&o->asked_arena, ASKED_MAX_BYTES);
+	buf_init(&o->prefix, PREFIX_MAX_BYTES);
+	signal_init(&o->ordered);
+	signal_init(&o->answered);
+	return o;
+}
+
+static void
+free_online(struct online *o)
+{
+	if (o->mail.draft != NULL)
+		draft_discard(o->mail.draft);
+	if (o->forget != NULL)
+		o->forget(o->context);
+	buf_fini(&o->prefix);
+	arena_fini(&o->asked_arena);
+	arena_fini(&o->arena);
+	mem_free(o);
+}
+
+void
+online_drop(struct online *o)
+{
+	if (o == NULL)
+		return;
+	o->is_dropped = true;
+	if (o->is_running)
+		signal_all(&o->ordered);
+	else
+		free_online(o);
+}
+
+/* --- the fiber --- */
+
+static void
+answer(struct online *o, enum online_end end)
+{
+	online_seek_end(o);
+	o->end = end;
+	o->order = ORDER_NONE;
+	signal_all(&o->answered);
+	if (!o->is_abandoned)
+		o->mail.draft = NULL;		/* it is the owner's again */
+}
+
+static void
+obey(struct online *o)
+{
+	o->n_replies_before = o->held.client != NULL ? o->held.client->n_replies : -1;
+	o->is_changed = false;
+	if (o->is_abandoned) {
+		answer(o, ONLINE_CANCELLED);
+		return;
+	}
+	switch (o->order) {
+	case ORDER_NONE:
+		break;
+	case ORDER_RCPT:
+		answer(o, online_ask(o));
+		break;
+	case ORDER_SEND:
+		answer(o, online_hand_over(o));
+		break;
+	}
+}
+
+/* More may be asked of it; what came to another end than an answer goes on in the queue. */
+static bool
+is_worth_holding(const struct online *o)
+{
+	return o->held.client != NULL && o->is_open && !o->is_changed && o->end == ONLINE_ANSWERED && !o->is_dropped &&
+	    !o->c->is_stopping;
+}
+
+static void
+hold(struct online *o)
+{
+	struct instant until = instant_after(loop_now(o->c->loop), o->idle_max);
+
+	while (o->order == ORDER_NONE && is_worth_holding(o))
+		if (signal_wait(&o->ordered, until) != WAKE_READY)
+			return;
+}
+
+/* The transaction is ended there too: nobody likes one that stands open, and the pool's next mail begins at once. */
+static void
+give_back(struct online *o)
+{
+	struct instant deadline = instant_after(loop_now(o->c->loop), span_s(RESET_MAX_S));
+	struct reply reply;
+	struct fault fault;
+
+	o->is_open = false;
+	if (o->held.client == NULL)
+		return;
+	if (client_is_reusable(o->held.client) && o->held.client->is_in_transaction &&
+	    (client_rset(o->held.client, deadline, &reply, &fault) != 0 || !reply_is_positive(&reply))) {
+		held_drop(&o->held);
+		return;
+	}
+	held_keep(o->c, &o->held);
+}
+
+static void
+run(struct couriers *c, void *arg)
+{
+	struct online *o = arg;
+
+	o->fiber = fiber_self();
+	do {
+		while (o->order != ORDER_NONE) {
+			obey(o);
+			hold(o);
+		}
+		give_back(o);
+	} while (o->order != ORDER_NONE);
+	list_remove(&c->onlines, &o->link);
+	o->fiber = NULL;
+	o->is_running = false;
+	if (o->is_dropped)
+		free_online(o);
+}
+
+void
+onlines_wake(struct couriers *c)
+{
+	LIST_EACH(link, &c->onlines)
+		signal_all(&LIST_ITEM(link, struct online, link)->ordered);
+}
+
+/* --- orders --- */
+
+static bool
+start(struct online *o)
+{
+	struct couriers *c = o->c;
+
+	if (c->is_stopping)
+		trouble_of_text(STATUS(4, 3, 2), "the relay is stopping", &o->trouble);
+	else if (c->onlines.n >= (size_t)c->plan->deliveries_max)
+		trouble_of_text(STATUS(4, 4, 5), "too much mail is on its way", &o->trouble);
+	else if (!couriers_start(c, TENDED_ONLINE, "online", run, o))
+		trouble_of_text(STATUS(4, 4, 5), "no room for a fiber", &o->trouble);
+	else {
+		o->is_running = true;
+		list_append(&c->onlines, &o->link);
+		return true;
+	}
+	return false;
+}
+
+static enum online_end
+give_order(struct online *o, enum online_order order, struct instant deadline, struct instant final_deadline)
+{
+	insist(o->order == ORDER_NONE && !o->is_dropped && !o->is_abandoned);
+	o->order = order;
+	o->deadline = deadline;
+	o->final_deadline = final_deadline;
+	if (o->is_running)
+		signal_all(&o->ordered);
+	else if (!start(o)) {
+		o->order = ORDER_NONE;
+		o->mail.draft = NULL;
+		return ONLINE_UNAVAILABLE;
+	}
+	while (o->order != ORDER_NONE) {		/* each step of the fiber keeps to the deadlines */
+		if (signal_wait(&o->answered, INSTANT_NEVER) == WAKE_CANCELLED && o->order != ORDER_NONE) {
+			o->is_abandoned = true;
+			if (o->fiber != NULL)
+				fiber_cancel(o->fiber);
+			return ONLINE_CANCELLED;
+		}
+	}
+	return o->end;
+}
+
+enum online_end
+online_rcpt(struct online *o, const struct recipient *recipient, struct instant deadline)
+{
+	arena_fini(&o->asked_arena);
+	arena_init(&o->asked_arena, ASKED_MAX_BYTES);
+	o->asked = *recipient;
+	insist(address_copy(&o->asked_arena, &recipient->address, &o->asked.address));
+	insist(arena_copy(&o->asked_arena, recipient->orcpt, &o->asked.orcpt));
+	return give_order(o, ORDER_RCPT, deadline, deadline);
+}
+
+static ssize_t
+read_content(struct content *content, int64_t offset, void *room, size_t n_bytes, struct instant deadline,
+    struct fault *fault_out)
+{
+	struct online *o = (struct online *)(void *)((char *)content - offsetof(struct online, content));
+	struct str prefix;
+
+	if (offset >= (int64_t)o->prefix.len)
+		return draft_read(o->mail.draft, offset - (int64_t)o->prefix.len, room, n_bytes, deadline, fault_out);
+	prefix = str_sub(buf_str(&o->prefix), (size_t)offset, n_bytes);
+	memcpy(room, prefix.at, prefix.len);
+	return (ssize_t)prefix.len;
+}
+
+enum online_end
+online_send(struct online *o, const struct online_mail *mail, struct instant deadline, struct instant final_deadline)
+{
+	insist(o->envelope.n_recipients > 0 && mail->draft != NULL);
+	if (buf_append(&o->prefix, mail->prefix) != 0) {
+		trouble_of_text(STATUS(4, 3, 0), "the fields on top are too long", &o->trouble);
+		return ONLINE_UNAVAILABLE;
+	}
+	o->mail = *mail;
+	o->mail.prefix = buf_str(&o->prefix);
+	o->content = (struct content){
+		.n_bytes = (int64_t)mail->prefix.len + draft_content_bytes(mail->draft), .read = read_content,
+	};
+	return give_order(o, ORDER_SEND, deadline, final_deadline);
+}
+
+/* --- what it came to --- */
+
+const struct reply *
+online_reply(const struct online *o)
+{
+	return &o->reply;
+}
+
+const struct trouble *
+online_trouble(const struct online *o)
+{
+	return &o->trouble;
+}
+
+struct str
+online_next_hop(const struct online *o)
+{
+	return str_of(o->next_hop_name);
+}
+
+bool
+online_has_dsn(const struct online *o)
+{
+	return o->has_dsn;
+}

@@ -1,0 +1,156 @@
+/*
+ * online_seek.c - a session for a mail whose client waits, at one of the next hops of its destination
+ */
+#include <stdio.h>
+
+#include "smtpfwd/deliver/judge.h"
+#include "smtpfwd/deliver/online_inside.h"
+
+enum {
+	/* More are for the queue: the client waits, and each that failed is known as down. */
+	NEXT_HOPS_TRIED_MAX = 3,
+	/* Who waits for room is called when there is some; and looks by himself after this, as the next hop's state changes. */
+	LOOK_AGAIN_MS = 1000,
+};
+
+/* --- where it goes --- */
+
+static bool
+not_now(struct online *o, struct status status, const char *why)
+{
+	trouble_of_text(status, why, &o->trouble);
+	return false;
+}
+
+static bool
+find(struct online *o)
+{
+	if (o->site == NULL) {
+		o->site = site_get(o->c, o->destination);
+		if (o->site != NULL)
+			site_enter_online(o->site);
+	}
+	if (o->site == NULL || o->site->is_gone)
+		return not_now(o, STATUS(4, 3, 5), "the section that this mail was to go by is not in the configuration any more");
+	if (site_find(o->site, o->deadline))
+		return true;
+	if (fiber_is_cancelled())
+		return not_now(o, STATUS(4, 3, 2), "the relay is stopping");
+	return not_now(o, STATUS(4, 4, 3), o->site->status.class != 0 ? o->site->why : "its mail hosts are not known yet");
+}
+
+static void
+take_choices(struct online *o)
+{
+	if (o->choices == o->site->choices)
+		return;
+	choices_leave(o->choices);
+	o->choices = o->site->choices;
+	choices_use(o->choices);
+	o->tried = 0;
+}
+
+void
+online_seek_end(struct online *o)
+{
+	choices_leave(o->choices);
+	o->choices = NULL;
+	if (o->site != NULL)
+		site_leave_online(o->site);
+	o->site = NULL;
+	o->tried = 0;
+	o->n_tried = o->n_lacking = 0;
+}
+
+void
+online_pass_over(struct online *o)
+{
+	if (o->choices == NULL)		/* a session from before this order: its next hop may have a new one */
+		return;
+	choices_mark(o->choices, o->held.next_hop, &o->tried);
+	o->n_tried++;
+}
+
+/* --- a place, and a session in it --- */
+
+/* True: look again. */
+static bool
+wait_for_room(struct online *o)
+{
+	struct instant look_again = instant_after(loop_now(o->c->loop), span_ms(LOOK_AGAIN_MS));
+
+	if (online_is_late(o))
+		return not_now(o, STATUS(4, 4, 5), "all connections to the next hop are in use");
+	if (site_wait_for_room(o->site, instant_min(o->deadline, look_again)) == WAKE_CANCELLED)
+		return not_now(o, STATUS(4, 3, 2), "the relay is stopping");
+	return true;
+}
+
+/* The identity of the client, for those next hops that take it; see online.h. */
+static bool
+introduce(struct online *o)
+{
+	if (o->introduce == NULL || o->introduce(o->context, o->held.client, o->deadline, &o->trouble))
+		return true;
+	held_drop(&o->held);
+	return false;
+}
+
+static bool
+open_session(struct online *o, struct next_hop *next_hop)
+{
+	if (!held_open_online(o->c, next_hop, o->introduce != NULL, o->deadline, &o->held, &o->trouble) || !introduce(o))
+		return false;
+	o->is_open = false;
+	o->n_replies_before = o->held.was_idle ? o->held.client->n_replies : -1;
+	o->has_dsn = o->held.client->ehlo.has_dsn;
+	snprintf(o->next_hop_name, sizeof(o->next_hop_name), "%.*s", STR_ARG(next_hop->written));
+	return true;
+}
+
+/* Who comes new does not pass those who wait. */
+static enum choosing
+choose(struct online *o, bool has_waited, int *i_out)
+{
+	if (o->site->n_online_waiting > 0 && !has_waited && !choices_are_down(o->choices))
+		return CHOICE_ALL_BUSY;
+	return choices_choose(o->choices, o->tried, LINE_ONLINE, i_out);
+}
+
+bool
+online_seek(struct online *o)
+{
+	bool has_waited = false;
+	int i;
+
+	while (o->held.client == NULL) {
+		if (o->c->is_stopping)
+			return not_now(o, STATUS(4, 3, 2), "the relay is stopping");
+		if (o->n_tried > 0 && (online_is_late(o) || o->n_tried >= NEXT_HOPS_TRIED_MAX))
+			return false;
+		if (!find(o))
+			return false;
+		take_choices(o);
+		switch (choose(o, has_waited, &i)) {
+		case CHOICE_NONE_LEFT:
+			if (o->n_tried == 0)
+				choices_tell_down(o->choices, &o->trouble);
+			return false;
+		case CHOICE_ALL_BUSY:
+			if (!wait_for_room(o))
+				return false;
+			has_waited = true;
+			continue;
+		case CHOICE_MADE:
+			break;
+		}
+		if (open_session(o, o->choices->at[i].next_hop))
+			return true;
+		if (o->trouble.is_cancelled || o->trouble.is_ours)
+			return false;
+		o->n_tried++;
+		if (!o->trouble.is_full)		/* then there is less room from now on, and it may come free */
+			o->tried |= (uint64_t)1 << i;
+	}
+	return true;
+}
