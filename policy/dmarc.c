@@ -9,6 +9,7 @@ struct identifier {			/* a domain for which SPF or DKIM found something */
 	struct str		 domain;	/* canonical */
 	enum dmarc_evidence	 evidence;
 	bool			 is_spf;	/* else DKIM */
+	struct dmarc_walk	*walk;		/* NULL: not walked yet; for all authors it is one */
 };
 
 struct check {
@@ -18,7 +19,6 @@ struct check {
 	struct identifier	*identifiers;	/* each domain once for SPF, once for DKIM */
 	int			 n_identifiers;
 	struct dmarc_walk	*walk;		/* of the author at hand */
-	struct dmarc_walk	*other_walk;	/* of an identifier at hand */
 	int			 n_queries;
 };
 
@@ -45,7 +45,7 @@ add_identifier(struct check *c, const struct dmarc_identifier *given, bool is_sp
 
 /* Only a domain inside of the author's organization can be of it: no other is worth a walk. */
 static enum dmarc_alignment
-align(struct check *c, const struct dmarc_author *author, const struct identifier *id)
+align(struct check *c, const struct dmarc_author *author, struct identifier *id)
 {
 	if (str_eq(id->domain, author->domain))
 		return DMARC_ALIGNED;
@@ -54,9 +54,14 @@ align(struct check *c, const struct dmarc_author *author, const struct identifie
 	if (author->organization.len > 0 && !str_eq(id->domain, author->organization) &&
 	    !domain_is_below(id->domain, author->organization))
 		return DMARC_NOT_ALIGNED;
-	dmarc_walk(id->domain, c->resolver, c->deadline, c->arena, c->other_walk);
-	c->n_queries += c->other_walk->n_queries;
-	return dmarc_walks_align(c->walk, c->other_walk);
+	if (id->walk == NULL) {
+		id->walk = arena_alloc(c->arena, sizeof(*id->walk));
+		if (id->walk == NULL)
+			return DMARC_ALIGNMENT_UNSETTLED;
+		dmarc_walk(id->domain, c->resolver, c->deadline, c->arena, id->walk);
+		c->n_queries += id->walk->n_queries;
+	}
+	return dmarc_walks_align(c->walk, id->walk);
 }
 
 /* True if something is aligned and passed; *is_unsettled_out if something might be. */
@@ -69,7 +74,7 @@ find_aligned(struct check *c, struct dmarc_author *author, bool *is_unsettled_ou
 	/* First those that are the author's domain itself, which cost nothing. */
 	for (int round = 0; round < 2 && !is_found; round++) {
 		for (int i = 0; i < c->n_identifiers && !is_found; i++) {
-			const struct identifier *id = &c->identifiers[i];
+			struct identifier *id = &c->identifiers[i];
 			enum dmarc_alignment alignment;
 
 			if (str_eq(id->domain, author->domain) != (round == 0))
@@ -209,9 +214,9 @@ dmarc_check(const struct dmarc_input *input, struct resolver *resolver, struct i
 	struct check c = {
 		.resolver = resolver, .deadline = deadline, .arena = arena,
 		.identifiers = arena_array(arena, DMARC_IDENTIFIERS_MAX, sizeof(c.identifiers[0])),
-		.walk = arena_alloc(arena, sizeof(*c.walk)), .other_walk = arena_alloc(arena, sizeof(*c.other_walk)),
+		.walk = arena_alloc(arena, sizeof(*c.walk)),
 	};
-	bool has_room = c.identifiers != NULL && c.walk != NULL && c.other_walk != NULL;
+	bool has_room = c.identifiers != NULL && c.walk != NULL;
 
 	*result_out = (struct dmarc_result){ .n_authors = input->authors->n_domains };
 	if (has_room) {

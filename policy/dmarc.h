@@ -77,7 +77,7 @@ struct dmarc_result {
  * strictest policy of those who fail applies (11.5).  A From that is malformed never passes.
  *
  * Asks for a walk for each author, one for each identifier that could align by its name (until
- * one does), all questions of a walk at once; one question more for an author who fails where np
+ * one does) and for all authors together, all questions of a walk at once; one question more for an author who fails where np
  * differs from sp.  Suspends until the answers or the deadline; what is open then is temperror, as
  * is the arena's limit.
  */

@@ -295,6 +295,16 @@ test_bounds(void)
 	expect_int(zone.n_questions, 2 + DMARC_IDENTIFIERS_MAX * DMARC_WALK_MAX);
 	expect_int(zone.n_asks, 1 + DMARC_IDENTIFIERS_MAX);
 
+	test_case("several authors of the organization do not cost each name once more");
+	zone_init(&zone, zone.text);
+	authors = (struct authors){ .domains = { STR("example.com"), STR("b.example.com"), STR("c.example.com"), STR("d.example.com") },
+	    .n_domains = 4, .n_fields = 1, .n_mailboxes = 4 };
+	dmarc_check(&input, &zone.resolver, INSTANT_NEVER, &arena, &result);
+	expect_int(result.verdict, DMARC_FAIL);
+	expect_int(zone.n_questions, 2 + 3 + 3 + 3 + DMARC_IDENTIFIERS_MAX * DMARC_WALK_MAX);
+	expect_int(result.n_queries, zone.n_questions);
+	authors.n_domains = 1;
+
 	test_case("a name that is as long as a domain may be has no record, its ends have");
 	zone_init(&zone, STR("_dmarc.example.com TXT v=DMARC1; p=none; np=reject"));
 	for (int i = 0; i < 121; i++)
