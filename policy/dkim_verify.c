@@ -294,8 +294,8 @@ settle(struct dkim_verification *v, struct dkim_signature *s)
 	case DKIM_OPINION_BODY_SHORT:
 		dkim_field_refuse(&s->field, DKIM_FAIL, "body is shorter than l= says");
 		break;
-	case DKIM_OPINION_NONE:
-		dkim_field_refuse(&s->field, DKIM_NEUTRAL, why);
+	case DKIM_OPINION_NONE:		/* what was read strictly can be checked: it is the library's trouble, or ours */
+		dkim_field_refuse(&s->field, DKIM_TEMPERROR, why);
 		break;
 	}
 }
