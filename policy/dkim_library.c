@@ -1,6 +1,9 @@
 /*
  * dkim_library.c - libopendkim for one mail: header and body in, an opinion on each signature out
  */
+#include <malloc.h>
+#include <stdlib.h>
+
 #include <dkim.h>
 
 #include "base/insist.h"
@@ -18,6 +21,7 @@ struct dkim_handle {
 	int			 n_candidates;
 	DKIM_SIGINFO		**infos;		/* of the candidates, the library's; in the arena */
 	bool			 is_paired;		/* infos are set */
+	int64_t			 n_bytes;		/* the library's, for this mail */
 };
 
 /* --- what the library calls --- */
@@ -56,6 +60,28 @@ give_key(DKIM *dkim, DKIM_SIGINFO *info, unsigned char *room, size_t room_bytes)
 	return DKIM_CBSTAT_ERROR;	/* never the library's own look-up, which blocks */
 }
 
+/* Its memory for a mail is counted; what it takes for itself has no handle. */
+static void *
+take_memory(void *closure, size_t n_bytes)
+{
+	struct dkim_handle *h = closure;
+	void *memory = malloc(n_bytes);
+
+	if (h != NULL && memory != NULL)
+		h->n_bytes += (int64_t)malloc_usable_size(memory);
+	return memory;
+}
+
+static void
+give_memory_back(void *closure, void *memory)
+{
+	struct dkim_handle *h = closure;
+
+	if (h != NULL)
+		h->n_bytes -= (int64_t)malloc_usable_size(memory);
+	free(memory);
+}
+
 /* --- once --- */
 
 static bool
@@ -78,7 +104,7 @@ dkim_library_new(void)
 
 	if (dkim_libversion() < OPENDKIM_LIB_VERSION)
 		return NULL;
-	lib = dkim_init(NULL, NULL);
+	lib = dkim_init(take_memory, give_memory_back);
 	if (lib == NULL)
 		return NULL;
 	if (!set_up(lib)) {
@@ -171,7 +197,7 @@ dkim_handle_new(struct dkim_library *library, const struct header_section *heade
 	if (h == NULL || infos == NULL)
 		return NULL;
 	*h = (struct dkim_handle){ .candidates = candidates, .n_candidates = n_candidates, .infos = infos };
-	h->dkim = dkim_verify(library->lib, (const unsigned char *)"", NULL, &status);
+	h->dkim = dkim_verify(library->lib, (const unsigned char *)"", h, &status);
 	if (h->dkim == NULL)
 		return NULL;
 	*why_out = "the library does not take the header";
@@ -187,6 +213,12 @@ dkim_handle_free(struct dkim_handle *h)
 {
 	if (h != NULL)
 		dkim_free(h->dkim);
+}
+
+size_t
+dkim_handle_memory_bytes(const struct dkim_handle *h)
+{
+	return h->n_bytes > 0 ? (size_t)h->n_bytes : 0;
 }
 
 /* --- the body, and what came of it --- */

@@ -39,6 +39,9 @@ struct dkim_handle	*dkim_handle_new(struct dkim_library *library, const struct h
 			    const char **why_out);
 void			 dkim_handle_free(struct dkim_handle *handle);
 
+/* What the library has allocated for it: copies of all fields, mostly. */
+size_t			 dkim_handle_memory_bytes(const struct dkim_handle *handle);
+
 /* True if the header is as signed by one of the candidates at least. */
 bool			 dkim_handle_wants_body(const struct dkim_handle *handle);
 

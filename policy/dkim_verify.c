@@ -187,6 +187,8 @@ settle_header(struct dkim_verification *v)
 			dkim_field_refuse(&s->field, DKIM_FAIL, "signature did not verify");
 	}
 	v->wants_body = is_open(v);
+	if (!v->wants_body)
+		dkim_verify_drop(v);		/* its copy of the header goes before the body comes */
 }
 
 static bool
@@ -231,6 +233,12 @@ dkim_verify_begin(struct dkim_verifier *verifier, const struct dkim_settings *se
 	}
 	fault_because(fault_out, FAULT_FULL, "no room for the verification of signatures");
 	return NULL;
+}
+
+size_t
+dkim_verify_memory_bytes(const struct dkim_verification *v)
+{
+	return v->handle != NULL ? dkim_handle_memory_bytes(v->handle) : 0;
 }
 
 bool

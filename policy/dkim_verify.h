@@ -54,6 +54,9 @@ struct dkim_verification *dkim_verify_begin(struct dkim_verifier *verifier, cons
 			    const struct header_section *header, struct timestamp now, struct resolver *resolver,
 			    struct instant deadline, struct arena *arena, struct fault *fault_out);
 
+/* What it holds beside the arena. */
+size_t	dkim_verify_memory_bytes(const struct dkim_verification *verification);
+
 /* Whether there is a signature that the body decides; without one it need not be given. */
 bool	dkim_verify_wants_body(const struct dkim_verification *verification);
 

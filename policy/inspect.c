@@ -259,6 +259,12 @@ full:
 	return NULL;
 }
 
+size_t
+inspect_memory_bytes(const struct inspection *c)
+{
+	return c != NULL && c->dkim != NULL ? dkim_verify_memory_bytes(c->dkim) : 0;
+}
+
 bool
 inspect_wants_body(const struct inspection *c)
 {

@@ -44,6 +44,9 @@ struct inspect_inputs {			/* all of it is there until the end; header until insp
 struct inspection	*inspect_begin(const struct inspect_inputs *inputs, struct instant deadline, struct arena *arena,
 			    struct fault *fault_out);
 
+/* What it holds beside the arena: the header section once more, where there are signatures.  NULL is nothing. */
+size_t			 inspect_memory_bytes(const struct inspection *inspection);
+
 /* Whether the body decides anything; without that it need not be given. */
 bool			 inspect_wants_body(const struct inspection *inspection);
 

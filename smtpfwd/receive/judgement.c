@@ -71,7 +71,8 @@ judgement_free(struct judgement *judgement)
 size_t
 judgement_memory_bytes(const struct judgement *judgement)
 {
-	return judgement != NULL ? judgement->header_arena.used_bytes + judgement->arena.used_bytes : 0;
+	return judgement != NULL ? sizeof(*judgement) + judgement->header_arena.used_bytes + judgement->arena.used_bytes +
+	    inspect_memory_bytes(judgement->inspection) : 0;
 }
 
 /* --- checks take time --- */

@@ -192,6 +192,50 @@ test_drop(void)
 	inspect_drop(inspection);
 }
 
+/* Of a mail whose header section is large and signed, what stands in memory while its body comes. */
+static size_t
+bytes_in_mid_body(const char *how, bool is_broken)
+{
+	enum { N_FIELDS = 100, FIELD_BYTES = 1000 };
+	struct str mail = how[0] != '\0' ? inspect_stage_sign(&stage, "example.com", how, STR(ALICE REST)) : STR(ALICE REST);
+	struct header_section header;
+	struct inspect_inputs inputs = { .policy = stage.policy, .peer = &stage.peer, .envelope = &stage.envelope,
+	    .header = &header, .now = stage.now, .resolver = &stage.resolver };
+	struct inspection *inspection;
+	struct fault fault;
+	size_t n_bytes;
+	struct buf text;
+
+	buf_init(&text, 2 * N_FIELDS * FIELD_BYTES);
+	for (int i = 0; i < N_FIELDS; i++)
+		insist(buf_printf(&text, "X-Filler: %0*d\r\n", FIELD_BYTES, i) == 0);
+	insist(buf_append(&text, mail) == 0);
+	insist(header_read(buf_str(&text), &stage.mails, &header) == 0);
+	if (is_broken)
+		header.fields[header_find(&header, STR("Subject"), 0)].whole = STR("Subject: other\r\n");
+	arena_fini(&stage.arena);
+	arena_init(&stage.arena, INSPECT_ARENA_MAX_BYTES);
+	inspection = inspect_begin(&inputs, INSTANT_NEVER, &stage.arena, &fault);
+	insist(inspection != NULL);
+	expect(inspect_wants_body(inspection) == (how[0] != '\0' && !is_broken));
+	n_bytes = inspect_memory_bytes(inspection);
+	inspect_drop(inspection);
+	buf_fini(&text);
+	return n_bytes;
+}
+
+static void
+test_memory_held(void)
+{
+	inspect_stage_reset(&stage);
+	test_case("what the library keeps of a large header section is known");
+	expect(bytes_in_mid_body("r", false) >= 100 * 1000);
+	test_case("and goes where no signature waits for the body");
+	expect_int((int64_t)bytes_in_mid_body("r", true), 0);
+	expect_int((int64_t)bytes_in_mid_body("", false), 0);
+	expect_int((int64_t)inspect_memory_bytes(NULL), 0);
+}
+
 /* --- signatures without end --- */
 
 static void
@@ -254,6 +298,7 @@ main(void)
 	test_trouble();
 	test_memories();
 	test_drop();
+	test_memory_held();
 	test_many_signatures();
 	test_waits();
 	inspect_stage_fini(&stage);
