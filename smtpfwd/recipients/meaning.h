@@ -9,6 +9,12 @@
 
 #include "mail/reply.h"
 
+enum known {				/* of a mailbox, for now */
+	KNOWN_NOT,
+	KNOWN_GOOD,
+	KNOWN_BAD,
+};
+
 enum recipient_question {		/* which command the reply is to */
 	QUESTION_RCPT,			/* RCPT, in a transaction whose MAIL was accepted */
 	QUESTION_CONTENT,		/* the end of a mail that has this one recipient: some servers look at it only then */

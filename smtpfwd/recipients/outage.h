@@ -4,13 +4,7 @@
 #ifndef RECIPIENTS_OUTAGE_H
 #define RECIPIENTS_OUTAGE_H
 
-#include "mail/reply.h"
-
-enum known {				/* of a mailbox, for now */
-	KNOWN_NOT,
-	KNOWN_GOOD,
-	KNOWN_BAD,
-};
+#include "smtpfwd/recipients/meaning.h"
 
 enum outage_unknown {			/* the relay's setting for recipients of whom nothing is known */
 	OUTAGE_DEFER,			/* the client keeps the mail: nothing that we took has to be bounced later */
