@@ -7,14 +7,7 @@
 #define MAIL_PEER_H
 
 #include "base/endpoint.h"
-
-enum peer_name {
-	PEER_NAME_UNASKED,		/* not looked up */
-	PEER_NAME_FOUND,		/* the reverse name leads back to the address */
-	PEER_NAME_NONE,			/* it has none, or its names have no addresses */
-	PEER_NAME_DIFFERS,		/* its names lead to other addresses */
-	PEER_NAME_UNSETTLED,		/* the DNS could not say */
-};
+#include "mail/peer_name.h"
 
 struct peer_tls {
 	bool		 is_on;
