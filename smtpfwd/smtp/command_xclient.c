@@ -5,14 +5,6 @@
 #include "smtpfwd/smtp/command_parts.h"
 #include "smtpfwd/smtp/limits.h"
 
-static const struct str attribute_names[XCLIENT_N_ATTRIBUTES] = {
-	[XCLIENT_NAME] = { "NAME", 4 }, [XCLIENT_ADDR] = { "ADDR", 4 },
-	[XCLIENT_PROTO] = { "PROTO", 5 }, [XCLIENT_HELO] = { "HELO", 4 },
-	[XCLIENT_REVERSE_NAME] = { "REVERSE_NAME", 12 }, [XCLIENT_PORT] = { "PORT", 4 },
-	[XCLIENT_LOGIN] = { "LOGIN", 5 }, [XCLIENT_DESTADDR] = { "DESTADDR", 8 },
-	[XCLIENT_DESTPORT] = { "DESTPORT", 8 },
-};
-
 static bool
 read_ip(struct str value, struct ip *ip_out)
 {
@@ -99,7 +91,7 @@ parse_attribute(struct str word, struct arena *arena, struct command_xclient *x,
 
 	if (str_find(word, '=') < 0 || !str_take_until(&word, '=', &name))
 		return command_refuse(reply_out, 501, STATUS(5, 5, 4), "XCLIENT needs attribute=value");
-	while (which < XCLIENT_N_ATTRIBUTES && !str_eq_nocase(name, attribute_names[which]))
+	while (which < XCLIENT_N_ATTRIBUTES && !str_eq_nocase(name, xclient_attribute_name((enum xclient_attribute)which)))
 		which++;
 	if (which == XCLIENT_N_ATTRIBUTES)
 		return command_refuse(reply_out, 501, STATUS(5, 5, 4), "unknown XCLIENT attribute");

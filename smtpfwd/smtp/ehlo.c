@@ -20,7 +20,8 @@ static const struct word auth_words[] = {
 	{ { "SCRAM-SHA-256", 13 }, AUTH_SCRAM_SHA_256 },
 };
 
-static const struct word xclient_words[] = {
+/* In the order of their enums. */
+static const struct word xclient_words[XCLIENT_N_ATTRIBUTES] = {
 	{ { "NAME", 4 }, 1u << XCLIENT_NAME },
 	{ { "ADDR", 4 }, 1u << XCLIENT_ADDR },
 	{ { "PROTO", 5 }, 1u << XCLIENT_PROTO },
@@ -32,7 +33,7 @@ static const struct word xclient_words[] = {
 	{ { "DESTPORT", 8 }, 1u << XCLIENT_DESTPORT },
 };
 
-static const struct word xforward_words[] = {
+static const struct word xforward_words[XFORWARD_N_ATTRIBUTES] = {
 	{ { "NAME", 4 }, 1u << XFORWARD_NAME },
 	{ { "ADDR", 4 }, 1u << XFORWARD_ADDR },
 	{ { "PORT", 4 }, 1u << XFORWARD_PORT },
@@ -43,6 +44,18 @@ static const struct word xforward_words[] = {
 };
 
 #define N_WORDS(words)	(sizeof(words) / sizeof((words)[0]))
+
+struct str
+xclient_attribute_name(enum xclient_attribute attribute)
+{
+	return xclient_words[attribute].name;
+}
+
+struct str
+xforward_attribute_name(enum xforward_attribute attribute)
+{
+	return xforward_words[attribute].name;
+}
 
 /* --- reading --- */
 

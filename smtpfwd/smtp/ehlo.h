@@ -46,6 +46,10 @@ struct ehlo {
 	uint64_t	 limit_rcptdomainmax;
 };
 
+/* As on the wire: "REVERSE_NAME" ... */
+struct str	xclient_attribute_name(enum xclient_attribute attribute);
+struct str	xforward_attribute_name(enum xforward_attribute attribute);
+
 /*
  * Reads the text of a 250 reply to EHLO (lines parted by \n).  Never fails: what is malformed is
  * not offered.

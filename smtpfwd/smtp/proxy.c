@@ -1,6 +1,7 @@
 /*
- * proxy.c - the PROXY protocol's header, versions 1 and 2, read strictly
+ * proxy.c - the PROXY protocol's header, versions 1 and 2, read strictly; version 2 written
  */
+#include "base/insist.h"
 #include "smtpfwd/smtp/proxy.h"
 
 enum {
@@ -164,4 +165,34 @@ proxy_read(struct str input, struct proxy_header *header_out)
 	if (could_be(input, v1_signature))
 		return input.len < v1_signature.len ? PROXY_MORE : read_v1(input, header_out);
 	return PROXY_MALFORMED;
+}
+
+/* --- writing --- */
+
+static int
+append_u16(uint16_t value, struct buf *out)
+{
+	const char bytes[2] = { (char)(value >> 8), (char)(value & 0xff) };
+
+	return buf_append(out, str_n(bytes, sizeof(bytes)));
+}
+
+int
+proxy_write(const struct proxy_header *header, struct buf *out)
+{
+	bool is_tcp = header->kind == PROXY_TCP, is_ipv6 = header->source.ip.family == IP_V6;
+	size_t n = is_ipv6 ? 16 : 4;			/* bytes of an address */
+	int failed = 0;
+
+	failed |= buf_append(out, v2_signature);
+	failed |= buf_append_char(out, is_tcp ? 0x21 : 0x20);		/* version 2: PROXY, or LOCAL */
+	failed |= buf_append_char(out, !is_tcp ? 0x00 : is_ipv6 ? 0x21 : 0x11);	/* UNSPEC; TCP over IPv6, over IPv4 */
+	failed |= append_u16(!is_tcp ? 0 : is_ipv6 ? V2_IPV6_BYTES : V2_IPV4_BYTES, out);
+	if (is_tcp) {
+		insist(header->source.ip.family != IP_NONE && header->destination.ip.family == header->source.ip.family);
+		failed |= buf_append(out, str_n(header->source.ip.bytes, n));
+		failed |= buf_append(out, str_n(header->destination.ip.bytes, n));
+		failed |= append_u16(header->source.port, out) | append_u16(header->destination.port, out);
+	}
+	return failed == 0 ? 0 : -1;
 }

@@ -6,6 +6,7 @@
 #ifndef SMTP_PROXY_H
 #define SMTP_PROXY_H
 
+#include "base/buf.h"
 #include "base/endpoint.h"
 
 enum {
@@ -30,5 +31,11 @@ enum proxy_step { PROXY_MORE, PROXY_DONE, PROXY_MALFORMED };
 
 /* Reads the header at the start of the input, all of which came so far; call again with more. */
 enum proxy_step	proxy_read(struct str input, struct proxy_header *header_out);
+
+/*
+ * Appends a header of version 2; n_bytes is not looked at.  PROXY_TCP wants both addresses of one family; the unknown
+ * are written as LOCAL, with which a server goes by the connection itself: many refuse UNSPEC.  0, or -1 when out is full.
+ */
+int	proxy_write(const struct proxy_header *header, struct buf *out);
 
 #endif

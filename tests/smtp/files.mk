@@ -27,3 +27,7 @@ check_PROGRAMS += tests/smtp/test_command
 tests_smtp_test_command_SOURCES = %D%/test_command.c
 tests_smtp_test_command_LDADD = $(smtp_test_libraries)
 TESTS += tests/smtp/test_command
+check_PROGRAMS += tests/smtp/test_introduce
+tests_smtp_test_introduce_SOURCES = %D%/test_introduce.c
+tests_smtp_test_introduce_LDADD = $(smtp_test_libraries)
+TESTS += tests/smtp/test_introduce

@@ -1,5 +1,5 @@
 /*
- * test_proxy.c - the PROXY header: what it says, cut anywhere, and what it must not be
+ * test_proxy.c - the PROXY header: what it says, cut anywhere, what it must not be; and written
  */
 #include <stdlib.h>
 
@@ -76,6 +76,38 @@ expect_header(const struct vector *v, const struct proxy_header *got)
 	expect_str(endpoint_text(&got->destination, room), str_of(v->destination));
 }
 
+/* The bytes are those of the vectors above, which were worked out by section 2.2 of the specification. */
+static void
+written(void)
+{
+	static const struct {
+		const char	*name, *source, *destination;	/* NULL: LOCAL */
+		struct str	 want;
+	} rows[] = {
+		{ "IPv4", "192.0.2.1:4660", "198.51.100.2:25", W(SIGNATURE "\x21\x11\x00\x0c" V4) },
+		{ "IPv6", "[2001:db8::1]:4660", "[2001:db8::2]:25", W(SIGNATURE "\x21\x21\x00\x24" V6) },
+		{ "LOCAL", NULL, NULL, W(SIGNATURE "\x20\x00\x00\x00") },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct proxy_header header = { .kind = PROXY_LOCAL };
+		char room[60];
+		struct buf out = { .at = room, .cap = sizeof(room), .max = sizeof(room) };
+		struct buf small = { .at = room, .cap = rows[i].want.len - 1, .max = rows[i].want.len - 1 };
+
+		test_case("v2 written: %s", rows[i].name);
+		if (rows[i].source != NULL) {
+			header.kind = PROXY_TCP;
+			expect(endpoint_parse(str_of(rows[i].source), &header.source));
+			expect(endpoint_parse(str_of(rows[i].destination), &header.destination));
+		}
+		expect_int(proxy_write(&header, &small), -1);
+		expect_int(proxy_write(&header, &out), 0);
+		expect_str(buf_str(&out), rows[i].want);
+	}
+}
+
 int
 main(void)
 {
@@ -115,5 +147,6 @@ main(void)
 		expect_int(proxy_read(str_n(text, 106), &got), PROXY_MORE);
 		expect_int(proxy_read(str_n(text, 107), &got), PROXY_MALFORMED);
 	}
+	written();
 	return test_end();
 }
