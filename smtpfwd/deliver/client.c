@@ -18,6 +18,8 @@ static const char *const step_names[] = {
 	[CLIENT_EHLO] = "the reply to EHLO",
 	[CLIENT_STARTTLS] = "the reply to STARTTLS",
 	[CLIENT_AUTH] = "the reply to AUTH",
+	[CLIENT_XCLIENT] = "the reply to XCLIENT",
+	[CLIENT_XFORWARD] = "the reply to XFORWARD",
 	[CLIENT_RSET] = "the reply to RSET",
 	[CLIENT_MAIL] = "the reply to MAIL",
 	[CLIENT_RCPT] = "the reply to RCPT",
@@ -36,7 +38,9 @@ step_timeout(const struct client *client, enum client_step step)
 	case CLIENT_EHLO:
 	case CLIENT_STARTTLS:
 	case CLIENT_AUTH:
+	case CLIENT_XCLIENT:
 		return s->greeting_timeout;
+	case CLIENT_XFORWARD:
 	case CLIENT_RSET:
 	case CLIENT_MAIL:
 	case CLIENT_QUIT:
@@ -219,6 +223,15 @@ client_connect(struct loop *loop, const struct client_settings *settings, const 
 }
 
 int
+client_say_first(struct client *client, struct str bytes, struct instant deadline, struct fault *fault_out)
+{
+	insist(client->n_replies == 0);
+	if (write_bytes(client, bytes, deadline, fault_out) != 0)
+		return -1;
+	return client_flush(client, deadline, fault_out);
+}
+
+int
 client_greeting(struct client *client, struct instant deadline, struct reply *reply_out, struct fault *fault_out)
 {
 	return client_read(client, CLIENT_GREETING, deadline, reply_out, fault_out);
@@ -227,11 +240,12 @@ client_greeting(struct client *client, struct instant deadline, struct reply *re
 static int
 hello(struct client *client, const char *verb, struct instant deadline, struct reply *reply_out, struct fault *fault_out)
 {
+	const char *name = client->hello[0] != '\0' ? client->hello : client->settings->hostname;
 	struct buf line;
 	int done;
 
 	buf_init(&line, SMTP_COMMAND_LINE_MAX_BYTES);
-	insist(buf_printf(&line, "%s %s\r\n", verb, client->settings->hostname) == 0);
+	insist(buf_printf(&line, "%s %s\r\n", verb, name) == 0);
 	done = command(client, CLIENT_EHLO, buf_str(&line), deadline, reply_out, fault_out);
 	buf_fini(&line);
 	return done;
@@ -287,6 +301,14 @@ int
 client_auth(struct client *client, struct str line, struct instant deadline, struct reply *reply_out, struct fault *fault_out)
 {
 	return command(client, CLIENT_AUTH, line, deadline, reply_out, fault_out);
+}
+
+int
+client_introduce(struct client *client, enum client_step step, struct str line, struct instant deadline,
+    struct reply *reply_out, struct fault *fault_out)
+{
+	insist(!client->is_in_transaction);
+	return command(client, step, line, deadline, reply_out, fault_out);
 }
 
 /* --- a transaction --- */

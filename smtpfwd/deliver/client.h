@@ -15,6 +15,7 @@
 #include "base/list.h"
 #include "mail/envelope.h"
 #include "mail/reply.h"
+#include "smtpfwd/deliver/route.h"
 #include "smtpfwd/runtime/tls.h"
 #include "smtpfwd/smtp/data.h"
 #include "smtpfwd/smtp/ehlo.h"
@@ -22,15 +23,15 @@
 
 /* What a reply answers: how long it may take (RFC 5321 4.5.3.2), and how a fault names it. */
 enum client_step {
-	CLIENT_GREETING, CLIENT_EHLO, CLIENT_STARTTLS, CLIENT_AUTH, CLIENT_RSET, CLIENT_MAIL, CLIENT_RCPT,
+	CLIENT_GREETING, CLIENT_EHLO, CLIENT_STARTTLS, CLIENT_AUTH, CLIENT_XCLIENT, CLIENT_XFORWARD, CLIENT_RSET, CLIENT_MAIL, CLIENT_RCPT,
 	CLIENT_DATA, CLIENT_FINAL, CLIENT_QUIT,
 };
 
 struct client_settings {
 	const char	*hostname;	/* our EHLO name */
 	struct span	 connect_timeout;
-	struct span	 greeting_timeout;	/* EHLO, STARTTLS and AUTH too */
-	struct span	 mail_timeout;	/* RSET too */
+	struct span	 greeting_timeout;	/* EHLO, STARTTLS, AUTH and XCLIENT too */
+	struct span	 mail_timeout;	/* RSET and XFORWARD too */
 	struct span	 rcpt_timeout;
 	struct span	 data_timeout;	/* for the 354 */
 	struct span	 block_timeout;	/* a piece of what we send has gone out */
@@ -52,6 +53,10 @@ struct client {				/* private but for what is said to be read */
 	bool				 is_closing;	/* the server said 421 */
 	int				 n_replies;	/* read: since the greeting */
 	uint64_t			 n_transactions;	/* MAIL commands written */
+	enum identity_means		 told;		/* read: how the server knows of the client we stand for; identity.c's */
+	bool				 stands_for_one;	/* read: a client, or ourselves, for good: not for a pool; identity.c's */
+	bool				 is_half_introduced;	/* read: refused in the middle: to be closed; identity.c's */
+	char				 hello[DOMAIN_MAX_BYTES + 1];	/* the name for EHLO; "": ours; identity.c's */
 	struct list_link		 in_pool;	/* pool.c's */
 	struct instant			 idle_until;	/* pool.c's */
 };
@@ -63,10 +68,13 @@ struct client	*client_connect(struct loop *loop, const struct client_settings *s
 		    const struct endpoint *to, const struct endpoint *from, struct instant deadline,
 		    struct fault *fault_out);
 
+/* Bytes that go before all else, in one write, and have no reply: a PROXY header.  Right behind client_connect. */
+int	client_say_first(struct client *client, struct str bytes, struct instant deadline, struct fault *fault_out);
+
 int	client_greeting(struct client *client, struct instant deadline, struct reply *reply_out,
 	    struct fault *fault_out);
 
-/* EHLO, or HELO where that is not known (RFC 5321 3.2).  client->ehlo is filled after a 250. */
+/* EHLO, or HELO where that is not known (RFC 5321 3.2), with client->hello or our name.  client->ehlo is filled after a 250. */
 int	client_ehlo(struct client *client, struct instant deadline, struct reply *reply_out,
 	    struct fault *fault_out);
 
@@ -80,6 +88,13 @@ int	client_starttls(struct client *client, const struct tls_client *tls, const s
 /* A line of a login with its CRLF: AUTH, or the answer to a 334 (RFC 4954 4), which is a reply in order here. */
 int	client_auth(struct client *client, struct str line, struct instant deadline, struct reply *reply_out,
 	    struct fault *fault_out);
+
+/*
+ * A line of XCLIENT or XFORWARD (step) with its CRLF.  XCLIENT is to be followed by another EHLO; neither may come inside a
+ * transaction.
+ */
+int	client_introduce(struct client *client, enum client_step step, struct str line, struct instant deadline,
+	    struct reply *reply_out, struct fault *fault_out);
 
 /* --- a transaction, one step at a time --- */
 

@@ -17,7 +17,7 @@ remove_link(struct next_hop *next_hop, struct list_link *link)
 void
 pool_put(struct next_hop *next_hop, struct client *client, struct instant until)
 {
-	insist(client_is_reusable(client));
+	insist(client_is_reusable(client) && !client->stands_for_one && !client->is_half_introduced);
 	client->idle_until = until;
 	list_append(&next_hop->idle, &client->in_pool);
 	next_hop->couriers->n_idle++;

@@ -2,7 +2,7 @@
  * pool.h - open sessions that wait for the next mail to the same next hop
  *
  * A next hop belongs to one route and so has one TLS policy: a session in its pool may carry any mail of the
- * route.  (A session that said who its client is, by XCLIENT say, must not come here.)
+ * route; one that stands for a client (identity.h) must not come here.
  */
 #ifndef DELIVER_POOL_H
 #define DELIVER_POOL_H
@@ -10,7 +10,7 @@
 #include "smtpfwd/deliver/client.h"
 #include "smtpfwd/deliver/next_hop.h"
 
-/* Gives the session away.  It must be reusable. */
+/* Gives the session away.  It must be reusable, and stand for nobody. */
 void		 pool_put(struct next_hop *next_hop, struct client *client, struct instant until);
 
 /* The one used last, or NULL.  Whether the server still holds it is for the caller to see. */

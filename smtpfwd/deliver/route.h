@@ -8,6 +8,15 @@
 #include "base/instant.h"
 
 enum tls_mode { TLS_OFF, TLS_OPPORTUNISTIC, TLS_REQUIRED, TLS_VERIFY };
+
+enum identity_means {			/* how a next hop is told who the client is; see identity.h */
+	IDENTITY_NONE,
+	IDENTITY_AUTO,			/* XCLIENT, else XFORWARD, else none */
+	IDENTITY_PROXY,			/* each connection begins with a PROXY header, version 2: the port takes nothing else */
+	IDENTITY_XCLIENT,
+	IDENTITY_XFORWARD,
+};
+
 enum balance { BALANCE_FAILOVER, BALANCE_ROUND_ROBIN, BALANCE_LEAST_CONNECTIONS };
 
 struct next_hop_settings {

@@ -50,3 +50,7 @@ check_PROGRAMS += tests/deliver/test_online
 tests_deliver_test_online_SOURCES = %D%/test_online.c $(deliver_stage_sources)
 tests_deliver_test_online_LDADD = $(deliver_stage_libs)
 TESTS += tests/deliver/test_online
+check_PROGRAMS += tests/deliver/test_identity
+tests_deliver_test_identity_SOURCES = %D%/test_identity.c %D%/peer.c %D%/peer.h
+tests_deliver_test_identity_LDADD = $(deliver_test_libs) tests/sim/libsim.a mail/libmail.a base/libbase.a
+TESTS += tests/deliver/test_identity
