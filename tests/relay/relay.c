@@ -9,7 +9,7 @@
 #include "tests/expect.h"
 #include "tests/relay/relay.h"
 
-const char RELAY_AT[] = "192.0.2.1:25", NEW_SERVER_AT[] = "192.0.2.10:25", HOME_AT[] = "192.0.2.20:25", TRUSTED_AT[] = "198.51.100.7";
+const char RELAY_AT[] = "192.0.2.1:25", NEW_SERVER_AT[] = "192.0.2.10:25", HOME_AT[] = "192.0.2.20:25", TRUSTED_AT[] = "198.51.100.77";
 
 enum { FIBERS_MAX = 1000, SIGNERS_MAX = 4, SIGNING_THREADS = 2, SEGMENT_BYTES = 1024 * 1024, IN_MEMORY_MAX_BYTES = 8 * 1024 };
 
