@@ -6,7 +6,11 @@
 
 enum {
 	CLIENT_NAME_WAIT_MAX_S = 4,	/* for both look-ups; a mail is not held up long for a comment in Received and a result */
-	CLIENT_NAME_SLOW_MS = 500,	/* a question that stayed open so long was waited for in vain */
+	/*
+	 * A question that stayed open so long was waited for in vain; with short patience nobody waits longer.  Many strangers
+	 * have names that nobody can tell, so not to ask at all then would be the rule on a busy server.
+	 */
+	CLIENT_NAME_SLOW_MS = 500,
 	CLIENT_NAME_ARENA_MAX_BYTES = 256 * 1024,
 };
 
@@ -47,20 +51,18 @@ client_name_find(struct session *session)
 	struct patience *patience = &session->listener->gate->names;
 	struct peer *peer = &session->peer;
 	const struct ip *ip = &peer->client.ip;
-	struct instant deadline = session_deadline(session, span_s(CLIENT_NAME_WAIT_MAX_S)), began = os_now();
+	struct instant deadline, began = os_now();
+	bool is_short = patience_is_short(patience, ip, began);
 	struct iprev_result iprev;
 	struct arena arena;
 
 	if (resolver == NULL || peer->name_state != PEER_NAME_UNASKED || ip->family == IP_NONE)
 		return;
-	if (patience_is_short(patience, ip, began)) {
-		peer->name_state = PEER_NAME_UNSETTLED;
-		return;
-	}
+	deadline = session_deadline(session, is_short ? span_ms(CLIENT_NAME_SLOW_MS) : span_s(CLIENT_NAME_WAIT_MAX_S));
 	arena_init(&arena, CLIENT_NAME_ARENA_MAX_BYTES);
 	iprev_check(ip, resolver, deadline, &arena, &iprev);
 	keep(session, &iprev);
 	arena_fini(&arena);
-	if (peer->name_state == PEER_NAME_UNSETTLED && instant_diff(began, os_now()).ns >= span_ms(CLIENT_NAME_SLOW_MS).ns)
+	if (!is_short && peer->name_state == PEER_NAME_UNSETTLED && instant_diff(began, os_now()).ns >= span_ms(CLIENT_NAME_SLOW_MS).ns)
 		patience_lose(patience, ip, os_now());
 }

@@ -3,10 +3,19 @@
  */
 #include "smtpfwd/receive/patience.h"
 
+enum { V4_BYTES = 4, SITE_BYTES = 6 };
+
+/* An IPv6 network of 48 bits is one: the most that a site gets (RFC 6177). */
+static bool
+is_same_client(const struct ip *a, const struct ip *b)
+{
+	return a->family == b->family && memcmp(a->bytes, b->bytes, a->family == IP_V6 ? SITE_BYTES : V4_BYTES) == 0;
+}
+
 bool
 patience_is_short(const struct patience *patience, const struct ip *client, struct instant now)
 {
-	return instant_is_before(now, patience->until) && (patience->is_everybodys || ip_eq(&patience->whose, client));
+	return instant_is_before(now, patience->until) && (patience->is_everybodys || is_same_client(&patience->whose, client));
 }
 
 void
@@ -16,7 +25,7 @@ patience_lose(struct patience *patience, const struct ip *client, struct instant
 
 	if (is_first)
 		*patience = (struct patience){ .whose = *client };
-	else if (!ip_eq(&patience->whose, client))
+	else if (!is_same_client(&patience->whose, client))
 		patience->is_everybodys = true;
 	patience->until = instant_after(now, span_s(PATIENCE_REST_S));
 }

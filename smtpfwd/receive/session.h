@@ -50,8 +50,8 @@ struct gate {				/* a listener's name through all reloads: who is inside, and co
 	char				*name;		/* owned */
 	struct admit			 admit;
 	struct list			 sessions;
-	struct patience			 names;		/* with short patience clients' names are not asked for at all */
-	struct patience			 checks;	/* of mail */
+	struct patience			 names;		/* of clients' names */
+	struct patience			 checks;		/* of mail */
 	int64_t				 n_accepted, n_refused, n_mails;
 	struct timer			 stress;	/* stress.c's */
 	bool				 is_stressed;

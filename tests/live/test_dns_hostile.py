@@ -248,7 +248,7 @@ def dead(tap):
     found = in_threads(stranger, [("dead-%d" % n, "x%d.good.example" % n) for n in range(20)])
     slowest = max(seconds for _, seconds in found.values())
     tap("mail is taken, %.1f s" % slowest, all(r.startswith("250") for r, _ in found.values()) and slowest < TIMEOUT_S + 2, found)
-    trusted("dead-name", "good.example")        # at this listener the first one's name is waited for, and then no more
+    trusted("dead-name", "good.example")        # at this listener the first one's name is waited for, and then half a second
     reply, seconds = trusted("dead-trusted", "good.example")
     tap("that of one who may relay at once (%.2f s)" % seconds, reply.startswith("250") and seconds < 1, reply)
     ZONE.all_do()

@@ -27,6 +27,8 @@
 
 static const char ZONE[] =
 	"1.2.0.192.in-addr.arpa PTR client.example.org\n"
+	"7.2.0.192.in-addr.arpa timeout\n"
+	"8.2.0.192.in-addr.arpa timeout\n"
 	"client.example.org A 192.0.2.1\n"
 	"66.2.0.192.in-addr.arpa PTR client.example.org\n"
 	"client.example.org TXT v=spf1 a -all\n"
@@ -599,6 +601,25 @@ dead_dns(struct stage *stage)
 	expect(str_find_str(last(stage)->prefix, STR("spf=pass")) >= 0);
 }
 
+static void
+nameless_are_alone(struct stage *stage)
+{
+	static const char *const strangers[] = { "192.0.2.7", "192.0.2.8" };
+	static const char *const named[] = {
+		STRANGER, FROM("a@example.org"), DATA, "C" HEADER("a@example.org") "\r\nhello\r\n.", "S250", "Hiprev=pass", NULL,
+	};
+
+	for (int i = 0; i < N_OF(strangers); i++) {
+		char line[100];
+		const char *const nameless[] = { "S220", HELO, line, "S220", HELO, FROM("a@example.org"), DATA,
+			"C" HEADER("a@example.org") "\r\nhello\r\n.", "S250", "Hiprev=temperror", NULL };
+
+		snprintf(line, sizeof(line), "CXCLIENT ADDR=%s", strangers[i]);
+		play_one(stage, nameless);
+	}
+	play_one(stage, named);
+}
+
 /* --- ways out --- */
 
 static const char *const half[] = {
@@ -717,6 +738,7 @@ static const struct scene scenes[] = {
 	{ "10 MB are signed, and verified", stamps, large_is_signed, false },
 	{ "a slow DNS holds up nobody else", stamps, slow_holds_up_nobody, false },
 	{ "with a dead DNS a mail waits, and is taken", stamps, dead_dns, false },
+	{ "clients whose names nobody knows keep no others from theirs", stamps, nameless_are_alone, false },
 	{ "mail that does not come to its end", stamps, is_cut_short, false },
 	{ "a stop amidst the mail and amidst the checks", stamps, stop_comes, true },
 	{ "a reload amidst the mail", stamps, reload_comes, false },

@@ -22,7 +22,7 @@ at_s(int s)
 int
 main(void)
 {
-	const struct ip a = ip("192.0.2.1"), b = ip("192.0.2.2"), c = ip("2001:db8::1");
+	const struct ip a = ip("192.0.2.1"), b = ip("192.0.2.2"), c = ip("2001:db8::1"), d = ip("2001:db8:0:7::1"), other = ip("2001:db8:1::1");
 	struct patience patience = { .is_everybodys = false };
 
 	test_case("at first everybody waits long");
@@ -45,5 +45,14 @@ main(void)
 	expect(!patience_is_short(&patience, &c, at_s(70)));
 	patience_lose(&patience, &c, at_s(71));
 	expect(!patience_is_short(&patience, &a, at_s(72)));
+	test_case("addresses of one site are one client");
+	patience = (struct patience){ .is_everybodys = false };
+	patience_lose(&patience, &c, at_s(0));
+	patience_lose(&patience, &d, at_s(1));
+	expect(patience_is_short(&patience, &d, at_s(2)));
+	expect(!patience_is_short(&patience, &a, at_s(2)));
+	expect(!patience_is_short(&patience, &other, at_s(2)));
+	patience_lose(&patience, &other, at_s(3));
+	expect(patience_is_short(&patience, &a, at_s(4)));
 	return test_end();
 }

@@ -214,7 +214,7 @@ mails_without_dns(struct stage *stage)
 	expect_int(at_s(stage), 4);	/* asked once a session */
 	stage_close(&client);
 
-	/* The DNS is left alone now: the next session's mail does not wait. */
+	/* The next session's mail waits half a second only. */
 	stage_connect(&client, stage);
 	stage_play(&client, greeted);
 	stage_play(&client, one);
