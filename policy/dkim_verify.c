@@ -116,6 +116,33 @@ refuse_for_header(struct dkim_verification *v, const struct header_section *head
 }
 
 /*
+ * The library hashes the body anew for each l= that it is given, even of a signature that is settled; so those of many are kept
+ * from it.  One is rare already (RFC 6376 8.2).
+ */
+static void
+refuse_for_limits(struct dkim_verification *v)
+{
+	int64_t limits[DKIM_BODY_LIMITS_MAX];
+	int n = 0;
+
+	for (int i = 0; i < v->n_signatures; i++) {
+		struct dkim_field *field = &v->signatures[i].field;
+		int k = 0;
+
+		if (!field->is_well_formed || field->result.body_limit_bytes < 0)
+			continue;
+		while (k < n && limits[k] != field->result.body_limit_bytes)
+			k++;
+		if (k == DKIM_BODY_LIMITS_MAX) {
+			dkim_field_refuse(field, DKIM_POLICY, "more different l= than are looked at");
+			field->is_well_formed = false;
+		} else if (k == n) {
+			limits[n++] = field->result.body_limit_bytes;
+		}
+	}
+}
+
+/*
  * The library sees well-formed signature fields only.  So one that signs other signatures, which
  * are the lowest, can be checked only if all of those are below it and well-formed themselves.
  * The library would take a signature for one that signs itself; and where h= names each field
@@ -201,6 +228,7 @@ begin(struct dkim_verification *v, struct dkim_verifier *verifier, const struct 
 		return false;
 	tell_apart(v);
 	refuse_for_header(v, header);
+	refuse_for_limits(v);
 	refuse_for_others(v);
 	if (!dkim_lookup_keys(v->signatures, v->n_signatures, resolver, deadline, v->arena))
 		return false;
