@@ -106,18 +106,24 @@ room_is_waited_for(const struct site *site)
 	return list_has_link(&site->waits_for_share) || (site->choices != NULL && choices_are_waiting(site->choices));
 }
 
-/* The first in a line has its turn, or is out of it when its mail is gone meanwhile.  True if it takes the room. */
+/*
+ * The first in a line has its turn, or is out of it when its mail is gone meanwhile.  True if it takes the room.  It stands
+ * there until it is told, for that keeps the room from mail whose clients wait; where it waits on it goes to the end.
+ */
 static bool
 call_first(struct next_hop *next_hop, enum line line)
 {
 	struct choice *choice = LIST_ITEM(list_first(&next_hop->waiting[line]), struct choice, waiting[line]);
 	struct site *site = choice->site;
+	bool is_taken = tell(site, true);
 
-	choices_stop_waiting(site->choices, line);	/* where that is not all it waits for it comes in again, at the end */
-	if (tell(site, true))
-		return true;
-	site_is_idle(site);
-	return false;
+	if (list_has_link(&choice->waiting[line])) {
+		choices_stop_waiting(site->choices, line);
+		choices_wait(site->choices, line);
+	}
+	if (!is_taken)
+		site_is_idle(site);
+	return is_taken;
 }
 
 /* They look for a place themselves, and leave the line when they have one. */

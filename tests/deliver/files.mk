@@ -54,3 +54,7 @@ check_PROGRAMS += tests/deliver/test_identity
 tests_deliver_test_identity_SOURCES = %D%/test_identity.c %D%/peer.c %D%/peer.h
 tests_deliver_test_identity_LDADD = $(deliver_test_libs) tests/sim/libsim.a mail/libmail.a base/libbase.a
 TESTS += tests/deliver/test_identity
+check_PROGRAMS += tests/deliver/test_online_load
+tests_deliver_test_online_load_SOURCES = %D%/test_online_load.c $(deliver_stage_sources)
+tests_deliver_test_online_load_LDADD = $(deliver_stage_libs)
+TESTS += tests/deliver/test_online_load
