@@ -154,6 +154,16 @@ add_dmarc(struct stamping *s)
 		s->is_full = true;
 }
 
+/*
+ * Of a mail that needs SMTPUTF8 anyway, for its reverse-path.  HELO may be any bytes, and one that is ASCII but for those is no
+ * internationalised mail: its next hop need not know SMTPUTF8.
+ */
+static bool
+may_have_utf8(const struct envelope *envelope)
+{
+	return envelope->is_smtputf8 && !address_is_ascii(&envelope->reverse_path);
+}
+
 static int
 stamp_auth_results(const struct stamp_inputs *in, struct buf *out)
 {
@@ -170,7 +180,7 @@ stamp_auth_results(const struct stamp_inputs *in, struct buf *out)
 		add_dmarc(&s);
 		if (!s.is_full)
 			status = auth_results_append(str_of(policy_verify_rules(in->policy)->authserv_id), s.results, s.n_results,
-			    in->envelope->is_smtputf8, out);
+			    may_have_utf8(in->envelope), out);
 	}
 	arena_fini(&s.arena);
 	return status;

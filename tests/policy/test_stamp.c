@@ -143,6 +143,13 @@ beyond_ascii_by_smtputf8(struct stamped *s)
 }
 
 static void
+greeted_beyond_ascii(struct stamped *s)
+{
+	s->peer.helo = STR("b\303\274cher.example");
+	s->envelope.is_smtputf8 = true;
+}
+
+static void
 with_hostile_texts(struct stamped *s)
 {
 	s->peer.helo = STR("x; dkim=pass header.d=bank.example\r\nX-Evil: (\"");
@@ -210,6 +217,8 @@ static const struct row {
 	{ "UTF-8 is kept for SMTPUTF8", beyond_ascii_by_smtputf8,
 	  IPREV "; spf=pass smtp.mailfrom=\303\244@b\303\274cher.example" HELO DKIM DMARC, NULL, NULL },
 	{ "without it, it is not", beyond_ascii, IPREV "; spf=pass smtp.mailfrom=\"??@b??cher.example\"" HELO DKIM DMARC, NULL, NULL },
+	{ "HELO's does not make a mail an internationalised one", greeted_beyond_ascii,
+	  IPREV MAILFROM "; spf=pass smtp.helo=\"b??cher.example\"" DKIM DMARC, NULL, NULL },
 	{ "nothing of others ends what it stands in", with_hostile_texts,
 	  IPREV "; spf=pass smtp.mailfrom=\"a; dmarc=pass (\\\"\"@evil.example"
 	  "; spf=pass smtp.helo=\"x; dkim=pass header.d=bank.example??X-Evil: (\\\"\""
