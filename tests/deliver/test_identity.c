@@ -1,7 +1,6 @@
 /*
  * test_identity.c - the client's identity told to scripted servers by each means, and each way they refuse it
  */
-#include "base/mem.h"
 #include "smtpfwd/deliver/identity.h"
 #include "tests/deliver/peer.h"
 #include "tests/expect.h"

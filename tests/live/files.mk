@@ -8,3 +8,8 @@ EXTRA_DIST += %D%/test_mx.py %D%/names.py %D%/test_spf_suite.py %D%/opendkim.py 
 EXTRA_DIST += %D%/test_keygen.py
 EXTRA_DIST += %D%/test_sign.py
 EXTRA_DIST += %D%/test_explain.py %D%/test_explain_agreement.py %D%/test_check_keys.py
+EXTRA_DIST += %D%/test_identity.py
+check_PROGRAMS += tests/live/introduce
+tests_live_introduce_SOURCES = %D%/introduce.c
+tests_live_introduce_LDADD = smtpfwd/deliver/libdeliver.a smtpfwd/smtp/libsmtp.a smtpfwd/auth/libauth.a smtpfwd/queue/libqueue.a \
+	smtpfwd/runtime/libruntime.a smtpfwd/runtime/libos.a mail/libmail.a base/libbase.a
