@@ -31,29 +31,6 @@ strip(struct str text, struct arena *arena, struct str *stripped_out)
 	return true;
 }
 
-/* The text with its comments left out; one that does not end hides all that follows. */
-static bool
-without_comments(struct str text, struct arena *arena, struct str *out)
-{
-	char *room = arena_alloc(arena, text.len + 1);
-	struct str rest = text, comment;
-	size_t n = 0;
-
-	if (room == NULL)
-		return false;
-	while (rest.len > 0) {
-		if (rest.at[0] == '(') {
-			if (!lexical_take_comment(&rest, &comment))
-				break;
-			continue;
-		}
-		room[n++] = rest.at[0];
-		rest = str_from(rest, 1);
-	}
-	*out = str_n(room, n);
-	return true;
-}
-
 struct looks {				/* for a name */
 	struct str	 id;		/* stripped; not empty */
 	struct arena	*arena;
@@ -82,7 +59,7 @@ find_in_forms(const struct looks *look, struct str text)
 		return true;
 	if (!lexical_decode_percent(decoded, look->arena, &decoded) || find_in(look, decoded))
 		return true;
-	return !without_comments(text, look->arena, &plain) || find_in(look, plain);
+	return !lexical_without_comments(text, look->arena, &plain) || find_in(look, plain);
 }
 
 /* U-labels and full-width letters that are the same domain as ours. */

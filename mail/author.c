@@ -122,15 +122,32 @@ add_written_domain(struct reading *r, struct str text, struct str domain)
 		scan(r, decoded);
 }
 
+/* What is left without comments and control characters: some readers drop them before they look for a domain. */
+static bool
+strip(struct reading *r, struct str text, struct str *stripped_out)
+{
+	char *room = arena_alloc(r->arena, text.len + 1);
+	size_t n = 0;
+
+	if (room == NULL || !lexical_without_comments(text, r->arena, &text))
+		return false;
+	for (size_t i = 0; i < text.len; i++)
+		if ((unsigned char)text.at[i] >= ' ' && text.at[i] != 0x7f)
+			room[n++] = text.at[i];
+	*stripped_out = str_n(room, n);
+	return true;
+}
+
 /* A text that cannot be read as mailboxes: all that looks like an address counts, encoded or not. */
 static void
 salvage(struct reading *r, struct str text, const char *why)
 {
-	struct str decoded, unquoted;
+	struct str decoded, unquoted, stripped;
 
 	malformed(r, why);
 	scan(r, text);
-	if (!lexical_decode_words(text, r->arena, &decoded) || !lexical_unquote(decoded, r->arena, &unquoted)) {
+	if (!lexical_decode_words(text, r->arena, &decoded) || !lexical_unquote(decoded, r->arena, &unquoted) ||
+	    !strip(r, unquoted, &stripped)) {
 		r->is_full = true;
 		return;
 	}
@@ -138,6 +155,8 @@ salvage(struct reading *r, struct str text, const char *why)
 		scan(r, decoded);
 	if (!str_eq(unquoted, decoded))
 		scan(r, unquoted);
+	if (!str_eq(stripped, unquoted))
+		scan(r, stripped);
 }
 
 /* Takes a word, atom or quoted string, and the blanks around it. */

@@ -249,3 +249,25 @@ lexical_decode_percent(struct str text, struct arena *arena, struct str *decoded
 	*decoded_out = str_n(room, decode_hex(text, '%', room));
 	return true;
 }
+
+bool
+lexical_without_comments(struct str text, struct arena *arena, struct str *plain_out)
+{
+	char *room = arena_alloc(arena, text.len + 1);
+	struct str rest = text, comment;
+	size_t n = 0;
+
+	if (room == NULL)
+		return false;
+	while (rest.len > 0) {
+		if (rest.at[0] == '(') {
+			if (!lexical_take_comment(&rest, &comment))
+				break;
+			continue;
+		}
+		room[n++] = rest.at[0];
+		rest = str_from(rest, 1);
+	}
+	*plain_out = str_n(room, n);
+	return true;
+}

@@ -39,4 +39,7 @@ bool	lexical_decode_words(struct str text, struct arena *arena, struct str *deco
 /* The same for "%40" and the like (RFC 3986 2.1). */
 bool	lexical_decode_percent(struct str text, struct arena *arena, struct str *decoded_out);
 
+/* The text without its comments; one that does not end hides all that follows.  False at the arena's limit. */
+bool	lexical_without_comments(struct str text, struct arena *arena, struct str *plain_out);
+
 #endif
