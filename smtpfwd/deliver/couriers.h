@@ -65,7 +65,6 @@ struct held {			/* client NULL: none */
 	struct client	*client;
 	bool		 was_idle;	/* it carried a mail or waited in the pool before */
 	bool		 is_online;	/* for a mail whose client waits */
-	bool		 is_introduced;	/* the next hop was told who that client is: no other one's mail may go by it */
 };
 
 /*
@@ -76,14 +75,15 @@ bool	held_open(struct couriers *c, struct site *site, struct next_hop *next_hop,
 	    struct held *held_out, struct trouble *trouble_out);
 
 /*
- * The same for a mail whose client waits.  One that is to be introduced gets a new session, which is never kept.  That the
- * deadline passes while it is opened says nothing about the next hop.  Suspends.
+ * The same for a mail whose client waits.  That the deadline passes while it is opened says nothing about the next hop,
+ * nor does a refusal there of a client that it was told of by PROXY.  identity may be NULL.  Suspends.
  */
-bool	held_open_online(struct couriers *c, struct next_hop *next_hop, bool is_to_be_introduced, struct instant deadline,
+bool	held_open_online(struct couriers *c, struct next_hop *next_hop, const struct identity *identity, struct instant deadline,
 	    struct held *held_out, struct trouble *trouble_out);
 
-/* A new session, claimed; NULL with trouble, and the claim is the caller's to end.  Suspends. */
-struct client	*held_dial(struct couriers *c, struct next_hop *next_hop, struct instant deadline, struct trouble *trouble_out);
+/* A new session, claimed; NULL with trouble, and the claim is the caller's to end.  identity: NULL for our own and for checks.  Suspends. */
+struct client	*held_dial(struct couriers *c, struct next_hop *next_hop, const struct identity *identity, struct instant deadline,
+		    struct trouble *trouble_out);
 
 /* For the mail's history; next_hop and client may be NULL. */
 struct history_attempt	held_attempt(const struct next_hop *next_hop, const struct client *client, struct timestamp arrived);

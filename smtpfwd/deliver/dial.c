@@ -191,7 +191,9 @@ open_session(const struct dialling *d, bool with_tls, struct client **client_out
 		d->trouble->is_ours = fault.cause == FAULT_FULL;
 		return WENT_WRONG;
 	}
-	if (client_greeting(client, d->deadline, &reply, &fault) != 0)
+	if (identity_by_proxy(&d->route->identity) && identity_say_proxy(client, d->dialer->identity, d->deadline, &fault) != 0)
+		went = wrong_by_fault(d, &fault, STATUS(4, 4, 2), "PROXY header");
+	else if (client_greeting(client, d->deadline, &reply, &fault) != 0)
 		went = wrong_by_fault(d, &fault, STATUS(4, 4, 2), "greeting");
 	else if (!reply_is_positive(&reply))
 		went = wrong_by_reply(d, &reply, "greeting");

@@ -15,6 +15,7 @@ struct dialer {
 	struct log			*log;
 	const struct client_settings	*settings;
 	struct logins			*logins;	/* NULL where no route has a login */
+	const struct identity		*identity;	/* of the client whose mail the session is for; NULL: nobody's */
 };
 
 /*

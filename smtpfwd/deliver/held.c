@@ -124,10 +124,9 @@ held_keep(struct couriers *c, struct held *held)
 {
 	struct next_hop *next_hop = held->next_hop;
 	struct client *client = held->client;
-	bool is_introduced = held->is_introduced;
 
 	let_go(held);
-	if (is_introduced || !is_worth_keeping(c, next_hop, client)) {
+	if (!is_worth_keeping(c, next_hop, client)) {
 		end_session(c, next_hop, client);
 		return;
 	}
@@ -151,7 +150,8 @@ take_standing(struct next_hop *next_hop)
 }
 
 struct client *
-held_dial(struct couriers *c, struct next_hop *next_hop, struct instant deadline, struct trouble *trouble_out)
+held_dial(struct couriers *c, struct next_hop *next_hop, const struct identity *identity, struct instant deadline,
+    struct trouble *trouble_out)
 {
 	struct courier_plan *plan = c->plan, *of_route = next_hop->route->plan;
 	struct dialer dialer = c->dialer;
@@ -160,6 +160,7 @@ held_dial(struct couriers *c, struct next_hop *next_hop, struct instant deadline
 	plan_use(plan);
 	plan_use(of_route);		/* which may be another one, and come to its end meanwhile */
 	dialer.settings = &plan->client_settings;
+	dialer.identity = identity;
 	next_hop_claim(next_hop);
 	client = dial(&dialer, next_hop, instant_min(deadline, instant_after(loop_now(c->loop), span_s(DIAL_MAX_S))),
 	    trouble_out);
@@ -182,7 +183,7 @@ held_open(struct couriers *c, struct site *site, struct next_hop *next_hop, stru
 
 	site->n_holding++;
 	if (!was_idle) {
-		client = held_dial(c, next_hop, deadline, trouble_out);
+		client = held_dial(c, next_hop, NULL, deadline, trouble_out);
 		if (client == NULL) {
 			site->n_holding--;
 			judge_dialling(next_hop, began, trouble_out);
@@ -196,45 +197,37 @@ held_open(struct couriers *c, struct site *site, struct next_hop *next_hop, stru
 	return true;
 }
 
-/* Where it comes on top of idle ones, one of these goes: all of them count at the next hop. */
-static struct client *
-dial_online(struct couriers *c, struct next_hop *next_hop, struct instant deadline, struct trouble *trouble_out)
+/* A client's patience is shorter than what a next hop may take (RFC 5321 4.5.3.2), and proves nothing. */
+static bool
+says_something(const struct couriers *c, const struct next_hop *next_hop, const struct identity *identity,
+    struct instant deadline, const struct trouble *trouble)
 {
-	struct client *idle = next_hop->n_connections >= next_hop->limit.now ? pool_take(next_hop) : NULL;
-	struct instant began = loop_now(c->loop);
-	struct client *client;
+	bool is_about_client = identity != NULL && identity_by_proxy(&next_hop->route->identity) && trouble->reply_code != 0 &&
+	    trouble->reply_code != 421;
 
-	if (idle != NULL)
-		end_session(c, next_hop, idle);
-	client = held_dial(c, next_hop, deadline, trouble_out);
-	if (client != NULL)
-		return client;
-	/* A client's patience is shorter than what a next hop may take (RFC 5321 4.5.3.2), and proves nothing. */
-	if (instant_is_before(loop_now(c->loop), deadline))
-		judge_dialling(next_hop, began, trouble_out);
-	return NULL;
+	return instant_is_before(loop_now(c->loop), deadline) && !is_about_client;
 }
 
 bool
-held_open_online(struct couriers *c, struct next_hop *next_hop, bool is_to_be_introduced, struct instant deadline,
+held_open_online(struct couriers *c, struct next_hop *next_hop, const struct identity *identity, struct instant deadline,
     struct held *held_out, struct trouble *trouble_out)
 {
-	struct client *client = is_to_be_introduced ? NULL : take_standing(next_hop);
+	struct instant began = loop_now(c->loop);
+	struct client *client = take_standing(next_hop);
 	bool was_idle = client != NULL;
 
 	next_hop->n_online++;
 	next_hop->was_online_last = true;
 	if (!was_idle) {
-		client = dial_online(c, next_hop, deadline, trouble_out);
+		client = held_dial(c, next_hop, identity, deadline, trouble_out);
 		if (client == NULL) {
+			if (says_something(c, next_hop, identity, deadline, trouble_out))
+				judge_dialling(next_hop, began, trouble_out);
 			next_hop->n_online--;
 			next_hop_unclaim(next_hop);
 			return false;
 		}
 	}
-	*held_out = (struct held){
-		.next_hop = next_hop, .client = client, .was_idle = was_idle, .is_online = true,
-		.is_introduced = is_to_be_introduced,
-	};
+	*held_out = (struct held){ .next_hop = next_hop, .client = client, .was_idle = was_idle, .is_online = true };
 	return true;
 }

@@ -30,7 +30,7 @@ online_new(const struct online_settings *settings)
 	os_random(random, sizeof(random));
 	*o = (struct online){
 		.c = settings->couriers, .size_bytes = settings->size_bytes, .idle_max = settings->idle_max,
-		.introduce = settings->introduce, .forget = settings->forget, .context = settings->context,
+		.has_identity = settings->identity != NULL, .mail_id = settings->id,
 		.id = mail_id_make(os_wall_clock(), random),
 	};
 	if (o->idle_max.ns == 0)
@@ -38,6 +38,8 @@ online_new(const struct online_settings *settings)
 	arena_init(&o->arena, ONLINE_FIXED_MAX_BYTES + (size_t)ONLINE_RECIPIENTS_MAX * ONLINE_RECIPIENT_MAX_BYTES);
 	insist(arena_copy(&o->arena, settings->destination, &o->destination));
 	insist(envelope_copy(settings->envelope, false, &o->arena, &o->envelope));
+	if (o->has_identity)
+		insist(identity_copy(settings->identity, &o->arena, &o->identity));
 	o->envelope.is_8bit = true;		/* BODY=8BITMIME is said wherever it is offered: the data may need it */
 	arena_init(&o->asked_arena, ASKED_MAX_BYTES);
 	buf_init(&o->prefix, PREFIX_MAX_BYTES);
@@ -51,8 +53,6 @@ free_online(struct online *o)
 {
 	if (o->mail.draft != NULL)
 		draft_discard(o->mail.draft);
-	if (o->forget != NULL)
-		o->forget(o->context);
 	buf_fini(&o->prefix);
 	arena_fini(&o->asked_arena);
 	arena_fini(&o->arena);
@@ -274,6 +274,12 @@ struct str
 online_next_hop(const struct online *o)
 {
 	return str_of(o->next_hop_name);
+}
+
+bool
+online_is_seen(const struct online *o)
+{
+	return o->is_seen;
 }
 
 bool

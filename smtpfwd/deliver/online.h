@@ -19,11 +19,11 @@
 #ifndef DELIVER_ONLINE_H
 #define DELIVER_ONLINE_H
 
+#include "mail/identity.h"
 #include "smtpfwd/deliver/courier.h"
 #include "smtpfwd/deliver/outcome.h"
 
 struct online;
-struct client;
 
 struct online_settings {
 	struct couriers		*couriers;
@@ -32,15 +32,8 @@ struct online_settings {
 	const struct envelope	*envelope;
 	uint64_t		 size_bytes;	/* as MAIL said; 0: it did not */
 	struct span		 idle_max;	/* how long a session is held while nothing is asked; 0: the default, 10 s */
-	/*
-	 * NULL, or tells the next hop who the client is, between EHLO and MAIL (where it says EHLO again client->ehlo
-	 * is to be that).  False with trouble.  Suspends.  A session that was told goes to nobody else.  On the online's
-	 * fiber: the context lives until online_drop, and on after ONLINE_CANCELLED; forget frees it (NULL: nothing to free).
-	 */
-	bool			(*introduce)(void *context, struct client *client, struct instant deadline,
-				    struct trouble *trouble_out);
-	void			(*forget)(void *context);
-	void			*context;
+	const struct identity	*identity;	/* of the client, told as the route says (identity.h); NULL: it is not told */
+	struct mail_id		 id;		/* the mail's, if it is known already: for the next hop's log; else none */
 };
 
 enum online_end {
@@ -78,6 +71,9 @@ enum online_end		 online_send(struct online *online, const struct online_mail *m
 const struct reply	*online_reply(const struct online *online);
 const struct trouble	*online_trouble(const struct online *online);
 struct str		 online_next_hop(const struct online *online);	/* the one that answered last, as configured; "": none */
+
+/* It takes us for the client and not only in its log: the client's own reverse-path passes SPF there. */
+bool			 online_is_seen(const struct online *online);
 
 /* It does DSN and takes over what was asked of it (RFC 3461); else a report of success, if one is wanted, is ours to make. */
 bool			 online_has_dsn(const struct online *online);

@@ -3,7 +3,8 @@
  *
  *	online.c	its owner's side and its fiber: orders, the session while nothing is asked, the end
  *	online_seek.c	a session of one of the destination's next hops
- *	online_talk.c	what is said in it
+ *	online_envelope.c  who the client is, and the envelope, as far as the session does not know it yet
+ *	online_talk.c	RCPT, the mail, and their answers
  */
 #ifndef DELIVER_ONLINE_INSIDE_H
 #define DELIVER_ONLINE_INSIDE_H
@@ -24,10 +25,9 @@ struct online {
 	struct envelope		 envelope;	/* recipients: those that were accepted */
 	uint64_t		 size_bytes;
 	struct span		 idle_max;
-	bool			(*introduce)(void *context, struct client *client, struct instant deadline,
-				    struct trouble *trouble_out);
-	void			(*forget)(void *context);
-	void			*context;
+	struct identity		 identity;	/* strings in the arena */
+	bool			 has_identity;
+	struct mail_id		 mail_id;	/* none: not known */
 	bool			 is_dropped;	/* it is the fiber's to free */
 	bool			 is_abandoned;	/* nobody takes the answer */
 
@@ -48,7 +48,7 @@ struct online {
 	char			 reply_text[OUTCOME_REPLY_MAX_BYTES];
 	struct trouble		 trouble;
 	char			 next_hop_name[ONLINE_NEXT_HOP_MAX_BYTES];
-	bool			 has_dsn;
+	bool			 has_dsn, is_seen;
 
 	/* --- the fiber's --- */
 	bool			 is_running;	/* there is one */
@@ -56,6 +56,8 @@ struct online {
 	struct list_link	 link;		/* of couriers->onlines, while it is running */
 	struct mail_id		 id;		/* for judge: one mail, whatever its own id will be */
 	struct held		 held;
+	struct identity_rule	 rule;		/* for the held session */
+	bool			 is_means_refused;	/* of the route's: what is left is used */
 	int			 n_replies_before;	/* of the held session, if it was idle as the order came; else -1 */
 	bool			 is_open;	/* our transaction stands in the held session: MAIL was accepted */
 	bool			 is_refused;	/* MAIL was refused: reply is the answer to all recipients */
@@ -81,6 +83,23 @@ bool	online_seek(struct online *o);
 void	online_pass_over(struct online *o);
 
 void	online_seek_end(struct online *o);	/* of the order */
+
+/* Keeps what the next hop said for online_reply. */
+void	online_keep_reply(struct online *o, const struct reply *reply);
+
+struct exchange	online_exchange(struct online *o);	/* in the held session */
+
+/*
+ * What of the envelope the session does not know yet; together where the next hop takes that.  ANSWERED: see is_refused,
+ * is_changed, and with_asked the reply is to that.
+ */
+enum exchange_end	online_say_envelope(struct online *o, bool with_asked);
+
+/*
+ * After another end than an answer, the session is over.  True: look for another one and try again.  What the budget cut
+ * short proves nothing of the next hop.  id: of the mail, for judge.
+ */
+bool	online_goes_on(struct online *o, enum exchange_end end, const struct mail_id *id, struct instant began);
 
 enum online_end	online_ask(struct online *o);
 enum online_end	online_hand_over(struct online *o);

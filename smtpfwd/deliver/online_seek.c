@@ -86,24 +86,29 @@ wait_for_room(struct online *o)
 	return true;
 }
 
-/* The identity of the client, for those next hops that take it; see online.h. */
+/* A client that was told by PROXY, and turned away for who it is: that is the answer to it, as one to MAIL would be. */
 static bool
-introduce(struct online *o)
+is_turned_away(struct online *o, const struct next_hop *next_hop)
 {
-	if (o->introduce == NULL || o->introduce(o->context, o->held.client, o->deadline, &o->trouble))
-		return true;
-	held_drop(&o->held);
-	return false;
+	const struct reply reply = trouble_reply(&o->trouble);
+
+	if (!o->has_identity || !identity_by_proxy(&next_hop->route->identity) || reply.code == 0 || reply.code == 421 ||
+	    o->envelope.n_recipients > 0)
+		return false;
+	online_keep_reply(o, &reply);
+	return o->is_refused = true;
 }
 
 static bool
 open_session(struct online *o, struct next_hop *next_hop)
 {
-	if (!held_open_online(o->c, next_hop, o->introduce != NULL, o->deadline, &o->held, &o->trouble) || !introduce(o))
+	if (!held_open_online(o->c, next_hop, o->has_identity ? &o->identity : NULL, o->deadline, &o->held, &o->trouble))
 		return false;
 	o->is_open = false;
+	o->rule = next_hop->route->identity;
+	if (o->is_means_refused)
+		o->rule.means = identity_next_means(o->rule.means);
 	o->n_replies_before = o->held.was_idle ? o->held.client->n_replies : -1;
-	o->has_dsn = o->held.client->ehlo.has_dsn;
 	snprintf(o->next_hop_name, sizeof(o->next_hop_name), "%.*s", STR_ARG(next_hop->written));
 	return true;
 }
@@ -146,7 +151,7 @@ online_seek(struct online *o)
 		}
 		if (open_session(o, o->choices->at[i].next_hop))
 			return true;
-		if (o->trouble.is_cancelled || o->trouble.is_ours)
+		if (o->trouble.is_cancelled || o->trouble.is_ours || is_turned_away(o, o->choices->at[i].next_hop))
 			return false;
 		o->n_tried++;
 		if (!o->trouble.is_full)		/* then there is less room from now on, and it may come free */

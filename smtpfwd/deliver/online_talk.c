@@ -1,32 +1,16 @@
 /*
- * online_talk.c - what is said to the next hop for a mail whose client waits, and what its answers come to
+ * online_talk.c - RCPT and the mail itself of a mail whose client waits, and what the next hop's answers come to
  */
 #include "mail/history.h"
 #include "smtpfwd/deliver/judge.h"
 #include "smtpfwd/deliver/online_inside.h"
 
-enum {
-	/* Commands on their way at once, when an envelope is said again: what is unread stays bounded (RFC 2920 3.1). */
-	GROUP_MAX = 100,
-};
-
 /* --- the answer --- */
-
-static void
-keep_reply(struct online *o, const struct reply *reply)
-{
-	size_t n = reply->text.len < sizeof(o->reply_text) ? reply->text.len : sizeof(o->reply_text);
-
-	if (n > 0)
-		memcpy(o->reply_text, reply->text.at, n);
-	o->reply = *reply;
-	o->reply.text = str_n(o->reply_text, n);
-}
 
 static enum online_end
 answer_ourselves(struct online *o, const struct reply *reply)
 {
-	keep_reply(o, reply);
+	online_keep_reply(o, reply);
 	return ONLINE_ANSWERED;
 }
 
@@ -38,133 +22,6 @@ answered(struct online *o, const char *context)
 		return ONLINE_ANSWERED;
 	trouble_of_reply(&o->reply, context, &o->trouble);
 	return ONLINE_UNAVAILABLE;
-}
-
-/* --- the envelope, step by step --- */
-
-/* A step is a recipient's index, that of who is asked now behind the last, or: */
-enum { STEP_RSET = -2, STEP_MAIL = -1 };
-
-static int
-write_step(struct online *o, int step, struct fault *fault_out)
-{
-	struct client *client = o->held.client;
-
-	if (step == STEP_RSET)
-		return client_write_rset(client, o->deadline, fault_out);
-	if (step == STEP_MAIL)
-		return client_write_mail(client, &o->envelope, &o->envelope.reverse_path, o->size_bytes, o->deadline, fault_out);
-	return client_write_rcpt(client, step < o->envelope.n_recipients ? &o->envelope.recipients[step] : &o->asked,
-	    o->deadline, fault_out);
-}
-
-static void
-take_mail(struct online *o, const struct reply *reply)
-{
-	if (reply_is_positive(reply)) {
-		o->is_open = true;
-	} else if (o->envelope.n_recipients == 0) {
-		o->is_refused = true;
-		keep_reply(o, reply);
-	} else {
-		o->is_changed = true;
-		trouble_of_reply(reply, "MAIL, said again", &o->trouble);
-	}
-}
-
-static void
-take_rcpt(struct online *o, int i, const struct reply *reply)
-{
-	if (!o->is_open || o->is_changed)
-		return;				/* pipelined behind what was refused */
-	if (i == o->envelope.n_recipients) {
-		keep_reply(o, reply);
-	} else if (!reply_is_positive(reply)) {
-		o->is_changed = true;
-		trouble_of_reply(reply, "RCPT, said again", &o->trouble);
-	}
-}
-
-static enum exchange_end
-read_step(struct online *o, struct exchange *x, int step)
-{
-	enum client_step kind = step == STEP_RSET ? CLIENT_RSET : step == STEP_MAIL ? CLIENT_MAIL : CLIENT_RCPT;
-	const char *name = step == STEP_RSET ? "RSET" : step == STEP_MAIL ? "MAIL" : "RCPT";
-	struct reply reply;
-	enum exchange_end end = exchange_read(x, kind, name, &reply);
-
-	if (end != EXCHANGE_ANSWERED)
-		return end;
-	if (step == STEP_MAIL)
-		take_mail(o, &reply);
-	else if (step != STEP_RSET)
-		take_rcpt(o, step, &reply);
-	else if (!reply_is_positive(&reply)) {
-		trouble_of_reply(&reply, name, &o->trouble);
-		return EXCHANGE_TROUBLE;
-	}
-	return EXCHANGE_ANSWERED;
-}
-
-static enum exchange_end
-say_group(struct online *o, struct exchange *x, int from, int to)
-{
-	enum exchange_end end = EXCHANGE_ANSWERED;
-	struct fault fault;
-
-	for (int i = from; i < to; i++)
-		if (write_step(o, i, &fault) != 0)
-			return exchange_fault(x, &fault, "sending the envelope");
-	if (client_flush(x->client, o->deadline, &fault) != 0)
-		return exchange_fault(x, &fault, "sending the envelope");
-	for (int i = from; i < to && end == EXCHANGE_ANSWERED; i++)
-		end = read_step(o, x, i);
-	return end;
-}
-
-static struct exchange
-exchange_here(struct online *o)
-{
-	return (struct exchange){
-		.client = o->held.client, .deadline = o->deadline, .n_replies_before = o->n_replies_before,
-		.trouble = &o->trouble,
-	};
-}
-
-/* What of the envelope the session does not know yet; together where the next hop takes that.  ANSWERED: see is_refused, is_changed. */
-static enum exchange_end
-say_envelope(struct online *o, bool with_asked)
-{
-	struct exchange x = exchange_here(o);
-	int from = o->envelope.n_recipients, to = from + with_asked;
-	enum exchange_end end = EXCHANGE_ANSWERED;
-
-	if (!o->is_open)
-		from = x.client->is_in_transaction ? STEP_RSET : STEP_MAIL;
-	while (from < to && end == EXCHANGE_ANSWERED && !o->is_refused && !o->is_changed) {
-		int n = x.client->ehlo.has_pipelining ? GROUP_MAX : 1;
-
-		if (n > to - from)
-			n = to - from;
-		end = say_group(o, &x, from, from + n);
-		from += n;
-	}
-	return end;
-}
-
-/* True: look for another session and try again.  What the budget cut short proves nothing of the next hop. */
-static bool
-goes_on(struct online *o, enum exchange_end end, const struct mail_id *id, struct instant began)
-{
-	bool may_retry = end == EXCHANGE_GONE || (end == EXCHANGE_TROUBLE && !online_is_late(o));
-
-	if (end == EXCHANGE_TROUBLE && may_retry) {
-		judge_strike(o->held.next_hop, id, began, &o->trouble);
-		online_pass_over(o);
-	}
-	held_drop(&o->held);
-	o->is_open = false;
-	return may_retry;
 }
 
 /* --- RCPT --- */
@@ -195,7 +52,8 @@ leave_lacking(struct online *o)
 static enum online_end
 refused_mail(struct online *o, struct instant began)
 {
-	if (outcome_is_slow_down(&o->reply)) {
+	/* Where we stand for the client, it is the one to be slowed down. */
+	if (outcome_is_slow_down(&o->reply) && !o->held.client->stands_for_one) {
 		trouble_of_reply(&o->reply, "MAIL", &o->trouble);
 		judge_strike(o->held.next_hop, &o->id, began, &o->trouble);
 	}
@@ -208,6 +66,8 @@ asked(struct online *o, struct instant began)
 {
 	struct next_hop *next_hop = o->held.next_hop;
 
+	o->has_dsn = o->held.client->ehlo.has_dsn;
+	o->is_seen = identity_is_seen(o->held.client);
 	next_hop->last_sign = loop_now(o->c->loop);
 	if (o->is_refused)
 		return refused_mail(o, began);
@@ -254,12 +114,14 @@ online_ask(struct online *o)
 		}
 		if (is_full_by_limits(o))
 			return answer_ourselves(o, &REPLY(452, 4, 5, 3, "Too many recipients for the next hop"));
-		end = say_envelope(o, true);
+		end = online_say_envelope(o, true);
 		if (end == EXCHANGE_ANSWERED)
 			return asked(o, began);
-		if (!goes_on(o, end, &o->id, began))
+		if (!online_goes_on(o, end, &o->id, began))
 			return ONLINE_UNAVAILABLE;
 	}
+	if (o->is_refused)			/* at the door */
+		return ONLINE_ANSWERED;
 	if (o->n_lacking > 0 && o->n_lacking == o->n_tried)
 		return answer_ourselves(o,		/* RFC 6531 3.5 */
 		    &REPLY(550, 5, 6, 7, "The next hop does not take internationalised mail (SMTPUTF8)"));
@@ -346,7 +208,7 @@ say_data(struct online *o, struct exchange *x)
 		return exchange_fault(x, &fault, "DATA");
 	end = exchange_read(x, CLIENT_DATA, "DATA", &reply);
 	if (end == EXCHANGE_ANSWERED)
-		keep_reply(o, &reply);
+		online_keep_reply(o, &reply);
 	return end;
 }
 
@@ -354,8 +216,8 @@ say_data(struct online *o, struct exchange *x)
 static enum exchange_end
 say_mail(struct online *o, bool *is_refused_out)
 {
-	struct exchange x = exchange_here(o);
-	enum exchange_end end = say_envelope(o, false);
+	struct exchange x = online_exchange(o);
+	enum exchange_end end = online_say_envelope(o, false);
 	struct reply reply;
 
 	*is_refused_out = false;
@@ -369,7 +231,7 @@ say_mail(struct online *o, bool *is_refused_out)
 		return end;
 	end = exchange_content(&x, &o->content, o->final_deadline, &reply);
 	if (end == EXCHANGE_ANSWERED)
-		keep_reply(o, &reply);
+		online_keep_reply(o, &reply);
 	return end;
 }
 
@@ -395,7 +257,7 @@ online_hand_over(struct online *o)
 			break;
 		if (end == EXCHANGE_AMBIGUOUS)
 			return lost_at_the_dot(o, &id, began);
-		if (!goes_on(o, end, &id, began))
+		if (!online_goes_on(o, end, &id, began))
 			return ONLINE_UNAVAILABLE;
 	}
 	if (o->is_changed)

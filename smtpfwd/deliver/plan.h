@@ -11,6 +11,7 @@
 #include "base/map.h"
 #include "smtpfwd/deliver/client.h"
 #include "smtpfwd/deliver/courier.h"
+#include "smtpfwd/deliver/identity.h"
 #include "smtpfwd/deliver/login.h"
 #include "smtpfwd/deliver/tls_policy.h"
 
@@ -32,6 +33,7 @@ struct route {				/* a relay section or a route section */
 	enum balance		 balance;
 	struct tls_policy	 tls;
 	struct login		 login;
+	struct identity_rule	 identity;
 	int			 connections_max;	/* per next hop */
 	struct span		 check_interval;
 	const struct ip		*sources;

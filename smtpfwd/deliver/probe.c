@@ -136,7 +136,7 @@ check(struct couriers *c, void *arg)
 	struct held held = { .next_hop = next_hop };
 	struct trouble *trouble = mem_new(sizeof(*trouble));
 
-	held.client = held_dial(c, next_hop, INSTANT_NEVER, trouble);
+	held.client = held_dial(c, next_hop, NULL, INSTANT_NEVER, trouble);
 	if (held.client != NULL) {
 		came_up(c, &held);
 	} else {

@@ -43,6 +43,8 @@ struct route_settings {
 	int				 n_sources;
 	const char			*login;		/* for AUTH, only with TLS_REQUIRED or TLS_VERIFY; NULL: none */
 	const char			*password_file;	/* its first line; not NULL with a login */
+	enum identity_means		 identity;	/* how mail whose client waits tells who that is */
+	bool				 tells_login;	/* and by what login it came */
 	bool				 may_use_loopback;	/* MX hosts at loopback addresses are connected to */
 };
 

@@ -108,6 +108,16 @@ hear_data(struct visit *v)
 }
 
 static bool
+hear_bytes(struct visit *v, uint64_t n)
+{
+	while (stream_input(v->stream).len < n)
+		if (stream_fill(v->stream, patience(v), NULL) <= 0)
+			return complain(v, "the client is gone before", STR("H:"));
+	stream_take(v->stream, n);
+	return true;
+}
+
+static bool
 say_raw(struct visit *v, struct str text)
 {
 	struct buf bytes;
@@ -236,7 +246,7 @@ static bool
 play(struct visit *v, struct str line)
 {
 	struct str text = str_from(line, line.len > 2 && line.at[2] == ' ' ? 3 : 2);
-	uint64_t ms;
+	uint64_t n;
 
 	switch (line.at[0]) {
 	case 'S':
@@ -249,10 +259,13 @@ play(struct visit *v, struct str line)
 		return hear_line(v, text);
 	case 'D':
 		return hear_data(v);
+	case 'H':
+		insist(str_to_u64(text, &n));
+		return hear_bytes(v, n);
 	case 'W':
-		insist(str_to_u64(text, &ms));
+		insist(str_to_u64(text, &n));
 		return stream_flush(v->stream, patience(v), NULL) == 0 &&
-		    fiber_sleep(instant_after(loop_now(v->peer->loop), span_ms((int64_t)ms))) == WAKE_TIMED_OUT;
+		    fiber_sleep(instant_after(loop_now(v->peer->loop), span_ms((int64_t)n))) == WAKE_TIMED_OUT;
 	case 'T':
 		return stream_flush(v->stream, patience(v), NULL) == 0 &&
 		    stream_tls_accept(v->stream, v->peer->tls, NULL, patience(v), NULL) == 0;

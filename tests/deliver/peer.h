@@ -8,6 +8,7 @@
  *	R: text		says the text without a line end; \r \n \0 and \xHH in it are bytes
  *	C: text		the client's next line starts with the text
  *	D:		reads mail data up to the dot, and keeps it
+ *	H: 28		reads so many bytes, whatever they are
  *	W: 1500		waits that many milliseconds
  *	T:		does the server's part of a TLS handshake
  *	N:		the client must have said nothing yet

@@ -6,7 +6,6 @@
 
 #include "base/insist.h"
 #include "base/mem.h"
-#include "smtpfwd/deliver/client.h"
 #include "smtpfwd/deliver/online.h"
 #include "tests/deliver/stage.h"
 
@@ -29,7 +28,6 @@ struct client_of_ours {			/* brings mails, one after the other */
 	int		 n_taken, n_refused, n_unavailable, n_ambiguous, n_cancelled;
 	struct span	 longest;	/* of what it waited for an end */
 	char		 trouble[400];	/* the last */
-	int		 n_introductions, n_forgotten;
 };
 
 static void
@@ -51,35 +49,17 @@ in_s(const struct world *w, int seconds)
 	return instant_after(loop_now(w->loop), span_s(seconds));
 }
 
-static bool
-introduce(void *context, struct client *client, struct instant deadline, struct trouble *trouble_out)
-{
-	struct client_of_ours *us = context;
-	struct reply reply;
-	struct fault fault;
-
-	us->n_introductions++;
-	if (client_rset(client, deadline, &reply, &fault) == 0 && reply_is_positive(&reply))
-		return true;
-	trouble_of_text(STATUS(4, 7, 0), "it does not want to know", trouble_out);
-	return false;
-}
-
-static void
-forget(void *context)
-{
-	((struct client_of_ours *)context)->n_forgotten++;
-}
-
 static struct online *
 new_online(struct client_of_ours *us)
 {
 	const struct envelope envelope = { .reverse_path = { .local = STR("a"), .domain = STR("example.org") } };
+	const struct identity identity = {
+		.client = { .ip = { .family = IP_V4, .bytes = { 203, 0, 113, 7 } }, .port = 4711 }, .helo = STR("client.example"), .is_esmtp = true,
+	};
 
 	return online_new(&(struct online_settings){
 		.couriers = us->w->couriers, .destination = us->destination != NULL ? str_of(us->destination) : STR("relay:x"),
-		.envelope = &envelope, .idle_max = us->idle_max, .context = us, .forget = forget,
-		.introduce = us->is_introduced ? introduce : NULL,
+		.envelope = &envelope, .idle_max = us->idle_max, .identity = us->is_introduced ? &identity : NULL,
 	});
 }
 
@@ -211,7 +191,6 @@ one_session(struct world *w)
 	expect_int(hop(w, 0).n_connections, 1);
 	expect_int(hop(w, 0).n_idle, 1);
 	expect_int((int)hop(w, 0).n_delivered, 6);
-	expect_int(us.n_forgotten, 5);
 }
 
 static void
@@ -230,48 +209,122 @@ stale_session(struct world *w)
 	expect_int(n_lines(w, "nexthop-down "), 0);
 }
 
+/* --- who the client is --- */
+
 static void
-introduced(struct world *w)
+tell_of_clients(struct world *w, enum identity_means means)
+{
+	w->routes[0].identity = means;
+	couriers_adopt(w->couriers, make_plan(w));
+}
+
+static int
+n_heard(const struct world *w, const char *what)
+{
+	struct str rest = buf_str(&w->peers[0].heard), line;
+	int n = 0;
+
+	while (str_take_until(&rest, '\n', &line))
+		n += str_starts(line, str_of(what));
+	return n;
+}
+
+static void
+by_xclient(struct world *w)
 {
 	struct client_of_ours us = { .w = w, .n_mails = 3, .is_introduced = true }, other = { .w = w, .n_mails = 1 };
 
-	friendly(w);
+	peer_says(&w->peers[0], "S: 220 hi\nM: PIPELINING,XCLIENT NAME ADDR PROTO HELO");
+	tell_of_clients(w, IDENTITY_AUTO);
 	bring(&other);
 	bring(&us);
 	wait_s(w, 1);
 	expect_int(us.n_taken, 3);
-	expect_int(us.n_introductions, 3);
-	expect_int(us.n_forgotten, 3);
-	expect_int(w->peers[0].n_connections, 4);
+	expect_int(n_heard(w, "XCLIENT "), 3);
+	expect_int(n_heard(w, "EHLO client.example"), 3);
+	expect_int(w->peers[0].n_connections, 3);	/* the first is that of the other one, which was told */
 	expect_int(w->peers[0].n_quits, 3);
+	expect_int(hop(w, 0).n_connections, 0);
+	bring(&other);
+	expect_int(n_heard(w, "XCLIENT "), 3);
+}
+
+static void
+by_xforward(struct world *w)
+{
+	struct client_of_ours us = { .w = w, .n_mails = 3, .is_introduced = true, .think_ms = 12000 };
+
+	peer_says(&w->peers[0], "S: 220 hi\nM: PIPELINING,XFORWARD NAME ADDR PROTO HELO");
+	tell_of_clients(w, IDENTITY_AUTO);
+	bring(&us);
+	wait_s(w, 1);
+	expect_int(us.n_taken, 3);
+	expect_int(n_heard(w, "MAIL "), 6);		/* each said again after a while */
+	expect_int(n_heard(w, "XFORWARD "), 6);
+	expect_int(w->peers[0].n_connections, 1);
 	expect_int(hop(w, 0).n_idle, 1);
 }
 
 static void
-introduced_at_the_limit(struct world *w)
-{
-	struct client_of_ours us = { .w = w, .n_mails = 3, .is_introduced = true }, other = { .w = w, .n_mails = 1 };
-
-	friendly(w);
-	bring(&other);
-	wait_s(w, 1);
-	bring(&us);
-	expect_int(us.n_taken, 3);
-	expect(w->peers[0].n_open_most <= 2);		/* a QUIT may still be on its way */
-	expect_int(hop(w, 0).n_idle, 0);
-}
-
-static void
-not_introduced(struct world *w)
+refused_means(struct world *w)
 {
 	struct client_of_ours us = { .w = w, .n_mails = 1, .is_introduced = true };
 
-	peer_says(&w->peers[0], "S: 220 hi\nC: EHLO\nS: 250 p\nC: RSET\nS: 550 no\n");
+	peer_says(&w->peers[0], "S: 220 hi\nC: EHLO relay\nS: 250-p\nS: 250-XCLIENT ADDR HELO\nS: 250 XFORWARD ADDR\nC: XCLIENT\n"
+	    "S: 550 5.7.0 not you\nC: XFORWARD ADDR=203.0.113.7\nS: 250\nC: MAIL\nS: 250\nC: RCPT\nS: 250\nC: DATA\nS: 354\nD:\nS: 250\n");
+	tell_of_clients(w, IDENTITY_AUTO);
 	bring(&us);
-	expect_int(us.n_unavailable, 1);
-	expect_text(us.trouble, "it does not want to know");
+	expect_int(us.n_taken, 1);
+}
+
+static void
+half_refused_means(struct world *w)
+{
+	struct client_of_ours us = { .w = w, .n_mails = 1, .is_introduced = true };
+
+	peer_says(&w->peers[0], "S: 220 hi\nC: EHLO relay\nS: 250-p\nS: 250 XCLIENT ADDR HELO\nC: XCLIENT\nS: 501 5.5.4 bad\nX:\n");
+	peer_says(&w->peers[0], "S: 220 hi\nC: EHLO relay\nS: 250-p\nS: 250 XCLIENT ADDR HELO\nC: MAIL\nS: 250\nC: RCPT\nS: 250\nC: DATA\nS: 354\nD:\n"
+	    "S: 250\n");
+	tell_of_clients(w, IDENTITY_AUTO);
+	bring(&us);
+	expect_int(us.n_taken, 1);
+	expect_int(n_lines(w, "nexthop-down "), 0);
+}
+
+/* It is the client that they do not want: that is its answer, and says nothing about the next hop. */
+static void
+turned_away(struct world *w)
+{
+	struct client_of_ours us = { .w = w, .n_mails = 2, .n_recipients = 2, .is_introduced = true };
+
+	peer_says(&w->peers[0], "S: 220 hi\nC: EHLO relay\nS: 250-p\nS: 250 XCLIENT ADDR HELO\nC: XCLIENT\nS: 554 5.7.1 blocklisted\n");
+	tell_of_clients(w, IDENTITY_AUTO);
+	bring(&us);
+	expect_int(us.n_refused, 2);
 	wait_s(w, 1);
-	expect_int(n_busy(w), 0);
+	expect_int(w->peers[0].n_connections, 2);
+	expect_int(hop(w, 0).n_connections, 0);
+	expect_int(n_lines(w, "nexthop-down "), 0);
+}
+
+static void
+by_proxy(struct world *w)
+{
+	struct client_of_ours us = { .w = w, .n_mails = 1, .is_introduced = true };
+
+	peer_says(&w->peers[0], "H: 28\nS: 220 hi\nC: EHLO client.example\nS: 250 p\nC: MAIL\nS: 250\nC: RCPT\nS: 250\nC: DATA\nS: 354\nD:\nS: 250\n");
+	peer_says(&w->peers[0], "H: 28\nS: 554 5.7.1 blocklisted\n");
+	peer_says(&w->peers[0], "H: 16\nS: 220 hi\nC: EHLO relay\nS: 250 p\nC: MAIL\nS: 250\nC: RCPT\nS: 250\nC: DATA\nS: 354\nD:\nS: 250\n");
+	tell_of_clients(w, IDENTITY_PROXY);
+	bring(&us);
+	expect_int(us.n_taken, 1);
+	bring(&us);
+	expect_int(us.n_refused, 1);
+	expect_int(n_lines(w, "nexthop-down "), 0);
+	put(w, 1);				/* of nobody any more: LOCAL, which has no addresses */
+	expect(wait_for_mails(w, 2, 5) >= 0);
+	wait_s(w, 1);
+	expect_int(hop(w, 0).n_connections, 0);
 }
 
 static void
@@ -314,7 +367,6 @@ dropped(struct world *w)
 	bring(&us);
 	wait_s(w, 6);
 	expect_int(hop(w, 0).n_connections, 0);	/* it did not answer RSET */
-	expect_int(us.n_forgotten, 3);
 }
 
 /* --- with each other, and with the queue --- */
@@ -641,7 +693,6 @@ cancel_at(struct world *w, const char *dialogue, int after_ms)
 	wait_for(&us);
 	wait_s(w, 1);
 	expect_int(us.n_taken + us.n_unavailable + us.n_ambiguous, 0);
-	expect_int(us.n_forgotten, 1);
 	expect_int(n_busy(w), 0);
 }
 
@@ -685,7 +736,6 @@ cancel_anywhere(struct world *w)
 		fiber_cancel(us.fiber);
 	wait_for(&us);
 	wait_s(w, 6);
-	expect_int(us.n_forgotten, us.n_taken + us.n_cancelled > 0);
 	expect(us.n_taken <= w->peers[0].n_mails);
 	expect_int(n_busy(w), 0);
 }
@@ -711,9 +761,12 @@ stop_anywhere(struct world *w)
 static const struct story stories[] = {
 	{ .name = "mails go over one session, and the queue's over it too", .tell = one_session },
 	{ .name = "one that went stale in the pool is nobody's fault", .tell = stale_session },
-	{ .name = "a session that was told who the client is goes to nobody else", .tell = introduced },
-	{ .name = "an idle one makes room for it", .tell = introduced_at_the_limit, .connections_max = 1 },
-	{ .name = "a next hop that will not be told is unavailable", .tell = not_introduced },
+	{ .name = "a session that was told of a client by XCLIENT goes to nobody else", .tell = by_xclient },
+	{ .name = "by XFORWARD each mail is told of", .tell = by_xforward },
+	{ .name = "refused XCLIENT, it is XFORWARD", .tell = refused_means },
+	{ .name = "refused in the middle, it is another session", .tell = half_refused_means },
+	{ .name = "a client that is turned away has its answer", .tell = turned_away },
+	{ .name = "by PROXY each connection is told of", .tell = by_proxy },
 	{ .name = "an envelope of hundreds is said again", .tell = many_recipients, .is_quiet = true },
 	{ .name = "one that asks us to slow down is trusted with less", .tell = slowed_down },
 	{ .name = "who hangs up leaves a session for others", .tell = dropped },

@@ -1,0 +1,217 @@
+/*
+ * online_envelope.c - who the client is, MAIL and RCPT, said to the next hop of a mail whose client waits, and said again
+ */
+#include "smtpfwd/deliver/judge.h"
+#include "smtpfwd/deliver/online_inside.h"
+
+enum {
+	/* Commands on their way at once, when an envelope is said again: what is unread stays bounded (RFC 2920 3.1). */
+	GROUP_MAX = 100,
+};
+
+void
+online_keep_reply(struct online *o, const struct reply *reply)
+{
+	size_t n = reply->text.len < sizeof(o->reply_text) ? reply->text.len : sizeof(o->reply_text);
+
+	if (n > 0)
+		memcpy(o->reply_text, reply->text.at, n);
+	o->reply = *reply;
+	o->reply.text = str_n(o->reply_text, n);
+}
+
+/* --- the envelope, step by step --- */
+
+/* A step is a recipient's index, that of who is asked now behind the last, or: */
+enum { STEP_RSET = -2, STEP_MAIL = -1 };
+
+static int
+write_step(struct online *o, int step, struct fault *fault_out)
+{
+	struct client *client = o->held.client;
+
+	if (step == STEP_RSET)
+		return client_write_rset(client, o->deadline, fault_out);
+	if (step == STEP_MAIL)
+		return client_write_mail(client, &o->envelope, &o->envelope.reverse_path, o->size_bytes, o->deadline, fault_out);
+	return client_write_rcpt(client, step < o->envelope.n_recipients ? &o->envelope.recipients[step] : &o->asked,
+	    o->deadline, fault_out);
+}
+
+static void
+take_mail(struct online *o, const struct reply *reply)
+{
+	if (reply_is_positive(reply)) {
+		o->is_open = true;
+	} else if (o->envelope.n_recipients == 0) {
+		o->is_refused = true;
+		online_keep_reply(o, reply);
+	} else {
+		o->is_changed = true;
+		trouble_of_reply(reply, "MAIL, said again", &o->trouble);
+	}
+}
+
+static void
+take_rcpt(struct online *o, int i, const struct reply *reply)
+{
+	if (!o->is_open || o->is_changed)
+		return;				/* pipelined behind what was refused */
+	if (i == o->envelope.n_recipients) {
+		online_keep_reply(o, reply);
+	} else if (!reply_is_positive(reply)) {
+		o->is_changed = true;
+		trouble_of_reply(reply, "RCPT, said again", &o->trouble);
+	}
+}
+
+static enum exchange_end
+read_step(struct online *o, struct exchange *x, int step)
+{
+	enum client_step kind = step == STEP_RSET ? CLIENT_RSET : step == STEP_MAIL ? CLIENT_MAIL : CLIENT_RCPT;
+	const char *name = step == STEP_RSET ? "RSET" : step == STEP_MAIL ? "MAIL" : "RCPT";
+	struct reply reply;
+	enum exchange_end end = exchange_read(x, kind, name, &reply);
+
+	if (end != EXCHANGE_ANSWERED)
+		return end;
+	if (step == STEP_MAIL)
+		take_mail(o, &reply);
+	else if (step != STEP_RSET)
+		take_rcpt(o, step, &reply);
+	else if (!reply_is_positive(&reply)) {
+		trouble_of_reply(&reply, name, &o->trouble);
+		return EXCHANGE_TROUBLE;
+	}
+	return EXCHANGE_ANSWERED;
+}
+
+static enum exchange_end
+say_group(struct online *o, struct exchange *x, int from, int to)
+{
+	enum exchange_end end = EXCHANGE_ANSWERED;
+	struct fault fault;
+
+	for (int i = from; i < to; i++)
+		if (write_step(o, i, &fault) != 0)
+			return exchange_fault(x, &fault, "sending the envelope");
+	if (client_flush(x->client, o->deadline, &fault) != 0)
+		return exchange_fault(x, &fault, "sending the envelope");
+	for (int i = from; i < to && end == EXCHANGE_ANSWERED; i++)
+		end = read_step(o, x, i);
+	return end;
+}
+
+/* --- who the client is --- */
+
+/*
+ * Between EHLO and MAIL, of every mail: XCLIENT once for a session, XFORWARD each time.  ANSWERED: go on, unless is_refused
+ * or is_changed.  GONE: to be said otherwise, in a fresh session.
+ */
+static enum exchange_end
+tell_identity(struct online *o, struct exchange *x)
+{
+	struct reply reply;
+	struct fault fault;
+
+	switch (identity_tell(x->client, &o->identity, &o->rule, o->deadline, &reply, &fault)) {
+	case IDENTITY_TOLD:
+	case IDENTITY_NOT_POSSIBLE:
+		break;
+	case IDENTITY_REFUSED:
+		o->is_means_refused = true;
+		o->rule.means = identity_next_means(o->rule.means);
+		trouble_of_reply(&reply, "XCLIENT", &o->trouble);
+		return x->client->is_half_introduced ? EXCHANGE_GONE : EXCHANGE_ANSWERED;
+	case IDENTITY_TURNED_AWAY:
+		take_mail(o, &reply);
+		x->client->is_broken = true;
+		break;
+	case IDENTITY_LOST:
+		return exchange_fault(x, &fault, "XCLIENT");
+	}
+	return EXCHANGE_ANSWERED;
+}
+
+static enum exchange_end
+forward_identity(struct online *o, struct exchange *x)
+{
+	char room[MAIL_ID_TEXT_MAX];
+	struct str ident = mail_id_is_none(&o->mail_id) ? STR_EMPTY : mail_id_text(&o->mail_id, room);
+	struct reply reply;
+	struct fault fault;
+
+	switch (identity_forward(x->client, &o->identity, &o->rule, ident, o->deadline, &reply, &fault)) {
+	case IDENTITY_TOLD:
+	case IDENTITY_NOT_POSSIBLE:
+	case IDENTITY_REFUSED:		/* it is for their log only */
+		break;
+	case IDENTITY_TURNED_AWAY:
+	case IDENTITY_LOST:
+		return exchange_fault(x, &fault, "XFORWARD");
+	}
+	return EXCHANGE_ANSWERED;
+}
+
+static enum exchange_end
+introduce(struct online *o, struct exchange *x)
+{
+	enum exchange_end end = EXCHANGE_ANSWERED;
+
+	if (!o->has_identity)
+		return end;
+	if (x->client->is_in_transaction)
+		end = say_group(o, x, STEP_RSET, STEP_MAIL);
+	if (end == EXCHANGE_ANSWERED)
+		end = tell_identity(o, x);
+	if (end == EXCHANGE_ANSWERED && !o->is_refused && !o->is_changed)
+		end = forward_identity(o, x);
+	return end;
+}
+
+/* --- the envelope, as far as it is to be said --- */
+
+struct exchange
+online_exchange(struct online *o)
+{
+	return (struct exchange){
+		.client = o->held.client, .deadline = o->deadline, .n_replies_before = o->n_replies_before,
+		.trouble = &o->trouble,
+	};
+}
+
+enum exchange_end
+online_say_envelope(struct online *o, bool with_asked)
+{
+	struct exchange x = online_exchange(o);
+	int from = o->envelope.n_recipients, to = from + with_asked;
+	enum exchange_end end = EXCHANGE_ANSWERED;
+
+	if (!o->is_open) {
+		end = introduce(o, &x);
+		from = x.client->is_in_transaction ? STEP_RSET : STEP_MAIL;
+	}
+	while (from < to && end == EXCHANGE_ANSWERED && !o->is_refused && !o->is_changed) {
+		int n = x.client->ehlo.has_pipelining ? GROUP_MAX : 1;
+
+		if (n > to - from)
+			n = to - from;
+		end = say_group(o, &x, from, from + n);
+		from += n;
+	}
+	return end;
+}
+
+bool
+online_goes_on(struct online *o, enum exchange_end end, const struct mail_id *id, struct instant began)
+{
+	bool may_retry = end == EXCHANGE_GONE || (end == EXCHANGE_TROUBLE && !online_is_late(o));
+
+	if (end == EXCHANGE_TROUBLE && may_retry) {
+		judge_strike(o->held.next_hop, id, began, &o->trouble);
+		online_pass_over(o);
+	}
+	held_drop(&o->held);
+	o->is_open = false;
+	return may_retry;
+}
