@@ -64,5 +64,5 @@ client_name_find(struct session *session)
 	keep(session, &iprev);
 	arena_fini(&arena);
 	if (!is_short && peer->name_state == PEER_NAME_UNSETTLED && instant_diff(began, os_now()).ns >= span_ms(CLIENT_NAME_SLOW_MS).ns)
-		patience_lose(patience, ip, os_now());
+		patience_lose(patience, ip, began, os_now());
 }

@@ -18,6 +18,7 @@ enum {
 	MESSAGE_ID_MAX_BYTES = 1000,		/* for the log, which has less room */
 	ARENA_MAX_BYTES = INSPECT_ARENA_MAX_BYTES + MESSAGE_ID_MAX_BYTES,
 	MARK_MAX_BYTES = 1000,
+	ANSWER_LEAST_MS = 1,
 	SHORT_WAIT_MS = 1000,		/* with short patience: what is in the DNS's caches or nearby still comes in time */
 	/*
 	 * DMARC is asked for last, and whoever makes SPF and DKIM slow (his own servers are asked) must not get around it: so it
@@ -101,6 +102,22 @@ begin_wait(const struct judgement *judgement, struct session *session, struct sp
 	return wait;
 }
 
+/*
+ * What is ready sooner than ANSWER_LEAST_MS was in a cache.  Of what took longer than a short wait, some may have been answered and
+ * some not: it tells nothing.
+ */
+static void
+listen_for_answers(const struct judgement *judgement, struct session *session, const struct wait *wait, struct instant now)
+{
+	struct patience *patience = &session->listener->gate->checks;
+	struct span took = instant_diff(wait->began, now);
+
+	if (took.ns >= span_ms(ANSWER_LEAST_MS).ns && took.ns < span_ms(SHORT_WAIT_MS).ns && instant_is_before(now, wait->ends))
+		patience_hear(patience, now);
+	else if (!judgement->has_short_waits && took.ns > 0 && !instant_is_before(now, wait->ends))
+		patience_lose(patience, &session->peer.client.ip, wait->began, now);
+}
+
 /* False: we are stopping, and what was not found out says nothing of the DNS. */
 static bool
 end_wait(struct judgement *judgement, struct session *session, const struct wait *wait)
@@ -111,8 +128,7 @@ end_wait(struct judgement *judgement, struct session *session, const struct wait
 	judgement->checked_for.ns += instant_diff(wait->began, now).ns;
 	if (fiber_is_cancelled())
 		return false;
-	if (!judgement->has_short_waits && instant_is_before(wait->began, now) && !instant_is_before(now, wait->ends))
-		patience_lose(&session->listener->gate->checks, &session->peer.client.ip, now);
+	listen_for_answers(judgement, session, wait, now);
 	return true;
 }
 

@@ -19,13 +19,21 @@ patience_is_short(const struct patience *patience, const struct ip *client, stru
 }
 
 void
-patience_lose(struct patience *patience, const struct ip *client, struct instant now)
+patience_hear(struct patience *patience, struct instant now)
 {
-	bool is_first = !instant_is_before(now, patience->until);
+	patience->heard = now;
+}
 
-	if (is_first)
-		*patience = (struct patience){ .whose = *client };
-	else if (!is_same_client(&patience->whose, client))
+void
+patience_lose(struct patience *patience, const struct ip *client, struct instant began, struct instant now)
+{
+	bool is_heard = instant_is_before(began, patience->heard);
+
+	if (!instant_is_before(now, patience->until) || (is_heard && !patience->is_everybodys)) {
+		patience->whose = *client;
+		patience->is_everybodys = false;
+	} else if (!is_same_client(&patience->whose, client)) {
 		patience->is_everybodys = true;
+	}
 	patience->until = instant_after(now, span_s(PATIENCE_REST_S));
 }

@@ -43,6 +43,8 @@ static const char ZONE[] =
 	"_dmarc.example.com TXT v=DMARC1; p=none\n"
 	"slow.example TXT v=spf1 ip4:192.0.2.1 -all\n"
 	"slow.example delay 10s\n"
+	"far.example TXT v=spf1 ip4:192.0.2.1 -all\n"
+	"far.example delay 30ms\n"
 	"_dmarc.slow.example TXT v=DMARC1; p=none\n";
 
 /* --- the relay under test --- */
@@ -601,6 +603,35 @@ dead_dns(struct stage *stage)
 	expect(str_find_str(last(stage)->prefix, STR("spf=pass")) >= 0);
 }
 
+/* Two clients whose servers do not answer; while their mail waits, 20 s and 5 s, mail comes whose DNS works. */
+static void
+dead_domains_are_alone(struct stage *stage)
+{
+	static const char *const lost[] = { "192.0.2.2", "192.0.2.3" };
+	struct stage_client clients[N_OF(lost)];
+
+	for (int i = 0; i < N_OF(lost); i++) {
+		char line[100];
+		const char *const waits[] = { "S220", HELO, line, "S220", HELO, FROM("a@lost.example"), DATA,
+			"C" HEADER("a@lost.example") "\r\nhello\r\n.", NULL };
+
+		snprintf(line, sizeof(line), "CXCLIENT ADDR=%s NAME=x.example", lost[i]);
+		clients[i] = (struct stage_client){ .stage = stage };
+		stage_connect(&clients[i], stage);
+		stage_play(&clients[i], waits);
+	}
+	for (int i = 0; i < 2; i++) {
+		sleep_ms(stage, 12000);
+		expect_int(takes_s(stage, "192.0.2.1", "far.example"), 0);
+	}
+	for (int i = 0; i < N_OF(lost); i++) {
+		stage_play(&clients[i], (const char *const[]){ "S250", NULL });
+		stage_close(&clients[i]);
+	}
+	expect_int(takes_s(stage, "192.0.2.4", "slow.example"), 10);
+	expect(str_find_str(last(stage)->prefix, STR("spf=fail")) >= 0);
+}
+
 static void
 nameless_are_alone(struct stage *stage)
 {
@@ -738,6 +769,7 @@ static const struct scene scenes[] = {
 	{ "10 MB are signed, and verified", stamps, large_is_signed, false },
 	{ "a slow DNS holds up nobody else", stamps, slow_holds_up_nobody, false },
 	{ "with a dead DNS a mail waits, and is taken", stamps, dead_dns, false },
+	{ "domains whose servers are dead keep no others from their answers", stamps, dead_domains_are_alone, false },
 	{ "clients whose names nobody knows keep no others from theirs", stamps, nameless_are_alone, false },
 	{ "mail that does not come to its end", stamps, is_cut_short, false },
 	{ "a stop amidst the mail and amidst the checks", stamps, stop_comes, true },
