@@ -230,16 +230,6 @@ header_is_right(const struct dkim_handle *h, int i)
 }
 
 bool
-dkim_handle_wants_body(const struct dkim_handle *h)
-{
-	for (int i = 0; i < h->n_candidates; i++) {
-		if (header_is_right(h, i))
-			return true;
-	}
-	return false;
-}
-
-bool
 dkim_handle_body(struct dkim_handle *h, struct str chunk, const char **why_out)
 {
 	*why_out = "the library does not take the body";

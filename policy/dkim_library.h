@@ -42,9 +42,6 @@ void			 dkim_handle_free(struct dkim_handle *handle);
 /* What the library has allocated for it: copies of all fields, mostly. */
 size_t			 dkim_handle_memory_bytes(const struct dkim_handle *handle);
 
-/* True if the header is as signed by one of the candidates at least. */
-bool			 dkim_handle_wants_body(const struct dkim_handle *handle);
-
 /* False with *why_out when the library gives up. */
 bool			 dkim_handle_body(struct dkim_handle *handle, struct str chunk, const char **why_out);
 bool			 dkim_handle_end_body(struct dkim_handle *handle, const char **why_out);
