@@ -1,31 +1,16 @@
 /*
- * knowledge.c - what is told goes in, what is old or too much goes out
+ * knowledge.c - what is told goes in, what is too much goes out
  */
-#include <stdlib.h>
-
 #include "base/insist.h"
-#include "base/map.h"
 #include "base/mem.h"
 #include "mail/domain.h"
-#include "smtpfwd/recipients/knowledge.h"
-#include "smtpfwd/recipients/known_table.h"
+#include "smtpfwd/recipients/knowledge_inside.h"
 
 enum {
 	FRESH_PART = 16,		/* told again within this part of its time, an entry keeps its time: no record is due */
 	STEP_BACK_US = 60 * 1000 * 1000,	/* of the clock; less than that is its being kept right */
 	OWN_ACCEPTED_WITHIN_S = 3600,
-	EXPIRE_AT_ONCE = 500,		/* of one list; asking looks at the time itself, so there is no hurry */
-	SLOTS_AT_ONCE = 2000,		/* visited; some 0.1 ms */
 	ARENA_BYTES = 4096,		/* for a domain's canonical form */
-};
-
-struct knowledge {
-	struct knowledge_bounds	 bounds;
-	struct map		 relays;	/* by name: struct known_relay, owned */
-	struct known_table	 table;
-	struct timestamp	 latest;	/* the last now */
-	struct buf		 changes;	/* records */
-	bool			 is_overrun;	/* they do not say all */
 };
 
 struct knowledge *
@@ -52,12 +37,6 @@ knowledge_free(struct knowledge *knowledge)
 }
 
 /* --- keys and times --- */
-
-static struct known_relay *
-relay_of(const struct knowledge *knowledge, struct str name)
-{
-	return map_get(&knowledge->relays, name);
-}
 
 static bool
 make_key(const struct address *address, char room[ADDRESS_MAX_BYTES], struct str *key_out)
@@ -100,16 +79,10 @@ us_between(struct timestamp a, struct timestamp b)
 }
 
 /* Told by a clock that was ahead, it is young. */
-static bool
-is_old(const struct knowledge *knowledge, enum known known, struct timestamp told, struct timestamp now)
+bool
+knowledge_is_old(const struct knowledge *knowledge, enum known known, struct timestamp told, struct timestamp now)
 {
 	return us_between(told, now) > (uint64_t)keep_of(knowledge, known).ns / 1000;
-}
-
-static struct known_entry *
-entry_of(struct list_link *link)
-{
-	return LIST_ITEM(link, struct known_entry, link);
 }
 
 static bool
@@ -121,16 +94,16 @@ bring_back(void *context, struct str name, void *value)
 	(void)name;
 	for (int i = 0; i < KNOWN_KINDS; i++)
 		LIST_EACH(link, &relay->lists[i])
-			if (entry_of(link)->told.us > now->us)
-				entry_of(link)->told = *now;
+			if (known_entry_of(link)->told.us > now->us)
+				known_entry_of(link)->told = *now;
 	if (relay->own_accepted.us > now->us)
 		relay->own_accepted = *now;
 	return true;
 }
 
 /* What a clock told that was years ahead would else stay for years. */
-static void
-see_time(struct knowledge *knowledge, struct timestamp now)
+void
+knowledge_see_time(struct knowledge *knowledge, struct timestamp now)
 {
 	if (us_between(now, knowledge->latest) > STEP_BACK_US) {
 		map_each(&knowledge->relays, bring_back, &now);
@@ -173,14 +146,14 @@ knowledge_live_bytes(const struct knowledge *knowledge)
 
 /* --- relays and bounds --- */
 
-static int64_t
-empty_relay(struct knowledge *knowledge, struct known_relay *relay)
+int64_t
+knowledge_empty_relay(struct knowledge *knowledge, struct known_relay *relay)
 {
 	int64_t n = 0;
 
 	for (int i = 0; i < KNOWN_KINDS; i++)
 		while (!list_is_empty(&relay->lists[i])) {
-			known_table_remove(&knowledge->table, entry_of(list_first(&relay->lists[i])));
+			known_table_remove(&knowledge->table, known_entry_of(list_first(&relay->lists[i])));
 			n++;
 		}
 	return n;
@@ -206,7 +179,7 @@ static bool
 drop_relay(void *context, struct str name, void *value)
 {
 	(void)name;
-	(void)empty_relay(context, value);
+	(void)knowledge_empty_relay(context, value);
 	mem_free(value);
 	return true;
 }
@@ -231,7 +204,7 @@ make_room(struct knowledge *knowledge, struct known_relay *relay, enum known kno
 	int i = known - KNOWN_GOOD;
 
 	while ((int64_t)relay->lists[i].n > max_of(knowledge, known)) {
-		known_table_remove(&knowledge->table, entry_of(list_first(&relay->lists[i])));
+		known_table_remove(&knowledge->table, known_entry_of(list_first(&relay->lists[i])));
 		relay->n_gone[i]++;
 	}
 }
@@ -257,7 +230,7 @@ knowledge_set_bounds(struct knowledge *knowledge, const struct knowledge_bounds 
 enum known
 knowledge_ask(const struct knowledge *knowledge, struct str relay, const struct address *address, struct timestamp now)
 {
-	const struct known_relay *of = relay_of(knowledge, relay);
+	const struct known_relay *of = knowledge_relay(knowledge, relay);
 	const struct known_entry *entry;
 	char room[ADDRESS_MAX_BYTES];
 	struct str key;
@@ -265,7 +238,7 @@ knowledge_ask(const struct knowledge *knowledge, struct str relay, const struct 
 	if (of == NULL || !make_key(address, room, &key))
 		return KNOWN_NOT;
 	entry = known_table_find(&knowledge->table, of, key);
-	if (entry == NULL || is_old(knowledge, (enum known)entry->known, entry->told, now))
+	if (entry == NULL || knowledge_is_old(knowledge, (enum known)entry->known, entry->told, now))
 		return KNOWN_NOT;
 	return (enum known)entry->known;
 }
@@ -310,19 +283,19 @@ set(struct knowledge *knowledge, struct known_relay *relay, struct str key, enum
 		make_room(knowledge, relay, known);
 }
 
-static bool
-set_address(struct knowledge *knowledge, const struct known_record *record, const struct address *address, struct timestamp now,
+bool
+knowledge_enter(struct knowledge *knowledge, const struct known_record *record, const struct address *address, struct timestamp now,
     bool is_loading)
 {
-	struct known_relay *relay = relay_of(knowledge, record->relay);
+	struct known_relay *relay = knowledge_relay(knowledge, record->relay);
 	struct timestamp told = record->told.us < now.us ? record->told : now;
 	char room[ADDRESS_MAX_BYTES];
 	struct str key;
 
-	see_time(knowledge, now);
+	knowledge_see_time(knowledge, now);
 	if (relay == NULL || !make_key(address, room, &key))
 		return false;
-	if (record->known != KNOWN_NOT && is_old(knowledge, record->known, told, now)) {
+	if (record->known != KNOWN_NOT && knowledge_is_old(knowledge, record->known, told, now)) {
 		if (is_loading)		/* it took the place of what an earlier record said */
 			set(knowledge, relay, key, KNOWN_NOT, told, true);
 		return false;
@@ -335,7 +308,7 @@ bool
 knowledge_set(struct knowledge *knowledge, struct str relay, const struct address *address, enum known known,
     struct timestamp told, struct timestamp now)
 {
-	return set_address(knowledge, &(struct known_record){ .known = known, .told = told, .relay = relay }, address, now, false);
+	return knowledge_enter(knowledge, &(struct known_record){ .known = known, .told = told, .relay = relay }, address, now, false);
 }
 
 /* A bare 550: it may be meant for our address, and then it is said of any mailbox. */
@@ -351,9 +324,9 @@ void
 knowledge_tell(struct knowledge *knowledge, struct str relay, const struct address *address,
     const struct recipient_answer *answer, struct timestamp now)
 {
-	struct known_relay *of = relay_of(knowledge, relay);
+	struct known_relay *of = knowledge_relay(knowledge, relay);
 
-	see_time(knowledge, now);
+	knowledge_see_time(knowledge, now);
 	if (of == NULL)
 		return;
 	switch (meaning_of(answer)) {
@@ -372,149 +345,4 @@ knowledge_tell(struct knowledge *knowledge, struct str relay, const struct addre
 		break;
 	}
 	(void)knowledge_set(knowledge, relay, address, KNOWN_BAD, now, now);
-}
-
-/* --- forgotten --- */
-
-struct forgetting {
-	struct knowledge	*knowledge;
-	int64_t			 n;
-};
-
-static bool
-forget_relay(void *context, struct str name, void *value)
-{
-	struct forgetting *forgetting = context;
-
-	(void)name;
-	forgetting->n += empty_relay(forgetting->knowledge, value);
-	return true;
-}
-
-int64_t
-knowledge_forget_all(struct knowledge *knowledge, struct str relay)
-{
-	struct forgetting forgetting = { .knowledge = knowledge };
-	struct known_relay *of = relay_of(knowledge, relay);
-
-	if (relay.len == 0)
-		map_each(&knowledge->relays, forget_relay, &forgetting);
-	else if (of != NULL)
-		forgetting.n = empty_relay(knowledge, of);
-	if (forgetting.n > 0) {
-		knowledge->is_overrun = true;
-		buf_clear(&knowledge->changes);
-	}
-	return forgetting.n;
-}
-
-struct expiry {
-	struct knowledge	*knowledge;
-	struct timestamp	 now;
-};
-
-static bool
-expire_relay(void *context, struct str name, void *value)
-{
-	const struct expiry *expiry = context;
-	struct known_relay *relay = value;
-
-	(void)name;
-	for (int i = 0; i < KNOWN_KINDS; i++) {
-		for (int n = 0; n < EXPIRE_AT_ONCE && !list_is_empty(&relay->lists[i]); n++) {
-			struct known_entry *entry = entry_of(list_first(&relay->lists[i]));
-
-			if (!is_old(expiry->knowledge, (enum known)entry->known, entry->told, expiry->now))
-				break;
-			known_table_remove(&expiry->knowledge->table, entry);
-		}
-	}
-	return true;
-}
-
-void
-knowledge_expire(struct knowledge *knowledge, struct timestamp now)
-{
-	struct expiry expiry = { .knowledge = knowledge, .now = now };
-
-	see_time(knowledge, now);
-	map_each(&knowledge->relays, expire_relay, &expiry);
-}
-
-/* --- looked at --- */
-
-bool
-knowledge_count(const struct knowledge *knowledge, struct str relay, struct knowledge_counts *counts_out)
-{
-	const struct known_relay *of = relay_of(knowledge, relay);
-
-	if (of == NULL)
-		return false;
-	*counts_out = (struct knowledge_counts){ .n_good = (int64_t)of->lists[0].n, .n_bad = (int64_t)of->lists[1].n,
-	    .n_good_gone = of->n_gone[0], .n_bad_gone = of->n_gone[1] };
-	return true;
-}
-
-bool
-knowledge_each(const struct knowledge *knowledge, size_t *place, void (*visit)(void *context, const struct known_record *entry),
-    void *context)
-{
-	const struct known_table *table = &knowledge->table;
-
-	/* A table that doubles meanwhile moves an entry to its own slot or to a later one, so none is missed. */
-	for (int n = 0; n < SLOTS_AT_ONCE && *place < table->n_slots; n++, ++*place) {
-		for (const struct known_entry *entry = table->slots[*place]; entry != NULL; entry = entry->next) {
-			struct known_record record = known_entry_record(entry);
-
-			visit(context, &record);
-		}
-	}
-	return *place < table->n_slots;
-}
-
-/* --- loading --- */
-
-void
-knowledge_load(struct knowledge *knowledge, const struct known_record *record, struct timestamp now)
-{
-	struct address address;
-
-	/* Unknown relays are passed over first: it is cheap. */
-	if (relay_of(knowledge, record->relay) != NULL && address_parse(record->address, true, &address))
-		(void)set_address(knowledge, record, &address, now, true);
-}
-
-static int
-compare_told(const void *a, const void *b)
-{
-	const struct known_entry *x = *(struct known_entry *const *)a, *y = *(struct known_entry *const *)b;
-
-	return (x->told.us > y->told.us) - (x->told.us < y->told.us);
-}
-
-static bool
-sort_relay(void *context, struct str name, void *value)
-{
-	struct known_relay *relay = value;
-
-	(void)context;
-	(void)name;
-	for (int i = 0; i < KNOWN_KINDS; i++) {
-		size_t n = 0, n_all = relay->lists[i].n;
-		struct known_entry **entries = mem_new_array(n_all + 1, sizeof(struct known_entry *));
-
-		while (!list_is_empty(&relay->lists[i]))
-			entries[n++] = entry_of(list_take_first(&relay->lists[i]));
-		qsort(entries, n_all, sizeof(entries[0]), compare_told);
-		for (n = 0; n < n_all; n++)
-			list_append(&relay->lists[i], &entries[n]->link);
-		mem_free(entries);
-	}
-	return true;
-}
-
-void
-knowledge_loaded(struct knowledge *knowledge)
-{
-	map_each(&knowledge->relays, sort_relay, NULL);
 }

@@ -40,7 +40,7 @@ void		 knowledge_free(struct knowledge *knowledge);	/* NULL is nothing */
 void		 knowledge_set_bounds(struct knowledge *knowledge, const struct knowledge_bounds *bounds);
 void		 knowledge_set_relays(struct knowledge *knowledge, const char *const *names, int n_names);
 
-/* Of a relay that there is not: KNOWN_NOT. */
+/* Of a relay that there is not: KNOWN_NOT.  Pure. */
 enum known	 knowledge_ask(const struct knowledge *knowledge, struct str relay, const struct address *address,
 		    struct timestamp now);
 
@@ -66,6 +66,9 @@ struct knowledge_counts {
 	int64_t	 n_good_gone, n_bad_gone;	/* before their time, for want of room, since the start */
 };
 bool		 knowledge_count(const struct knowledge *knowledge, struct str relay, struct knowledge_counts *counts_out);
+void		 knowledge_each_relay(const struct knowledge *knowledge,
+		    void (*visit)(void *context, struct str relay, const struct knowledge_counts *counts), void *context);
+struct timestamp knowledge_until(const struct knowledge *knowledge, enum known known, struct timestamp told);
 
 /*
  * Visits entries in no order; *place begins at 0.  Some at a time, so that others can run in between: false when all were

@@ -26,6 +26,7 @@ struct recipients {
 	bool			 is_stopping;
 	struct instant		 again_at;	/* when a file may be written anew */
 	struct instant		 tell_at;	/* when trouble may be told again */
+	int64_t			 reserve_bytes;
 	struct buf		 records;	/* in the hands of the thread or empty */
 	int64_t			 new_bytes;	/* that a file written anew will have, about */
 
@@ -88,8 +89,10 @@ tell_trouble(struct recipients *r, int error)
 static int
 run_on_crew(struct recipients *r, int (*call)(void *context, struct fault *fault_out))
 {
-	int error = fiber_call_on_crew(r->crew, call, r, NULL);
+	int error;
 
+	r->file.reserve_bytes = r->reserve_bytes;	/* now it is in nobody's hands */
+	error = fiber_call_on_crew(r->crew, call, r, NULL);
 	if (error != 0)
 		tell_trouble(r, error);
 	return error;
@@ -209,7 +212,7 @@ recipients_new(struct loop *loop, const struct recipients_settings *settings, co
 
 	os_random(seed, sizeof(seed));
 	*r = (struct recipients){ .loop = loop, .log = log, .crew = os_crew_new(loop_poller(loop), 1),
-	    .knowledge = knowledge_new(&settings->bounds, seed) };
+	    .reserve_bytes = settings->reserve_bytes, .knowledge = knowledge_new(&settings->bounds, seed) };
 	signal_init(&r->changed);
 	known_file_init(&r->file, settings->path, settings->reserve_bytes);
 	buf_init(&r->records, SLICE_MAX_BYTES);
@@ -232,9 +235,10 @@ recipients_knowledge(struct recipients *recipients)
 }
 
 void
-recipients_set(struct recipients *recipients, const struct knowledge_bounds *bounds, const char *const *relays, int n_relays)
+recipients_set(struct recipients *recipients, const struct recipients_settings *settings, const char *const *relays, int n_relays)
 {
-	knowledge_set_bounds(recipients->knowledge, bounds);
+	recipients->reserve_bytes = settings->reserve_bytes;
+	knowledge_set_bounds(recipients->knowledge, &settings->bounds);
 	knowledge_set_relays(recipients->knowledge, relays, n_relays);
 }
 

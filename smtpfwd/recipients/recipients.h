@@ -26,8 +26,8 @@ struct recipients *recipients_new(struct loop *loop, const struct recipients_set
 /* To be asked, told and looked at, on the loop's thread; valid until recipients_free. */
 struct knowledge *recipients_knowledge(struct recipients *recipients);
 
-/* At reload. */
-void		 recipients_set(struct recipients *recipients, const struct knowledge_bounds *bounds, const char *const *relays,
+/* At reload; the path stays. */
+void		 recipients_set(struct recipients *recipients, const struct recipients_settings *settings, const char *const *relays,
 		    int n_relays);
 
 /* Writes what waits.  False when the disk did not take it by the deadline: then it must not be freed.  Suspends. */

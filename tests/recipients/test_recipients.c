@@ -138,8 +138,8 @@ knows_later(struct scene *s)
 
 	test_case("a reload keeps what relays stay, and forgets the others");
 	tell(s, "old", "bob@x.example", true);
-	recipients_set(s->recipients, &(struct knowledge_bounds){ .good_max = 20000, .bad_max = 100,
-	    .good_keep = span_s(KNOWLEDGE_GOOD_KEEP_S), .bad_keep = span_s(60) }, (const char *const []){ "new", "third" }, 2);
+	recipients_set(s->recipients, &(struct recipients_settings){ .bounds = { .good_max = 20000, .bad_max = 100,
+	    .good_keep = span_s(KNOWLEDGE_GOOD_KEEP_S), .bad_keep = span_s(60) } }, (const char *const []){ "new", "third" }, 2);
 	expect_int(ask(s, "new", "bob@x.example"), KNOWN_GOOD);
 	expect_int(ask(s, "old", "bob@x.example"), KNOWN_NOT);
 	tell(s, "third", "bob@x.example", true);
