@@ -69,7 +69,7 @@ static void
 read_top(struct config *config)
 {
 	const struct conf_section *top = conf_section(config->conf, "");
-	struct str trace;
+	struct str trace, recipients;
 
 	read_hostname(config, top);
 	read_paths(config, top);
@@ -81,6 +81,8 @@ read_top(struct config *config)
 	config->trace_max_bytes = conf_size(top, "trace-max");
 	insist(arena_printf(&config->arena, &trace, "%s/trace", config->spool));
 	config->trace_directory = trace.at;
+	insist(arena_printf(&config->arena, &recipients, "%s/recipients", config->spool));
+	config->recipients_file = recipients.at;
 	config->queue.directory = config->spool;
 	config->queue.min_free_bytes = conf_size(top, "spool-reserve");
 	config->queue.content_in_memory_max_bytes = CONTENT_IN_MEMORY_MAX_BYTES;

@@ -57,6 +57,8 @@ enum ctl_option {
 	CTL_OPTION_TO,
 	CTL_OPTION_LISTENER,
 	CTL_OPTION_LOGIN,
+	CTL_OPTION_RELAY,
+	CTL_OPTION_BAD,
 };
 
 struct ctl_command {
@@ -103,6 +105,7 @@ extern const struct ctl_command
 	ctl_reload_commands[],
 	ctl_queue_commands[],
 	ctl_trace_commands[],
+	ctl_recipients_commands[],
 	ctl_passwd_commands[],
 	ctl_keygen_commands[],
 	ctl_explain_commands[],

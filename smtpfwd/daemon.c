@@ -243,7 +243,10 @@ make_control(struct daemon *daemon, struct doors *doors, struct fault *fault_out
 	    .each_destination = overview_each_destination, .each_destination_context = &daemon->overview,
 	    .retried = check_next_hops, .retried_context = daemon->couriers };
 	queue_commands_fill(&daemon->queue_commands, daemon->commands);
-	daemon->n_commands = QUEUE_COMMANDS_N;
+	daemon->recipients_commands = (struct recipients_commands){ .knowledge = recipients_knowledge(daemon->recipients),
+	    .log = daemon->log, .relay_of = daemon_relay_of, .relay_of_context = daemon };
+	recipients_commands_fill(&daemon->recipients_commands, daemon->commands + QUEUE_COMMANDS_N);
+	daemon->n_commands = QUEUE_COMMANDS_N + RECIPIENTS_COMMANDS_N;
 	add_command(daemon, "status", overview_answer, &daemon->overview);
 	add_command(daemon, "top", overview_answer_top, &daemon->overview);
 	daemon->story_command = (struct story_command){ .story = daemon->story, .queue = daemon->queue };
@@ -314,7 +317,7 @@ make_parts(struct daemon *daemon, struct doors *doors, struct fault *fault_out)
 	if (make_resolver(daemon, fault_out) != 0 || make_queue(daemon, fault_out) != 0 || make_couriers(daemon, fault_out) != 0)
 		return -1;
 	start_story(daemon);
-	if (make_signers(daemon, fault_out) != 0)
+	if (daemon_make_recipients(daemon, fault_out) != 0 || make_signers(daemon, fault_out) != 0)
 		return -1;
 	daemon->reporter = reporter_new(daemon->loop, daemon->queue, daemon->generation->policy, daemon->signers, daemon->log);
 	daemon->reload = reload_new(daemon, fault_out);
@@ -336,6 +339,7 @@ free_parts(struct daemon *daemon)
 	queue_close(daemon->queue);
 	resolver_switch_free(daemon->resolver);
 	reload_free(daemon->reload);
+	recipients_free(daemon->recipients);
 	generation_release(daemon->generation);
 	loop_free(daemon->loop);
 }
@@ -419,13 +423,13 @@ daemon_serve(const char *config_path, struct config *config, struct doors *doors
 	notify_end(&starter->notify);
 	if (daemon.story != NULL)
 		story_stop(daemon.story);
-	if (daemon.is_queue_stopped && daemon.is_reload_stopped)
+	if (daemon.is_queue_stopped && daemon.is_rest_stopped)
 		free_parts(&daemon);
 	say_end(&daemon);
 	story_free(daemon.story);
 	start_settings_fini(&daemon.started);
 	log_writer_free(daemon.log_writer);
-	if (daemon.is_queue_stopped && !daemon.is_reload_stopped)
+	if (daemon.is_queue_stopped && !daemon.is_rest_stopped)
 		_exit(0);		/* a thread that reads a file still has us in its hands */
 	return daemon.is_queue_stopped ? 0 : -1;
 }

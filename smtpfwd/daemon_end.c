@@ -5,6 +5,7 @@
 
 enum {
 	QUEUE_STOP_WITHIN_S = 30,
+	RECIPIENTS_STOP_WITHIN_S = 5,	/* nothing hangs on what is known of them being written */
 	RELOAD_STOP_WITHIN_S = 3,	/* it reads files; one that does not come to its end is left to the process's end */
 };
 
@@ -57,7 +58,8 @@ stop(void *arg)
 	/* What was settled is written behind; give the disk its own time for it. */
 	daemon->is_queue_stopped = queue_stop(daemon->queue, instant_after(loop_now(daemon->loop), span_s(QUEUE_STOP_WITHIN_S)),
 	    daemon->fault_out) == 0;
-	daemon->is_reload_stopped = reload_stop(daemon->reload, instant_after(loop_now(daemon->loop), span_s(RELOAD_STOP_WITHIN_S)));
+	daemon->is_rest_stopped = recipients_stop(daemon->recipients, instant_after(loop_now(daemon->loop), span_s(RECIPIENTS_STOP_WITHIN_S)));
+	daemon->is_rest_stopped &= reload_stop(daemon->reload, instant_after(loop_now(daemon->loop), span_s(RELOAD_STOP_WITHIN_S)));
 	loop_stop(daemon->loop);
 }
 

@@ -5,11 +5,13 @@
 #define SMTPFWD_DAEMON_INSIDE_H
 
 #include "smtpfwd/control/queue_commands.h"
+#include "smtpfwd/control/recipients_commands.h"
 #include "smtpfwd/control/story_command.h"
 #include "smtpfwd/daemon.h"
 #include "smtpfwd/deliver/courier.h"
 #include "smtpfwd/generation.h"
 #include "smtpfwd/overview.h"
+#include "smtpfwd/recipients/recipients.h"
 #include "smtpfwd/reload.h"
 #include "smtpfwd/report/reporter.h"
 #include "smtpfwd/runtime/log_writer.h"
@@ -33,6 +35,7 @@ struct daemon {
 	struct resolver		*resolver;	/* a switch */
 	char			 destination_room[POLICY_DESTINATION_MAX];	/* of the destination told last */
 	struct queue		*queue;
+	struct recipients	*recipients;
 	struct couriers		*couriers;
 	struct reporter		*reporter;
 	struct turnstile	*turnstile;
@@ -42,6 +45,7 @@ struct daemon {
 	struct overview		 overview;
 	struct queue_commands	 queue_commands;
 	struct story_command	 story_command;
+	struct recipients_commands recipients_commands;
 	struct control_command	 commands[COMMANDS_MAX];
 	int			 n_commands;
 	struct signal_watch	 signals;
@@ -49,7 +53,8 @@ struct daemon {
 
 	/* The end. */
 	struct signal_list	 end;		/* one of these has changed */
-	bool			 is_stopping, is_receiving_stopped, is_delivering_stopped, is_queue_stopped, is_reload_stopped;
+	bool			 is_stopping, is_receiving_stopped, is_delivering_stopped, is_queue_stopped;
+	bool			 is_rest_stopped;	/* no thread has a file of ours in its hands */
 	struct fiber		*stop_receiving, *stop_delivering;	/* NULL: ended */
 	struct instant		 stop_by;
 	struct fault		*fault_out;	/* of daemon_serve */
@@ -59,6 +64,9 @@ struct daemon {
 struct receive_world	 daemon_receive_world(struct daemon *daemon, struct generation *generation);
 struct courier_plan	*daemon_courier_plan(const struct config *config, struct fault *fault_out);	/* blocks */
 struct queue_world	 daemon_queue_world(struct daemon *daemon);
+int			 daemon_make_recipients(struct daemon *daemon, struct fault *fault_out);
+void			 daemon_adopt_recipients(struct daemon *daemon);	/* after the generation */
+const char		*daemon_relay_of(void *daemon, struct str domain);	/* of today's policy */
 int			 daemon_n_fibers_max(const struct config *config);
 /* True, and what is allowed and wanted, when all sessions and deliveries together may want more descriptors than they can have. */
 bool			 daemon_lacks_descriptors(const struct config *config, unsigned long long *allowed_out, unsigned long long *wanted_out);

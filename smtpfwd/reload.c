@@ -158,6 +158,7 @@ adopt(struct daemon *daemon, struct preparation *p, struct fault *fault_out)
 	couriers_adopt(daemon->couriers, p->plan);
 	p->plan = NULL;
 	reporter_adopt(daemon->reporter, new->policy);
+	daemon_adopt_recipients(daemon);
 	queue_reserve(daemon->queue, config->queue.min_free_bytes);
 	if (p->is_routing)
 		queue_reconfigure(daemon->queue, &config->queue.retry, &queue_world);

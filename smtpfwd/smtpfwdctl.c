@@ -32,6 +32,7 @@ static const struct ctl_command *const tables[] = {
 	ctl_reload_commands,
 	ctl_queue_commands,
 	ctl_trace_commands,
+	ctl_recipients_commands,
 	ctl_passwd_commands,
 	ctl_keygen_commands,
 	ctl_check_keys_commands,

@@ -227,8 +227,9 @@ knowledge_set_bounds(struct knowledge *knowledge, const struct knowledge_bounds 
 
 /* --- asked and told --- */
 
-enum known
-knowledge_ask(const struct knowledge *knowledge, struct str relay, const struct address *address, struct timestamp now)
+bool
+knowledge_look_up(const struct knowledge *knowledge, struct str relay, const struct address *address, struct timestamp now,
+    struct known_record *record_out)
 {
 	const struct known_relay *of = knowledge_relay(knowledge, relay);
 	const struct known_entry *entry;
@@ -236,11 +237,20 @@ knowledge_ask(const struct knowledge *knowledge, struct str relay, const struct 
 	struct str key;
 
 	if (of == NULL || !make_key(address, room, &key))
-		return KNOWN_NOT;
+		return false;
 	entry = known_table_find(&knowledge->table, of, key);
 	if (entry == NULL || knowledge_is_old(knowledge, (enum known)entry->known, entry->told, now))
-		return KNOWN_NOT;
-	return (enum known)entry->known;
+		return false;
+	*record_out = known_entry_record(entry);
+	return true;
+}
+
+enum known
+knowledge_ask(const struct knowledge *knowledge, struct str relay, const struct address *address, struct timestamp now)
+{
+	struct known_record record;
+
+	return knowledge_look_up(knowledge, relay, address, now, &record) ? record.known : KNOWN_NOT;
 }
 
 /* Known is good or bad; entry may be NULL.  True: it is a change. */

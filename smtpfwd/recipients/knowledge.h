@@ -44,6 +44,10 @@ void		 knowledge_set_relays(struct knowledge *knowledge, const char *const *name
 enum known	 knowledge_ask(const struct knowledge *knowledge, struct str relay, const struct address *address,
 		    struct timestamp now);
 
+/* The same with when it was told.  False: it is not known.  The strs are the table's, until it changes. */
+bool		 knowledge_look_up(const struct knowledge *knowledge, struct str relay, const struct address *address,
+		    struct timestamp now, struct known_record *record_out);
+
 /*
  * A next hop has answered.  2xx makes good, what says that there is no such mailbox makes bad, whichever it was before
  * (meaning.h).  A bare 550 to our own question only makes bad what is not known good, and only if the relay has

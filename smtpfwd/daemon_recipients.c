@@ -1,0 +1,55 @@
+/*
+ * daemon_recipients.c - what is known of mailboxes, by the relays of the configuration
+ */
+#include "base/mem.h"
+#include "smtpfwd/daemon_inside.h"
+
+static struct recipients_settings
+settings_of(const struct config *config)
+{
+	return (struct recipients_settings){ .path = config->recipients_file, .reserve_bytes = config->queue.min_free_bytes,
+	    .bounds = { .good_max = KNOWLEDGE_GOOD_MAX, .bad_max = KNOWLEDGE_BAD_MAX,
+	    .good_keep = span_s(KNOWLEDGE_GOOD_KEEP_S), .bad_keep = span_s(KNOWLEDGE_BAD_KEEP_S) } };
+}
+
+/* Owned. */
+static const char **
+names_of(const struct config *config)
+{
+	const char **names = mem_new_array((size_t)config->policy.n_relays + 1, sizeof(const char *));
+
+	for (int i = 0; i < config->policy.n_relays; i++)
+		names[i] = config->policy.relays[i].name;
+	return names;
+}
+
+int
+daemon_make_recipients(struct daemon *daemon, struct fault *fault_out)
+{
+	const struct config *config = daemon->generation->config;
+	struct recipients_settings settings = settings_of(config);
+	const char **names = names_of(config);
+
+	daemon->recipients = recipients_new(daemon->loop, &settings, names, config->policy.n_relays, daemon->log, fault_out);
+	mem_free(names);
+	return daemon->recipients != NULL ? 0 : -1;
+}
+
+void
+daemon_adopt_recipients(struct daemon *daemon)
+{
+	const struct config *config = daemon->generation->config;
+	struct recipients_settings settings = settings_of(config);
+	const char **names = names_of(config);
+
+	recipients_set(daemon->recipients, &settings, names, config->policy.n_relays);
+	mem_free(names);
+}
+
+const char *
+daemon_relay_of(void *context, struct str domain)
+{
+	const struct daemon *daemon = context;
+
+	return policy_relay_of(daemon->generation->policy, domain);
+}
