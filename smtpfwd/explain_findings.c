@@ -2,6 +2,7 @@
  * explain_findings.c - the checks, and what SPF, DKIM and DMARC found, as steps
  */
 #include "mail/date.h"
+#include "policy/sender.h"
 #include "smtpfwd/explain.h"
 #include "smtpfwd/receive/refusal.h"
 #include "smtpfwd/runtime/os.h"
@@ -144,6 +145,17 @@ explain_dmarc_without_mail(struct explanation *e, const struct findings *finding
 		step_str(step, "spf-domain", findings->spf_mail_from.domain);
 }
 
+/* Without the mail only SPF can tell. */
+static void
+explain_sender(struct explanation *e, const struct findings *findings, bool has_mail)
+{
+	struct sender_proof proof = sender_prove(findings, &e->envelope, &e->peer);
+	json_t *step = step_new(e, "sender");
+
+	step_bool(step, "verified", proof.is_verified);
+	step_text(step, "reason", proof.is_verified || has_mail ? proof.reason : "no-mail");
+}
+
 static void
 explain_found(struct explanation *e, const struct findings *findings, bool has_mail)
 {
@@ -165,6 +177,7 @@ explain_found(struct explanation *e, const struct findings *findings, bool has_m
 		explain_dmarc(e, &findings->dmarc);
 	else
 		explain_dmarc_without_mail(e, findings);
+	explain_sender(e, findings, has_mail);
 }
 
 const struct findings *

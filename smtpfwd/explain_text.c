@@ -276,6 +276,15 @@ show_dmarc(const json_t *step)
 }
 
 static void
+show_sender(const json_t *step)
+{
+	begin("Sender");
+	fputs(is_true(step, "verified") ? "verified: " : "not verified: ", stdout);
+	show_member("", step, "reason");
+	putchar('\n');
+}
+
+static void
 show_decision(const json_t *step)
 {
 	begin("Decision");
@@ -382,7 +391,8 @@ explain_show(const json_t *step)
 	static const struct { const char *step; void (*show)(const json_t *step); } rows[] = {
 		{ "client", show_client }, { "iprev", show_iprev }, { "mail", show_mail }, { "recipient", show_recipient },
 		{ "content", show_content }, { "hops", show_hops }, { "spf", show_spf }, { "dkim", show_dkim },
-		{ "dmarc-author", show_dmarc }, { "dmarc", show_dmarc }, { "decision", show_decision },
+		{ "dmarc-author", show_dmarc }, { "dmarc", show_dmarc }, { "sender", show_sender },
+		{ "decision", show_decision },
 		{ "removed", show_removed }, { "added", show_added }, { "signing", show_signing }, { "outcome", show_outcome },
 	};
 

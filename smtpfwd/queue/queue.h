@@ -47,6 +47,7 @@ struct mail_facts {
 	struct str		 listener;
 	bool			 is_from_trusted;	/* the client may relay */
 	bool			 is_report;	/* a DSN of ours */
+	bool			 is_unverified;	/* nothing proves that it is from its reverse-path; of older records: false */
 };
 
 /* What the queue must ask others; called on the loop, must not suspend. */

@@ -18,6 +18,7 @@ enum {
 
 	MAIL_LAYOUT = 1,		/* the version of what stands in a MAIL's meta */
 	MAIL_IS_LARGE = 1, MAIL_IS_FROM_TRUSTED = 2, MAIL_IS_REPORT = 4,
+	MAIL_IS_UNVERIFIED = 8,		/* the last known */
 	STATE_IS_HELD = 1, STATE_IS_WARNED = 2, STATE_IS_REMOVED = 4,
 	STATE_LIVES_UNTIL = 8,		/* a time follows; the last known */
 	STEP_MASK = 3, HAS_OUTCOME = 4, HAS_TRIES = 8, HAS_DEBT = 16, HAS_LAST_TRY = 32,	/* a recipient's first octet */
@@ -266,7 +267,7 @@ static int
 encode_mail_meta(const struct mail_record *m, size_t text_max_bytes, struct buf *out)
 {
 	unsigned flags = (m->is_large ? MAIL_IS_LARGE : 0) | (m->facts.is_from_trusted ? MAIL_IS_FROM_TRUSTED : 0) |
-	    (m->facts.is_report ? MAIL_IS_REPORT : 0);
+	    (m->facts.is_report ? MAIL_IS_REPORT : 0) | (m->facts.is_unverified ? MAIL_IS_UNVERIFIED : 0);
 	size_t length_at;
 
 	if (octets_put(out, MAIL_LAYOUT, 1) != 0 || octets_put(out, flags, 1) != 0 ||
@@ -305,6 +306,7 @@ decode_facts(struct octets *o, unsigned flags, struct arena *arena, struct mail_
 	facts_out->listener = octets_take_text(o, arena);
 	facts_out->is_from_trusted = (flags & MAIL_IS_FROM_TRUSTED) != 0;
 	facts_out->is_report = (flags & MAIL_IS_REPORT) != 0;
+	facts_out->is_unverified = (flags & MAIL_IS_UNVERIFIED) != 0;
 }
 
 static bool
@@ -348,7 +350,7 @@ record_decode_mail(const char *record, const struct record_header *header, struc
 	struct str id = octets_take_bytes(&o, sizeof(mail_out->id.bytes)), envelope;
 
 	*mail_out = (struct mail_record){ .is_large = (flags & MAIL_IS_LARGE) != 0 };
-	if (header->type != RECORD_MAIL || o.is_bad || layout != MAIL_LAYOUT || flags >= 2 * MAIL_IS_REPORT)
+	if (header->type != RECORD_MAIL || o.is_bad || layout != MAIL_LAYOUT || flags >= 2 * MAIL_IS_UNVERIFIED)
 		return fault_permanent(fault_out, "not a mail record of a layout that is known");
 	memcpy(mail_out->id.bytes, id.at, sizeof(mail_out->id.bytes));
 	mail_out->prefix_bytes = (uint32_t)octets_take(&o, 4);

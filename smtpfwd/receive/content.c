@@ -277,6 +277,7 @@ store(struct session *session)
 		.client = ip_text(&session->peer.client.ip, client_room),
 		.listener = str_of(listener->settings.name),
 		.is_from_trusted = session->peer.is_trusted,
+		.is_unverified = !judgement_proves_sender(content->judgement, session),
 	};
 	struct instant deadline = instant_after(loop_now(fiber_loop()), span_s(CONTENT_PUT_MAX_S));
 	struct envelope kept;

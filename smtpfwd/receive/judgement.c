@@ -8,6 +8,7 @@
 #include "policy/decide.h"
 #include "policy/inspect.h"
 #include "policy/seal.h"
+#include "policy/sender.h"
 #include "policy/stamp.h"
 #include "smtpfwd/receive/judgement.h"
 #include "smtpfwd/receive/refusal.h"
@@ -334,6 +335,12 @@ judgement_end(struct judgement *judgement, struct session *session, struct verdi
 		sign(judgement, session, verdict_out);
 	judgement->is_marked = verdict_out->is_marked;
 	say(judgement, session, verdict_out);
+}
+
+bool
+judgement_proves_sender(const struct judgement *judgement, const struct session *session)
+{
+	return sender_prove(judgement->findings, &session->transaction->envelope, &session->peer).is_verified;
 }
 
 int

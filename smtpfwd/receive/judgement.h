@@ -39,6 +39,9 @@ void	judgement_body(struct judgement *judgement, struct str piece);
 /* Suspends.  Says what was found, done and signed in the log. */
 void	judgement_end(struct judgement *judgement, struct session *session, struct verdict *verdict_out);
 
+/* Behind judgement_end: whether the sender was verified, so that it can be sent reports (policy/sender.h). */
+bool	judgement_proves_sender(const struct judgement *judgement, const struct session *session);
+
 /*
  * Appends DKIM-Signature, the mark, Authentication-Results, Received-SPF and Received, in this order.  0, or -1 when out is
  * full: JUDGEMENT_PREFIX_MAX_BYTES are enough.  They are ASCII unless the mail is stored as one that needs SMTPUTF8.

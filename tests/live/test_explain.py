@@ -116,6 +116,7 @@ def authentic(tap):
         told.one("spf", identity="mailfrom", result="pass", mechanism="ip4:192.0.2.10", **{"mechanism-domain": "sender.example"}), told)
     tap("its signature", told.one("dkim", result="pass", domain="sender.example", selector="s1", **{"key-bits": 2048}), told)
     tap("DMARC, by whom it is aligned", told.one("dmarc", result="pass", p="reject", **{"record-domain": "sender.example"}).get("aligned-by"), told)
+    tap("its sender is verified", told.one("sender", verified=True, reason="spf"), told)
     fields = told.one("added").get("field", "")
     tap("the field that it gets", fields.startswith("Authentication-Results: old.example.com;") and "dmarc=pass" in fields, told)
     tap("it goes to the relay", told.one("recipient", destination="relay:example.com", **{"next-hops": ["127.0.0.1:1"]}), told)
@@ -136,6 +137,7 @@ def suspicious(tap):
     told = Told(ENFORCE, mail(), client=OTHER)
     tap("a forged sender: SPF fails, by which mechanism and why", told.one("spf", identity="mailfrom", result="fail",
         mechanism="-all", explanation="198.51.100.66 may not send for sender.example"), told)
+    tap("nor is its sender verified", told.one("sender", verified=False, reason="no-pass"), told)
     tap("its client only claims a name", told.one("iprev", result="fail", **{"reverse-name": "mail.sender.example"}), told)
     tap("DMARC refuses it", told.status == 1 and told.one("dmarc", result="fail", policy="reject", applied="reject") and
         told.one("decision", action="reject", reason="dmarc").get("reply", "").startswith("550 5.7.26 "), told)
@@ -144,6 +146,7 @@ def suspicious(tap):
     told = Told(ENFORCE, signed(mail()), client=FORWARDER, helo="forwarder.example")
     tap("a forwarded mail: SPF fails, DKIM passes, so DMARC does", told.status == 0 and told.one("spf", identity="mailfrom", result="fail")
         and told.one("dmarc", result="pass", **{"aligned-by": "dkim", "aligned-domain": "sender.example"}), told)
+    tap("and its sender is verified by that", told.one("sender", verified=True, reason="dkim"), told)
     tap("the daemon would write Received-SPF too", [row["field"].split(":")[0] for row in told.all("added")] ==
         ["Authentication-Results", "Received-SPF", "Received-SPF"], told)
     broken = signed(mail()) + b"-- \r\nlist footer\r\n"
@@ -203,6 +206,7 @@ def envelopes(tap):
     tap("another listener is asked for by its name", Told(two.config, more=("--listener", "second")).one("client", listener="second", trusted=True))
     off = relay("off", "verify { spf = no  dkim = no  dmarc = off }")
     told = Told(off.config, signed(mail()))
+    tap("without checks all senders count as verified", told.one("sender", verified=True, reason="unchecked"), told)
     tap("checks that are off", [row["why"] for row in told.steps if row.get("checked") is False] == ["off"] * 3, told)
 
 

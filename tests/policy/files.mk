@@ -119,3 +119,7 @@ check_PROGRAMS += tests/policy/test_stamp
 tests_policy_test_stamp_SOURCES = %D%/test_stamp.c tests/mail/auth_judge.c tests/mail/auth_judge.h
 tests_policy_test_stamp_LDADD = tests/libexpect.a policy/libpolicy.a mail/libmail.a base/libbase.a $(IDN2_LIBS) $(SPF2_LIBS)
 TESTS += tests/policy/test_stamp
+check_PROGRAMS += tests/policy/test_sender
+tests_policy_test_sender_SOURCES = %D%/test_sender.c
+tests_policy_test_sender_LDADD = tests/libexpect.a policy/libpolicy.a mail/libmail.a base/libbase.a $(IDN2_LIBS)
+TESTS += tests/policy/test_sender
