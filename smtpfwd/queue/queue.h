@@ -16,6 +16,7 @@
 
 #include "base/log.h"
 #include "mail/envelope.h"
+#include "mail/identity.h"
 #include "mail/mail_id.h"
 #include "mail/reply.h"
 #include "smtpfwd/runtime/fiber.h"
@@ -45,6 +46,7 @@ struct mail_facts {
 	struct str		 class_name;	/* "incoming" */
 	struct str		 client;	/* IP text of who brought it, for people */
 	struct str		 listener;
+	const struct identity	*identity;	/* of the client, for the next hop; NULL: not known, or of nobody (a report) */
 	bool			 is_from_trusted;	/* the client may relay */
 	bool			 is_report;	/* a DSN of ours */
 	bool			 is_unverified;	/* nothing proves that it is from its reverse-path; of older records: false */

@@ -9,6 +9,7 @@
 #include "base/code.h"
 #include "base/insist.h"
 #include "base/octets.h"
+#include "smtpfwd/queue/record_facts.h"
 
 enum {
 	RECORD_MAGIC = 0x4d526651,	/* "QfRM" */
@@ -18,7 +19,8 @@ enum {
 
 	MAIL_LAYOUT = 1,		/* the version of what stands in a MAIL's meta */
 	MAIL_IS_LARGE = 1, MAIL_IS_FROM_TRUSTED = 2, MAIL_IS_REPORT = 4,
-	MAIL_IS_UNVERIFIED = 8,		/* the last known */
+	MAIL_IS_UNVERIFIED = 8,
+	MAIL_HAS_MORE = 16,		/* facts with tags; the last known */
 	STATE_IS_HELD = 1, STATE_IS_WARNED = 2, STATE_IS_REMOVED = 4,
 	STATE_LIVES_UNTIL = 8,		/* a time follows; the last known */
 	STEP_MASK = 3, HAS_OUTCOME = 4, HAS_TRIES = 8, HAS_DEBT = 16, HAS_LAST_TRY = 32,	/* a recipient's first octet */
@@ -245,13 +247,6 @@ end_part(struct buf *out, size_t length_at)
 }
 
 static int
-encode_facts(const struct mail_facts *facts, struct buf *out)
-{
-	return octets_put(out, (uint64_t)facts->arrived.us, 8) | octets_put_text(out, facts->class_name) |
-	    octets_put_text(out, facts->client) | octets_put_text(out, facts->listener);
-}
-
-static int
 encode_payment(const struct payment *pays, struct buf *out)
 {
 	int failed;
@@ -267,13 +262,14 @@ static int
 encode_mail_meta(const struct mail_record *m, size_t text_max_bytes, struct buf *out)
 {
 	unsigned flags = (m->is_large ? MAIL_IS_LARGE : 0) | (m->facts.is_from_trusted ? MAIL_IS_FROM_TRUSTED : 0) |
-	    (m->facts.is_report ? MAIL_IS_REPORT : 0) | (m->facts.is_unverified ? MAIL_IS_UNVERIFIED : 0);
+	    (m->facts.is_report ? MAIL_IS_REPORT : 0) | (m->facts.is_unverified ? MAIL_IS_UNVERIFIED : 0) |
+	    (record_has_more_facts(&m->facts) ? MAIL_HAS_MORE : 0);
 	size_t length_at;
 
 	if (octets_put(out, MAIL_LAYOUT, 1) != 0 || octets_put(out, flags, 1) != 0 ||
 	    buf_append(out, str_n(m->id.bytes, sizeof(m->id.bytes))) != 0 || octets_put(out, m->prefix_bytes, 4) != 0 ||
 	    octets_put(out, (uint64_t)m->content_bytes, 8) != 0 || octets_put(out, m->content_crc, 4) != 0 ||
-	    encode_facts(&m->facts, out) != 0)
+	    record_put_facts(&m->facts, out) != 0)
 		return -1;
 	length_at = out->len;
 	if (octets_put(out, 0, 4) != 0 || envelope_encode(&m->envelope, out) != 0 || end_part(out, length_at) != 0)
@@ -295,18 +291,6 @@ record_encode_mail(const struct mail_record *record, struct str prefix, struct s
 		return -1;
 	meta_end = out->len;
 	return buf_append(out, content) != 0 ? -1 : record_end(out, at, RECORD_MAIL, meta_end);
-}
-
-static void
-decode_facts(struct octets *o, unsigned flags, struct arena *arena, struct mail_facts *facts_out)
-{
-	facts_out->arrived.us = (int64_t)octets_take(o, 8);
-	facts_out->class_name = octets_take_text(o, arena);
-	facts_out->client = octets_take_text(o, arena);
-	facts_out->listener = octets_take_text(o, arena);
-	facts_out->is_from_trusted = (flags & MAIL_IS_FROM_TRUSTED) != 0;
-	facts_out->is_report = (flags & MAIL_IS_REPORT) != 0;
-	facts_out->is_unverified = (flags & MAIL_IS_UNVERIFIED) != 0;
 }
 
 static bool
@@ -350,13 +334,16 @@ record_decode_mail(const char *record, const struct record_header *header, struc
 	struct str id = octets_take_bytes(&o, sizeof(mail_out->id.bytes)), envelope;
 
 	*mail_out = (struct mail_record){ .is_large = (flags & MAIL_IS_LARGE) != 0 };
-	if (header->type != RECORD_MAIL || o.is_bad || layout != MAIL_LAYOUT || flags >= 2 * MAIL_IS_UNVERIFIED)
+	if (header->type != RECORD_MAIL || o.is_bad || layout != MAIL_LAYOUT || flags >= 2 * MAIL_HAS_MORE)
 		return fault_permanent(fault_out, "not a mail record of a layout that is known");
 	memcpy(mail_out->id.bytes, id.at, sizeof(mail_out->id.bytes));
 	mail_out->prefix_bytes = (uint32_t)octets_take(&o, 4);
 	mail_out->content_bytes = (int64_t)octets_take(&o, 8);
 	mail_out->content_crc = (uint32_t)octets_take(&o, 4);
-	decode_facts(&o, (unsigned)flags, arena, &mail_out->facts);
+	mail_out->facts.is_from_trusted = (flags & MAIL_IS_FROM_TRUSTED) != 0;
+	mail_out->facts.is_report = (flags & MAIL_IS_REPORT) != 0;
+	mail_out->facts.is_unverified = (flags & MAIL_IS_UNVERIFIED) != 0;
+	record_take_facts(&o, (flags & MAIL_HAS_MORE) != 0, arena, &mail_out->facts);
 	envelope = octets_take_bytes(&o, (size_t)octets_take(&o, 4));
 	part = octets_of(octets_take_bytes(&o, (size_t)octets_take(&o, 4)));
 	if (o.is_bad)

@@ -271,11 +271,13 @@ store(struct session *session)
 	struct content *content = &transaction->content;
 	struct timestamp now = os_wall_clock();
 	char client_room[IP_TEXT_MAX];
+	const struct identity identity = identity_of_peer(&session->peer);
 	struct mail_facts facts = {
 		.arrived = now,
 		.class_name = str_of(listener->settings.class_name),
 		.client = ip_text(&session->peer.client.ip, client_room),
 		.listener = str_of(listener->settings.name),
+		.identity = &identity,
 		.is_from_trusted = session->peer.is_trusted,
 		.is_unverified = !judgement_proves_sender(content->judgement, session),
 	};

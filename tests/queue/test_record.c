@@ -19,6 +19,13 @@ static struct recipient_state states[2] = {
 	{ .step = RECIPIENT_DONE },
 };
 
+static const struct identity identity = {
+	.client = { { .family = IP_V6, .bytes = { 0x20, 0x01, 0x0d, 0xb8, [15] = 9 } }, 4660 },
+	.local = { { .family = IP_V4, .bytes = { 198, 51, 100, 2 } }, 25 },
+	.name_state = PEER_NAME_DIFFERS, .name = STR(""), .reverse_name = STR("mx.example.org"),
+	.helo = STR("client.example.org\xff"), .is_esmtp = true, .login = STR("alice"),
+};
+
 static void
 fill(struct mail_record *mail, uint32_t *paid)
 {
@@ -30,7 +37,7 @@ fill(struct mail_record *mail, uint32_t *paid)
 	*mail = (struct mail_record){
 		.id = { .bytes = "twelve bytes" },
 		.facts = { .arrived = { 1699999999000001 }, .class_name = STR("list"), .client = STR("192.0.2.9"),
-		    .listener = STR("mx"), .is_report = true, .is_unverified = true },
+		    .listener = STR("mx"), .identity = &identity, .is_report = true, .is_unverified = true },
 		.envelope = { .reverse_path = { .local = STR("a"), .domain = STR("b.example") }, .ret = RET_HDRS,
 		    .recipients = recipients, .n_recipients = 2 },
 		.state = { .version = 9, .is_held = true, .recipients = states, .n_recipients = 2 },
@@ -59,6 +66,20 @@ decode(const char *bytes, struct arena *arena, struct mail_record *mail_out, str
 }
 
 static void
+expect_identity(const struct identity *got)
+{
+	if (!expect(got != NULL))
+		return;
+	expect(endpoint_eq(&got->client, &identity.client) && endpoint_eq(&got->local, &identity.local));
+	expect_int(got->name_state, identity.name_state);
+	expect_str(got->name, identity.name);
+	expect_str(got->reverse_name, identity.reverse_name);
+	expect_str(got->helo, identity.helo);
+	expect(got->is_esmtp);
+	expect_str(got->login, identity.login);
+}
+
+static void
 comes_back(void)
 {
 	struct buf bytes;
@@ -77,6 +98,7 @@ comes_back(void)
 		expect_str(mail.facts.class_name, STR("list"));
 		expect(mail.facts.is_report && mail.facts.is_unverified && !mail.facts.is_from_trusted && !mail.is_large);
 		expect_int(mail.facts.arrived.us, 1699999999000001);
+		expect_identity(mail.facts.identity);
 		expect_int(mail.envelope.n_recipients, 2);
 		expect_int(mail.envelope.recipients[0].notify, NOTIFY_DELAY);
 		expect_str(mail.envelope.recipients[1].orcpt, STR("rfc822;c@z.example"));
@@ -91,6 +113,108 @@ comes_back(void)
 		expect_int(mail.pays.kind, REPORT_DELAYED);
 		expect_int(mail.pays.recipients[0], 7);
 		expect_str(str_n(bytes.at + record_stream_offset(&header, &mail), 19), STR("prefix\r\nthe content"));
+	}
+	buf_fini(&bytes);
+	arena_fini(&arena);
+}
+
+/* A mail of one recipient, as written before there were facts with tags; stamp, batch and flags as below. */
+static const char old_record[] =
+	"\x51\x66\x52\x4d\x38\x33\x30\x44\x87\x00\x00\x00\x7c\x00\x00\x00\x02\x01\x00\x00\x00\x00"
+	"\x00\x00\xef\xcd\xab\x90\x78\x56\x34\x12\x05\x00\x00\x00\x00\x00\x00\x00\x01\x02\x74\x77"
+	"\x65\x6c\x76\x65\x20\x62\x79\x74\x65\x73\x00\x00\x00\x00\x0b\x00\x00\x00\x00\x00\x00\x00"
+	"\x2a\x00\x00\x00\xc1\xfd\x0e\x18\x24\x0a\x06\x00\x04\x00\x6c\x69\x73\x74\x09\x00\x31\x39"
+	"\x32\x2e\x30\x2e\x32\x2e\x39\x02\x00\x6d\x78\x1f\x00\x00\x00\x01\x01\x01\x61\x02\x09\x62"
+	"\x2e\x65\x78\x61\x6d\x70\x6c\x65\x06\x0e\x01\x01\x62\x02\x09\x78\x2e\x65\x78\x61\x6d\x70"
+	"\x6c\x65\x09\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+	"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x74\x68\x65\x20\x63\x6f\x6e\x74\x65\x6e\x74\x00";
+
+static void
+old_ones_are_read(void)
+{
+	struct mail_record mail;
+	struct record_header header;
+	struct arena arena;
+	struct buf again;
+
+	test_case("a record from before there were more facts is read, and written the same");
+	arena_init(&arena, ROOM_BYTES);
+	buf_init(&again, ROOM_BYTES);
+	if (expect(decode(old_record, &arena, &mail, &header))) {
+		expect(mail.facts.identity == NULL && mail.facts.is_from_trusted && !mail.facts.is_report);
+		expect_str(mail.facts.client, STR("192.0.2.9"));
+		expect_int(record_encode_mail(&mail, STR(""), STR("the content"), 0, &again), 0);
+		record_seal(again.at, STAMP, 5, RECORD_LAST_OF_BATCH);
+		expect_str(buf_str(&again), str_n(old_record, sizeof(old_record) - 1));
+	}
+	buf_fini(&again);
+	arena_fini(&arena);
+}
+
+/* Turns the octet that stands before a text in the record; the texts are in it once. */
+static bool
+decode_with_tag(const char *value, size_t n_value, unsigned tag, struct arena *arena, struct mail_record *mail_out)
+{
+	struct record_header header;
+	struct buf bytes;
+	ptrdiff_t at;
+	bool is_read;
+
+	encode(&bytes);
+	at = str_find_str(buf_str(&bytes), str_n(value, n_value));
+	expect(at > 3);
+	bytes.at[at - 3] = (char)tag;
+	record_seal(bytes.at, STAMP, 5, 0);
+	is_read = decode(bytes.at, arena, mail_out, &header);
+	buf_fini(&bytes);
+	return is_read;
+}
+
+static void
+tags(void)
+{
+	static const char client[] = "\x34\x12\x20\x01\x0d\xb8";		/* port and address */
+	struct mail_record mail;
+	struct arena arena;
+
+	arena_init(&arena, ROOM_BYTES);
+	test_case("a fact of a tag that nobody knows yet is passed over");
+	if (expect(decode_with_tag("alice", 5, 200, &arena, &mail)) && expect(mail.facts.identity != NULL)) {
+		expect_str(mail.facts.identity->login, STR(""));
+		expect_str(mail.facts.identity->reverse_name, STR("mx.example.org"));
+	}
+	test_case("without a client there is no identity");
+	expect(decode_with_tag(client, sizeof(client) - 1, 201, &arena, &mail) && mail.facts.identity == NULL);
+	test_case("a text is no endpoint, no state, no truth");
+	expect(!decode_with_tag("alice", 5, 1, &arena, &mail));
+	expect(!decode_with_tag("alice", 5, 3, &arena, &mail));
+	expect(!decode_with_tag("alice", 5, 7, &arena, &mail));
+	arena_fini(&arena);
+}
+
+static void
+long_texts(void)
+{
+	char text[400];
+	struct identity said = { .helo = str_n(text, sizeof(text)), .login = str_n(text, sizeof(text)), .client = identity.client };
+	struct mail_record mail;
+	struct record_header header;
+	struct arena arena;
+	struct buf bytes;
+	uint32_t paid[1];
+
+	test_case("a HELO that is too long is cut, a login is left out");
+	memset(text, 'x', sizeof(text));
+	arena_init(&arena, ROOM_BYTES);
+	buf_init(&bytes, ROOM_BYTES);
+	fill(&mail, paid);
+	mail.facts.identity = &said;
+	expect_int(record_encode_mail(&mail, STR("prefix\r\n"), STR("the content"), 1000, &bytes), 0);
+	record_seal(bytes.at, STAMP, 5, 0);
+	if (expect(decode(bytes.at, &arena, &mail, &header) && mail.facts.identity != NULL)) {
+		expect_int((int64_t)mail.facts.identity->helo.len, 255);
+		expect_int((int64_t)mail.facts.identity->login.len, 0);
+		expect_int(mail.facts.identity->local.ip.family, IP_NONE);
 	}
 	buf_fini(&bytes);
 	arena_fini(&arena);
@@ -192,6 +316,9 @@ int
 main(void)
 {
 	comes_back();
+	old_ones_are_read();
+	tags();
+	long_texts();
 	damage_is_seen();
 	hostile_bytes_are_bounded();
 	small_ones();
