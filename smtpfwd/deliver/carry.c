@@ -151,6 +151,17 @@ turn_to(struct errand *e, struct next_hop *next_hop)
 	count_large(e, next_hop);
 }
 
+/* The one that may have the mail already is tried before all others. */
+static enum choosing
+choose(struct errand *e, int *i_out)
+{
+	enum line line = e->is_large ? LINE_LARGE : LINE_MAIL;
+
+	if (e->n_tried == 0 && (*i_out = again_find(&e->c->again, &e->delivery->mail, e->choices, line)) >= 0)
+		return CHOICE_MADE;
+	return choices_choose(e->choices, e->tried, line, i_out);
+}
+
 /* False: no next hop is left to try, or it is time to stop; trouble says why. */
 static bool
 get_session(struct errand *e)
@@ -164,7 +175,7 @@ get_session(struct errand *e)
 			return false;
 		if (e->n_tried >= NEXT_HOPS_TRIED_MAX)
 			return false;
-		switch (choices_choose(e->choices, e->tried, e->is_large ? LINE_LARGE : LINE_MAIL, &i)) {
+		switch (choose(e, &i)) {
 		case CHOICE_NONE_LEFT:
 			if (e->n_tried == 0)
 				choices_tell_down(e->choices, &e->trouble);
@@ -220,8 +231,10 @@ hand_over(struct errand *e, struct next_hop *next_hop)
 	history_delivering(e->c->log, &e->delivery->mail, &attempt, count_left(e));
 	end = handover_run(&h, e->deadline, &e->trouble, &n_ambiguous);
 	e->was_reached = true;
-	if (n_ambiguous > 0)
+	if (n_ambiguous > 0) {
 		log_ambiguous(e, n_ambiguous);
+		again_note(&e->c->again, &e->delivery->mail, next_hop);
+	}
 	if (end == HANDOVER_TROUBLE || h.is_slowed || (n_ambiguous > 0 && !e->trouble.is_cancelled))
 		judge_strike(next_hop, &e->delivery->mail, began, &e->trouble);
 	else if (end == HANDOVER_DONE && n_ambiguous == 0)
@@ -413,6 +426,8 @@ carry(struct couriers *c, struct site *site, struct delivery *delivery, struct h
 
 	begin(e, c, site, delivery, held);
 	if (find_choices(e)) {
+		if (held->client != NULL && again_is_elsewhere(&c->again, &delivery->mail, held->next_hop))
+			held_keep(c, held);
 		if (held->client != NULL)
 			turn_to(e, held->next_hop);
 		while ((held->client != NULL || get_session(e)) && offer(e))

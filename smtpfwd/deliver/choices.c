@@ -98,6 +98,12 @@ room_at(const struct next_hop *next_hop, enum line line)
 	return 0;
 }
 
+bool
+choices_has_room(const struct choices *choices, int i, enum line line)
+{
+	return choices->at[i].next_hop->is_up && room_at(choices->at[i].next_hop, line) > 0;
+}
+
 enum choosing
 choices_choose(struct choices *choices, uint64_t tried, enum line line, int *i_out)
 {

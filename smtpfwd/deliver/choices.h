@@ -51,6 +51,9 @@ enum choosing {
 	CHOICE_NONE_LEFT,		/* all are down or tried */
 };
 
+/* Number i is up and has room of that kind. */
+bool		 choices_has_room(const struct choices *choices, int i, enum line line);
+
 /* Room of that kind; bit i of tried: not number i. */
 enum choosing	 choices_choose(struct choices *choices, uint64_t tried, enum line line, int *i_out);
 

@@ -186,6 +186,7 @@ couriers_new(struct loop *loop, struct queue *queue, struct resolver *resolver,
 	list_init(&c->unused);
 	list_init(&c->sharing);
 	list_init(&c->onlines);
+	again_init(&c->again);
 	couriers_adopt(c, plan);
 	if (!couriers_start(c, TENDED_SERVICE, "couriers", take_deliveries, NULL)) {
 		fault_because(fault_out, FAULT_FULL, "no room for a fiber to deliver mail");
@@ -243,6 +244,7 @@ couriers_free(struct couriers *c)
 	for (kind = 0; kind < TENDED_N_KINDS; kind++)
 		insist(list_is_empty(&c->tended[kind]));
 	couriers_drop_sites(c);
+	again_forget(&c->again);
 	insist(c->next_hops.n == 0);
 	map_fini(&c->sites);
 	map_fini(&c->next_hops);

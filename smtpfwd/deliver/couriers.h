@@ -4,6 +4,7 @@
 #ifndef DELIVER_COURIERS_H
 #define DELIVER_COURIERS_H
 
+#include "smtpfwd/deliver/again.h"
 #include "smtpfwd/deliver/courier.h"
 #include "smtpfwd/deliver/dial.h"
 #include "smtpfwd/deliver/plan.h"
@@ -40,6 +41,7 @@ struct couriers {
 	int			 n_idle;	/* sessions in pools */
 	int			 n_checks;	/* of next hops, under way */
 	struct list		 onlines;	/* struct online: those that have a fiber */
+	struct again		 again;
 	struct dialer		 dialer;
 	bool			 is_stopping;	/* take nothing new */
 	struct list		 tended[TENDED_N_KINDS];	/* fibers */

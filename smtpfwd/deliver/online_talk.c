@@ -172,6 +172,7 @@ static enum online_end
 lost_at_the_dot(struct online *o, const struct mail_id *id, struct instant began)
 {
 	log_ambiguous(o);
+	again_note(&o->c->again, id, o->held.next_hop);
 	if (!o->trouble.is_cancelled)
 		judge_strike(o->held.next_hop, id, began, &o->trouble);
 	held_drop(&o->held);

@@ -568,6 +568,54 @@ too_many(struct world *w)
 	expect_text(us[2].trouble, "too much mail is on its way");
 }
 
+/* Connections are cut at any time: what was taken is there, what was not known is told as such, and nothing more is there. */
+static void
+cut_off(struct world *w)
+{
+	enum { N = 8 };
+	struct client_of_ours us[N];
+	int n_taken = 0, n_ambiguous = 0, n_over = 0;
+	uint8_t random;
+
+	friendly(w);
+	for (int i = 0; i < w->round; i++)		/* another story each time */
+		os_random(&random, sizeof(random));
+	w->peers[0].reply_wait_ms = 5;
+	w->peers[1].reply_wait_ms = 5;
+	for (int i = 0; i < N; i++) {
+		us[i] = (struct client_of_ours){
+			.w = w, .n_mails = 40, .pause_ms = i, .think_ms = i % 3 * 2, .n_recipients = 1 + i % 4, .hangs_up = i == 7,
+			.idle_max = span_ms(3), .is_introduced = i % 2 == 0,
+		};
+		begin(&us[i]);
+	}
+	while (n_over < N) {
+		os_random(&random, sizeof(random));
+		wait_ms(w, 1 + random % 64);
+		sim_net_cut(w->sim, &w->peers[random % 2].at);
+		if (random == 0)
+			couriers_adopt(w->couriers, make_plan(w));
+		if (random % 16 == 1)
+			put(w, 1);
+		n_over = 0;
+		for (int i = 0; i < N; i++)
+			n_over += us[i].is_over;
+	}
+	for (int i = 0; i < N; i++) {
+		n_taken += us[i].n_taken;
+		n_ambiguous += us[i].n_ambiguous;
+		expect_int(us[i].n_refused, 0);
+	}
+	wait_s(w, 400);
+	expect_int(counts(w).n_mails, 0);
+	w->peers[0].n_mails += w->peers[1].n_mails - (int)counts(w).n_put;	/* less those of the queue: some came twice */
+	expect(n_taken > 10);
+	expect(w->peers[0].n_mails >= n_taken);
+	expect(w->peers[0].n_mails <= n_taken + n_lines(w, "ambiguous "));
+	expect(n_ambiguous <= n_lines(w, "ambiguous "));
+	expect_int(n_busy(w), 0);
+}
+
 /* --- reload, stop, cancel --- */
 
 static void
@@ -778,6 +826,8 @@ static const struct story stories[] = {
 	{ .name = "the limit grows by such mail alone", .tell = grows, .is_quiet = true, .connections_max = LIMIT },
 	{ .name = "a server that takes three connections gets three", .tell = three_at_most, .is_quiet = true, .connections_max = LIMIT },
 	{ .name = "no more at once than there may be couriers", .tell = too_many, .deliveries_max = 2 },
+	{ .name = "whatever is cut off, no mail is there that was not, and none is missing", .tell = cut_off, .n_hops = 2, .is_quiet = true,
+	  .n_times = 20 },
 	{ .name = "a new plan leaves a transaction alone", .tell = reload },
 	{ .name = "a destination that is taken out is unavailable, once its session is gone", .tell = reload_without_it },
 	{ .name = "stopping gives a held session back at once", .tell = stop_while_held },
