@@ -26,8 +26,8 @@ void	decide_header(const struct policy *policy, const struct header_section *hea
 
 /*
  * The whole mail, by what was found.  Only DMARC decides: with enforce a fail by a policy of reject is refused (550 5.7.26,
- * RFC 7372 3.3), one of quarantine marked, and what the DNS could not say deferred (451); with stamp or off nothing
- * is.  The reply's text is in the arena; at its limit a constant.
+ * RFC 7372 3.3), one of quarantine marked, and what the DNS could not say deferred (451) unless the policy is known to be none; with stamp
+ * or off nothing is.  The reply's text is in the arena; at its limit a constant.
  */
 void	decide_mail(const struct verify_rules *rules, const struct findings *findings, struct arena *arena,
 	    struct verdict *verdict_out);

@@ -136,9 +136,31 @@ choose_policy(struct check *c, struct dmarc_author *author)
 	return true;
 }
 
+/* The record's policy, one less while the domain tests. */
+static enum dmarc_policy
+weakened(const struct dmarc_author *author, enum dmarc_policy policy)
+{
+	return author->record.is_testing ? dmarc_policy_below(policy) : policy;
+}
+
+/* A record that nobody has seen may say anything. */
+static enum dmarc_policy
+find_stake(const struct dmarc_author *author)
+{
+	const struct dmarc_record *record = &author->record;
+
+	if (!author->has_record)
+		return DMARC_POLICY_REJECT;
+	if (str_eq(author->record_domain, author->domain))
+		return weakened(author, record->p);
+	return weakened(author, record->sp > record->np ? record->sp : record->np);
+}
+
 static void
 conclude(struct dmarc_author *author, enum dmarc_verdict verdict, const char *reason)
 {
+	if (verdict == DMARC_TEMPERROR)
+		author->at_stake = find_stake(author);
 	author->verdict = verdict;
 	author->reason = reason;
 }
@@ -174,7 +196,7 @@ check_author(struct check *c, struct dmarc_author *author)
 		conclude(author, DMARC_TEMPERROR, "the DNS did not tell whether the domain exists");
 	} else {
 		conclude(author, DMARC_FAIL, "nothing that passed is aligned");
-		author->applied = author->record.is_testing ? dmarc_policy_below(author->policy) : author->policy;
+		author->applied = weakened(author, author->policy);
 	}
 }
 
@@ -245,7 +267,7 @@ dmarc_disposition(const struct dmarc_result *result, enum dmarc_mode mode)
 	if (result->applied == DMARC_POLICY_REJECT)
 		return DMARC_REJECT;
 	for (int i = 0; i < result->n_authors; i++) {
-		if (result->authors[i].verdict == DMARC_TEMPERROR)
+		if (result->authors[i].at_stake != DMARC_POLICY_NONE)
 			return DMARC_DEFER;
 	}
 	return result->applied == DMARC_POLICY_QUARANTINE || result->is_incomplete ? DMARC_MARK : DMARC_DELIVER;

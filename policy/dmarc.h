@@ -59,6 +59,7 @@ struct dmarc_author {			/* the judgement of one author domain */
 	enum dmarc_policy_tag	 tag;		/* for a fail: whose policy applies */
 	enum dmarc_policy	 policy;	/* for a fail: as published, by that tag */
 	enum dmarc_policy	 applied;	/* for a fail: one less while the domain tests; else none */
+	enum dmarc_policy	 at_stake;	/* for a temperror: the most that could be applied once it is settled; else none */
 };
 
 struct dmarc_result {
@@ -98,7 +99,7 @@ enum dmarc_disposition {
 };
 
 /*
- * What to do.  Only a fail with an applied policy of reject rejects, and only a temperror defers; more
+ * What to do.  Only a fail with an applied policy of reject rejects, and only a temperror that a policy hangs on defers; more
  * authors than are judged are marked, since who hides a name among many has a reason.
  */
 enum dmarc_disposition	dmarc_disposition(const struct dmarc_result *result, enum dmarc_mode mode);

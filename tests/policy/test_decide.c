@@ -137,8 +137,9 @@ decide(const struct judgement *j, enum dmarc_mode mode, bool has_dmarc, size_t a
 		.deciding = &findings.dmarc.authors[0],
 		.authors = {
 			{ .verdict = j->verdict, .applied = j->applied, .has_record = true, .domain = STR("www.example.com"),
-			  .record_domain = STR("example.com") },
-			{ .verdict = DMARC_TEMPERROR, .domain = STR("slow.example") },
+			  .record_domain = STR("example.com"),
+			  .at_stake = j->verdict == DMARC_TEMPERROR ? DMARC_POLICY_REJECT : DMARC_POLICY_NONE },
+			{ .verdict = DMARC_TEMPERROR, .domain = STR("slow.example"), .at_stake = DMARC_POLICY_REJECT },
 		},
 	} };
 	arena_init(&arena, arena_bytes);
