@@ -48,7 +48,7 @@ exchange_read(struct exchange *x, enum client_step step, const char *name, struc
 static enum exchange_end
 unreadable(struct exchange *x, const struct fault *fault)
 {
-	trouble_of_fault(fault, STATUS(4, 3, 0), "reading the mail from the queue", x->trouble);
+	trouble_of_fault(fault, STATUS(4, 3, 0), "reading the mail", x->trouble);
 	x->client->is_broken = true;	/* never send the dot behind half a mail */
 	return fault->cause == FAULT_CANCELLED ? EXCHANGE_CANCELLED : EXCHANGE_UNREADABLE;
 }

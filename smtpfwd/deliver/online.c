@@ -276,6 +276,12 @@ online_next_hop(const struct online *o)
 	return str_of(o->next_hop_name);
 }
 
+size_t
+online_memory_bytes(const struct online *o)
+{
+	return sizeof(*o) + o->arena.used_bytes + o->asked_arena.used_bytes + o->prefix.cap;
+}
+
 bool
 online_is_seen(const struct online *o)
 {

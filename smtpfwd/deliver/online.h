@@ -78,6 +78,9 @@ bool			 online_is_seen(const struct online *online);
 /* It does DSN and takes over what was asked of it (RFC 3461); else a report of success, if one is wanted, is ours to make. */
 bool			 online_has_dsn(const struct online *online);
 
+/* What it holds, but for its fiber and its session. */
+size_t			 online_memory_bytes(const struct online *online);
+
 /* The end, at any time, of the transaction if it still stands (RSET there), and of the online.  NULL: nothing. */
 void			 online_drop(struct online *online);
 

@@ -305,6 +305,7 @@ play_row(struct world *w)
 	struct str rest = str_of(row->acts), word;
 	struct online *online = new_online(w, row);
 	struct instant began = loop_now(w->loop);
+	int64_t n_syncs = sim_disk_n_calls(w->sim, SIM_SYNC);
 	struct buf got;
 
 	if (w->round > 0)
@@ -325,6 +326,7 @@ play_row(struct world *w)
 		printf("# trouble: %s\n", online_trouble(online)->text);
 	online_drop(online);
 	expect_nothing_left(w);
+	expect_int(sim_disk_n_calls(w->sim, SIM_SYNC), n_syncs);
 	expect_int(w->peers[0].n_mails + w->peers[1].n_mails, row->want_mails);
 	if (row->want_heard != NULL)
 		expect(str_find_str(buf_str(&w->peers[0].heard), str_of(row->want_heard)) >= 0);

@@ -94,6 +94,7 @@ count(struct client_of_ours *us, const struct online *online, enum online_end en
 static bool
 ask_all(struct client_of_ours *us, struct online *online)
 {
+	size_t n_bytes = online_memory_bytes(online);
 	char local[20];
 
 	for (int i = 0; i < us->n_recipients || i == 0; i++) {
@@ -104,6 +105,7 @@ ask_all(struct client_of_ours *us, struct online *online)
 		recipient.address.local = str_of(local);
 		if (!count(us, online, online_rcpt(online, &recipient, in_s(us->w, us->budget_s > 0 ? us->budget_s : BUDGET_S)), began))
 			return false;
+		expect(online_memory_bytes(online) > n_bytes && online_memory_bytes(online) < n_bytes + (size_t)(i + 1) * 1000 + 10000);
 	}
 	return true;
 }
