@@ -1,9 +1,10 @@
 /*
- * fuzz_control.c - requests on the operator's socket over a real queue: each is answered, what is wrong does nothing
+ * fuzz_control.c - requests on the operator's socket over a real queue and what is known of recipients: each is answered, what is wrong does nothing
  *
  * Each line of the input is a request on a connection of its own; the first byte lets some come from a stranger.
  */
 #include "smtpfwd/control/queue_commands.h"
+#include "smtpfwd/control/recipients_commands.h"
 #include "smtpfwd/runtime/stream.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/queue/yard.h"
@@ -17,7 +18,8 @@ struct scene {
 	struct fuzz		 f;
 	unsigned		 choice;
 	struct queue_commands	 queue_commands;
-	struct control_command	 commands[QUEUE_COMMANDS_N];
+	struct recipients_commands recipients_commands;
+	struct control_command	 commands[QUEUE_COMMANDS_N + RECIPIENTS_COMMANDS_N];
 };
 
 static void
@@ -25,6 +27,23 @@ each_destination(void *context, struct str word, void (*visit)(void *visit_conte
 {
 	if (str_eq(word, STR("x")))
 		visit(visit_context, STR("x.example"));
+}
+
+static const char *
+relay_of(void *context, struct str domain)
+{
+	(void)context;
+	return str_ends_nocase(domain, STR("x.example")) ? "x" : NULL;
+}
+
+static struct knowledge *
+new_knowledge(void)
+{
+	struct knowledge_bounds bounds = { .good_max = 5, .bad_max = 2, .good_keep = span_s(86400), .bad_keep = span_s(3600) };
+	struct knowledge *knowledge = knowledge_new(&bounds, (const uint64_t[2]){ 1, 2 });
+
+	knowledge_set_relays(knowledge, (const char *const []){ "x", "y" }, 2);
+	return knowledge;
 }
 
 /* Lines of one JSON object each, the last and only the last of them done.  True if it tells an error. */
@@ -85,7 +104,9 @@ operate(struct yard *yard)
 	insist(yard_count(yard).n_mails == 2);
 	s->queue_commands = (struct queue_commands){ .queue = yard->queue, .log = &yard->log, .each_destination = each_destination };
 	queue_commands_fill(&s->queue_commands, s->commands);
-	control = control_new(yard->loop, os_listen_unix(CONTROL_AT, 0600), DAEMON_UID, s->commands, QUEUE_COMMANDS_N, &yard->log, NULL);
+	s->recipients_commands = (struct recipients_commands){ .knowledge = new_knowledge(), .log = &yard->log, .relay_of = relay_of };
+	recipients_commands_fill(&s->recipients_commands, s->commands + QUEUE_COMMANDS_N);
+	control = control_new(yard->loop, os_listen_unix(CONTROL_AT, 0600), DAEMON_UID, s->commands, QUEUE_COMMANDS_N + RECIPIENTS_COMMANDS_N, &yard->log, NULL);
 	insist(control != NULL);
 	while (s->f.rest.len > 0 && n++ < REQUESTS_MAX) {
 		uint32_t uid = s->choice & 2 && n % 4 == 0 ? STRANGER_UID : n % 2 == 0 ? 0 : DAEMON_UID;
@@ -95,6 +116,7 @@ operate(struct yard *yard)
 	}
 	control_stop(control);
 	control_free(control);
+	knowledge_free(s->recipients_commands.knowledge);
 }
 
 int

@@ -16,3 +16,8 @@ check_PROGRAMS += tests/recipients/measure
 tests_recipients_measure_SOURCES = %D%/measure.c
 tests_recipients_measure_LDADD = smtpfwd/recipients/librecipients.a smtpfwd/runtime/libruntime.a smtpfwd/runtime/libos.a mail/libmail.a \
 	base/libbase.a $(OPENSSL_LIBS) $(IDN2_LIBS) -lpthread
+check_PROGRAMS += tests/recipients/test_commands
+tests_recipients_test_commands_SOURCES = %D%/test_commands.c
+tests_recipients_test_commands_LDADD = smtpfwd/control/libcontrol.a smtpfwd/recipients/librecipients.a tests/libexpect.a smtpfwd/runtime/libruntime.a tests/sim/libsim.a \
+	mail/libmail.a tests/libexpect.a base/libbase.a $(JANSSON_LIBS) $(OPENSSL_LIBS) $(IDN2_LIBS) -lpthread
+TESTS += tests/recipients/test_commands
