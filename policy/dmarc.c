@@ -277,13 +277,15 @@ bool
 dmarc_auth_result(const struct dmarc_result *result, struct arena *arena, struct auth_result *auth_out)
 {
 	const struct dmarc_author *author = result->deciding;
-	struct auth_property *properties = arena_array(arena, 3, sizeof(properties[0]));
+	struct auth_property *properties = arena_array(arena, 4, sizeof(properties[0]));
 	int n = 0;
 
 	if (properties == NULL)
 		return false;
 	if (author != NULL)
 		properties[n++] = (struct auth_property){ "header", "from", author->domain };
+	if (result->verdict == DMARC_FAIL)
+		properties[n++] = (struct auth_property){ "policy", "dmarc", str_of(dmarc_policy_text(result->applied)) };
 	if (author != NULL && author->has_record) {
 		properties[n++] = (struct auth_property){ "polrec", "p", str_of(dmarc_policy_text(author->record.p)) };
 		if (!str_eq(author->record_domain, author->domain))

@@ -105,8 +105,8 @@ enum dmarc_disposition {
 enum dmarc_disposition	dmarc_disposition(const struct dmarc_result *result, enum dmarc_mode mode);
 
 /*
- * The one result for Authentication-Results: the mail's, with the deciding author as header.from, the record's p
- * and, where it is another's, its domain (polrec.p, polrec.domain).  False at the arena's limit.
+ * The one result for Authentication-Results: the mail's, with the deciding author as header.from; for a fail the policy that applies,
+ * after sp, np and t (policy.dmarc); the record's p and, where it is another's, its domain (polrec.p, polrec.domain).  False at the arena's limit.
  */
 bool	dmarc_auth_result(const struct dmarc_result *result, struct arena *arena, struct auth_result *auth_out);
 

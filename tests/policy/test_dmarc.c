@@ -347,11 +347,14 @@ test_auth_result(void)
 		  "mx; dmarc=pass header.from=example.com\r\n\tpolrec.p=reject\r\n" },
 		{ { "a fail by the organization's record", "_dmarc.example.com TXT v=DMARC1; p=reject", "a@m.example.com", "", "", NULL },
 		  "mx; dmarc=fail reason=\"nothing that passed is\r\n"
-		  " aligned\" header.from=m.example.com polrec.p=reject\r\n\tpolrec.domain=example.com\r\n" },
+		  " aligned\" header.from=m.example.com policy.dmarc=reject polrec.p=reject\r\n\tpolrec.domain=example.com\r\n" },
+		{ { "what a subdomain's fail comes to is not the record's p", "_dmarc.example.com TXT v=DMARC1; p=reject; sp=quarantine; t=y", "a@m.example.com", "", "", NULL },
+		  "mx; dmarc=fail reason=\"nothing that passed is\r\n"
+		  " aligned\" header.from=m.example.com policy.dmarc=none polrec.p=reject\r\n\tpolrec.domain=example.com\r\n" },
 		{ { "none", "", "a@example.com", "", "", NULL }, "mx; dmarc=none reason=\"no DMARC record\"\r\n\theader.from=example.com\r\n" },
 		{ { "no From", "", "To: a@example.com", "", "", NULL }, "mx; dmarc=permerror reason=\"no From field\"\r\n" },
 		{ { "the one who failed of two", "_dmarc.a.example TXT v=DMARC1; p=none\n_dmarc.b.example TXT v=DMARC1; p=reject", "a@a.example, b@b.example", "a.example", "", NULL },
-		  "mx; dmarc=fail reason=\"nothing that passed is\r\n aligned\" header.from=b.example polrec.p=reject\r\n" },
+		  "mx; dmarc=fail reason=\"nothing that passed is\r\n aligned\" header.from=b.example policy.dmarc=reject polrec.p=reject\r\n" },
 	};
 
 	for (int i = 0; i < N_OF(cases); i++) {

@@ -208,9 +208,9 @@ static const struct row {
 	{ "a key in testing mode", with_testing_key, IPREV MAILFROM HELO "; dkim=pass reason=\"the key is in testing mode\""
 	  " header.d=example.com header.i=@example.com header.s=r header.a=rsa-sha256 header.b=dzdVyOfA" DMARC, NULL, NULL },
 	{ "a fail, by the record of a parent", failing, IPREV "; spf=softfail smtp.mailfrom=alice@example.com" HELO "; dkim=none"
-	  "; dmarc=fail reason=\"nothing that passed is aligned\" header.from=www.example.com polrec.p=reject polrec.domain=example.com",
+	  "; dmarc=fail reason=\"nothing that passed is aligned\" header.from=www.example.com policy.dmarc=reject polrec.p=reject polrec.domain=example.com",
 	  J_IPREV "spf=softfail\nsmtp.mailfrom=alice@example.com\n" J_HELO "dkim=none\ndmarc=fail\nreason=nothing that passed is aligned\n"
-	  "header.from=www.example.com",
+	  "header.from=www.example.com\npolicy.dmarc=reject",
 	  "iprev=pass spf-helo=pass spf=softfail dkim=none dmarc=fail:www.example.com:reject verdict=reject:dmarc" },
 	{ "no author", without_authors, IPREV MAILFROM HELO DKIM "; dmarc=permerror reason=\"no From field\"", NULL,
 	  "iprev=pass spf-helo=pass spf=pass dkim=pass:example.com:r dmarc=permerror verdict=mark:dmarc" },
