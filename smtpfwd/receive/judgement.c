@@ -33,11 +33,21 @@ enum {
 _Static_assert((int)DKIM_FIELDS_MAX_BYTES + MARK_MAX_BYTES + (int)STAMP_FIELDS_MAX_BYTES + (int)TRACE_MAX_BYTES <=
     (int)JUDGEMENT_PREFIX_MAX_BYTES, "room for all fields");
 
+/* The resolver of a mail's checks: what they hold while they wait is weighed too. */
+struct weighed_resolver {
+	struct resolver		 resolver;
+	struct resolver		*below;
+	struct session		*session;
+	const struct arena	*asker;		/* of the question that is open; NULL: none is */
+	bool			 is_refused;	/* a question was not asked: there was no memory to wait with */
+};
+
 struct judgement {
 	struct arena		 header_arena;	/* until the header is forgotten */
 	struct header_section	 edited;
 	struct arena		 arena;		/* the findings'; the rest of it too */
 	struct str		 message_id;
+	struct weighed_resolver	 dns;
 	struct inspection	*inspection;	/* NULL: not begun, or ended */
 	const struct findings	*findings;	/* NULL before the end */
 	struct seal		*seal;
@@ -73,8 +83,14 @@ judgement_free(struct judgement *judgement)
 size_t
 judgement_memory_bytes(const struct judgement *judgement)
 {
-	return judgement != NULL ? sizeof(*judgement) + judgement->header_arena.used_bytes + judgement->arena.used_bytes +
-	    inspect_memory_bytes(judgement->inspection) : 0;
+	const struct arena *asker;
+
+	if (judgement == NULL)
+		return 0;
+	asker = judgement->dns.asker;
+	return sizeof(*judgement) + judgement->header_arena.used_bytes + judgement->arena.used_bytes +
+	    inspect_memory_bytes(judgement->inspection) +
+	    (asker != NULL && asker != &judgement->arena ? asker->used_bytes : 0);
 }
 
 /* --- checks take time --- */
@@ -146,9 +162,33 @@ defer_for_room(struct verdict *verdict)
 }
 
 static void
+defer_for_memory(struct verdict *verdict)
+{
+	defer(verdict, REPLY(451, 4, 3, 2, "Too busy; try again later"), "memory");
+}
+
+static void
 defer_for_stop(struct verdict *verdict)
 {
 	defer(verdict, REPLY(451, 4, 3, 2, "Service is shutting down; try again later"), "cut-off");
+}
+
+/* One mail's checks may read a megabyte from the DNS, and wait with it for the next answer. */
+static void
+ask_weighed(struct resolver *resolver, const struct dns_question *questions, int n_questions, struct instant deadline,
+    struct arena *arena, struct dns_answer *answers_out)
+{
+	struct weighed_resolver *dns = (struct weighed_resolver *)(void *)resolver;
+
+	dns->asker = arena;
+	if (transaction_fits(dns->session)) {
+		dns_ask(dns->below, questions, n_questions, deadline, arena, answers_out);
+	} else {
+		dns->is_refused = true;
+		for (int i = 0; i < n_questions; i++)
+			answers_out[i] = (struct dns_answer){ .result = DNS_UNSETTLED, .why = "too busy" };
+	}
+	dns->asker = NULL;
 }
 
 /* --- the header section --- */
@@ -169,16 +209,21 @@ check(struct judgement *judgement, struct session *session, const struct header_
 	const struct transaction *transaction = session->transaction;
 	struct inspect_inputs inputs = {
 		.policy = transaction->policy, .peer = &session->peer, .envelope = &transaction->envelope, .header = section,
-		.now = os_wall_clock(), .resolver = session->listener->world->resolver,
+		.now = os_wall_clock(),
 	};
 	struct wait wait;
 	struct fault fault;
 
+	judgement->dns = (struct weighed_resolver){ .resolver.ask = ask_weighed, .below = session->listener->world->resolver, .session = session };
+	if (judgement->dns.below != NULL)
+		inputs.resolver = &judgement->dns.resolver;
 	judgement->has_short_waits = patience_is_short(&session->listener->gate->checks, &session->peer.client.ip, loop_now(fiber_loop()));
 	wait = begin_wait(judgement, session, policy_verify_rules(transaction->policy)->timeout);
 	judgement->inspection = inspect_begin(&inputs, wait.ends, &judgement->arena, &fault);
 	if (!end_wait(judgement, session, &wait))
 		defer_for_stop(verdict);
+	else if (judgement->dns.is_refused)
+		defer_for_memory(verdict);
 	else if (judgement->inspection == NULL)
 		defer_for_room(verdict);
 	return verdict->action == ACTION_ACCEPT;
@@ -214,7 +259,7 @@ judgement_header(struct judgement *judgement, struct session *session, struct st
 	}
 	keep_message_id(judgement, &section);
 	if (!transaction_fits(session)) {	/* who waits for the DNS waits with all of this */
-		defer(verdict_out, REPLY(451, 4, 3, 2, "Too busy; try again later"), "memory");
+		defer_for_memory(verdict_out);
 		return;
 	}
 	decide_header(policy, &section, session->listener->settings.received_max, verdict_out);
@@ -327,10 +372,12 @@ judgement_end(struct judgement *judgement, struct session *session, struct verdi
 
 	judgement->findings = inspect_end(judgement->inspection, wait.ends);
 	judgement->inspection = NULL;
-	if (end_wait(judgement, session, &wait))
-		decide_mail(rules, judgement->findings, &transaction->arena, verdict_out);
-	else
+	if (!end_wait(judgement, session, &wait))
 		defer_for_stop(verdict_out);
+	else if (judgement->dns.is_refused)
+		defer_for_memory(verdict_out);
+	else
+		decide_mail(rules, judgement->findings, &transaction->arena, verdict_out);
 	if (verdict_out->action == ACTION_ACCEPT)
 		sign(judgement, session, verdict_out);
 	judgement->is_marked = verdict_out->is_marked;

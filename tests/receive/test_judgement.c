@@ -98,7 +98,7 @@ stamps(struct stage *stage)
 {
 	struct world *world = world_of(stage);
 
-	buf_init(&world->zone, 100000);
+	buf_init(&world->zone, 200000);
 	buf_append(&world->zone, str_of(ZONE));
 	policy_free(stage->policy);
 	stage->policy = make_policy(&world->zone, DMARC_STAMP, true);
@@ -741,6 +741,29 @@ memory_is_short(struct stage *stage)
 	stage_close(&client);
 }
 
+/* What SPF has read so far is held while it waits for the next record. */
+static void
+record_is_large(struct stage *stage)
+{
+	static const char *const script[] = {
+		STRANGER, FROM("a@large.example"), DATA, "C" HEADER("a@large.example") "\r\nhello\r\n.", "S451 4.3.2", "Q0",
+		FROM("a@example.org"), DATA, "C" HEADER("a@example.org") "\r\nhello\r\n.", "S250", "Q1", "Hspf=pass", NULL,
+	};
+	static const char *const names[] = { "large.example", "larger.example", "largest.example" };
+	struct world *world = world_of(stage);
+
+	world->zone.len--;		/* its NUL */
+	for (int k = 0; k < N_OF(names) - 1; k++) {
+		buf_printf(&world->zone, "%s TXT v=spf1 include:%s", names[k], names[k + 1]);
+		for (int i = 0; i < 4000; i++)
+			buf_printf(&world->zone, " ip4:10.0.%d.%d", i / 250, i % 250);
+		buf_append_char(&world->zone, '\n');
+	}
+	buf_append_char(&world->zone, '\0');
+	world->names.zone = world->zone.at;
+	play_one(stage, script);
+}
+
 struct scene {
 	const char	*name;
 	void	       (*change)(struct stage *stage);
@@ -775,6 +798,7 @@ static const struct scene scenes[] = {
 	{ "a stop amidst the mail and amidst the checks", stamps, stop_comes, true },
 	{ "a reload amidst the mail", stamps, reload_comes, false },
 	{ "too little memory for all", has_little_memory, memory_is_short, false },
+	{ "too little memory for what the DNS says", has_little_memory, record_is_large, false },
 };
 
 static void
