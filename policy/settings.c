@@ -20,6 +20,8 @@ static const struct setting top[] = {
 	  .sentence = "the file with the logins for auth; not readable by all" },
 	{ .name = "outbound", .type = SETTING_STRING, .otherwise = "internet",
 	  .sentence = "the route of mail for no relay domain: reports, and what trusted clients send; none: there is none" },
+	{ .name = "bounce-unverified", .type = SETTING_BOOL, .otherwise = "no",
+	  .sentence = "report failures, delays and successes also to senders that were not verified" },
 	{ .name = "trace-keep", .type = SETTING_SPAN, .otherwise = "7d", .least = "0s", .most = "365d",
 	  .sentence = "how long smtpfwdctl trace can tell what became of a mail; 0s: not at all" },
 	{ .name = "trace-max", .type = SETTING_SIZE, .otherwise = "1G", .least = "1M", .most = "1024G",
@@ -59,6 +61,8 @@ static const struct setting retry_settings[] = {
 	  .sentence = "mail older than this is given up and reported" },
 	{ .name = "warn", .type = SETTING_SPAN, .otherwise = "4h", .least = "0s", .most = "30d",
 	  .sentence = "a delay is reported after this; 0s: never" },
+	{ .name = "hold-expire", .type = SETTING_SPAN, .otherwise = "30d", .least = "0s", .most = "365d",
+	  .sentence = "failed mail of a sender that was not verified is held for so long beyond expire, then removed" },
 };
 
 static const struct setting verify_settings[] = {

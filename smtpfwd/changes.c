@@ -245,7 +245,7 @@ static bool
 is_for_routing(const struct section_kind *kind, const struct setting *setting)
 {
 	return strcmp(kind->name, "retry") == 0 || strcmp(kind->name, "relay") == 0 || strcmp(kind->name, "route") == 0 ||
-	    strcmp(setting->name, "outbound") == 0;
+	    strcmp(setting->name, "outbound") == 0 || strcmp(setting->name, "bounce-unverified") == 0;
 }
 
 static void

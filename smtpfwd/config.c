@@ -138,6 +138,8 @@ read_retry(struct config *config)
 	retry->max = conf_span(section, "max");
 	retry->expire = conf_span(section, "expire");
 	retry->warn = conf_span(section, "warn");
+	retry->holds_unverified = !conf_bool(conf_section(config->conf, ""), "bounce-unverified");
+	retry->hold_expire = conf_span(section, "hold-expire");
 	if (retry->max.ns < retry->first.ns)
 		conf_error(config->conf, section, "max", "is less than first");
 	if (retry->warn.ns != 0 && retry->warn.ns >= retry->expire.ns)

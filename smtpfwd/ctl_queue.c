@@ -89,7 +89,10 @@ show_mail_lines(const json_t *mail, bool is_long)
 	printf("  ");
 	show_size(show_number(mail, "size"));
 	show_member("  from <", mail, "from");
-	printf(">%s\n", json_is_true(json_object_get(mail, "held")) ? "  (held)" : "");
+	printf(">");
+	if (json_is_true(json_object_get(mail, "held")))
+		fputs(strcmp(show_text(mail, "held-by"), "operator") == 0 ? "  (held)" : "  (held: the sender was not verified)", stdout);
+	putchar('\n');
 	if (is_long) {
 		show_member("    class ", mail, "class");
 		show_member(", from ", mail, "client");
@@ -144,8 +147,10 @@ const struct ctl_command ctl_queue_commands[] = {
 	  TAKES_WHICH, .request = "queue-show", .prepare = must_say_which, .show = show_mail },
 	{ .words = "queue hold", .behind = "WHICH", .sentence = "keep from delivery until released",
 	  TAKES_WHICH, .request = "queue-hold", .prepare = must_say_which, .show = show_count },
-	{ .words = "queue release", .behind = "WHICH", .sentence = "end a hold",
+	{ .words = "queue release", .behind = "WHICH", .sentence = "end a hold; try again what failed and is held",
 	  TAKES_WHICH, .request = "queue-release", .prepare = must_say_which, .show = show_count },
+	{ .words = "queue bounce", .behind = "WHICH", .sentence = "report what failed and is held to its sender",
+	  TAKES_WHICH, .request = "queue-bounce", .prepare = must_say_which, .show = show_count },
 	{ .words = "queue retry", .behind = "WHICH", .sentence = "try now",
 	  TAKES_WHICH, .request = "queue-retry", .prepare = must_say_which, .show = show_count },
 	{ .words = "queue remove", .behind = "WHICH", .sentence = "delete, without a report to the sender",

@@ -154,6 +154,8 @@ explain_sender(struct explanation *e, const struct findings *findings, bool has_
 
 	step_bool(step, "verified", proof.is_verified);
 	step_text(step, "reason", proof.is_verified || has_mail ? proof.reason : "no-mail");
+	step_bool(step, "bounced", !address_is_null(&e->envelope.reverse_path) &&
+	    (proof.is_verified || !e->config->queue.retry.holds_unverified));
 }
 
 static void

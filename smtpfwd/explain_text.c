@@ -281,6 +281,7 @@ show_sender(const json_t *step)
 	begin("Sender");
 	fputs(is_true(step, "verified") ? "verified: " : "not verified: ", stdout);
 	show_member("", step, "reason");
+	fputs(is_true(step, "bounced") ? "; a bounce would be sent" : "; a bounce would not be sent", stdout);
 	putchar('\n');
 }
 

@@ -219,6 +219,12 @@ run_release(void *context, const json_t *request, struct answer *answer, struct 
 }
 
 static void
+run_bounce(void *context, const json_t *request, struct answer *answer, struct instant deadline)
+{
+	change_mails(context, request, answer, deadline, queue_bounce);
+}
+
+static void
 run_retry(void *context, const json_t *request, struct answer *answer, struct instant deadline)
 {
 	change_mails(context, request, answer, deadline, queue_retry_now);
@@ -237,7 +243,7 @@ queue_commands_fill(struct queue_commands *context, struct control_command comma
 		{ "queue-list", run_list, context }, { "queue-show", run_show, context },
 		{ "queue-hold", run_hold, context }, { "queue-release", run_release, context },
 		{ "queue-retry", run_retry, context }, { "queue-remove", run_remove, context },
-		{ "queue-export", run_export, context },
+		{ "queue-export", run_export, context }, { "queue-bounce", run_bounce, context },
 	};
 
 	memcpy(commands_out, commands, sizeof(commands));

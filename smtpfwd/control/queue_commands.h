@@ -24,7 +24,7 @@ struct queue_commands {			/* context of the commands; outlives the control */
 	void		*retried_context;
 };
 
-enum { QUEUE_COMMANDS_N = 7 };
+enum { QUEUE_COMMANDS_N = 8 };
 void	queue_commands_fill(struct queue_commands *context, struct control_command commands_out[QUEUE_COMMANDS_N]);
 
 #endif

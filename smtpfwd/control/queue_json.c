@@ -18,6 +18,8 @@ state_word(const struct queue_recipient_view *recipient)
 		return "failed";
 	case QUEUE_HELD:
 		return "held";
+	case QUEUE_WITHHELD:
+		return "failed, held";
 	}
 	return "waiting";
 }
@@ -61,7 +63,9 @@ queue_mail_json(const struct queue_mail_view *mail)
 	json_object_set_new(object, "class", control_json_str(mail->facts->class_name));
 	json_object_set_new(object, "client", control_json_str(mail->facts->client));
 	json_object_set_new(object, "listener", control_json_str(mail->facts->listener));
-	json_object_set_new(object, "held", json_boolean(mail->is_held));
+	json_object_set_new(object, "held", json_boolean(mail->is_held || mail->is_withheld));
+	if (mail->is_held || mail->is_withheld)
+		json_object_set_new(object, "held-by", json_string(mail->is_held ? "operator" : "unverified-sender"));
 	json_object_set_new(object, "expires", time_json(mail->expires));
 	for (int i = 0; i < mail->n_recipients; i++)
 		json_array_append_new(recipients, recipient_json(&mail->recipients[i]));

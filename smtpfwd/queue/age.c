@@ -2,6 +2,7 @@
  * age.c - the clock: mails that wait too long are warned about, then fail; routes are looked at anew
  */
 #include "base/insist.h"
+#include "mail/history.h"
 #include "smtpfwd/queue/store.h"
 
 /* True if a delay report is owed now to somebody. */
@@ -16,6 +17,10 @@ warn_recipients(struct stored *stored)
 
 		if (r->step != RECIPIENT_WAITING || !recipient_wants(&stored->record, i, REPORT_DELAYED))
 			continue;
+		if (entry_withholds(stored->queue, stored->entry)) {
+			history_unreported(stored->queue->log, &stored->entry->id, "delay", "its sender was not verified");
+			return false;
+		}
 		r->owed |= 1u << REPORT_DELAYED;
 		is_owed = true;
 	}
@@ -62,7 +67,7 @@ age_expire(struct stored *stored)
 			entry_drop_slot(queue, entry, slot);
 	}
 	entry_set_clock(queue, entry);
-	if (heap_has(&entry->clock))		/* all that is left is out */
+	if (heap_has(&entry->clock) && entry->slots != NULL)	/* all that is left is out */
 		heap_remove(&queue->clock, &entry->clock);
 	if (has_failed)
 		stored_write(stored, NULL, NULL);
@@ -86,9 +91,11 @@ age_look(struct queue *queue, struct entry *entry)
 	}
 	if (entry->is_gone || entry->is_held || entry->is_removed)
 		entry_set_clock(queue, entry);
-	else if (entry_expires(queue, entry).ns <= now.ns)
+	else if (entry->slots == NULL && entry->is_withheld && entry_withheld_until(queue, entry).ns <= now.ns)
+		withheld_expire(stored);
+	else if (entry->slots != NULL && entry_expires(queue, entry).ns <= now.ns)
 		age_expire(stored);
-	else if (queue->retry.warn.ns > 0 && !entry->is_warned &&
+	else if (entry->slots != NULL && queue->retry.warn.ns > 0 && !entry->is_warned &&
 	    instant_after(entry->arrived, queue->retry.warn).ns <= now.ns)
 		age_warn(stored);
 	else
@@ -126,6 +133,8 @@ reroute_all(struct queue *queue)
 		stored = stored_open(queue, entry, INSTANT_NEVER, NULL);
 		if (stored != NULL)
 			stored_close(stored);
+		if (entry->is_withheld && !entry->is_gone && !entry_withholds(queue, entry))
+			entry_bounce(queue, entry);
 		shorten_waits(queue, entry);
 		entry_set_clock(queue, entry);
 		entry_unref(entry);

@@ -113,6 +113,7 @@ copy_encode(struct compaction *c, struct stored *stored, const char *stream, str
 	state->is_held = stored->entry->is_held;
 	state->is_warned = stored->entry->is_warned;
 	state->is_removed = stored->entry->is_removed;
+	state->is_bounced = stored->entry->is_bounced;
 	buf_init(&copy->item.bytes, (size_t)commit_record_max_bytes(c->queue->segment_bytes) + RECORD_HEADER_BYTES);
 	if (record_encode_mail(&record, prefix, content, outcome_text_max_bytes(state->n_recipients),
 	    &copy->item.bytes) == 0)

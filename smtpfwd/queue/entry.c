@@ -142,10 +142,12 @@ void
 entry_set_clock(struct queue *queue, struct entry *entry)
 {
 	struct instant at = entry_expires(queue, entry), warn = instant_after(entry->arrived, queue->retry.warn);
-	bool is_wanted = entry->slots != NULL && !entry->is_held && !entry->is_gone && !entry->is_removed &&
+	bool is_wanted = (entry->slots != NULL || entry->is_withheld) && !entry->is_held && !entry->is_gone && !entry->is_removed &&
 	    entry->is_in_index;
 
-	if (queue->retry.warn.ns > 0 && !entry->is_warned)
+	if (entry->slots == NULL)
+		at = entry_withheld_until(queue, entry);
+	else if (queue->retry.warn.ns > 0 && !entry->is_warned)
 		at = instant_min(at, warn);
 	if (!is_wanted) {
 		if (heap_has(&entry->clock))
@@ -177,7 +179,7 @@ entry_forget(struct queue *queue, struct entry *entry)
 	}
 	index_remove(&queue->index, entry);
 	entry->is_gone = true;
-	if (entry->is_held)
+	if (entry->is_held || entry->is_withheld)
 		queue->counts.n_held--;
 	queue->counts.content_bytes -= entry->content_bytes;
 	entry_set_clock(queue, entry);

@@ -40,6 +40,9 @@ struct entry {
 	bool		 is_set_aside : 1;	/* its record could not be read */
 	bool		 is_large : 1;
 	bool		 is_in_index : 1;
+	bool		 is_unverified : 1;	/* its sender, as its facts say */
+	bool		 is_withheld : 1;	/* something failed, and no report goes to an unverified sender */
+	bool		 is_bounced : 1;	/* the operator wants one sent */
 	uint8_t		 epoch;			/* of the routes its slots were made by */
 };
 

@@ -30,7 +30,7 @@ filter_matches_entry(const struct queue_filter *filter, const struct entry *entr
 {
 	const struct slot *slot = entry->slots;
 
-	if (entry->is_gone || entry->is_removed || (filter->is_held_only && !entry->is_held) ||
+	if (entry->is_gone || entry->is_removed || (filter->is_held_only && !entry->is_held && !entry->is_withheld) ||
 	    (!mail_id_is_none(&filter->id) && !mail_id_eq(&filter->id, &entry->id)))
 		return false;
 	if (filter->destination.len == 0)
@@ -167,7 +167,7 @@ view_recipient(const struct stored *stored, int i, struct arena *arena, struct q
 		view->state = QUEUE_DONE;
 		break;
 	case RECIPIENT_FAILED:
-		view->state = QUEUE_FAILED;
+		view->state = recipient_is_withheld(stored, i) ? QUEUE_WITHHELD : QUEUE_FAILED;
 		break;
 	case RECIPIENT_WAITING:
 		if (slot != NULL && slot->where == SLOT_OUT)
@@ -189,8 +189,9 @@ list_one(void *context, struct entry *entry, struct stored *stored)
 	struct listed listed = { .stored = stored };
 	struct queue_mail_view view = {
 		.id = entry->id, .envelope = &mail->envelope, .facts = &mail->facts,
-		.content_bytes = entry->content_bytes, .is_held = entry->is_held,
-		.expires = instant_on_wall(entry_expires(listing->queue, entry)),
+		.content_bytes = entry->content_bytes, .is_held = entry->is_held, .is_withheld = entry->is_withheld,
+		.expires = instant_on_wall(entry->slots == NULL && entry->is_withheld ?
+		    entry_withheld_until(listing->queue, entry) : entry_expires(listing->queue, entry)),
 		.n_recipients = mail->envelope.n_recipients, .listed = &listed,
 	};
 	struct arena arena;
@@ -270,10 +271,11 @@ set_held(struct change *change, struct entry *entry, struct stored *stored, bool
 {
 	struct queue *queue = change->queue;
 
-	if (entry->is_held == is_held)
+	bool waits_again = !is_held && entry->is_withheld && withheld_wait_again(stored);
+
+	if (entry->is_held == is_held && !waits_again)
 		return true;
-	entry->is_held = is_held;
-	queue->counts.n_held += is_held ? 1 : -1;
+	entry_set_held(queue, entry, is_held);
 	if (!is_held)
 		give_time(queue, entry, &stored->record.state);
 	place_waiting_slots(queue, entry, is_held);
@@ -297,6 +299,21 @@ static bool
 release_one(void *context, struct entry *entry, struct stored *stored)
 {
 	return set_held(context, entry, stored, false);
+}
+
+static bool
+bounce_one(void *context, struct entry *entry, struct stored *stored)
+{
+	struct change *change = context;
+
+	if (!entry->is_withheld)
+		return true;
+	entry->is_bounced = true;
+	entry_bounce(change->queue, entry);
+	stored_write(stored, NULL, change->waiter);
+	history_released(change->queue->log, &entry->id, "bounce");
+	change->n++;
+	return true;
 }
 
 static bool
@@ -365,6 +382,12 @@ int64_t
 queue_release(struct queue *queue, const struct queue_filter *filter, struct instant deadline, struct fault *fault_out)
 {
 	return change_all(queue, filter, true, release_one, deadline, fault_out);
+}
+
+int64_t
+queue_bounce(struct queue *queue, const struct queue_filter *filter, struct instant deadline, struct fault *fault_out)
+{
+	return change_all(queue, filter, true, bounce_one, deadline, fault_out);
 }
 
 int64_t

@@ -34,6 +34,11 @@ state_debts(const struct mail_state *state)
 void
 debts_add(struct queue *queue, struct entry *entry, unsigned kinds)
 {
+	if ((kinds & 1u << REPORT_FAILED) != 0 && entry_withholds(queue, entry)) {
+		if (!entry->is_gone)
+			entry_set_withheld(queue, entry, true);
+		kinds &= ~(1u << REPORT_FAILED);
+	}
 	for (struct debt *debt = entry->debts; debt != NULL; debt = debt->next)
 		if (!debt->is_out)		/* one that is out does not cover what failed since */
 			kinds &= ~(1u << debt->kind);

@@ -122,6 +122,7 @@ entry_of_plan(struct queue *queue, const struct put_plan *plan)
 	entry->arrived = (struct instant){ os_now().ns - (age.ns > 0 ? age.ns : 0) };
 	entry->content_bytes = plan->draft->content_bytes + (int64_t)plan->prefix.len;
 	entry->is_large = plan->draft->has_file;
+	entry->is_unverified = plan->facts->is_unverified;
 	entry->epoch = queue->epoch;
 	for (int i = 0; i < envelope->n_recipients; i++) {
 		struct str name = queue->world.destination_of(queue->world.context, envelope,

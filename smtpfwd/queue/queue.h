@@ -30,6 +30,8 @@ struct retry_settings {
 	struct span	 max;
 	struct span	 expire;	/* a mail older than this fails */
 	struct span	 warn;		/* a delay report is owed after this; 0: never */
+	bool		 holds_unverified;	/* facts.is_unverified: what fails is held and not reported, nor is a delay or success */
+	struct span	 hold_expire;	/* so long beyond expire; then it is removed */
 };
 
 struct queue_settings {
@@ -250,12 +252,13 @@ struct queue_filter {			/* empty fields match everything */
 	struct mail_id	 id;		/* zero: any */
 	struct str	 recipient_domain;	/* canonical (mail/domain) if it can be; compared with that form */
 	struct str	 destination;	/* and those below it: "X" is "X/Y" too */
-	bool		 is_held_only;
+	bool		 is_held_only;		/* by the operator, or withheld */
 };
 
 struct queue_recipient_view {
 	struct str	 address, destination, last_text;	/* last outcome in words, "" if none */
-	enum { QUEUE_WAITING, QUEUE_IN_DELIVERY, QUEUE_DONE, QUEUE_FAILED, QUEUE_HELD } state;
+	enum { QUEUE_WAITING, QUEUE_IN_DELIVERY, QUEUE_DONE, QUEUE_FAILED, QUEUE_HELD,
+		QUEUE_WITHHELD /* failed, and its report is withheld */ } state;
 	int		 n_tries;
 	struct timestamp next_try;
 };
@@ -265,7 +268,8 @@ struct queue_mail_view {
 	const struct envelope		*envelope;
 	const struct mail_facts		*facts;
 	int64_t				 content_bytes;
-	bool				 is_held;
+	bool				 is_held;	/* by the operator */
+	bool				 is_withheld;	/* something failed, and the unverified sender is not told */
 	struct timestamp		 expires;
 	const struct queue_recipient_view *recipients;
 	int				 n_recipients;
@@ -287,11 +291,14 @@ ssize_t	 queue_read_listed(struct queue *queue, const struct queue_mail_view *ma
 	    size_t n_bytes, struct instant deadline, struct fault *fault_out);
 
 /*
+ * A release ends a hold, and what failed and is withheld is tried again.
  * Each returns how many mails it touched; durable when it returns.  Suspends.  -1: fault; those that could be read in time
  * are touched all the same.
  */
 int64_t	 queue_hold(struct queue *queue, const struct queue_filter *filter, struct instant deadline, struct fault *fault_out);
 int64_t	 queue_release(struct queue *queue, const struct queue_filter *filter, struct instant deadline, struct fault *fault_out);
+/* What is withheld goes to its sender after all, as a report that is owed. */
+int64_t	 queue_bounce(struct queue *queue, const struct queue_filter *filter, struct instant deadline, struct fault *fault_out);
 int64_t	 queue_retry_now(struct queue *queue, const struct queue_filter *filter, struct instant deadline, struct fault *fault_out);
 int64_t	 queue_remove(struct queue *queue, const struct queue_filter *filter, struct instant deadline, struct fault *fault_out);	/* no report */
 

@@ -22,7 +22,8 @@ enum {
 	MAIL_IS_UNVERIFIED = 8,
 	MAIL_HAS_MORE = 16,		/* facts with tags; the last known */
 	STATE_IS_HELD = 1, STATE_IS_WARNED = 2, STATE_IS_REMOVED = 4,
-	STATE_LIVES_UNTIL = 8,		/* a time follows; the last known */
+	STATE_LIVES_UNTIL = 8,		/* a time follows */
+	STATE_IS_BOUNCED = 16,		/* the last known */
 	STEP_MASK = 3, HAS_OUTCOME = 4, HAS_TRIES = 8, HAS_DEBT = 16, HAS_LAST_TRY = 32,	/* a recipient's first octet */
 };
 
@@ -146,7 +147,7 @@ encode_state(const struct mail_state *state, size_t text_max_bytes, struct buf *
 
 	failed = octets_put(out, state->version, 4) | octets_put(out, (state->is_held ? STATE_IS_HELD : 0) |
 	    (state->is_warned ? STATE_IS_WARNED : 0) | (state->is_removed ? STATE_IS_REMOVED : 0) |
-	    (state->lives_until.us != 0 ? STATE_LIVES_UNTIL : 0), 1) |
+	    (state->lives_until.us != 0 ? STATE_LIVES_UNTIL : 0) | (state->is_bounced ? STATE_IS_BOUNCED : 0), 1) |
 	    octets_put(out, (uint64_t)state->n_recipients, 4);
 	if (state->lives_until.us != 0)
 		failed |= octets_put(out, (uint64_t)state->lives_until.us, 8);
@@ -218,13 +219,14 @@ decode_state(struct octets *o, struct arena *arena, struct mail_state *state_out
 	uint32_t version = (uint32_t)octets_take(o, 4), flags = (uint32_t)octets_take(o, 1);
 	uint64_t n = octets_take(o, 4);
 
-	if (o->is_bad || n > ENVELOPE_RECIPIENTS_MAX || flags >= 2 * STATE_LIVES_UNTIL ||
+	if (o->is_bad || n > ENVELOPE_RECIPIENTS_MAX || flags >= 2 * STATE_IS_BOUNCED ||
 	    !mail_state_init(state_out, (int)n, arena))
 		return false;
 	state_out->version = version;
 	state_out->is_held = (flags & STATE_IS_HELD) != 0;
 	state_out->is_warned = (flags & STATE_IS_WARNED) != 0;
 	state_out->is_removed = (flags & STATE_IS_REMOVED) != 0;
+	state_out->is_bounced = (flags & STATE_IS_BOUNCED) != 0;
 	if ((flags & STATE_LIVES_UNTIL) != 0)
 		state_out->lives_until.us = (int64_t)octets_take(o, 8);
 	if (version == 0)

@@ -54,7 +54,7 @@ enum recipient_step { RECIPIENT_WAITING, RECIPIENT_DONE, RECIPIENT_FAILED };
 
 struct recipient_state {
 	enum recipient_step	 step;
-	unsigned		 owed;		/* bits 1 << enum report_kind: a report was earned */
+	unsigned		 owed;		/* bits 1 << enum report_kind: a report was earned; a release takes back what is withheld */
 	unsigned		 paid;		/* ... and is paid; only ever grows */
 	uint32_t		 n_tries;
 	struct timestamp	 next_try;	/* 0: none set */
@@ -68,6 +68,7 @@ struct mail_state {
 	bool			 is_held;	/* by the operator */
 	bool			 is_warned;	/* the delay report was thought of */
 	bool			 is_removed;	/* by the operator, while in delivery */
+	bool			 is_bounced;	/* by the operator: reports go to its sender, verified or not */
 	struct timestamp	 lives_until;	/* it does not expire before, however old it is; 0: not set */
 	struct recipient_state	*recipients;	/* as many as the envelope has */
 	int			 n_recipients;

@@ -25,6 +25,7 @@ apply_state(struct recovering *rec, const struct mail_state *state)
 	rec->is_held = state->is_held;
 	rec->is_warned = state->is_warned;
 	rec->is_removed = state->is_removed;
+	rec->is_bounced = state->is_bounced;
 	rec->lives_until = state->lives_until;
 	for (int i = 0; i < rec->n; i++) {
 		struct recovering_recipient *to = &rec->recipients[i];
@@ -33,7 +34,7 @@ apply_state(struct recovering *rec, const struct mail_state *state)
 		to->next_try = from->next_try;
 		to->n_tries = from->n_tries;
 		to->step = (uint8_t)from->step;
-		to->owed |= (uint8_t)from->owed;
+		to->owed = (uint8_t)from->owed;		/* a release takes some back */
 		to->paid |= (uint8_t)from->paid;
 	}
 }
@@ -59,6 +60,7 @@ apply_mail(struct recovery *r, const struct mail_record *mail, const struct plac
 		entry->recovering = rec;
 		entry->content_bytes = mail->prefix_bytes + mail->content_bytes;
 		entry->is_large = mail->is_large;
+		entry->is_unverified = mail->facts.is_unverified;
 		index_add(&queue->index, entry);
 	}
 	rec = entry->recovering;
@@ -301,11 +303,11 @@ enter_service(struct recovery *r, struct entry *entry)
 
 	entry->recovering = NULL;
 	entry->arrived = (struct instant){ r->now.ns - (age.ns > 0 ? age.ns : 0) };
-	entry->is_held = rec->is_held;
+	entry_set_held(queue, entry, rec->is_held);
+	entry->is_bounced = rec->is_bounced;
 	entry->is_warned = rec->is_warned;
 	entry->epoch = queue->epoch;
 	queue->counts.content_bytes += entry->content_bytes;
-	queue->counts.n_held += rec->is_held ? 1 : 0;
 	for (int i = 0; i < rec->n; i++) {
 		if (rec->recipients[i].step == RECIPIENT_WAITING && !rec->is_removed)
 			place_recipient(r, entry, &rec->recipients[i]);

@@ -17,7 +17,7 @@ struct recovering_recipient {
 struct recovering {			/* of one mail; in the recovery's arena */
 	uint32_t	 version;
 	int		 n;
-	bool		 is_held, is_warned, is_removed, has_file;
+	bool		 is_held, is_warned, is_removed, is_bounced, has_file;
 	struct timestamp arrived, lives_until;
 	struct recovering_recipient recipients[];
 };

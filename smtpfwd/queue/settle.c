@@ -168,6 +168,7 @@ stored_write(struct stored *stored, struct segment *pinned, struct waiter *waite
 	state->is_held = entry->is_held;
 	state->is_warned = entry->is_warned;
 	state->is_removed = entry->is_removed;
+	state->is_bounced = entry->is_bounced;
 	si = state_item_new(queue, entry, stored, pinned, waiter);
 	if (record_encode_state(&entry->id, state, outcome_text_max_bytes(state->n_recipients), &si->item.bytes) != 0) {
 		buf_clear(&si->item.bytes);	/* very many recipients: the texts must go */
@@ -376,7 +377,9 @@ recipient_end(struct stored *stored, int index, enum recipient_step step, enum r
 	r->step = step;
 	stored->slot_of[index] = NULL;
 	r->paid |= r->owed & 1u << REPORT_DELAYED;	/* nobody wants to hear of a delay that is over */
-	if (kind != REPORT_DELAYED && recipient_wants(&stored->record, index, kind)) {
+	if (kind == REPORT_RELAYED && recipient_wants(&stored->record, index, kind) && entry_withholds(stored->queue, entry)) {
+		history_unreported(stored->queue->log, &entry->id, "success", "its sender was not verified");
+	} else if (kind != REPORT_DELAYED && recipient_wants(&stored->record, index, kind)) {
 		r->owed |= 1u << kind;
 		if (!entry->is_removed)
 			debts_add(stored->queue, entry, 1u << kind);
@@ -401,6 +404,8 @@ recipient_fail(struct stored *stored, int index, const struct outcome *outcome)
 	stored->queue->counts.n_failed++;
 	if (!recipient_wants(&stored->record, index, REPORT_FAILED))
 		history_unreported(stored->queue->log, &stored->entry->id, "failure", why_unreported(&stored->record));
+	else if (entry_withholds(stored->queue, stored->entry) && !stored->entry->is_withheld && !stored->entry->is_removed)
+		history_held(stored->queue->log, &stored->entry->id, "unverified-sender");
 	recipient_end(stored, index, RECIPIENT_FAILED, REPORT_FAILED);
 }
 

@@ -167,6 +167,22 @@ void		 recipient_expire(struct stored *stored, int index, const struct outcome *
 bool	recipient_wants(const struct mail_record *mail, int index, enum report_kind kind);
 size_t	outcome_text_max_bytes(int n_recipients);
 
+/* --- what fails of an unverified sender (withhold.c) --- */
+
+/* Nothing of it is reported now. */
+bool	entry_withholds(const struct queue *queue, const struct entry *entry);
+/* Both count it as held once, and set its clock. */
+void	entry_set_held(struct queue *queue, struct entry *entry, bool is_held);
+void	entry_set_withheld(struct queue *queue, struct entry *entry, bool is_withheld);
+struct instant	entry_withheld_until(const struct queue *queue, const struct entry *entry);
+bool	recipient_is_withheld(const struct stored *stored, int index);
+/* It waits no longer to be thought of: by today's settings its sender is told. */
+void	entry_bounce(struct queue *queue, struct entry *entry);
+/* Those that failed wait again, as if they had not been tried; false: none did.  The caller writes it. */
+bool	withheld_wait_again(struct stored *stored);
+/* Its time is over: it is removed, and logged. */
+void	withheld_expire(struct stored *stored);
+
 /* --- debts (owed.c) --- */
 
 struct debt {

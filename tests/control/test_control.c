@@ -333,7 +333,8 @@ test_misunderstood(struct scene *s)
 		{ "\"held\":false", ERROR("\\\"held\\\" must be true, or left out") },
 		{ "\"next-hop\":\"c\"", ERROR("\\\"c\\\" is no relay, route or next hop") },
 	};
-	static const char *const commands[] = { "queue-list", "queue-hold", "queue-release", "queue-retry", "queue-remove" };
+	static const char *const commands[] = { "queue-list", "queue-hold", "queue-release", "queue-retry", "queue-remove",
+	    "queue-bounce" };
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		test_case("%s changes nothing", cases[i].filter);

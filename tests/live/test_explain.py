@@ -104,7 +104,7 @@ class Told:
 
 
 OPEN = relay("open", listen_extra='networks = { "10.0.0.0/8" }').config
-ENFORCE = relay("enforce", "verify { dmarc = enforce  received-spf = yes }", listen_extra='networks = { "10.0.0.0/8" }').config
+ENFORCE = relay("enforce", "bounce-unverified = no  verify { dmarc = enforce  received-spf = yes }", listen_extra='networks = { "10.0.0.0/8" }').config
 
 
 def authentic(tap):
@@ -116,7 +116,7 @@ def authentic(tap):
         told.one("spf", identity="mailfrom", result="pass", mechanism="ip4:192.0.2.10", **{"mechanism-domain": "sender.example"}), told)
     tap("its signature", told.one("dkim", result="pass", domain="sender.example", selector="s1", **{"key-bits": 2048}), told)
     tap("DMARC, by whom it is aligned", told.one("dmarc", result="pass", p="reject", **{"record-domain": "sender.example"}).get("aligned-by"), told)
-    tap("its sender is verified", told.one("sender", verified=True, reason="spf"), told)
+    tap("its sender is verified, and would hear of a failure", told.one("sender", verified=True, reason="spf", bounced=True), told)
     fields = told.one("added").get("field", "")
     tap("the field that it gets", fields.startswith("Authentication-Results: old.example.com;") and "dmarc=pass" in fields, told)
     tap("it goes to the relay", told.one("recipient", destination="relay:example.com", **{"next-hops": ["127.0.0.1:1"]}), told)
@@ -137,7 +137,7 @@ def suspicious(tap):
     told = Told(ENFORCE, mail(), client=OTHER)
     tap("a forged sender: SPF fails, by which mechanism and why", told.one("spf", identity="mailfrom", result="fail",
         mechanism="-all", explanation="198.51.100.66 may not send for sender.example"), told)
-    tap("nor is its sender verified", told.one("sender", verified=False, reason="no-pass"), told)
+    tap("nor is its sender verified: a bounce would not be sent", told.one("sender", verified=False, reason="no-pass", bounced=False), told)
     tap("its client only claims a name", told.one("iprev", result="fail", **{"reverse-name": "mail.sender.example"}), told)
     tap("DMARC refuses it", told.status == 1 and told.one("dmarc", result="fail", policy="reject", applied="reject") and
         told.one("decision", action="reject", reason="dmarc").get("reply", "").startswith("550 5.7.26 "), told)

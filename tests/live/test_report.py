@@ -11,6 +11,7 @@ import threading
 
 from aiosmtpd.controller import Controller
 
+import names
 import world
 
 sys.path.insert(0, os.path.join(world.TOP, "tests", "report"))
@@ -19,7 +20,7 @@ import grammar  # noqa: E402
 UMLAUT = "m\u00fcller"
 
 # An inbox for example.org, where senders live; 8-bit and internationalised mail is taken.
-home = world.Postfix("home", extra="virtual_mailbox_domains = example.org\nsmtputf8_enable = yes\n"
+home = world.Postfix("home", extra="virtual_mailbox_domains = example.org victim.example.org\nsmtputf8_enable = yes\n"
                      "smtputf8_autodetect_classes = all\n")
 n_relays = 0
 
@@ -198,6 +199,40 @@ def international(tap):
     relay.stop()
 
 
+def unverified(tap):
+    """A forged sender hears nothing: what fails is held"""
+    zone = names.Names("example.org TXT v=spf1 ip4:127.0.0.1 -all\nvictim.example.org TXT v=spf1 -all\n")
+    hop = talker(b"550 5.1.1 nobody\r\n")
+    relay = relay_to(hop.server_address[1], "bounce-unverified = no\n" + zone.section())
+    world.send(relay.port, world.message("forged one"), sender="alice@victim.example.org")
+    world.send(relay.port, world.message("honest one"))
+    report = grammar.Report(one_report(b"honest.one@example.org"))
+    tap("a sender whom SPF verifies has the report, as ever", report.recipients[0]["status"] == "5.1.1", report.raw)
+    held = lambda: [row["mail"] for row in relay.ctl("queue", "list", "--held") if "mail" in row]
+    world.wait_for("the forged one has failed", held)
+    mail = held()[0]
+    tap("the other's mail is held, and why is shown", len(held()) == 1 and mail["from"] == "alice@victim.example.org" and mail["held"] and
+        mail["held-by"] == "unverified-sender" and mail["recipients"][0]["state"] == "failed, held" and
+        "5.1.1 nobody" in mail["recipients"][0]["last"], mail)
+    tap("for people", "(held: the sender was not verified)" in relay.ctl("queue", "list", json_out=False))
+    tap("no report of it was made", not reports(b"forged.one@example.org") and relay.log_text().count("reported") == 1, relay.log_text())
+    relay.stop()
+    relay.start()
+    tap("it is held across a restart", len(held()) == 1 and relay.queue_size() == 1, held())
+    relay.ctl("queue", "release", mail["id"])
+    world.wait_for("it was tried again, and fails again", lambda: held() and relay.log_text().count("unverified-sender") == 2)
+    relay.ctl("queue", "bounce", "--held")
+    report = grammar.Report(one_report(b"forged.one@example.org"))
+    tap("the operator can have it reported after all", report.recipients[0]["status"] == "5.1.1", report.raw)
+    world.wait_for("the queue is empty", lambda: relay.queue_size() == 0)
+    hop.answer = b"550 5.1.1 still nobody\r\n"
+    world.send(relay.port, world.message("another one"), sender="alice@victim.example.org")
+    world.wait_for("it has failed", held)
+    relay.ctl("queue", "remove", "--held")
+    tap("or removed", relay.queue_size() == 0 and not reports(b"another.one@example.org"))
+    relay.stop()
+
+
 if __name__ == "__main__":
     socket.setdefaulttimeout(60)
-    world.Tap().run(setup, refused, relayed, passed_on, international)
+    world.Tap().run(setup, refused, relayed, passed_on, international, unverified)

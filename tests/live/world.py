@@ -185,7 +185,9 @@ listen "mx" {
 %s
 """ % (self.spool, self.directory, domain, next_hop, relay_extra, self.port, listen_extra, extra,
        "" if "outbound" in extra else "outbound = none     # nothing of a test leaves the machine",
-       "" if "resolver" in extra else no_names())
+       ("" if "resolver" in extra else no_names()) +
+       # Senders of tests are verified by nothing: the DNS has none of them.
+       ("" if "bounce-unverified" in extra else "\nbounce-unverified = yes\n"))
         with open(self.config, "w") as out:
             out.write(self.text)
 

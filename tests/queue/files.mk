@@ -42,3 +42,8 @@ check_PROGRAMS += tests/queue/test_record
 tests_queue_test_record_SOURCES = %D%/test_record.c
 tests_queue_test_record_LDADD = $(queue_sim_libs)
 TESTS += tests/queue/test_record
+
+check_PROGRAMS += tests/queue/test_withhold
+tests_queue_test_withhold_SOURCES = %D%/test_withhold.c %D%/yard.c %D%/yard.h
+tests_queue_test_withhold_LDADD = $(queue_sim_libs)
+TESTS += tests/queue/test_withhold

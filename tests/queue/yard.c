@@ -44,7 +44,7 @@ yard_init(struct yard *yard, struct sim *sim)
 			.min_free_bytes = 100 * 1024,
 			.retry = {
 				.first = span_s(60), .factor = 2, .max = span_s(3600), .expire = span_s(86400),
-				.warn = span_s(4 * 3600),
+				.warn = span_s(4 * 3600), .holds_unverified = true, .hold_expire = span_s(10 * 86400),
 			},
 		},
 	};
@@ -116,6 +116,7 @@ yard_put_from(struct yard *yard, const char *from, const char *recipients, struc
 	struct envelope envelope = { .recipients = list };
 	struct mail_facts facts = {
 		.arrived = os_wall_clock(), .class_name = STR("incoming"), .client = STR("192.0.2.7"), .listener = STR("mx"),
+		.is_unverified = yard->is_unverified,
 	};
 	struct draft *draft = draft_new(yard->queue);
 	struct mail_id id = draft_id(draft);

@@ -20,11 +20,12 @@ struct yard {
 	struct buf	 lines;		/* what was logged, each line with \n */
 	void	       (*story)(struct yard *yard);
 	void		*arg;
+	bool		 is_unverified;	/* the senders of mails put from now on */
 };
 
 enum { YARD_SEGMENT_BYTES = 32 * 1024 };	/* so that a few mails fill one */
 
-/* Settings for tests: small segments, retry first 60 s, factor 2, max 1 h, expire 1 d, warn 4 h. */
+/* Settings for tests: small segments, retry first 60 s, factor 2, max 1 h, expire 1 d, warn 4 h; failed mail of senders that were not verified is held 10 d more. */
 void	yard_init(struct yard *yard, struct sim *sim);
 void	yard_fini(struct yard *yard);
 
