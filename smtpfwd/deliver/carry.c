@@ -40,6 +40,7 @@ struct errand {
 	bool			 is_unfound;	/* where it goes cannot be told now */
 	bool			 is_wanting;	/* we ran out of something of our own */
 	bool			 is_crowded;	/* what could be tried has no room for it now */
+	bool			 is_means_refused;	/* to tell the client's identity by: what is left is used */
 	struct next_hop		*next_hop;	/* the last one tried; used */
 	struct trouble		 trouble;
 };
@@ -189,7 +190,7 @@ get_session(struct errand *e)
 		}
 		next_hop = e->choices->at[i].next_hop;
 		turn_to(e, next_hop);
-		if (held_open(e->c, e->site, next_hop, e->deadline, e->held, &e->trouble))
+		if (held_open(e->c, e->site, next_hop, e->delivery->facts->identity, e->deadline, e->held, &e->trouble))
 			return true;
 		if (e->trouble.is_cancelled) {
 			e->is_cancelled = true;
@@ -212,12 +213,27 @@ count_outcomes(const struct errand *e, struct next_hop *next_hop, const bool *wa
 	}
 }
 
+static struct introduction
+introduction_here(const struct errand *e, const struct next_hop *next_hop, char id_room[MAIL_ID_TEXT_MAX])
+{
+	struct introduction introduction = {
+		.identity = e->delivery->facts->identity, .rule = next_hop->route->identity,
+		.ident = mail_id_text(&e->delivery->mail, id_room),
+	};
+
+	if (e->is_means_refused)
+		introduction.rule.means = identity_next_means(introduction.rule.means);
+	return introduction;
+}
+
 static enum handover_end
 hand_over(struct errand *e, struct next_hop *next_hop)
 {
+	char id_room[MAIL_ID_TEXT_MAX];
+	struct introduction introduction = introduction_here(e, next_hop, id_room);
 	struct handover h = {
 		.client = e->held->client, .was_idle = e->held->was_idle, .envelope = e->delivery->envelope,
-		.content = &e->content, .recipients = e->offered, .n_recipients = e->delivery->n_recipients,
+		.introduction = &introduction, .content = &e->content, .recipients = e->offered, .n_recipients = e->delivery->n_recipients,
 		.arena = e->delivery->arena,
 	};
 	struct instant began = loop_now(e->c->loop);
@@ -231,6 +247,7 @@ hand_over(struct errand *e, struct next_hop *next_hop)
 	history_delivering(e->c->log, &e->delivery->mail, &attempt, count_left(e));
 	end = handover_run(&h, e->deadline, &e->trouble, &n_ambiguous);
 	e->was_reached = true;
+	e->is_means_refused |= introduction.is_means_refused;
 	if (n_ambiguous > 0) {
 		log_ambiguous(e, n_ambiguous);
 		again_note(&e->c->again, &e->delivery->mail, next_hop);
@@ -259,6 +276,8 @@ offer(struct errand *e)
 	e->held->was_idle = true;
 	if ((end != HANDOVER_DONE && end != HANDOVER_LACKING) || !client_is_reusable(e->held->client))
 		held_drop(e->held);
+	else if (e->held->client->stands_for_one && end == HANDOVER_DONE)
+		held_keep(e->c, e->held);	/* ends it: the next mail is of somebody else */
 	switch (end) {
 	case HANDOVER_DONE:
 		return false;

@@ -73,7 +73,7 @@ struct held {			/* client NULL: none */
  * An idle session that still stands, or a new one.  Trouble of the next hop takes it down, or lowers its limit, whichever
  * it means.  False with trouble.  Suspends.
  */
-bool	held_open(struct couriers *c, struct site *site, struct next_hop *next_hop, struct instant deadline,
+bool	held_open(struct couriers *c, struct site *site, struct next_hop *next_hop, const struct identity *identity, struct instant deadline,
 	    struct held *held_out, struct trouble *trouble_out);
 
 /*

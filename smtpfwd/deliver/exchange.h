@@ -7,7 +7,7 @@
 #ifndef DELIVER_EXCHANGE_H
 #define DELIVER_EXCHANGE_H
 
-#include "smtpfwd/deliver/client.h"
+#include "smtpfwd/deliver/identity.h"
 #include "smtpfwd/deliver/outcome.h"
 
 struct content {			/* where a mail's bytes come from */
@@ -33,11 +33,26 @@ enum exchange_end {
 	EXCHANGE_CANCELLED,		/* our own fiber is to end; nothing was taken */
 };
 
+struct introduction {			/* who a mail's client is, for one session */
+	const struct identity	*identity;	/* NULL: nobody */
+	struct identity_rule	 rule;		/* goes down to what is left where a means is refused */
+	struct str		 ident;		/* the mail's id, for their log; "" for none */
+	bool			 is_means_refused;	/* out: the route's was; a session after this is to begin with what is left */
+};
+
 /* What a fault of a client step means. */
 enum exchange_end	exchange_fault(struct exchange *x, const struct fault *fault, const char *context);
 
 /* The next reply; name: of its command.  Suspends. */
 enum exchange_end	exchange_read(struct exchange *x, enum client_step step, const char *name, struct reply *reply_out);
+
+/*
+ * Between EHLO and MAIL, of every mail: XCLIENT once for a session, XFORWARD each time, as the rule has it.
+ * ANSWERED: go on, unless *is_turned_away_out: the reply is the answer to the client, as one to MAIL, and the session is
+ * over.  GONE: to be said otherwise, in a fresh session.  Suspends.
+ */
+enum exchange_end	exchange_introduce(struct exchange *x, struct introduction *introduction, bool *is_turned_away_out,
+			    struct reply *reply_out);
 
 /*
  * Sends the content after a 354, and the dot, and waits for the answer until final_deadline.  A refusal that came

@@ -220,6 +220,29 @@ take_data(struct transaction_run *t, bool *is_go_out)
 	return GO_ON;
 }
 
+/* --- who the client is --- */
+
+/* A client that is turned away is an answer as one to MAIL, to all who are left; *is_refused_out says so. */
+static enum progress
+introduce(struct transaction_run *t, bool *is_refused_out)
+{
+	struct outcome outcome;
+	struct reply reply;
+	enum exchange_end end;
+
+	*is_refused_out = false;
+	if (t->h->introduction == NULL)
+		return GO_ON;
+	end = exchange_introduce(&t->x, t->h->introduction, is_refused_out, &reply);
+	if (end != EXCHANGE_ANSWERED)
+		return stop_by_end(t, end);
+	if (*is_refused_out) {
+		outcome = outcome_here(t, &reply, OUTCOME_OF_MAIL);
+		settle_batch(t, &outcome, false);
+	}
+	return GO_ON;
+}
+
 /* --- the envelope --- */
 
 static int
@@ -353,8 +376,15 @@ send_nothing(struct transaction_run *t)
 static enum progress
 transaction(struct transaction_run *t)
 {
-	bool is_go = false;
+	bool is_go = false, is_refused;
 
+	if (introduce(t, &is_refused) == STOP)
+		return STOP;
+	if (is_refused)
+		return GO_ON;
+	/* The EHLO behind XCLIENT may offer less. */
+	if (trouble_of_lack(&t->h->client->ehlo, t->h->envelope, t->x.trouble))
+		return stop(t, HANDOVER_LACKING);
 	if ((t->h->client->ehlo.has_pipelining ? envelope_pipelined : envelope_in_turn)(t, &is_go) == STOP)
 		return STOP;
 	if (!is_go)

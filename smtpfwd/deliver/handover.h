@@ -21,6 +21,7 @@ struct handover {
 	struct client		*client;
 	bool			 was_idle;	/* the session waited for us: that it is gone says nothing about the next hop */
 	const struct envelope	*envelope;	/* its recipients are not looked at */
+	struct introduction	*introduction;	/* NULL: the next hop is not told who the client is */
 	struct content		*content;
 	struct offered		*recipients;	/* those without an outcome are offered */
 	int			 n_recipients;
@@ -31,7 +32,7 @@ struct handover {
 
 enum handover_end {
 	HANDOVER_DONE,			/* all have an outcome */
-	HANDOVER_SESSION_OVER,		/* the session ended and nobody is to blame: an idle one that was gone, or LIMITS */
+	HANDOVER_SESSION_OVER,		/* the session ended and nobody is to blame: an idle one that was gone, LIMITS, a means refused */
 	HANDOVER_TROUBLE,		/* the next hop's: who is left may be offered to another one */
 	HANDOVER_LACKING,		/* the mail needs what it does not offer; the same */
 	HANDOVER_UNREADABLE,		/* ours: the content could not be read */

@@ -173,8 +173,16 @@ held_dial(struct couriers *c, struct next_hop *next_hop, const struct identity *
 	return client;
 }
 
+/* A client that it was told of by PROXY, and that it turns away for who it is: that is no sign of how it is itself. */
+static bool
+is_about_client(const struct next_hop *next_hop, const struct identity *identity, const struct trouble *trouble)
+{
+	return identity != NULL && identity_by_proxy(&next_hop->route->identity) && trouble->reply_code != 0 &&
+	    trouble->reply_code != 421;
+}
+
 bool
-held_open(struct couriers *c, struct site *site, struct next_hop *next_hop, struct instant deadline,
+held_open(struct couriers *c, struct site *site, struct next_hop *next_hop, const struct identity *identity, struct instant deadline,
     struct held *held_out, struct trouble *trouble_out)
 {
 	struct instant began = loop_now(c->loop);
@@ -183,10 +191,11 @@ held_open(struct couriers *c, struct site *site, struct next_hop *next_hop, stru
 
 	site->n_holding++;
 	if (!was_idle) {
-		client = held_dial(c, next_hop, NULL, deadline, trouble_out);
+		client = held_dial(c, next_hop, identity, deadline, trouble_out);
 		if (client == NULL) {
 			site->n_holding--;
-			judge_dialling(next_hop, began, trouble_out);
+			if (!is_about_client(next_hop, identity, trouble_out))
+				judge_dialling(next_hop, began, trouble_out);
 			next_hop_unclaim(next_hop);
 			return false;
 		}
@@ -195,17 +204,6 @@ held_open(struct couriers *c, struct site *site, struct next_hop *next_hop, stru
 	room_tell(site);		/* it looks for no place any more */
 	*held_out = (struct held){ .site = site, .next_hop = next_hop, .client = client, .was_idle = was_idle };
 	return true;
-}
-
-/* A client's patience is shorter than what a next hop may take (RFC 5321 4.5.3.2), and proves nothing. */
-static bool
-says_something(const struct couriers *c, const struct next_hop *next_hop, const struct identity *identity,
-    struct instant deadline, const struct trouble *trouble)
-{
-	bool is_about_client = identity != NULL && identity_by_proxy(&next_hop->route->identity) && trouble->reply_code != 0 &&
-	    trouble->reply_code != 421;
-
-	return instant_is_before(loop_now(c->loop), deadline) && !is_about_client;
 }
 
 bool
@@ -221,7 +219,8 @@ held_open_online(struct couriers *c, struct next_hop *next_hop, const struct ide
 	if (!was_idle) {
 		client = held_dial(c, next_hop, identity, deadline, trouble_out);
 		if (client == NULL) {
-			if (says_something(c, next_hop, identity, deadline, trouble_out))
+			/* A client's patience is shorter than what a next hop may take (RFC 5321 4.5.3.2), and proves nothing. */
+			if (instant_is_before(loop_now(c->loop), deadline) && !is_about_client(next_hop, identity, trouble_out))
 				judge_dialling(next_hop, began, trouble_out);
 			next_hop->n_online--;
 			next_hop_unclaim(next_hop);

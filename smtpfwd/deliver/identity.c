@@ -70,6 +70,24 @@ identity_say_proxy(struct client *client, const struct identity *identity, struc
 	return client_say_first(client, buf_str(&bytes), deadline, fault_out);
 }
 
+/* --- between mails --- */
+
+/* Only between mails; what a mail before it was told ends with that. */
+static enum identity_result
+end_transaction(struct client *client, struct instant deadline, struct reply *reply_out, struct fault *fault_out)
+{
+	if (!client->is_in_transaction)
+		return IDENTITY_TOLD;
+	if (client_rset(client, deadline, reply_out, fault_out) != 0)
+		return IDENTITY_LOST;
+	if (reply_out->code == 421)
+		return lost_by_421(fault_out);
+	if (reply_is_positive(reply_out))
+		return IDENTITY_TOLD;
+	fault_temporary(fault_out, "the next hop refused RSET");
+	return IDENTITY_LOST;
+}
+
 /* --- XCLIENT --- */
 
 static bool
@@ -131,12 +149,13 @@ enum identity_result
 identity_tell(struct client *client, const struct identity *identity, const struct identity_rule *rule,
     struct instant deadline, struct reply *reply_out, struct fault *fault_out)
 {
-	enum identity_result result = IDENTITY_TOLD;
+	enum identity_result result;
 	struct str rest, line;
 	struct buf lines;
 
 	if (identity == NULL || client->stands_for_one || !may_xclient(client, rule))
 		return IDENTITY_NOT_POSSIBLE;
+	result = end_transaction(client, deadline, reply_out, fault_out);
 	buf_init(&lines, INTRODUCE_MAX_BYTES);
 	insist(introduce_xclient(identity, client->ehlo.xclient_attributes, rule->tells_login, &lines) == 0);
 	speak_as(client, identity);
@@ -158,22 +177,6 @@ identity_tell(struct client *client, const struct identity *identity, const stru
 }
 
 /* --- XFORWARD --- */
-
-/* Only between mails; what a mail before it was told ends with that. */
-static enum identity_result
-end_transaction(struct client *client, struct instant deadline, struct reply *reply_out, struct fault *fault_out)
-{
-	if (!client->is_in_transaction)
-		return IDENTITY_TOLD;
-	if (client_rset(client, deadline, reply_out, fault_out) != 0)
-		return IDENTITY_LOST;
-	if (reply_out->code == 421)
-		return lost_by_421(fault_out);
-	if (reply_is_positive(reply_out))
-		return IDENTITY_TOLD;
-	fault_temporary(fault_out, "the next hop refused RSET");
-	return IDENTITY_LOST;
-}
 
 enum identity_result
 identity_forward(struct client *client, const struct identity *identity, const struct identity_rule *rule,

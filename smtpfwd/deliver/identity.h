@@ -47,7 +47,8 @@ int	identity_say_proxy(struct client *client, const struct identity *identity, s
 
 /*
  * XCLIENT where the rule allows it and it is announced, then EHLO with the client's name (by EHLO always, also for a client
- * that said HELO: the mail may need extensions).  client->ehlo is new then.  Not inside a transaction, and after TLS.
+ * that said HELO: the mail may need extensions).  client->ehlo is new then.  After TLS; ends an open
+ * transaction first (RSET).
  * REFUSED: the session is as before if client->is_half_introduced is not set; else it is to be closed, and only a
  * fresh one will do.  Suspends.
  */

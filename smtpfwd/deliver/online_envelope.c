@@ -104,68 +104,23 @@ say_group(struct online *o, struct exchange *x, int from, int to)
 
 /* --- who the client is --- */
 
-/*
- * Between EHLO and MAIL, of every mail: XCLIENT once for a session, XFORWARD each time.  ANSWERED: go on, unless is_refused
- * or is_changed.  GONE: to be said otherwise, in a fresh session.
- */
-static enum exchange_end
-tell_identity(struct online *o, struct exchange *x)
-{
-	struct reply reply;
-	struct fault fault;
-
-	switch (identity_tell(x->client, &o->identity, &o->rule, o->deadline, &reply, &fault)) {
-	case IDENTITY_TOLD:
-	case IDENTITY_NOT_POSSIBLE:
-		break;
-	case IDENTITY_REFUSED:
-		o->is_means_refused = true;
-		o->rule.means = identity_next_means(o->rule.means);
-		trouble_of_reply(&reply, "XCLIENT", &o->trouble);
-		return x->client->is_half_introduced ? EXCHANGE_GONE : EXCHANGE_ANSWERED;
-	case IDENTITY_TURNED_AWAY:
-		take_mail(o, &reply);
-		x->client->is_broken = true;
-		break;
-	case IDENTITY_LOST:
-		return exchange_fault(x, &fault, "XCLIENT");
-	}
-	return EXCHANGE_ANSWERED;
-}
-
-static enum exchange_end
-forward_identity(struct online *o, struct exchange *x)
-{
-	char room[MAIL_ID_TEXT_MAX];
-	struct str ident = mail_id_is_none(&o->mail_id) ? STR_EMPTY : mail_id_text(&o->mail_id, room);
-	struct reply reply;
-	struct fault fault;
-
-	switch (identity_forward(x->client, &o->identity, &o->rule, ident, o->deadline, &reply, &fault)) {
-	case IDENTITY_TOLD:
-	case IDENTITY_NOT_POSSIBLE:
-	case IDENTITY_REFUSED:		/* it is for their log only */
-		break;
-	case IDENTITY_TURNED_AWAY:
-	case IDENTITY_LOST:
-		return exchange_fault(x, &fault, "XFORWARD");
-	}
-	return EXCHANGE_ANSWERED;
-}
-
+/* ANSWERED: go on, unless is_refused or is_changed. */
 static enum exchange_end
 introduce(struct online *o, struct exchange *x)
 {
-	enum exchange_end end = EXCHANGE_ANSWERED;
+	char room[MAIL_ID_TEXT_MAX];
+	struct introduction introduction = {
+		.identity = o->has_identity ? &o->identity : NULL, .rule = o->rule,
+		.ident = mail_id_is_none(&o->mail_id) ? STR_EMPTY : mail_id_text(&o->mail_id, room),
+	};
+	struct reply reply;
+	bool is_turned_away;
+	enum exchange_end end = exchange_introduce(x, &introduction, &is_turned_away, &reply);
 
-	if (!o->has_identity)
-		return end;
-	if (x->client->is_in_transaction)
-		end = say_group(o, x, STEP_RSET, STEP_MAIL);
-	if (end == EXCHANGE_ANSWERED)
-		end = tell_identity(o, x);
-	if (end == EXCHANGE_ANSWERED && !o->is_refused && !o->is_changed)
-		end = forward_identity(o, x);
+	o->rule = introduction.rule;
+	o->is_means_refused |= introduction.is_means_refused;
+	if (end == EXCHANGE_ANSWERED && is_turned_away)
+		take_mail(o, &reply);
 	return end;
 }
 

@@ -43,7 +43,7 @@ struct route_settings {
 	int				 n_sources;
 	const char			*login;		/* for AUTH, only with TLS_REQUIRED or TLS_VERIFY; NULL: none */
 	const char			*password_file;	/* its first line; not NULL with a login */
-	enum identity_means		 identity;	/* how mail whose client waits tells who that is */
+	enum identity_means		 identity;	/* how the next hop is told who the client is */
 	bool				 tells_login;	/* and by what login it came */
 	bool				 may_use_loopback;	/* MX hosts at loopback addresses are connected to */
 };

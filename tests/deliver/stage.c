@@ -71,7 +71,7 @@ static void
 put_mail(struct world *w, const char *domain, int n_recipients, struct str content)
 {
 	const struct mail_facts facts = { .arrived = os_wall_clock(), .class_name = STR("incoming"), .client = STR("192.0.2.9"),
-	    .listener = STR("mx") };
+	    .listener = STR("mx"), .identity = w->client };
 	struct envelope envelope = { .reverse_path = { .local = STR("a"), .domain = STR("example.org") } };
 	struct instant deadline = instant_after(loop_now(w->loop), span_s(60));
 	struct draft *draft = draft_new(w->queue);
@@ -187,6 +187,7 @@ make_settings(struct world *w)
 
 	w->routes[0] = w->routes[1] = w->routes[2] = common;
 	w->routes[0].destination = "relay:x";
+	w->routes[0].identity = story->identity;
 	w->routes[0].next_hops = story->hops != NULL ? story->hops : hop_by_ip;
 	w->routes[0].n_next_hops = story->n_hops > 0 ? story->n_hops : 1;
 	w->routes[1].destination = "relay:second";

@@ -24,6 +24,7 @@ struct story {
 	const struct next_hop_settings *hops;	/* NULL: the peers by their addresses */
 	enum balance	 balance;
 	enum tls_mode	 tls;
+	enum identity_means identity;
 	int		 connections_max;	/* 0: 4 */
 	int		 deliveries_max;
 	int		 idle_max_s;
@@ -49,6 +50,7 @@ struct world {
 	struct peer		 peers[PEERS];
 	struct tls_server	*tls;
 	struct mail_id		 id;		/* of the mail put last */
+	const struct identity	*client;	/* of mails that are put; NULL: none */
 	struct buf		 dialogue;	/* of a peer, when it is made up */
 	/* What the next plan is made of: "relay:x", "relay:second" (second.example, to peer 2) and "route:internet". */
 	struct route_settings	 routes[ROUTES_MAX];

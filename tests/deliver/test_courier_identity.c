@@ -1,0 +1,158 @@
+/*
+ * test_courier_identity.c - mail of the queue tells its next hop who brought it
+ */
+#include "tests/deliver/stage.h"
+
+#define TEXT(text)	{ .at = (text), .len = sizeof(text) - 1 }
+
+static const struct identity one = {
+	.client = { { .family = IP_V4, .bytes = { 198, 51, 100, 7 } }, 4660 }, .helo = TEXT("one.example.org"), .is_esmtp = true,
+};
+static const struct identity other = {
+	.client = { { .family = IP_V4, .bytes = { 198, 51, 100, 8 } }, 4661 }, .helo = TEXT("other.example.org"), .is_esmtp = true,
+};
+
+static int
+n_heard(const struct world *w, const char *text)
+{
+	struct str rest = buf_str(&w->peers[0].heard);
+	ptrdiff_t at;
+	int n = 0;
+
+	for (; (at = str_find_str(rest, str_of(text))) >= 0; n++)
+		rest = str_from(rest, (size_t)at + strlen(text));
+	return n;
+}
+
+static void
+put_of(struct world *w, const struct identity *client)
+{
+	w->client = client;
+	put(w, 1);
+}
+
+static void
+xclient(struct world *w)
+{
+	peer_says(&w->peers[0], "S: 220 hi\nM: PIPELINING,XCLIENT ADDR HELO");
+	put_of(w, &one);
+	put_of(w, &other);
+	put_of(w, &one);
+	put_of(w, NULL);
+	expect(wait_for_mails(w, 4, 100) >= 0);
+	expect_int(w->peers[0].n_connections, 4);
+	expect_int(n_heard(w, "XCLIENT ADDR=198.51.100.7 HELO=one.example.org\nEHLO one.example.org\nMAIL FROM"), 2);
+	expect_int(n_heard(w, "XCLIENT ADDR=198.51.100.8 HELO=other.example.org\nEHLO other.example.org\nMAIL FROM"), 1);
+	expect_int(n_heard(w, "XCLIENT"), 3);
+}
+
+static void
+xforward(struct world *w)
+{
+	peer_says(&w->peers[0], "S: 220 hi\nM: PIPELINING,XFORWARD ADDR");
+	put_of(w, &one);
+	expect(wait_for_mails(w, 1, 10) >= 0);
+	put_of(w, &other);
+	expect(wait_for_mails(w, 2, 10) >= 0);
+	put_of(w, NULL);
+	expect(wait_for_mails(w, 3, 10) >= 0);
+	expect_int(w->peers[0].n_connections, 1);
+	expect_int(n_heard(w, "XFORWARD ADDR=198.51.100.7\nMAIL FROM"), 1);
+	expect_int(n_heard(w, "XFORWARD ADDR=198.51.100.8\nMAIL FROM"), 1);
+	expect_int(n_heard(w, "XFORWARD"), 2);
+}
+
+/* What the idle session says as it goes is no word about the next hop. */
+static void
+gone_meanwhile(struct world *w)
+{
+	peer_says(&w->peers[0], "S: 220 hi\nC: EHLO\nS: 250-hi\nS: 250 XFORWARD ADDR\nC: XFORWARD\nS: 250\nC: MAIL\nS: 250\nC: RCPT\nS: 250\n"
+	    "C: DATA\nS: 354\nD:\nS: 250\nC: XFORWARD\nS: 421 4.4.2 too late\nX:");
+	peer_says(&w->peers[0], "S: 220 hi\nM: XFORWARD ADDR");
+	put_of(w, &one);
+	expect(wait_for_mails(w, 1, 10) >= 0);
+	put_of(w, &other);
+	expect(wait_for_mails(w, 2, 10) >= 0);
+	expect_int(n_lines(w, "deferred "), 0);
+	expect_int(n_heard(w, "XFORWARD ADDR=198.51.100.8\n"), 2);
+}
+
+static void
+means_refused(struct world *w)
+{
+	peer_says(&w->peers[0], "S: 220 hi\nC: EHLO\nS: 250-hi\nS: 250 XCLIENT ADDR\nC: XCLIENT\nS: 501 5.5.4 bad value");
+	peer_says(&w->peers[0], "S: 220 hi\nM: XCLIENT ADDR,XFORWARD ADDR");
+	put_of(w, &one);
+	expect(wait_for_mails(w, 1, 10) >= 0);
+	expect_int(w->peers[0].n_connections, 2);
+	expect_int(n_heard(w, "XCLIENT"), 1);
+	expect_int(n_heard(w, "XFORWARD ADDR=198.51.100.7\nMAIL"), 1);
+	expect_int(n_lines(w, "deferred "), 0);
+	expect(hop(w, 0).is_up);
+}
+
+static void
+turned_away(struct world *w)
+{
+	peer_says(&w->peers[0], "S: 220 hi\nC: EHLO\nS: 250-hi\nS: 250 XCLIENT ADDR\nC: XCLIENT\nS: 554 5.7.1 client rejected");
+	put_of(w, &one);
+	wait_s(w, 10);
+	expect_int(n_lines(w, "failed "), 1);
+	expect(log_has(w, "client rejected"));
+	expect(hop(w, 0).is_up);
+}
+
+static void
+offers_less(struct world *w)
+{
+	peer_says(&w->peers[0], "S: 220 hi\nC: EHLO\nS: 250-hi\nS: 250-8BITMIME\nS: 250 XCLIENT ADDR\nC: XCLIENT\nS: 220 hi\nC: EHLO\nS: 250 hi");
+	w->client = &one;
+	put_content(w, "example.com", STR("Subject: hi\r\n\r\n\xe9\r\n"));
+	wait_s(w, 10);
+	expect_int(n_lines(w, "deferred "), 1);
+	expect(log_has(w, "8BITMIME"));
+}
+
+#define HEADER	"C: \nC: \nC: \n"	/* the CRLFs in it */
+
+static void
+proxy(struct world *w)
+{
+	peer_says(&w->peers[0], HEADER "S: 220 hi\nC: QUIT\nS: 250 hi\nM: ");
+	put_of(w, &one);
+	put_of(w, &one);
+	put_of(w, NULL);
+	expect(wait_for_mails(w, 3, 100) >= 0);
+	expect_int(w->peers[0].n_connections, 3);
+	expect_int(n_heard(w, "EHLO one.example.org\n"), 2);
+	expect_int(n_heard(w, "EHLO relay.example.net\n"), 1);
+}
+
+static void
+turned_away_behind_proxy(struct world *w)
+{
+	peer_says(&w->peers[0], HEADER "S: 554 5.7.1 listed");
+	put_of(w, &one);
+	wait_s(w, 10);
+	expect_int(n_lines(w, "deferred "), 1);
+	expect_int(n_lines(w, "nexthop-down "), 0);
+	expect(hop(w, 0).is_up);
+}
+
+static const struct story stories[] = {
+	{ .name = "XCLIENT: each client has a session of its own", .tell = xclient, .identity = IDENTITY_AUTO, .connections_max = 1 },
+	{ .name = "XFORWARD: in the same session, for each mail", .tell = xforward, .identity = IDENTITY_AUTO, .connections_max = 1 },
+	{ .name = "an idle session that ends at XFORWARD is nobody's fault", .tell = gone_meanwhile, .identity = IDENTITY_AUTO, .connections_max = 1 },
+	{ .name = "XCLIENT refused in the middle: a fresh session, and XFORWARD", .tell = means_refused, .identity = IDENTITY_AUTO },
+	{ .name = "a client turned away has its mail refused", .tell = turned_away, .identity = IDENTITY_AUTO },
+	{ .name = "what is not offered to the client is lacking", .tell = offers_less, .identity = IDENTITY_AUTO },
+	{ .name = "PROXY: a connection for each mail, LOCAL for our own", .tell = proxy, .identity = IDENTITY_PROXY },
+	{ .name = "a greeting of 554 to a client by PROXY takes no next hop down", .tell = turned_away_behind_proxy, .identity = IDENTITY_PROXY },
+};
+
+int
+main(int argc, char **argv)
+{
+	play_all(stories, sizeof(stories) / sizeof(stories[0]), argc, argv);
+	return test_end();
+}
