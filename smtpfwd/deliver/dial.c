@@ -81,6 +81,19 @@ log_dialling(const struct dialling *d, enum log_level level, const char *event)
 /* --- the session's steps --- */
 
 /*
+ * In its greeting and to EHLO a server answers the client that it was told of; later steps are ours.  421 is about the
+ * server.
+ */
+static enum went
+wrong_at_door(const struct dialling *d, const struct client *client, const struct reply *reply, const char *step)
+{
+	enum went went = wrong_by_reply(d, reply, step);
+
+	d->trouble->is_to_client = client->told == IDENTITY_PROXY && reply->code != 421;
+	return went;
+}
+
+/*
  * A next hop with our own name is a loop: ourselves, or a server that was given our name when the
  * mail moved.  Mail waits until somebody mends it.
  */
@@ -104,7 +117,7 @@ say_hello(const struct dialling *d, struct client *client)
 	if (client_ehlo(client, d->deadline, &reply, &fault) != 0)
 		return wrong_by_fault(d, &fault, STATUS(4, 4, 2), "EHLO");
 	if (!reply_is_positive(&reply))
-		return wrong_by_reply(d, &reply, "EHLO");
+		return wrong_at_door(d, client, &reply, "EHLO");
 	return refuse_ourselves(d, client);
 }
 
@@ -196,7 +209,7 @@ open_session(const struct dialling *d, bool with_tls, struct client **client_out
 	else if (client_greeting(client, d->deadline, &reply, &fault) != 0)
 		went = wrong_by_fault(d, &fault, STATUS(4, 4, 2), "greeting");
 	else if (!reply_is_positive(&reply))
-		went = wrong_by_reply(d, &reply, "greeting");
+		went = wrong_at_door(d, client, &reply, "greeting");
 	else
 		went = say_hello(d, client);
 	if (went == WENT_WELL && with_tls)

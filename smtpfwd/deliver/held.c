@@ -173,14 +173,6 @@ held_dial(struct couriers *c, struct next_hop *next_hop, const struct identity *
 	return client;
 }
 
-/* A client that it was told of by PROXY, and that it turns away for who it is: that is no sign of how it is itself. */
-static bool
-is_about_client(const struct next_hop *next_hop, const struct identity *identity, const struct trouble *trouble)
-{
-	return identity != NULL && identity_by_proxy(&next_hop->route->identity) && trouble->reply_code != 0 &&
-	    trouble->reply_code != 421;
-}
-
 bool
 held_open(struct couriers *c, struct site *site, struct next_hop *next_hop, const struct identity *identity, struct instant deadline,
     struct held *held_out, struct trouble *trouble_out)
@@ -194,7 +186,7 @@ held_open(struct couriers *c, struct site *site, struct next_hop *next_hop, cons
 		client = held_dial(c, next_hop, identity, deadline, trouble_out);
 		if (client == NULL) {
 			site->n_holding--;
-			if (!is_about_client(next_hop, identity, trouble_out))
+			if (!trouble_out->is_to_client)		/* that is no sign of how the next hop is itself */
 				judge_dialling(next_hop, began, trouble_out);
 			next_hop_unclaim(next_hop);
 			return false;
@@ -220,7 +212,7 @@ held_open_online(struct couriers *c, struct next_hop *next_hop, const struct ide
 		client = held_dial(c, next_hop, identity, deadline, trouble_out);
 		if (client == NULL) {
 			/* A client's patience is shorter than what a next hop may take (RFC 5321 4.5.3.2), and proves nothing. */
-			if (instant_is_before(loop_now(c->loop), deadline) && !is_about_client(next_hop, identity, trouble_out))
+			if (instant_is_before(loop_now(c->loop), deadline) && !trouble_out->is_to_client)
 				judge_dialling(next_hop, began, trouble_out);
 			next_hop->n_online--;
 			next_hop_unclaim(next_hop);

@@ -88,12 +88,11 @@ wait_for_room(struct online *o)
 
 /* A client that was told by PROXY, and turned away for who it is: that is the answer to it, as one to MAIL would be. */
 static bool
-is_turned_away(struct online *o, const struct next_hop *next_hop)
+is_turned_away(struct online *o)
 {
 	const struct reply reply = trouble_reply(&o->trouble);
 
-	if (!o->has_identity || !identity_by_proxy(&next_hop->route->identity) || reply.code == 0 || reply.code == 421 ||
-	    o->envelope.n_recipients > 0)
+	if (!o->trouble.is_to_client || o->envelope.n_recipients > 0)
 		return false;
 	online_keep_reply(o, &reply);
 	return o->is_refused = true;
@@ -151,7 +150,7 @@ online_seek(struct online *o)
 		}
 		if (open_session(o, o->choices->at[i].next_hop))
 			return true;
-		if (o->trouble.is_cancelled || o->trouble.is_ours || is_turned_away(o, o->choices->at[i].next_hop))
+		if (o->trouble.is_cancelled || o->trouble.is_ours || is_turned_away(o))
 			return false;
 		o->n_tried++;
 		if (!o->trouble.is_full)		/* then there is less room from now on, and it may come free */

@@ -139,6 +139,17 @@ turned_away_behind_proxy(struct world *w)
 	expect(hop(w, 0).is_up);
 }
 
+/* What it says of our TLS is no answer to the client. */
+static void
+our_trouble_behind_proxy(struct world *w)
+{
+	peer_says(&w->peers[0], HEADER "S: 220 hi\nC: QUIT\nS: 250-hi\nS: 250 STARTTLS\nC: STARTTLS\nS: 502 5.5.1 no");
+	put_of(w, &one);
+	wait_s(w, 10);
+	expect_int(n_lines(w, "deferred "), 1);
+	expect_int(n_lines(w, "nexthop-down "), 1);
+}
+
 static const struct story stories[] = {
 	{ .name = "XCLIENT: each client has a session of its own", .tell = xclient, .identity = IDENTITY_AUTO, .connections_max = 1 },
 	{ .name = "XFORWARD: in the same session, for each mail", .tell = xforward, .identity = IDENTITY_AUTO, .connections_max = 1 },
@@ -148,6 +159,8 @@ static const struct story stories[] = {
 	{ .name = "what is not offered to the client is lacking", .tell = offers_less, .identity = IDENTITY_AUTO },
 	{ .name = "PROXY: a connection for each mail, LOCAL for our own", .tell = proxy, .identity = IDENTITY_PROXY },
 	{ .name = "a greeting of 554 to a client by PROXY takes no next hop down", .tell = turned_away_behind_proxy, .identity = IDENTITY_PROXY },
+	{ .name = "what a next hop says of our TLS is no answer to the client", .tell = our_trouble_behind_proxy,
+	  .identity = IDENTITY_PROXY, .tls = TLS_REQUIRED },
 };
 
 int
