@@ -131,6 +131,20 @@ history_rejected(struct log *log, const struct mail_id *id, const struct peer *p
 	log_end(&line);
 }
 
+void
+history_undone(struct log *log, const struct peer *peer, const struct address *reverse_path, const struct address *srs,
+    const struct address *recipient)
+{
+	struct log_line line;
+
+	log_begin(&line, log, LOG_LEVEL_INFO, "undone");
+	put_address(&line, "from", reverse_path);
+	put_address(&line, "srs", srs);
+	put_address(&line, "to", recipient);
+	put_peer(&line, peer);
+	log_end(&line);
+}
+
 /* --- in the queue --- */
 
 static void

@@ -33,6 +33,10 @@ void	history_rejected(struct log *log, const struct mail_id *id, const struct pe
 	    const char *stage, const struct address *reverse_path, const struct address *recipient,
 	    const struct reply *reply, const char *why);
 
+/* A recipient that the client gave was an SRS address of ours, and is another one now. */
+void	history_undone(struct log *log, const struct peer *peer, const struct address *reverse_path,
+	    const struct address *srs, const struct address *recipient);
+
 /* --- in the queue --- */
 void	history_held(struct log *log, const struct mail_id *id, const char *why);
 void	history_released(struct log *log, const struct mail_id *id, const char *by);

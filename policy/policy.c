@@ -1,5 +1,5 @@
 /*
- * policy.c - whose a domain is, the name of where its mail goes, and the rules of the checks and of signing
+ * policy.c - whose a domain is, the name of where its mail goes, and the rules of the checks, of signing and of SRS
  */
 #include <stdio.h>
 
@@ -32,6 +32,7 @@ struct policy {
 	int			 n_signers;
 	struct dkim_key		**keys;
 	int			 n_keys;
+	struct policy_srs	 srs;
 };
 
 static char *
@@ -120,6 +121,7 @@ policy_new(const struct policy_settings *settings, const uint64_t seed[2])
 	}
 	take_verify(policy, settings);
 	take_signing(policy, &settings->signing, seed);
+	policy->srs = settings->srs;
 	return policy;
 }
 
@@ -146,6 +148,7 @@ policy_free(const struct policy *shared)
 	map_fini(&policy->exact);
 	map_fini(&policy->below);
 	free_signing(policy);
+	srs_rules_free(policy->srs.rules);
 	dkim_verifier_free(policy->dkim_verifier);
 	mem_free((char *)(uintptr_t)policy->verify.authserv_id);
 	mem_free((char *)(uintptr_t)policy->verify.mark_field);
@@ -176,6 +179,12 @@ const struct sign_rules *
 policy_sign_rules(const struct policy *policy)
 {
 	return policy->sign_rules;
+}
+
+const struct policy_srs *
+policy_srs(const struct policy *policy)
+{
+	return &policy->srs;
 }
 
 /* The relay that was given the closest parent of a canonical name with a leading dot. */

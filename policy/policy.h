@@ -13,6 +13,7 @@
 #include "policy/dkim_verify.h"
 #include "policy/dmarc.h"
 #include "policy/sign_rules.h"
+#include "policy/srs.h"
 
 struct policy;
 
@@ -39,6 +40,11 @@ struct policy_signing {			/* the sign sections; one signer for each rule */
 	int			 n_rules;
 };
 
+struct policy_srs {			/* the srs section */
+	struct srs_rules	*rules;		/* owned by the policy when it is made; NULL: no SRS */
+	bool			 takes_reports_only;	/* mail to SRS addresses must have a null reverse-path */
+};
+
 struct policy_settings {
 	const char			*hostname;
 	const struct relay_rule		*relays;
@@ -48,6 +54,7 @@ struct policy_settings {
 	struct verify_rules		 verify;
 	struct dkim_verifier		*dkim_verifier;	/* owned by the policy when it is made; NULL only without verify.dkim */
 	struct policy_signing		 signing;
+	struct policy_srs		 srs;
 };
 
 /* Copies what it keeps.  Domains are canonical already; one that two relays name is an insist (the configuration refuses it). */
@@ -60,6 +67,7 @@ const char	*policy_hostname(const struct policy *policy);
 const struct verify_rules *policy_verify_rules(const struct policy *policy);	/* authserv_id and mark_field are set */
 struct dkim_verifier *policy_dkim_verifier(const struct policy *policy);	/* NULL: DKIM is not checked */
 const struct sign_rules *policy_sign_rules(const struct policy *policy);	/* never NULL; it may have no rule */
+const struct policy_srs *policy_srs(const struct policy *policy);	/* never NULL; it may have no rules */
 
 /*
  * The name of the relay that takes mail for a domain (exact name first, then the closest parent that

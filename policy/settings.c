@@ -109,6 +109,17 @@ static const struct setting sign_settings[] = {
 	  .sentence = "how long the signature counts (x=); 0s: for good" },
 };
 
+static const struct setting srs_settings[] = {
+	{ .name = "domain", .type = SETTING_STRING, .most = "189",
+	  .sentence = "the domain of the addresses; its mail comes to us" },
+	{ .name = "secret-file", .type = SETTING_STRING, .is_file = true,
+	  .sentence = "a file with secrets, one a line: the first signs, all are believed; not readable by all" },
+	{ .name = "max-age", .type = SETTING_SPAN, .otherwise = "21d", .least = "1d", .most = "365d",
+	  .sentence = "how long reports may come back, in whole days" },
+	{ .name = "reports-only", .type = SETTING_BOOL, .otherwise = "yes",
+	  .sentence = "mail to such an address is refused unless its reverse-path is null" },
+};
+
 static const struct setting tls_settings[] = {
 	{ .name = "certificate", .type = SETTING_STRING, .is_file = true, .is_needed = true,
 	  .sentence = "a PEM file, the chain behind the certificate" },
@@ -209,6 +220,8 @@ const struct section_kind settings_kinds[] = {
 	  .sentence = "how mail is checked that comes from others" },
 	{ .name = "sign", .has_title = true, .settings = sign_settings, .n_settings = COUNT(sign_settings),
 	  .sentence = "a domain whose mail is signed" },
+	{ .name = "srs", .settings = srs_settings, .n_settings = COUNT(srs_settings),
+	  .sentence = "addresses that lead reports back to senders of other domains" },
 	{ .name = "tls", .has_title = true, .settings = tls_settings, .n_settings = COUNT(tls_settings),
 	  .sentence = "a certificate; the name a client asks for chooses among several" },
 	{ .name = "listen", .has_title = true, .settings = listen_settings, .n_settings = COUNT(listen_settings),

@@ -17,6 +17,7 @@
 #include "smtpfwd/daemon.h"
 #include "smtpfwd/privileges.h"
 #include "smtpfwd/sign_keys.h"
+#include "smtpfwd/srs_file.h"
 
 enum {
 	ASK_WITHIN_S = 5,		/* a daemon that hangs must not hang the check */
@@ -320,10 +321,27 @@ warn_of_signing(const struct config *config)
 }
 
 static void
+warn_of_srs(const struct config *config)
+{
+	const struct srs_section *srs = &config->srs;
+	size_t shortest_bytes;
+	struct fault fault;
+
+	if (srs->secret_file == NULL)
+		return;
+	if (srs_file_look(srs->secret_file, &shortest_bytes, &fault) == 0 && shortest_bytes < SRS_FILE_GOOD_BYTES)
+		fprintf(stderr, "smtpfwd: note: srs: %s has a secret of %zu bytes, which can be guessed; %d or more are advised\n",
+		    srs->secret_file, shortest_bytes, SRS_FILE_GOOD_BYTES);
+	if (config->policy.outbound == NULL)
+		fprintf(stderr, "smtpfwd: note: with outbound = none, reports to SRS addresses are refused\n");
+}
+
+static void
 warn(const struct config *config)
 {
 	warn_of_logins(config);
 	warn_of_signing(config);
+	warn_of_srs(config);
 	for (int i = 0; i < config->n_routes; i++)
 		if (config->routes[i].login != NULL && config->routes[i].tls != TLS_VERIFY)
 			fprintf(stderr, "smtpfwd: note: %s: login goes to whoever answers; tls = verify proves that it is the next hop\n",

@@ -14,6 +14,7 @@
 #include "smtpfwd/auth/users.h"
 #include "smtpfwd/check_files.h"
 #include "smtpfwd/sign_keys.h"
+#include "smtpfwd/srs_file.h"
 
 enum {
 	FILE_PATH_MAX = 1100,		/* a setting has at most 1000 bytes */
@@ -173,6 +174,20 @@ check_authorities(struct config *config)
 	}
 }
 
+static void
+check_srs(struct config *config)
+{
+	struct srs_rules *rules;
+	struct fault fault;
+
+	if (config->srs.secret_file == NULL || access(config->srs.secret_file, R_OK) != 0)
+		return;
+	rules = srs_file_rules(&config->srs, &fault);
+	if (rules == NULL)
+		conf_error(config->conf, config->srs.section, "secret-file", "%s", fault.text);
+	srs_rules_free(rules);
+}
+
 /* All of them, or none: what cannot be read was said, with what helps. */
 static void
 check_sign_keys(struct config *config, struct policy_signing *signing_out)
@@ -200,5 +215,6 @@ check_files(struct config *config, struct policy_signing *signing_out)
 	check_client_authorities(config);
 	check_passwords(config);
 	check_users(config);
+	check_srs(config);
 	check_sign_keys(config, signing_out);
 }

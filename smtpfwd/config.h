@@ -42,6 +42,12 @@ struct sign_section {			/* what a sign section says; its keys are read by sign_k
 	bool				 with_subdomains;
 };
 
+struct srs_section {			/* what the srs section says; its secrets are read by srs_file.h */
+	const struct conf_section	*section;
+	struct srs_settings		 settings;	/* but for the secrets */
+	const char			*secret_file;	/* NULL: there is no such section */
+};
+
 struct config {
 	struct conf			*conf;		/* owned; errors are in it */
 	struct arena			 arena;		/* of all below */
@@ -56,9 +62,10 @@ struct config {
 	const char			*users;		/* NULL: no one can log in */
 	const char			*log_to;
 	enum log_level			 log_level;
-	struct policy_settings		 policy;	/* but for the verifier and what signs */
+	struct policy_settings		 policy;	/* but for the verifier, what signs, and the rules of SRS */
 	struct sign_section		*signs;
 	int				 n_signs;
+	struct srs_section		 srs;
 	struct queue_settings		 queue;
 	struct resolver_settings	 resolver;
 	struct tls_certificate		*certificates;
@@ -97,5 +104,6 @@ void		 config_read_listeners(struct config *config);
 void		 config_read_routes(struct config *config);	/* relays, routes, outbound */
 void		 config_read_verify(struct config *config);
 void		 config_read_signs(struct config *config);
+void		 config_read_srs(struct config *config);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "policy/decide.h"
+#include "policy/decide_srs.h"
 #include "policy/iprev.h"
 #include "smtpfwd/control/control.h"
 #include "smtpfwd/explain.h"
@@ -224,6 +225,7 @@ static void
 explain_recipient(struct explanation *e, const struct address *address)
 {
 	struct verdict verdict = { .action = ACTION_ACCEPT };
+	struct recipient rcpt = { .address = *address }, undone;
 	char room[POLICY_DESTINATION_MAX];
 	json_t *step = step_new(e, "recipient");
 	const struct route_settings *route;
@@ -234,8 +236,15 @@ explain_recipient(struct explanation *e, const struct address *address)
 	if (e->envelope.n_recipients >= e->listener->recipients_max)
 		verdict = (struct verdict){ .action = ACTION_DEFER, .reason = "too-many-recipients",
 		    .reply = REFUSAL_TOO_MANY_RECIPIENTS };
-	else
+	else if (!decide_srs_recipient(e->policy, &e->envelope, &rcpt, e->now, e->arena, &undone, &verdict))
 		decide_recipient(e->policy, &e->peer, &e->envelope, address, &verdict);
+	else if (verdict.action == ACTION_ACCEPT) {
+		address = &undone.address;
+		if (address_text(address, e->arena, &text))
+			step_str(step, "undone", text);
+	}
+	if (e->config->srs.secret_file != NULL && policy_srs(e->policy)->rules == NULL)
+		step_bool(step, "srs-unknown", true);
 	step_verdict(step, &verdict);
 	destination = policy_destination_of(e->policy, address, room);
 	route = route_of(e->config, destination);

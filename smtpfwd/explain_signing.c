@@ -8,6 +8,7 @@
 #include "smtpfwd/explain.h"
 #include "smtpfwd/runtime/os.h"
 #include "smtpfwd/sign_keys.h"
+#include "smtpfwd/srs_file.h"
 
 /* --- rules without their keys --- */
 
@@ -41,6 +42,8 @@ explain_policy(const struct config *config, struct fault *fault_out)
 	struct policy *policy = NULL;
 	uint64_t seed[2];
 
+	if (config->srs.secret_file != NULL)
+		settings.srs.rules = srs_file_rules(&config->srs, fault_out);	/* NULL: who asks may not read it, which is told */
 	settings.signing = (struct policy_signing){ .keys = mem_new_array(1, sizeof(*settings.signing.keys)),
 	    .rules = mem_new_array((size_t)config->n_signs + 1, sizeof(*settings.signing.rules)) };
 	os_random(seed, sizeof(seed));
@@ -51,6 +54,7 @@ explain_policy(const struct config *config, struct fault *fault_out)
 	if (policy == NULL) {
 		sign_keys_free(&settings.signing);
 		dkim_verifier_free(settings.dkim_verifier);
+		srs_rules_free(settings.srs.rules);
 	}
 	mem_free(settings.signing.keys);
 	mem_free(settings.signing.rules);

@@ -120,8 +120,13 @@ show_recipient(const json_t *step)
 
 	begin("RCPT TO");
 	show_member("", step, "to");
+	say(" (SRS, for ", step, "undone", ")");
 	fputs(": ", stdout);
 	say_verdict(step);
+	if (is_true(step, "srs-unknown")) {
+		begin_below();
+		fputs("the secrets of srs cannot be read here: an SRS address is taken for any other", stdout);
+	}
 	if (has(step, "destination")) {
 		begin_below();
 		show_member("goes to ", step, "destination");

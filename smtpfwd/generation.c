@@ -7,6 +7,7 @@
 #include "smtpfwd/config_files.h"
 #include "smtpfwd/generation.h"
 #include "smtpfwd/sign_keys.h"
+#include "smtpfwd/srs_file.h"
 
 static bool
 wants_tls(const struct config *config)
@@ -42,6 +43,7 @@ static struct policy *
 make_policy(struct config *config, const struct policy_signing *signing)
 {
 	struct policy_settings settings = config->policy;
+	struct fault fault;
 	uint64_t seed[2];
 
 	settings.signing = *signing;
@@ -50,6 +52,14 @@ make_policy(struct config *config, const struct policy_signing *signing)
 		if (settings.dkim_verifier == NULL) {
 			conf_error(config->conf, conf_section(config->conf, "verify"), "dkim",
 			    "libopendkim is too old, or was built without SHA-256 or Ed25519");
+			return NULL;
+		}
+	}
+	if (config->srs.secret_file != NULL) {
+		settings.srs.rules = srs_file_rules(&config->srs, &fault);
+		if (settings.srs.rules == NULL) {
+			conf_error(config->conf, config->srs.section, "secret-file", "%s", fault.text);
+			dkim_verifier_free(settings.dkim_verifier);
 			return NULL;
 		}
 	}

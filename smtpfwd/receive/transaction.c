@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "mail/history.h"
 #include "policy/decide.h"
+#include "policy/decide_srs.h"
 #include "smtpfwd/receive/refusal.h"
 #include "smtpfwd/receive/stress.h"
 #include "smtpfwd/receive/transaction.h"
@@ -21,6 +22,8 @@ enum {
 
 	/* A list ten times as long as one mail may have is gone through, each refusal with its reply; then it is an endless one. */
 	LIST_MAX_TIMES = 10,
+
+	UNDONE_ARENA_MAX_BYTES = 16 * 1024,	/* an SRS address undone, and its ORCPT */
 };
 
 /* Refuses MAIL: one log line, one reply. */
@@ -101,12 +104,35 @@ refuse_too_many(struct session *session, const struct recipient *rcpt, const cha
 	return refuse_rcpt(session, rcpt, &reply, why);
 }
 
+/* Judges and takes a recipient; with an SRS address of ours it is whom that stands for.  The arena holds who that is. */
+static int
+take_rcpt(struct session *session, const struct recipient *rcpt, struct arena *arena)
+{
+	struct transaction *transaction = session->transaction;
+	struct envelope *envelope = &transaction->envelope;
+	struct verdict verdict = { .action = ACTION_ACCEPT };
+	struct recipient taken = *rcpt;
+	bool is_undone = decide_srs_recipient(transaction->policy, envelope, rcpt, os_wall_clock(), arena, &taken, &verdict);
+
+	if (!is_undone)
+		decide_recipient(transaction->policy, &session->peer, envelope, &rcpt->address, &verdict);
+	if (verdict.action != ACTION_ACCEPT)
+		return refuse_rcpt(session, rcpt, &verdict.reply, verdict.reason);
+	if (!envelope_add_recipient(envelope, &taken, &transaction->arena))
+		return refuse_too_many(session, rcpt, "envelope's memory limit");
+	if (is_undone)
+		history_undone(session->listener->world->log, &session->peer, &envelope->reverse_path, &rcpt->address,
+		    &taken.address);
+	return session_reply(session, &REPLY(250, 2, 1, 5, "Recipient ok"));
+}
+
 int
 transaction_rcpt(struct session *session, const struct recipient *rcpt)
 {
 	struct transaction *transaction = session->transaction;
-	struct verdict verdict = { .action = ACTION_ACCEPT };
 	struct envelope *envelope;
+	struct arena arena;
+	int result;
 
 	if (transaction == NULL)
 		return session_reply_error(session, &REPLY(503, 5, 5, 1, "Send MAIL first"));
@@ -120,12 +146,10 @@ transaction_rcpt(struct session *session, const struct recipient *rcpt)
 		return refuse_too_many(session, rcpt, NULL);
 	if (!transaction_fits(session))
 		return refuse_too_many(session, rcpt, "memory of all transactions");
-	decide_recipient(transaction->policy, &session->peer, envelope, &rcpt->address, &verdict);
-	if (verdict.action != ACTION_ACCEPT)
-		return refuse_rcpt(session, rcpt, &verdict.reply, verdict.reason);
-	if (!envelope_add_recipient(envelope, rcpt, &transaction->arena))
-		return refuse_too_many(session, rcpt, "envelope's memory limit");
-	return session_reply(session, &REPLY(250, 2, 1, 5, "Recipient ok"));
+	arena_init(&arena, UNDONE_ARENA_MAX_BYTES);
+	result = take_rcpt(session, rcpt, &arena);
+	arena_fini(&arena);
+	return result;
 }
 
 bool

@@ -62,3 +62,8 @@ check_PROGRAMS += tests/receive/test_patience
 tests_receive_test_patience_SOURCES = %D%/test_patience.c
 tests_receive_test_patience_LDADD = tests/libexpect.a smtpfwd/receive/libreceive.a base/libbase.a
 TESTS += tests/receive/test_patience
+
+check_PROGRAMS += tests/receive/test_srs
+tests_receive_test_srs_SOURCES = %D%/test_srs.c
+tests_receive_test_srs_LDADD = $(receive_test_libs)
+TESTS += tests/receive/test_srs
