@@ -68,6 +68,7 @@ put_numbered(struct crash *c, int number)
 
 	buf_init(&content, CONTENT_MAX_BYTES);
 	yard_content(&content, number, n_bytes);
+	c->yard->is_unverified = number % 8 == 6;	/* of those for fail@ every other one; asked before anything suspends */
 	id = yard_put(c->yard, recipients[number % 4], buf_str(&content));
 	if (!mail_id_is_none(&id)) {
 		sim_note(c->yard->sim, "accepted", id_str(&id), buf_str(&content));
@@ -146,6 +147,7 @@ pay_one(struct crash *c, struct owed *owed)
 	struct mail_id paid = owed->mail, report = draft_id(draft);
 	struct buf content;
 
+	expect(!owed->facts->is_unverified || sim_n_notes(c->yard->sim, "bounced", (struct str){ .at = NULL }) > 0);
 	buf_init(&content, CONTENT_MAX_BYTES);
 	(void)buf_printf(&content, "Subject: failed\r\n\r\n");
 	(void)buf_append(&content, id_str(&paid));
@@ -168,6 +170,20 @@ payer(void *arg)
 	while (!c->is_over)
 		if ((owed = queue_take_owed(c->yard->queue, yard_in(5))) != NULL)
 			pay_one(c, owed);
+	c->n_putting--;
+}
+
+/* Has what is withheld tried again: it fails, and is withheld once more. */
+static void
+operator(void *arg)
+{
+	const struct queue_filter held = { .is_held_only = true };
+	struct crash *c = arg;
+
+	while (!c->is_over) {
+		(void)queue_release(c->yard->queue, &held, yard_in(60), NULL);
+		fiber_sleep(yard_in(40));
+	}
 	c->n_putting--;
 }
 
@@ -196,6 +212,7 @@ live_story(struct yard *yard)
 		fiber_start(yard->loop, "putter", putter, &c);
 	fiber_start(yard->loop, "taker", taker, &c);
 	fiber_start(yard->loop, "payer", payer, &c);
+	fiber_start(yard->loop, "operator", operator, &c);
 	if (c.plan->has_faults) {
 		c.n_putting++;
 		fiber_start(yard->loop, "troubler", troubler, &c);
@@ -208,11 +225,14 @@ live_story(struct yard *yard)
 	(void)put_numbered(&c, 1001 + 4);
 	(void)put_numbered(&c, 1001 + 10);
 	c.is_over = true;
-	c.n_putting = 2;
+	c.n_putting = 3;
 	while (c.n_putting > 0)
 		fiber_sleep(yard_in(1));
 }
 
+static const struct queue_filter everything;
+
+/* What is withheld then is all there is left, and is reported after all: so none of it was lost. */
 static void
 recover_story(struct yard *yard)
 {
@@ -235,6 +255,10 @@ recover_story(struct yard *yard)
 			deliver(&c, "delivered", d, &content);
 		}
 		fiber_sleep(yard_in(1));
+		if (yard_count(yard).n_mails > 0 && yard_count(yard).n_mails == yard_count(yard).n_held) {
+			sim_note(yard->sim, "bounced", STR(""), STR(""));	/* a recovery before this one may have */
+			expect(queue_bounce(yard->queue, &everything, yard_in(60), NULL) > 0);
+		}
 	}
 	buf_fini(&content);
 	sim_note(yard->sim, "recovered", STR(""), STR(""));
