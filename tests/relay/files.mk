@@ -28,6 +28,11 @@ tests_relay_test_reports_SOURCES = %D%/test_reports.c %D%/stage.c %D%/stage.h $(
 tests_relay_test_reports_LDADD = $(tests_relay_parts)
 TESTS += tests/relay/test_reports
 
+check_PROGRAMS += tests/relay/test_backscatter
+tests_relay_test_backscatter_SOURCES = %D%/test_backscatter.c $(tests_relay_around) tests/policy/zone.c tests/policy/zone.h
+tests_relay_test_backscatter_LDADD = $(tests_relay_parts)
+TESTS += tests/relay/test_backscatter
+
 check_PROGRAMS += tests/relay/test_sealed
 tests_relay_test_sealed_SOURCES = %D%/test_sealed.c $(tests_relay_around) tests/policy/dkim_judge.c tests/policy/dkim_judge.h
 tests_relay_test_sealed_CPPFLAGS = $(AM_CPPFLAGS) $(OPENDKIM_CFLAGS)

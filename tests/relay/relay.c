@@ -70,19 +70,20 @@ make_policy(const struct relay_plan *plan)
 }
 
 static struct retry_settings
-retry_from(struct span first)
+retry_from(const struct relay_plan *plan, struct span first)
 {
 	return (struct retry_settings){
 		.first = first, .factor = 1.5, .max = span_s(3600), .expire = span_s(5 * 86400), .warn = span_s(4 * 3600),
+		.holds_unverified = plan->holds_unverified, .hold_expire = span_s(30 * 86400),
 	};
 }
 
 static void
-start_queue(struct relay *relay)
+start_queue(struct relay *relay, const struct relay_plan *plan)
 {
 	struct queue_settings settings = {
 		.directory = "/spool", .segment_bytes = SEGMENT_BYTES, .content_in_memory_max_bytes = IN_MEMORY_MAX_BYTES,
-		.retry = retry_from(span_s(60)),
+		.retry = retry_from(plan, span_s(60)),
 	};
 	struct queue_world world = { .context = relay, .destination_of = destination_of };
 	struct fault fault;
@@ -178,7 +179,7 @@ start_listeners(struct relay *relay)
 void
 relay_reload(struct relay *relay, const struct relay_plan *plan, struct span first)
 {
-	struct retry_settings retry = retry_from(first);
+	struct retry_settings retry = retry_from(plan, first);
 	struct queue_world queue_world = { .context = relay, .destination_of = destination_of };
 	struct courier_plan *couriers = plan_couriers(plan);
 	struct listener_settings settings = listen_at(relay);
@@ -208,7 +209,7 @@ relay_start_as(struct relay *relay, struct sim *sim, const struct relay_plan *pl
 	relay->names = names != NULL ? names : &no_names;
 	relay->signers = os_crew_new(loop_poller(relay->loop), SIGNING_THREADS);
 	relay->policy = make_policy(plan);
-	start_queue(relay);
+	start_queue(relay, plan);
 	start_couriers(relay, plan);
 	relay->reporter = reporter_new(relay->loop, relay->queue, relay->policy, relay->signers, &relay->log);
 	start_listeners(relay);
@@ -250,6 +251,12 @@ void
 relay_start_judging(struct relay *relay, struct sim *sim, const struct relay_signer *signer, struct resolver *names)
 {
 	start_usual(relay, sim, &(struct relay_plan){ .verify = relay_all_checks(), .signers = signer, .n_signers = 1 }, names);
+}
+
+void
+relay_start_withholding(struct relay *relay, struct sim *sim, struct resolver *names)
+{
+	start_usual(relay, sim, &(struct relay_plan){ .verify = relay_all_checks(), .holds_unverified = true }, names);
 }
 
 static void

@@ -50,12 +50,15 @@ struct relay_plan {			/* whose mail goes where; there is a "route:out" for all e
 	struct verify_rules		 verify;	/* zero: nothing is checked */
 	const struct relay_signer	*signers;
 	int				 n_signers;
+	bool				 holds_unverified;	/* what fails of senders who were not verified */
 };
 
 /* Opens the queue in /spool and serves; the loop does not run yet.  The first relays example.com to NEW_SERVER. */
 void	relay_start(struct relay *relay, struct sim *sim);
 /* That, with all checks of mail, and mail of the signer's domain signed. */
 void	relay_start_judging(struct relay *relay, struct sim *sim, const struct relay_signer *signer, struct resolver *names);
+/* That, without the signer, and what fails of senders who were not verified is held. */
+void	relay_start_withholding(struct relay *relay, struct sim *sim, struct resolver *names);
 /* The plan is copied.  names: what checks of mail ask, which outlives the relay; NULL: nobody has a name. */
 void	relay_start_as(struct relay *relay, struct sim *sim, const struct relay_plan *plan, struct resolver *names);
 
