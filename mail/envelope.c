@@ -49,6 +49,7 @@ envelope_copy(const struct envelope *envelope, bool is_whole, struct arena *aren
 	copy.recipients = NULL;
 	copy.n_recipients = copy.cap_recipients = 0;
 	if (!address_copy(arena, &envelope->reverse_path, &copy.reverse_path) ||
+	    !address_copy(arena, &envelope->srs_path, &copy.srs_path) ||
 	    !arena_copy(arena, envelope->envid, &copy.envid))
 		return false;
 	for (int i = 0; is_whole && i < envelope->n_recipients; i++) {

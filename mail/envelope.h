@@ -27,6 +27,8 @@ struct recipient {
 
 struct envelope {
 	struct address	 reverse_path;
+	struct address	 srs_path;	/* its SRS form, for next hops that see our address; null: none was made */
+	bool		 is_sender_ours;	/* with that: the domain of reverse_path is one of ours, and its SPF names us */
 	struct str	 envid;		/* wire form, xtext; "" if none was given */
 	enum ret	 ret;
 	bool		 is_8bit;	/* to be sent with BODY=8BITMIME: there are such bytes */

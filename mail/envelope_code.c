@@ -17,6 +17,8 @@ enum tag {				/* never given a new meaning */
 	TAG_RET		= 4,		/* enum ret */
 	TAG_FLAGS	= 5,		/* enum flag */
 	TAG_RECIPIENT	= 6,
+	TAG_SRS_LOCAL	= 7,		/* of the SRS form; who does not know it sends the reverse-path */
+	TAG_SRS_DOMAIN	= 8,
 };
 
 enum recipient_tag {
@@ -26,7 +28,7 @@ enum recipient_tag {
 	RECIPIENT_NOTIFY = 4,
 };
 
-enum flag { FLAG_8BIT = 1, FLAG_SMTPUTF8 = 2 };
+enum flag { FLAG_8BIT = 1, FLAG_SMTPUTF8 = 2, FLAG_SENDER_OURS = 4 };
 
 enum { NOTIFY_ALL = NOTIFY_NEVER | NOTIFY_SUCCESS | NOTIFY_FAILURE | NOTIFY_DELAY };
 
@@ -96,11 +98,14 @@ int
 envelope_encode(const struct envelope *envelope, struct buf *out)
 {
 	size_t len_before = out->len;
-	unsigned flags = (envelope->is_8bit ? FLAG_8BIT : 0) | (envelope->is_smtputf8 ? FLAG_SMTPUTF8 : 0);
+	unsigned flags = (envelope->is_8bit ? FLAG_8BIT : 0) | (envelope->is_smtputf8 ? FLAG_SMTPUTF8 : 0) |
+	    (envelope->is_sender_ours ? FLAG_SENDER_OURS : 0);
 
 	if (buf_append_char(out, VERSION) != 0 ||
 	    put_str(TAG_LOCAL, envelope->reverse_path.local, out) != 0 ||
 	    put_str(TAG_DOMAIN, envelope->reverse_path.domain, out) != 0 ||
+	    put_str(TAG_SRS_LOCAL, envelope->srs_path.local, out) != 0 ||
+	    put_str(TAG_SRS_DOMAIN, envelope->srs_path.domain, out) != 0 ||
 	    put_str(TAG_ENVID, envelope->envid, out) != 0 ||
 	    put_small(TAG_RET, (unsigned)envelope->ret, out) != 0 ||
 	    put_small(TAG_FLAGS, flags, out) != 0)
@@ -244,6 +249,7 @@ read_flags(struct str value, struct envelope *e)	/* unknown bits are skipped as 
 		return false;
 	e->is_8bit = (value.at[0] & FLAG_8BIT) != 0;
 	e->is_smtputf8 = (value.at[0] & FLAG_SMTPUTF8) != 0;
+	e->is_sender_ours = (value.at[0] & FLAG_SENDER_OURS) != 0;
 	return true;
 }
 
@@ -264,6 +270,10 @@ read_fields(struct str bytes, struct envelope *e, int *n_recipients_out)
 			is_good = set_str(&e->reverse_path.local, f.value, ADDRESS_LOCAL_MAX_BYTES, WIRE_LOCAL);
 		else if (f.tag == TAG_DOMAIN)
 			is_good = set_str(&e->reverse_path.domain, f.value, DOMAIN_MAX_BYTES, WIRE_DOMAIN);
+		else if (f.tag == TAG_SRS_LOCAL)
+			is_good = set_str(&e->srs_path.local, f.value, ADDRESS_LOCAL_MAX_BYTES, WIRE_LOCAL);
+		else if (f.tag == TAG_SRS_DOMAIN)
+			is_good = set_str(&e->srs_path.domain, f.value, DOMAIN_MAX_BYTES, WIRE_DOMAIN);
 		else if (f.tag == TAG_ENVID)
 			is_good = set_str(&e->envid, f.value, ENVELOPE_ENVID_MAX_BYTES, WIRE_XTEXT);
 		else if (f.tag == TAG_RET)
@@ -277,7 +287,8 @@ read_fields(struct str bytes, struct envelope *e, int *n_recipients_out)
 	}
 	e->ret = (enum ret)ret;
 	*n_recipients_out = n;
-	return take == TAKE_END && (e->reverse_path.local.len > 0) == (e->reverse_path.domain.len > 0);
+	return take == TAKE_END && (e->reverse_path.local.len > 0) == (e->reverse_path.domain.len > 0) &&
+	    (e->srs_path.local.len > 0) == (e->srs_path.domain.len > 0);
 }
 
 int

@@ -185,6 +185,7 @@ begin_attempt(struct log_line *line, struct log *log, enum log_level level, cons
 {
 	log_begin(line, log, level, event);
 	put_id(line, "id", id);
+	put_address(line, "srs", attempt->srs);
 	put_address(line, "to", attempt->recipient);
 	if (attempt->next_hop.len > 0)
 		log_str(line, "nexthop", attempt->next_hop);

@@ -45,6 +45,7 @@ void	history_removed(struct log *log, const struct mail_id *id, const char *by);
 /* --- going out: one line per recipient --- */
 struct history_attempt {
 	const struct address	*recipient;
+	const struct address	*srs;		/* what MAIL said instead of the reverse-path; NULL: nothing else */
 	struct str		 next_hop;	/* as configured, or a host's name; "" before one was chosen */
 	const struct endpoint	*remote;	/* NULL: no connection came about */
 	const struct reply	*reply;		/* NULL: the next hop said nothing */

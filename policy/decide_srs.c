@@ -1,5 +1,5 @@
 /*
- * decide_srs.c - SRS where it meets mail: which recipient is undone
+ * decide_srs.c - SRS where it meets mail: which recipient is undone, and the form of a reverse-path
  */
 #include "mail/xtext.h"
 #include "policy/decide_srs.h"
@@ -79,4 +79,37 @@ decide_srs_recipient(const struct policy *policy, const struct envelope *envelop
 	*verdict_out = (struct verdict){ .action = ACTION_DEFER, .reason = "srs-failed",
 	    .reply = REPLY(451, 4, 3, 0, "Cannot read this address now; try again later") };
 	return true;
+}
+
+static bool
+is_ours(const struct policy *policy, struct str domain)
+{
+	struct sign_choice choice;
+
+	if (str_eq_nocase(domain, str_of(policy_hostname(policy))) || policy_relay_of(policy, domain) != NULL)
+		return true;
+	sign_rules_choose(policy_sign_rules(policy), SIGN_SOURCE_OWN, &domain, 1, &choice);
+	return choice.signer != NULL;
+}
+
+bool
+decide_srs_sender(const struct policy *policy, struct timestamp now, struct arena *arena, struct envelope *envelope)
+{
+	const struct srs_rules *rules = policy_srs(policy)->rules;
+
+	if (rules == NULL)
+		return true;
+	switch (srs_forward(rules, &envelope->reverse_path, now, arena, &envelope->srs_path)) {
+	case SRS_FORWARD_REWRITTEN:
+		envelope->is_sender_ours = is_ours(policy, envelope->reverse_path.domain);
+		return address_copy(arena, &envelope->srs_path, &envelope->srs_path);	/* the policy may go before the mail */
+	case SRS_FORWARD_NEEDLESS:
+	case SRS_FORWARD_TOO_LONG:
+		envelope->srs_path = (struct address){ .local = STR_EMPTY };
+		return true;
+	case SRS_FORWARD_FAILED:
+		break;
+	}
+	envelope->srs_path = (struct address){ .local = STR_EMPTY };
+	return false;
 }

@@ -1,5 +1,5 @@
 /*
- * decide_srs.h - SRS where it meets mail: which recipient is undone (pure, as decide.h)
+ * decide_srs.h - SRS where it meets mail: which recipient is undone, and the form of a reverse-path (pure, as decide.h)
  */
 #ifndef POLICY_DECIDE_SRS_H
 #define POLICY_DECIDE_SRS_H
@@ -16,5 +16,12 @@
  */
 bool	decide_srs_recipient(const struct policy *policy, const struct envelope *envelope, const struct recipient *recipient,
 	    struct timestamp now, struct arena *arena, struct recipient *undone_out, struct verdict *verdict_out);
+
+/*
+ * Sets srs_path and is_sender_ours by the envelope's reverse-path; both stay unset where there is no srs section or no form
+ * (srs.h).  Whether it is used is for each connection (smtpfwd/deliver/sender.h).  Ours are the hostname, what relays and
+ * sign sections have, whoever sends.  False at the arena's limit.
+ */
+bool	decide_srs_sender(const struct policy *policy, struct timestamp now, struct arena *arena, struct envelope *envelope);
 
 #endif

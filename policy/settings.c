@@ -116,6 +116,10 @@ static const struct setting srs_settings[] = {
 	  .sentence = "a file with secrets, one a line: the first signs, all are believed; not readable by all" },
 	{ .name = "max-age", .type = SETTING_SPAN, .otherwise = "21d", .least = "1d", .most = "365d",
 	  .sentence = "how long reports may come back, in whole days" },
+	{ .name = "separator", .type = SETTING_CHOICE, .choices = "= + -", .otherwise = "=",
+	  .sentence = "what stands behind SRS0 and SRS1 in the addresses made; all are understood" },
+	{ .name = "max-local", .type = SETTING_INTEGER, .otherwise = "64", .least = "64", .most = "255",
+	  .sentence = "the longest local part that is made, in bytes; what would be longer goes as it is" },
 	{ .name = "reports-only", .type = SETTING_BOOL, .otherwise = "yes",
 	  .sentence = "mail to such an address is refused unless its reverse-path is null" },
 };
@@ -194,6 +198,8 @@ static const struct setting listen_settings[] = {
 	  .sentence = "at most so many connections to one next hop" }, \
 	{ .name = "check-interval", .type = SETTING_SPAN, .otherwise = "30s", .least = "1s", .most = "1h", \
 	  .sentence = "how often a next hop that is down is tried" }, \
+	{ .name = "srs", .type = SETTING_CHOICE, .choices = "auto always never", .otherwise = "auto", \
+	  .sentence = "whether senders of other domains get an SRS address, where there is an srs section" }, \
 	{ .name = "source", .type = SETTING_LIST, .most = "2", \
 	  .sentence = "local addresses to send from, one of a family" }
 

@@ -128,6 +128,20 @@ check_login(struct config *config, const struct conf_section *section, const str
 			conf_error(config->conf, section, "login", "needs tls-name with mx: a name that the DNS gave proves nothing");
 }
 
+/* Without an srs section nothing is rewritten, not even what was stored with one: nobody would undo it. */
+static enum srs_mode
+read_srs_mode(struct config *config, const struct conf_section *section)
+{
+	static const enum srs_mode modes[] = { SRS_AUTO, SRS_ALWAYS, SRS_NEVER };
+	enum srs_mode mode = modes[conf_choice(section, "srs")];
+
+	if (conf_section(config->conf, "srs")->is_given)
+		return mode;
+	if (mode == SRS_ALWAYS)
+		conf_error(config->conf, section, "srs", "needs a section srs, with domain and secret-file");
+	return SRS_NEVER;
+}
+
 static void
 read_route(struct config *config, const struct conf_section *section, bool is_relay, const char *destination,
     struct route_settings *route)
@@ -141,6 +155,7 @@ read_route(struct config *config, const struct conf_section *section, bool is_re
 	route->balance = balances[conf_choice(section, "balance")];
 	route->tls = modes[conf_choice(section, "tls")];
 	route->tls_name = conf_string(section, "tls-name");
+	route->srs = read_srs_mode(config, section);
 	route->ca_file = config_path(config, section, "ca-file");
 	route->connections_max = (int)conf_integer(section, "connections");
 	route->login = conf_string(section, "login");

@@ -23,6 +23,8 @@ config_read_srs(struct config *config)
 	}
 	srs->secret_file = config_path(config, section, "secret-file");
 	srs->settings.max_age_days = (int)(max_age_s / S_OF_DAY);
+	srs->settings.separator = "=+-"[conf_choice(section, "separator")];
+	srs->settings.local_max_bytes = (int)conf_integer(section, "max-local");
 	srs->settings.domain = written[0] != '.' ? config_domain(config, written) : NULL;
 	if (srs->settings.domain == NULL)
 		conf_error(config->conf, section, "domain", "\"%s\" is no domain", written);

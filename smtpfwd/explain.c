@@ -7,6 +7,7 @@
 #include "policy/decide_srs.h"
 #include "policy/iprev.h"
 #include "smtpfwd/control/control.h"
+#include "smtpfwd/deliver/sender.h"
 #include "smtpfwd/explain.h"
 #include "smtpfwd/receive/refusal.h"
 #include "smtpfwd/runtime/os.h"
@@ -163,6 +164,8 @@ explain_reverse_path(struct explanation *e)
 		step_text(step, "from", "<>");
 	else if (address_text(&e->envelope.reverse_path, e->arena, &text))
 		step_str(step, "from", text);
+	if (!decide_srs_sender(e->policy, e->now, e->arena, &e->envelope))
+		e->envelope.srs_path = (struct address){ .local = STR_EMPTY };	/* in a session, with its own arena, there is room */
 	step_verdict(step, &verdict);
 	if (verdict.action == ACTION_ACCEPT)
 		return;
@@ -229,6 +232,7 @@ explain_recipient(struct explanation *e, const struct address *address)
 	char room[POLICY_DESTINATION_MAX];
 	json_t *step = step_new(e, "recipient");
 	const struct route_settings *route;
+	const struct address *srs;
 	struct str text, destination;
 
 	if (address_text(address, e->arena, &text))
@@ -252,6 +256,9 @@ explain_recipient(struct explanation *e, const struct address *address)
 		step_str(step, "destination", destination);
 		if (route != NULL)
 			step_route(step, route);
+		srs = route != NULL ? sender_srs(route->srs, &e->envelope, false) : NULL;
+		if (srs != NULL && address_text(srs, e->arena, &text))
+			step_str(step, "srs", text);
 	}
 	count_recipient(e, address, &verdict);
 }

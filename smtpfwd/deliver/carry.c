@@ -42,6 +42,7 @@ struct errand {
 	bool			 is_crowded;	/* what could be tried has no room for it now */
 	bool			 is_means_refused;	/* to tell the client's identity by: what is left is used */
 	struct next_hop		*next_hop;	/* the last one tried; used */
+	const struct address	*srs;		/* what the last MAIL said instead of the reverse-path; NULL: nothing else */
 	struct trouble		 trouble;
 };
 
@@ -59,7 +60,10 @@ read_content(struct content *content, int64_t offset, void *room, size_t n_bytes
 static struct history_attempt
 attempt_here(const struct errand *e)
 {
-	return held_attempt(e->next_hop, e->held->client, e->delivery->facts->arrived);
+	struct history_attempt attempt = held_attempt(e->next_hop, e->held->client, e->delivery->facts->arrived);
+
+	attempt.srs = e->srs;
+	return attempt;
 }
 
 static void
@@ -233,7 +237,7 @@ hand_over(struct errand *e, struct next_hop *next_hop)
 	struct introduction introduction = introduction_here(e, next_hop, id_room);
 	struct handover h = {
 		.client = e->held->client, .was_idle = e->held->was_idle, .envelope = e->delivery->envelope,
-		.introduction = &introduction, .content = &e->content, .recipients = e->offered, .n_recipients = e->delivery->n_recipients,
+		.introduction = &introduction, .srs_mode = next_hop->route->srs, .content = &e->content, .recipients = e->offered, .n_recipients = e->delivery->n_recipients,
 		.arena = e->delivery->arena,
 	};
 	struct instant began = loop_now(e->c->loop);
@@ -247,6 +251,7 @@ hand_over(struct errand *e, struct next_hop *next_hop)
 	history_delivering(e->c->log, &e->delivery->mail, &attempt, count_left(e));
 	end = handover_run(&h, e->deadline, &e->trouble, &n_ambiguous);
 	e->was_reached = true;
+	e->srs = h.srs;
 	e->is_means_refused |= introduction.is_means_refused;
 	if (n_ambiguous > 0) {
 		log_ambiguous(e, n_ambiguous);

@@ -5,5 +5,5 @@ smtpfwd_deliver_libdeliver_a_SOURCES = \
 	%D%/dial.c %D%/dial.h %D%/exchange.c %D%/exchange.h %D%/exchange_identity.c %D%/handover.c %D%/handover.h %D%/held.c %D%/host.c %D%/host.h %D%/judge.c %D%/judge.h %D%/limit.c %D%/limit.h \
 	%D%/identity.c %D%/identity.h %D%/login.c %D%/login.h %D%/mx.c %D%/mx.h %D%/next_hop.c %D%/next_hop.h %D%/online.c %D%/online.h %D%/online_envelope.c \
 	%D%/online_inside.h %D%/online_seek.c %D%/online_talk.c %D%/outcome.c %D%/outcome.h \
-	%D%/plan.c %D%/plan.h %D%/pool.c %D%/pool.h %D%/probe.c %D%/room.c %D%/room.h %D%/route.h %D%/site.c %D%/site.h %D%/site_find.c \
+	%D%/plan.c %D%/plan.h %D%/pool.c %D%/pool.h %D%/probe.c %D%/room.c %D%/room.h %D%/route.h %D%/site.c %D%/site.h %D%/site_find.c %D%/sender.h \
 	%D%/tls_policy.c %D%/tls_policy.h

@@ -8,6 +8,7 @@
 #include "base/insist.h"
 #include "base/mem.h"
 #include "smtpfwd/deliver/handover.h"
+#include "smtpfwd/deliver/sender.h"
 #include "smtpfwd/smtp/limits.h"
 
 enum {
@@ -249,11 +250,13 @@ static int
 write_mail(struct transaction_run *t, struct fault *fault_out)
 {
 	struct handover *h = t->h;
+	const struct identity *identity = h->introduction != NULL ? h->introduction->identity : NULL;
 
 	t->is_reset_due = h->client->is_in_transaction;
 	if (t->is_reset_due && client_write_rset(h->client, t->x.deadline, fault_out) != 0)
 		return -1;
-	return client_write_mail(h->client, h->envelope, &h->envelope->reverse_path,
+	h->srs = sender_srs(h->srs_mode, h->envelope, sender_is_seen(h->client, identity));
+	return client_write_mail(h->client, h->envelope, h->srs != NULL ? h->srs : &h->envelope->reverse_path,
 	    (uint64_t)h->content->n_bytes, t->x.deadline, fault_out);
 }
 

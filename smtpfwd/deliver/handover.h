@@ -22,11 +22,13 @@ struct handover {
 	bool			 was_idle;	/* the session waited for us: that it is gone says nothing about the next hop */
 	const struct envelope	*envelope;	/* its recipients are not looked at */
 	struct introduction	*introduction;	/* NULL: the next hop is not told who the client is */
+	enum srs_mode		 srs_mode;
 	struct content		*content;
 	struct offered		*recipients;	/* those without an outcome are offered */
 	int			 n_recipients;
 	struct str		 remote_mta;	/* for outcomes; kept by the caller */
 	struct arena		*arena;		/* for what replies say */
+	const struct address	*srs;		/* out: what the last MAIL said instead of the reverse-path, the envelope's; NULL: nothing else */
 	bool			 is_slowed;	/* out: MAIL got a 4xx that asks us to slow down; trouble_out says which */
 };
 

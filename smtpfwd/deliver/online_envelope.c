@@ -3,6 +3,7 @@
  */
 #include "smtpfwd/deliver/judge.h"
 #include "smtpfwd/deliver/online_inside.h"
+#include "smtpfwd/deliver/sender.h"
 
 enum {
 	/* Commands on their way at once, when an envelope is said again: what is unread stays bounded (RFC 2920 3.1). */
@@ -25,6 +26,15 @@ online_keep_reply(struct online *o, const struct reply *reply)
 /* A step is a recipient's index, that of who is asked now behind the last, or: */
 enum { STEP_RSET = -2, STEP_MAIL = -1 };
 
+static const struct address *
+sender(const struct online *o)
+{
+	bool is_client_seen = sender_is_seen(o->held.client, o->has_identity ? &o->identity : NULL);
+	const struct address *srs = sender_srs(o->held.next_hop->route->srs, &o->envelope, is_client_seen);
+
+	return srs != NULL ? srs : &o->envelope.reverse_path;
+}
+
 static int
 write_step(struct online *o, int step, struct fault *fault_out)
 {
@@ -33,7 +43,7 @@ write_step(struct online *o, int step, struct fault *fault_out)
 	if (step == STEP_RSET)
 		return client_write_rset(client, o->deadline, fault_out);
 	if (step == STEP_MAIL)
-		return client_write_mail(client, &o->envelope, &o->envelope.reverse_path, o->size_bytes, o->deadline, fault_out);
+		return client_write_mail(client, &o->envelope, sender(o), o->size_bytes, o->deadline, fault_out);
 	return client_write_rcpt(client, step < o->envelope.n_recipients ? &o->envelope.recipients[step] : &o->asked,
 	    o->deadline, fault_out);
 }

@@ -101,6 +101,7 @@ init_route(struct courier_plan *plan, const struct route_settings *from, struct 
 		.tls = { .mode = from->tls, .name = keep(plan, from->tls_name) },
 		.connections_max = from->connections_max > 0 ? from->connections_max : CONNECTIONS_DEFAULT,
 		.check_interval = from->check_interval.ns > 0 ? from->check_interval : span_s(CHECK_DEFAULT_S),
+		.srs = from->srs,
 		.identity = { .means = from->identity, .tells_login = from->tells_login, .has_login = from->login != NULL },
 	};
 	if (from->tls != TLS_OFF) {

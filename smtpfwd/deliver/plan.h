@@ -34,6 +34,7 @@ struct route {				/* a relay section or a route section */
 	struct tls_policy	 tls;
 	struct login		 login;
 	struct identity_rule	 identity;
+	enum srs_mode		 srs;
 	int			 connections_max;	/* per next hop */
 	struct span		 check_interval;
 	const struct ip		*sources;

@@ -19,6 +19,12 @@ enum identity_means {			/* how a next hop is told who the client is; see identit
 
 enum balance { BALANCE_FAILOVER, BALANCE_ROUND_ROBIN, BALANCE_LEAST_CONNECTIONS };
 
+enum srs_mode {				/* is the reverse-path rewritten?  See sender.h */
+	SRS_AUTO,			/* where the next hop sees our address and the sender's domain is not ours */
+	SRS_ALWAYS,
+	SRS_NEVER,
+};
+
 struct next_hop_settings {
 	const char	*written;	/* as in the configuration: "mail.example.net:25", "[192.0.2.1]:25" */
 	const char	*host;		/* name, or NULL when ip is given; with is_mx a domain, or NULL for the recipient's */
@@ -43,6 +49,7 @@ struct route_settings {
 	int				 n_sources;
 	const char			*login;		/* for AUTH, only with TLS_REQUIRED or TLS_VERIFY; NULL: none */
 	const char			*password_file;	/* its first line; not NULL with a login */
+	enum srs_mode			 srs;
 	enum identity_means		 identity;	/* how the next hop is told who the client is */
 	bool				 tells_login;	/* and by what login it came */
 	bool				 may_use_loopback;	/* MX hosts at loopback addresses are connected to */

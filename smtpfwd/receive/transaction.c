@@ -70,7 +70,8 @@ transaction_mail(struct session *session, const struct command_mail *mail)
 	    (size_t)settings->recipients_max * ENVELOPE_RECIPIENT_MAX_BYTES);
 	transaction->policy = policy_hold(session->listener->gate->listeners->policy);
 	session->transaction = transaction;
-	if (!copy_envelope(mail, &transaction->arena, &transaction->envelope)) {
+	if (!copy_envelope(mail, &transaction->arena, &transaction->envelope) ||
+	    !decide_srs_sender(transaction->policy, os_wall_clock(), &transaction->arena, &transaction->envelope)) {
 		transaction_drop(session);
 		return refuse_mail(session, mail, &REPLY(451, 4, 3, 0, "Cannot take this now"), "envelope's memory limit");
 	}

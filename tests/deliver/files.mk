@@ -64,3 +64,8 @@ check_PROGRAMS += tests/deliver/test_online_load
 tests_deliver_test_online_load_SOURCES = %D%/test_online_load.c $(deliver_stage_sources)
 tests_deliver_test_online_load_LDADD = $(deliver_stage_libs)
 TESTS += tests/deliver/test_online_load
+
+check_PROGRAMS += tests/deliver/test_sender
+tests_deliver_test_sender_SOURCES = %D%/test_sender.c
+tests_deliver_test_sender_LDADD = tests/libexpect.a mail/libmail.a base/libbase.a $(IDN2_LIBS)
+TESTS += tests/deliver/test_sender

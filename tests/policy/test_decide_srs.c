@@ -141,9 +141,50 @@ test_orcpt(void)
 	policy_free(policy);
 }
 
+static const struct {
+	const char *name, *reverse_path;
+	bool has_srs, want_form, want_ours;
+} senders[] = {
+	{ "a sender of another domain gets a form", "u@a.example", true, true, false },
+	{ "the null reverse-path none", "", true, false, false },
+	{ "nor our own SRS addresses", "SRS0=AAAA=AA=a.example=u@fwd.example.com", true, false, false },
+	{ "another's becomes SRS1", "SRS0=AAAA=AA=a.example=u@b.example", true, true, false },
+	{ "one that would be too long none", "a-list-bounces+somebody=somewhere.example.org-and-more-of-it@a.example", true, false, false },
+	{ "a relay domain is ours", "u@EXAMPLE.org", true, true, true },
+	{ "the hostname too", "u@mx.example.net", true, true, true },
+	{ "but not what is below it", "u@a.mx.example.net", true, true, false },
+	{ "without a section nobody gets one", "u@a.example", false, false, false },
+};
+
+static void
+test_senders(void)
+{
+	for (size_t i = 0; i < sizeof(senders) / sizeof(senders[0]); i++) {
+		struct policy *policy = make_policy(senders[i].has_srs, true, true);
+		struct envelope envelope = { .n_recipients = 0 };
+		struct address original;
+		struct arena arena;
+
+		test_case("sender: %s", senders[i].name);
+		arena_init(&arena, ARENA_MAX);
+		if (senders[i].reverse_path[0] != '\0')
+			insist(address_parse(str_of(senders[i].reverse_path), false, &envelope.reverse_path));
+		original = envelope.reverse_path;
+		expect(decide_srs_sender(policy, now, &arena, &envelope));
+		expect(address_eq(&envelope.reverse_path, &original));
+		expect_int(!address_is_null(&envelope.srs_path), senders[i].want_form);
+		expect_int(envelope.is_sender_ours, senders[i].want_ours);
+		if (senders[i].want_form)
+			expect_str(envelope.srs_path.domain, STR("fwd.example.com"));
+		arena_fini(&arena);
+		policy_free(policy);
+	}
+}
+
 int
 main(void)
 {
+	test_senders();
 	test_recipients();
 	test_orcpt();
 	return test_end();

@@ -38,3 +38,8 @@ tests_relay_test_sealed_SOURCES = %D%/test_sealed.c $(tests_relay_around) tests/
 tests_relay_test_sealed_CPPFLAGS = $(AM_CPPFLAGS) $(OPENDKIM_CFLAGS)
 tests_relay_test_sealed_LDADD = $(tests_relay_parts)
 TESTS += tests/relay/test_sealed
+
+check_PROGRAMS += tests/relay/test_srs
+tests_relay_test_srs_SOURCES = %D%/test_srs.c $(tests_relay_around)
+tests_relay_test_srs_LDADD = $(tests_relay_parts)
+TESTS += tests/relay/test_srs

@@ -56,6 +56,9 @@ make_policy(const struct relay_plan *plan)
 		.signing = { keys, plan->n_signers, rules, plan->n_signers },
 	};
 
+	if (plan->srs_secret != NULL)
+		settings.srs = (struct policy_srs){ .takes_reports_only = true, .rules = srs_rules_new(&(struct srs_settings){
+		    .domain = "fwd.example.com", .secrets = &(struct str){ plan->srs_secret, strlen(plan->srs_secret) }, .n_secrets = 1 }, NULL) };
 	insist(plan->n_signers <= SIGNERS_MAX);
 	for (int i = 0; i < plan->n_signers; i++) {
 		const struct relay_signer *from = &plan->signers[i];

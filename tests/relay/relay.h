@@ -51,6 +51,7 @@ struct relay_plan {			/* whose mail goes where; there is a "route:out" for all e
 	const struct relay_signer	*signers;
 	int				 n_signers;
 	bool				 holds_unverified;	/* what fails of senders who were not verified */
+	const char			*srs_secret;	/* NULL: no SRS, else that of fwd.example.com */
 };
 
 /* Opens the queue in /spool and serves; the loop does not run yet.  The first relays example.com to NEW_SERVER. */

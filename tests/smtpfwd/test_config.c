@@ -60,6 +60,8 @@ static const struct {
 	{ "nor what is below one", GOOD "srs { domain = \".example.com\" secret-file = \"/x\" }\n", ":3: srs: domain: \".example.com\" is no domain" },
 	{ "its secrets have an absolute path", GOOD "srs { domain = \"fwd.example.com\" secret-file = \"srs\" }\n", ":3: srs: secret-file: \"srs\" is no absolute path" },
 	{ "its days are whole", GOOD "srs { domain = \"fwd.example.com\" secret-file = \"/x\" max-age = 36h }\n", ":3: srs: max-age" },
+	{ "srs of a relay", GOOD "srs { domain = \"fwd.example.com\" secret-file = \"/x\" separator = \"+\" max-local = 100 }\nrelay \"b.example\" { next-hop = { \"192.0.2.2\" } srs = always }\n", NULL },
+	{ "needs a section to be always", GOOD "relay \"b.example\" { next-hop = { \"192.0.2.2\" } srs = always }\n", ":3: relay \"b.example\": srs: needs a section srs" },
 	{ "logins do too", "users = \"/etc/smtpfwd/users\"\n" GOOD "listen \"a\" { address = { \"127.0.0.1:2525\" } class = application auth = required }\n", NULL },
 	{ "logins need a users file", GOOD "listen \"a\" { address = { \"127.0.0.1:2525\" } auth = offered }\n",
 	  ":3: listen \"a\": auth: needs users" },

@@ -1,0 +1,53 @@
+/*
+ * test_sender.c - which reverse-path MAIL says, by the route, the sender's domain and what the next hop sees
+ */
+#include "smtpfwd/deliver/sender.h"
+#include "tests/expect.h"
+
+static const struct {
+	const char *name;
+	enum srs_mode mode;
+	bool has_form, is_ours, is_seen, want;
+} rows[] = {
+	{ "auto: a sender of another domain", SRS_AUTO, true, false, false, true },
+	{ "auto: ours stay", SRS_AUTO, true, true, false, false },
+	{ "auto: where the next hop sees the client", SRS_AUTO, true, false, true, false },
+	{ "auto: without a form", SRS_AUTO, false, false, false, false },
+	{ "always: ours too", SRS_ALWAYS, true, true, false, true },
+	{ "always: where the client is seen too", SRS_ALWAYS, true, false, true, true },
+	{ "always: without a form", SRS_ALWAYS, false, false, false, false },
+	{ "never", SRS_NEVER, true, false, false, false },
+};
+
+static const struct {
+	const char *name;
+	bool stands_for_one, has_identity, has_address, want;
+} seen[] = {
+	{ "the client is seen in a session that stands for it", true, true, true, true },
+	{ "not in one for anybody's mail", false, true, true, false },
+	{ "not by a PROXY header of our own", true, false, false, false },
+	{ "nor where its address was not known, which is the same", true, true, false, false },
+};
+
+int
+main(void)
+{
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct envelope envelope = { .is_sender_ours = rows[i].is_ours };
+
+		test_case("%s", rows[i].name);
+		if (rows[i].has_form)
+			envelope.srs_path = (struct address){ STR("SRS0=x"), STR("fwd.example.com") };
+		expect(sender_srs(rows[i].mode, &envelope, rows[i].is_seen) == (rows[i].want ? &envelope.srs_path : NULL));
+	}
+	for (size_t i = 0; i < sizeof(seen) / sizeof(seen[0]); i++) {
+		struct client client = { .stands_for_one = seen[i].stands_for_one };
+		struct identity identity = { .is_esmtp = true };
+
+		test_case("%s", seen[i].name);
+		if (seen[i].has_address)
+			ip_parse(STR("192.0.2.1"), &identity.client.ip);
+		expect_int(sender_is_seen(&client, seen[i].has_identity ? &identity : NULL), seen[i].want);
+	}
+	return test_end();
+}
