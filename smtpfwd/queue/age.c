@@ -127,14 +127,14 @@ reroute_all(struct queue *queue)
 	while (!queue->is_stopping && !queue->is_rerouting && (entry = cursor_next(queue, &cursor)) != NULL) {
 		struct stored *stored;
 
-		if (entry->is_gone || entry->epoch == queue->epoch)
+		if (entry->is_withheld && !entry->is_gone && !entry_withholds(queue, entry))
+			entry_bounce(queue, entry);
+		if (entry->is_gone || entry->epoch == queue->epoch)	/* gone, or opened meanwhile */
 			continue;
 		entry_ref(entry);
 		stored = stored_open(queue, entry, INSTANT_NEVER, NULL);
 		if (stored != NULL)
 			stored_close(stored);
-		if (entry->is_withheld && !entry->is_gone && !entry_withholds(queue, entry))
-			entry_bounce(queue, entry);
 		shorten_waits(queue, entry);
 		entry_set_clock(queue, entry);
 		entry_unref(entry);

@@ -328,6 +328,28 @@ setting_story(struct yard *yard)
 	yard->settings.retry.holds_unverified = true;
 }
 
+/* One that was open, and so went by the new routes before its turn. */
+static void
+setting_while_open_story(struct yard *yard)
+{
+	struct retry_settings retry = yard->settings.retry;
+	struct delivery *d;
+
+	yard->is_unverified = true;
+	(void)yard_put(yard, "b@x.example c@y.example", STR("hello"));
+	yard_settle(yard, yard_take(yard, 1, NULL), OUTCOME_FAILED);
+	d = yard_take(yard, 1, NULL);
+	retry.holds_unverified = false;
+	queue_reconfigure(yard->queue, &retry, &yard->world);
+	expect_int(look(yard, &held).n_withheld, 1);
+	fiber_sleep(yard_in(1));
+	expect_owed(yard, REPORT_FAILED, 1);
+	if (expect(d != NULL))
+		yard_settle(yard, d, OUTCOME_DELIVERED);
+	fiber_sleep(yard_in(1));
+	nothing_left_story(yard);
+}
+
 static void
 owed_then_held_story(struct yard *yard)
 {
@@ -379,6 +401,7 @@ main(void)
 	yard_lives("where nobody is to be told nothing is held", nobody_to_tell_story, NULL, NULL);
 	yard_lives("a sender who was verified is told", verified_story, NULL, NULL);
 	yard_lives("another setting has it reported, or held at the next start", setting_story, owed_then_held_story, held_then_owed_story);
+	yard_lives("also where the mail is open just then", setting_while_open_story, NULL, NULL);
 	yard_lives("compaction carries it along", turn_over_story, still_held_story, NULL);
 	return test_end();
 }
