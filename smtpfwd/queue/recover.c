@@ -278,7 +278,7 @@ place_recipient(struct recovery *r, struct entry *entry, const struct recovering
 		slot->n_tries = from->n_tries;
 }
 
-/* How old it is for expiring: one that was released late is younger. */
+/* How old it is for expiring: one that was released late is younger, also when the time it got is over. */
 static struct span
 age_of(const struct recovery *r, const struct recovering *rec)
 {
@@ -288,7 +288,7 @@ age_of(const struct recovery *r, const struct recovering *rec)
 	/* Never more than a wait's length by a clock that was set back. */
 	if (left.ns > r->queue->retry.max.ns)
 		left = r->queue->retry.max;
-	if (rec->lives_until.us != 0 && left.ns > 0 && age.ns > expire.ns - left.ns)
+	if (rec->lives_until.us != 0 && age.ns > expire.ns - left.ns)
 		age.ns = expire.ns - left.ns;
 	return age;
 }

@@ -198,6 +198,27 @@ remove_story(struct yard *yard)
 	nothing_left_story(yard);
 }
 
+/* It is held as long as any that failed by then, also by whoever reads of it in the log. */
+static void
+fails_late_story(struct yard *yard)
+{
+	put_and_fail(yard);
+	fiber_sleep(yard_in(10 * 86400));
+	release_story(yard);
+	yard_settle(yard, yard_take(yard, 1, NULL), OUTCOME_FAILED);
+	fiber_sleep(yard_in(2 * 3600));
+	expect(look(yard, &held).expires_s > 9 * 86400);
+}
+
+static void
+held_long_story(struct yard *yard)
+{
+	struct seen seen = look(yard, &held);
+
+	expect_int(seen.n_withheld, 1);
+	expect(seen.expires_s > 9 * 86400 && seen.expires_s <= 10 * 86400);
+}
+
 /* A hold of the operator's stops the other's time. */
 static void
 hold_story(struct yard *yard)
@@ -392,6 +413,7 @@ main(void)
 	yard_lives("until its own time is over", put_and_fail, time_is_over_story, nothing_left_story);
 	yard_lives("a release tries it again, also behind a restart", put_and_fail, release_story, fails_again_story);
 	yard_lives("a late release gives it time", release_late_story, NULL, NULL);
+	yard_lives("and where it fails again, a time of its own, over a restart", fails_late_story, held_long_story, NULL);
 	yard_lives("the operator bounces it after all, also behind a restart", bounce_story, bounced_story, nothing_left_story);
 	yard_lives("the operator removes it", remove_story, nothing_left_story, NULL);
 	yard_lives("the operator's own hold is another", hold_story, NULL, NULL);
