@@ -61,7 +61,7 @@ static const struct setting retry_settings[] = {
 	  .sentence = "mail older than this is given up and reported" },
 	{ .name = "warn", .type = SETTING_SPAN, .otherwise = "4h", .least = "0s", .most = "30d",
 	  .sentence = "a delay is reported after this; 0s: never" },
-	{ .name = "hold-expire", .type = SETTING_SPAN, .otherwise = "30d", .least = "0s", .most = "365d",
+	{ .name = "hold-expire", .type = SETTING_SPAN, .otherwise = "5d", .least = "0s", .most = "365d",
 	  .sentence = "failed mail of a sender that was not verified is held for so long beyond expire, then removed" },
 };
 
