@@ -115,7 +115,7 @@ def seen(server, means, *words):
     """What the program printed, the policy request, what the milter was told, the log."""
     before, n_asked, n_told = len(server.log_text()), len(policy.asked), len(milter.told)
     out = introduce(means, server.port, *words)
-    log_after(server, before, "disconnect from")
+    log_after(server, before, "disconnect from .* (ehlo|helo)=")     # its session, not the one that saw whether Postfix listens
     return (out, (policy.asked[n_asked:] or [{}])[0], (milter.told[n_told:] or [{}])[0], server.log_text()[before:])
 
 
