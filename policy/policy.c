@@ -14,6 +14,7 @@ enum { NAME_ARENA_MAX_BYTES = 2048 };	/* one domain in its canonical form, and w
 struct relay {
 	char		*name;
 	char		*destination;	/* "relay:NAME" */
+	struct forwarding forwarding;
 };
 
 struct policy {
@@ -116,6 +117,7 @@ policy_new(const struct policy_settings *settings, const uint64_t seed[2])
 
 		policy->relays[i].name = copy_joined("", rule->name);
 		policy->relays[i].destination = copy_joined("relay:", rule->name);
+		policy->relays[i].forwarding = rule->forwarding;
 		for (int k = 0; k < rule->n_domains; k++)
 			add_domain(policy, str_of(rule->domains[k]), &policy->relays[i]);
 	}
@@ -230,6 +232,14 @@ policy_relay_of(const struct policy *policy, struct str domain)
 	const struct relay *relay = find_relay(policy, domain);
 
 	return relay != NULL ? relay->name : NULL;
+}
+
+const struct forwarding *
+policy_forwarding_of(const struct policy *policy, struct str domain)
+{
+	const struct relay *relay = find_relay(policy, domain);
+
+	return relay != NULL ? &relay->forwarding : NULL;
 }
 
 /* The same for all spellings of a domain; what is none stays as it is, and fails where hosts are looked for. */

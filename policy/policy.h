@@ -17,10 +17,21 @@
 
 struct policy;
 
+struct forwarding {			/* how a relay section's mail goes on; zero: it is taken into the queue unasked */
+	bool		 is_online;		/* mode: the next hop is asked while the client waits, and its answer is the client's */
+	struct span	 online_timeout;	/* how long it may take for all but the last answer; > 0 with is_online */
+	bool		 queues_4xx;		/* online-4xx: a temporary refusal puts the mail into the queue and is not passed on */
+	bool		 queues_mixed;		/* mixed: recipients of other next hops are taken too, and the mail is queued; else 452 */
+	bool		 verifies_recipients;	/* also with mode = queue the next hop is asked whether it has the mailbox */
+	bool		 accepts_unknown;	/* recipients-unknown: of whom nothing is known while nobody can be asked; else 451 */
+	bool		 is_by_recipient;	/* next-hop-by-recipient: the first one that has the mailbox takes the mail */
+};
+
 struct relay_rule {			/* a relay section */
 	const char		*name;
 	const char *const	*domains;	/* "example.org", or ".example.org" for its subdomains */
 	int			 n_domains;
+	struct forwarding	 forwarding;
 };
 
 struct verify_rules {			/* the verify section; zero: nothing is checked */
@@ -74,6 +85,7 @@ const struct policy_srs *policy_srs(const struct policy *policy);	/* never NULL;
  * was given with a leading dot), or NULL.  Any case; A- or U-labels; a bare <Postmaster> (empty domain) is the first relay's.
  */
 const char	*policy_relay_of(const struct policy *policy, struct str domain);
+const struct forwarding *policy_forwarding_of(const struct policy *policy, struct str domain);	/* the same relay's; or NULL */
 
 enum { POLICY_DESTINATION_MAX = 1024 };	/* bytes: a route's name and a domain */
 

@@ -274,7 +274,8 @@ release_generation(void *generation)
 struct receive_world
 daemon_receive_world(struct daemon *daemon, struct generation *generation)
 {
-	return (struct receive_world){ .queue = daemon->queue, .policy = generation->policy, .resolver = daemon->resolver,
+	return (struct receive_world){ .queue = daemon->queue, .couriers = daemon->couriers,
+	    .knowledge = recipients_knowledge(daemon->recipients), .policy = generation->policy, .resolver = daemon->resolver,
 	    .signers = daemon->signers, .tls = generation->tls, .users = generation->users, .turnstile = daemon->turnstile, .log = daemon->log,
 	    .held = generation, .hold = hold_generation, .release = release_generation };
 }

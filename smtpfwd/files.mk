@@ -1,7 +1,7 @@
 # smtpfwd/files.mk - the daemon and its operator's program
 sbin_PROGRAMS += smtpfwd/smtpfwd smtpfwd/smtpfwdctl
 smtpfwd_parts = \
-	smtpfwd/control/libcontrol.a smtpfwd/story/libstory.a smtpfwd/recipients/librecipients.a smtpfwd/receive/libreceive.a smtpfwd/report/libreport.a \
+	smtpfwd/control/libcontrol.a smtpfwd/story/libstory.a smtpfwd/receive/libreceive.a smtpfwd/recipients/librecipients.a smtpfwd/report/libreport.a \
 	smtpfwd/deliver/libdeliver.a smtpfwd/queue/libqueue.a smtpfwd/smtp/libsmtp.a smtpfwd/auth/libauth.a \
 	smtpfwd/runtime/libruntime.a smtpfwd/runtime/libos.a policy/libpolicy.a mail/libmail.a base/libbase.a
 smtpfwd_libs = $(OPENSSL_LIBS) $(UNBOUND_LIBS) $(CONFUSE_LIBS) $(IDN2_LIBS) $(JANSSON_LIBS) -lpthread
@@ -27,5 +27,5 @@ smtpfwd_smtpfwdctl_SOURCES = $(smtpfwd_config_sources) \
 	%D%/ctl_inquiry.c %D%/ctl_inquiry.h %D%/ctl_explain.c %D%/explain.c %D%/explain.h %D%/explain_mail.c %D%/explain_mail.h \
 	%D%/explain_content.c %D%/explain_findings.c %D%/explain_signing.c %D%/explain_text.c \
 	%D%/ctl_check_keys.c
-smtpfwd_smtpfwdctl_LDADD = smtpfwd/control/libcontrol.a smtpfwd/receive/libreceive.a smtpfwd/smtp/libsmtp.a smtpfwd/auth/libauth.a \
+smtpfwd_smtpfwdctl_LDADD = smtpfwd/control/libcontrol.a smtpfwd/receive/libreceive.a smtpfwd/recipients/librecipients.a smtpfwd/smtp/libsmtp.a smtpfwd/auth/libauth.a \
 	smtpfwd/runtime/libruntime.a smtpfwd/runtime/libos.a policy/libpolicy.a mail/libmail.a base/libbase.a $(smtpfwd_libs)

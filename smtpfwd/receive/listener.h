@@ -10,8 +10,10 @@
 #include "base/dns.h"
 #include "base/log.h"
 #include "policy/policy.h"
+#include "smtpfwd/deliver/courier.h"
 #include "smtpfwd/auth/turnstile.h"
 #include "smtpfwd/queue/queue.h"
+#include "smtpfwd/recipients/knowledge.h"
 #include "smtpfwd/runtime/tls.h"
 
 enum listen_tls {
@@ -74,6 +76,8 @@ enum {
 
 struct receive_world {			/* what sessions use */
 	struct queue		*queue;
+	struct couriers		*couriers;	/* who ask next hops while clients wait; NULL: all mail goes into the queue */
+	struct knowledge	*knowledge;	/* of mailboxes, for outages; NULL: nothing is known */
 	const struct policy	*policy;	/* gives our name too */
 	struct resolver		*resolver;	/* for the client's name and the checks of mail; NULL: as if no server answered */
 	struct os_crew		*signers;	/* threads that sign; NULL: the loop does it */

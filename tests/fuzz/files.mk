@@ -79,7 +79,7 @@ fuzz_world_libs = smtpfwd/smtp/libsmtp.a smtpfwd/auth/libauth.a smtpfwd/queue/li
 	policy/libpolicy.a mail/libmail.a tests/libexpect.a base/libbase.a
 tests_fuzz_fuzz_client_LDADD = tests/fuzz/libfuzz.a smtpfwd/deliver/libdeliver.a $(fuzz_world_libs)
 tests_fuzz_fuzz_client_LDFLAGS = $(FUZZ_LINK)
-tests_fuzz_fuzz_server_LDADD = tests/fuzz/libfuzz.a tests/receive/libstage.a smtpfwd/receive/libreceive.a $(fuzz_world_libs)
+tests_fuzz_fuzz_server_LDADD = tests/fuzz/libfuzz.a tests/receive/libstage.a smtpfwd/receive/libreceive.a smtpfwd/recipients/librecipients.a $(fuzz_world_libs)
 tests_fuzz_fuzz_server_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_recipients_LDADD = tests/fuzz/libfuzz.a smtpfwd/recipients/librecipients.a $(fuzz_world_libs)
 tests_fuzz_fuzz_recipients_LDFLAGS = $(FUZZ_LINK)

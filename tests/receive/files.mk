@@ -2,7 +2,7 @@
 check_LIBRARIES += tests/receive/libstage.a
 tests_receive_libstage_a_SOURCES = %D%/fake_queue.c %D%/fake_queue.h %D%/stage.c %D%/stage.h
 
-receive_test_libs = tests/receive/libstage.a tests/libexpect.a smtpfwd/receive/libreceive.a smtpfwd/smtp/libsmtp.a smtpfwd/auth/libauth.a \
+receive_test_libs = tests/receive/libstage.a tests/libexpect.a smtpfwd/receive/libreceive.a smtpfwd/recipients/librecipients.a smtpfwd/smtp/libsmtp.a smtpfwd/auth/libauth.a \
 	policy/libpolicy.a mail/libmail.a smtpfwd/runtime/libruntime.a smtpfwd/runtime/libos.a base/libbase.a \
 	$(OPENSSL_LIBS) $(IDN2_LIBS) -lm
 
@@ -28,7 +28,7 @@ TESTS += tests/receive/test_extensions
 
 check_PROGRAMS += tests/receive/test_time
 tests_receive_test_time_SOURCES = %D%/test_time.c
-tests_receive_test_time_LDADD = tests/receive/libstage.a tests/libexpect.a smtpfwd/receive/libreceive.a \
+tests_receive_test_time_LDADD = tests/receive/libstage.a tests/libexpect.a smtpfwd/receive/libreceive.a smtpfwd/recipients/librecipients.a \
 	smtpfwd/smtp/libsmtp.a smtpfwd/auth/libauth.a policy/libpolicy.a mail/libmail.a smtpfwd/runtime/libruntime.a tests/sim/libsim.a \
 	base/libbase.a tests/libexpect.a $(OPENSSL_LIBS) $(IDN2_LIBS) -lm
 TESTS += tests/receive/test_time
@@ -40,7 +40,7 @@ TESTS += tests/receive/test_stress
 
 check_PROGRAMS += tests/receive/test_admit
 tests_receive_test_admit_SOURCES = %D%/test_admit.c
-tests_receive_test_admit_LDADD = tests/libexpect.a smtpfwd/receive/libreceive.a base/libbase.a
+tests_receive_test_admit_LDADD = tests/libexpect.a smtpfwd/receive/libreceive.a smtpfwd/recipients/librecipients.a base/libbase.a
 TESTS += tests/receive/test_admit
 
 check_PROGRAMS += tests/receive/test_certificates
@@ -60,7 +60,7 @@ TESTS += tests/receive/test_judgement
 
 check_PROGRAMS += tests/receive/test_patience
 tests_receive_test_patience_SOURCES = %D%/test_patience.c
-tests_receive_test_patience_LDADD = tests/libexpect.a smtpfwd/receive/libreceive.a base/libbase.a
+tests_receive_test_patience_LDADD = tests/libexpect.a smtpfwd/receive/libreceive.a smtpfwd/recipients/librecipients.a base/libbase.a
 TESTS += tests/receive/test_patience
 
 check_PROGRAMS += tests/receive/test_srs

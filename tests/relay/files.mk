@@ -1,6 +1,6 @@
 # tests/relay/files.mk - the whole relay in the simulated world
 tests_relay_parts = \
-	tests/libexpect.a smtpfwd/receive/libreceive.a smtpfwd/report/libreport.a smtpfwd/deliver/libdeliver.a \
+	tests/libexpect.a smtpfwd/receive/libreceive.a smtpfwd/recipients/librecipients.a smtpfwd/report/libreport.a smtpfwd/deliver/libdeliver.a \
 	smtpfwd/queue/libqueue.a smtpfwd/smtp/libsmtp.a smtpfwd/auth/libauth.a smtpfwd/runtime/libruntime.a tests/sim/libsim.a \
 	policy/libpolicy.a mail/libmail.a tests/libexpect.a base/libbase.a \
 	$(OPENSSL_LIBS) $(UNBOUND_LIBS) $(IDN2_LIBS) -lpthread

@@ -1,0 +1,30 @@
+/*
+ * mailboxes.c - does the next hop have a mailbox?  What its answers tell is kept, for when it cannot be asked
+ */
+#include "smtpfwd/receive/mailboxes.h"
+#include "smtpfwd/receive/transaction.h"
+#include "smtpfwd/recipients/outage.h"
+
+void
+mailboxes_tell(struct session *session, const struct address *mailbox, const struct recipient_answer *answer)
+{
+	struct knowledge *knowledge = session->listener->world->knowledge;
+	const char *relay = policy_relay_of(session->transaction->policy, mailbox->domain);
+
+	if (knowledge != NULL && relay != NULL)
+		knowledge_tell(knowledge, str_of(relay), mailbox, answer, os_wall_clock());
+}
+
+struct reply
+mailboxes_outage_reply(const struct session *session, const struct address *mailbox)
+{
+	const struct knowledge *knowledge = session->listener->world->knowledge;
+	const struct policy *policy = session->transaction->policy;
+	const struct forwarding *forwarding = policy_forwarding_of(policy, mailbox->domain);
+	const char *relay = policy_relay_of(policy, mailbox->domain);
+	enum known known = KNOWN_NOT;
+
+	if (knowledge != NULL && relay != NULL)
+		known = knowledge_ask(knowledge, str_of(relay), mailbox, os_wall_clock());
+	return outage_reply(known, forwarding != NULL && forwarding->accepts_unknown ? OUTAGE_ACCEPT : OUTAGE_DEFER);
+}

@@ -1,0 +1,20 @@
+/*
+ * mailboxes.h - does the next hop have a mailbox?  What its answers tell is kept, for when it cannot be asked
+ *
+ * Joins a session to recipients/, which knows what an answer means and what is to be said in an outage.
+ */
+#ifndef RECEIVE_MAILBOXES_H
+#define RECEIVE_MAILBOXES_H
+
+#include "smtpfwd/receive/session.h"
+
+/* The next hop of the mailbox's relay has answered the question (recipients/meaning.h).  Of an address of no relay nothing is kept. */
+void		mailboxes_tell(struct session *session, const struct address *mailbox, const struct recipient_answer *answer);
+
+/*
+ * What the client hears while the next hop cannot be asked: 250, the mail is to be queued; 550 5.1.1, it is known that there is
+ * none; else as the relay's setting has it.  The text is constant.  Of the policy of the open transaction.
+ */
+struct reply	mailboxes_outage_reply(const struct session *session, const struct address *mailbox);
+
+#endif
