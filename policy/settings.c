@@ -63,6 +63,10 @@ static const struct setting retry_settings[] = {
 	  .sentence = "a delay is reported after this; 0s: never" },
 	{ .name = "hold-expire", .type = SETTING_SPAN, .otherwise = "5d", .least = "0s", .most = "365d",
 	  .sentence = "failed mail of a sender that was not verified is held for so long beyond expire, then removed" },
+	{ .name = "hold-max", .type = SETTING_SIZE, .otherwise = "1G", .least = "1M", .most = "1024G",
+	  .sentence = "so much of such mail is held; what is more is removed, the oldest first" },
+	{ .name = "hold-max-mails", .type = SETTING_INTEGER, .otherwise = "10000", .least = "1", .most = "10000000",
+	  .sentence = "so many of such mails" },
 };
 
 static const struct setting verify_settings[] = {

@@ -140,6 +140,8 @@ read_retry(struct config *config)
 	retry->warn = conf_span(section, "warn");
 	retry->holds_unverified = !conf_bool(conf_section(config->conf, ""), "bounce-unverified");
 	retry->hold_expire = conf_span(section, "hold-expire");
+	retry->hold_max_bytes = conf_size(section, "hold-max");
+	retry->hold_max_mails = conf_integer(section, "hold-max-mails");
 	if (retry->max.ns < retry->first.ns)
 		conf_error(config->conf, section, "max", "is less than first");
 	if (retry->warn.ns != 0 && retry->warn.ns >= retry->expire.ns)

@@ -12,6 +12,14 @@ show_queue(const json_t *queue)
 	show_size(show_number(queue, "bytes"));
 	printf("), %lld in delivery, %lld held%s\n", show_number(queue, "in-delivery"), show_number(queue, "held"),
 	    json_is_true(json_object_get(queue, "full")) ? "; THE DISK IS FULL: new mail is refused for now" : "");
+	if (show_number(queue, "withheld") > 0 || show_number(queue, "let-go") > 0) {
+		printf("           %lld held because their senders were not verified (", show_number(queue, "withheld"));
+		show_size(show_number(queue, "withheld-bytes"));
+		printf(")");
+		if (show_number(queue, "let-go") > 0)
+			printf("; %lld removed since start, as more than hold-max", show_number(queue, "let-go"));
+		putchar('\n');
+	}
 	if (show_text(queue, "oldest")[0] != '\0') {
 		printf("           oldest from ");
 		show_time(show_text(queue, "oldest"));

@@ -92,6 +92,9 @@ add_queue(json_t *objects, const struct overview *overview)
 	json_object_set_new(object, "deferred", json_integer(counts.n_deferred));
 	json_object_set_new(object, "failed", json_integer(counts.n_failed));
 	json_object_set_new(object, "commits", json_integer(counts.n_commits));
+	json_object_set_new(object, "withheld", json_integer(counts.n_withheld));
+	json_object_set_new(object, "withheld-bytes", json_integer(counts.withheld_bytes));
+	json_object_set_new(object, "let-go", json_integer(counts.n_let_go));
 	json_object_set_new(object, "damaged-bytes", json_integer(counts.damaged_bytes));
 	json_object_set_new(object, "disk-free", json_integer(counts.free_bytes));
 	add(objects, "queue", object);

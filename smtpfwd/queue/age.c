@@ -1,5 +1,5 @@
 /*
- * age.c - the clock: mails that wait too long are warned about, then fail; routes are looked at anew
+ * age.c - the clock: mails that wait too long are warned about, then fail; routes are looked at anew; room among the withheld is made
  */
 #include "base/insist.h"
 #include "mail/history.h"
@@ -153,11 +153,15 @@ clock_run(void *arg)
 
 		if (queue->is_rerouting) {
 			reroute_all(queue);
+		} else if (withheld_is_too_much(queue) && !instant_is_before(loop_now(queue->loop), queue->let_go_again)) {
+			withheld_let_go(queue);
 		} else if (least != NULL && least->key <= loop_now(queue->loop).ns) {
 			age_look(queue, HEAP_ITEM(least, struct entry, clock));
 			fiber_yield();
 		} else {
 			queue->clock_next = least != NULL ? (struct instant){ least->key } : INSTANT_NEVER;
+			if (withheld_is_too_much(queue))
+				queue->clock_next = instant_min(queue->clock_next, queue->let_go_again);
 			(void)signal_wait(&queue->clock_changed, queue->clock_next);
 			queue->clock_next = (struct instant){ INT64_MIN };
 		}

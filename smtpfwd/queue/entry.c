@@ -179,10 +179,8 @@ entry_forget(struct queue *queue, struct entry *entry)
 	}
 	index_remove(&queue->index, entry);
 	entry->is_gone = true;
-	if (entry->is_held || entry->is_withheld)
-		queue->counts.n_held--;
+	entry_unmark(queue, entry);
 	queue->counts.content_bytes -= entry->content_bytes;
-	entry_set_clock(queue, entry);
 	entry_drop_slots(queue, entry, false);
 	entry_drop_debts(queue, entry);
 	entry_set_mail(queue, entry, &nowhere);

@@ -336,6 +336,7 @@ remove_one(void *context, struct entry *entry, struct stored *stored)
 	struct queue *queue = change->queue;
 
 	entry->is_removed = true;
+	entry_set_withheld(queue, entry, false);
 	entry_drop_debts(queue, entry);
 	if (stored != NULL)
 		stored_forget_slots(stored);

@@ -32,6 +32,8 @@ struct retry_settings {
 	struct span	 warn;		/* a delay report is owed after this; 0: never */
 	bool		 holds_unverified;	/* facts.is_unverified: what fails is held and not reported, nor is a delay or success */
 	struct span	 hold_expire;	/* so long beyond expire; then it is removed */
+	int64_t		 hold_max_bytes;	/* of content; and ... */
+	int64_t		 hold_max_mails;	/* ... held so at most: beyond, the oldest go until a tenth is free.  0: no bound */
 };
 
 struct queue_settings {
@@ -304,10 +306,12 @@ int64_t	 queue_remove(struct queue *queue, const struct queue_filter *filter, st
 
 struct queue_counts {
 	int64_t	 n_mails, n_held, n_in_delivery, n_owed;
+	int64_t	 n_withheld, withheld_bytes;	/* of the held: because an unverified sender is not told, and not by the operator */
 	int64_t	 content_bytes;
 	int64_t	 n_segments, disk_bytes;
 	int64_t	 free_bytes;		/* of the disk, as looked at lately */
 	int64_t	 n_put, n_delivered, n_deferred, n_failed, n_commits;	/* since start */
+	int64_t	 n_let_go;		/* since start: withheld, and removed by hold_max_... */
 	struct timestamp oldest;	/* 0: none */
 	bool	 is_full;
 	int64_t	 n_set_aside;		/* damaged records found */

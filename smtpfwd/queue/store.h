@@ -53,6 +53,7 @@ struct queue {
 	struct heap		 clock;		/* entries by when their age matters */
 	struct signal_list	 clock_changed;
 	struct instant		 clock_next;	/* what the clock's fiber sleeps until */
+	struct instant		 let_go_again;	/* before that nothing is let go: nothing could be */
 	struct list		 debts;		/* struct debt: to be paid now */
 	struct list		 debts_later;	/* after trouble: by their time */
 	struct signal_list	 owed;		/* fibers that wait for a debt */
@@ -171,8 +172,9 @@ size_t	outcome_text_max_bytes(int n_recipients);
 
 /* Nothing of it is reported now. */
 bool	entry_withholds(const struct queue *queue, const struct entry *entry);
-/* Both count it as held once, and set its clock. */
+/* All count it as held once, and set its clock. */
 void	entry_set_held(struct queue *queue, struct entry *entry, bool is_held);
+void	entry_unmark(struct queue *queue, struct entry *entry);		/* neither */
 void	entry_set_withheld(struct queue *queue, struct entry *entry, bool is_withheld);
 struct instant	entry_withheld_until(const struct queue *queue, const struct entry *entry);
 bool	recipient_is_withheld(const struct stored *stored, int index);
@@ -182,6 +184,10 @@ void	entry_bounce(struct queue *queue, struct entry *entry);
 bool	withheld_wait_again(struct stored *stored);
 /* Its time is over: it is removed, and logged. */
 void	withheld_expire(struct stored *stored);
+/* More is withheld than may be. */
+bool	withheld_is_too_much(const struct queue *queue);
+/* Removes the oldest until a tenth is free.  Suspends. */
+void	withheld_let_go(struct queue *queue);
 
 /* --- debts (owed.c) --- */
 

@@ -3,10 +3,14 @@
  *
  * On the disk such a recipient has failed and its report is owed, as any other's: whether that is withheld is worked out from
  * the mail's facts and the settings of now.  So there is no state between, and a crash finds nothing new.
+ *
+ * Whoever forges senders decides how much of it comes, so it has a bound of its own: new mail never waits for its room.
  */
 #include "base/insist.h"
 #include "mail/history.h"
 #include "smtpfwd/queue/store.h"
+
+enum { LOOKED_AT_ONCE = 256 };		/* entries, before others have their turn */
 
 bool
 entry_withholds(const struct queue *queue, const struct entry *entry)
@@ -15,12 +19,31 @@ entry_withholds(const struct queue *queue, const struct entry *entry)
 }
 
 static void
+count_marks(struct queue *queue, const struct entry *entry, int sign)
+{
+	queue->counts.n_held += entry->is_held || entry->is_withheld ? sign : 0;
+	if (entry->is_withheld && !entry->is_held) {
+		queue->counts.n_withheld += sign;
+		queue->counts.withheld_bytes += sign * entry->content_bytes;
+	}
+}
+
+static void
 set_marks(struct queue *queue, struct entry *entry, bool is_held, bool is_withheld)
 {
-	queue->counts.n_held += (is_held || is_withheld ? 1 : 0) - (entry->is_held || entry->is_withheld ? 1 : 0);
+	count_marks(queue, entry, -1);
 	entry->is_held = is_held;
 	entry->is_withheld = is_withheld;
+	count_marks(queue, entry, 1);
 	entry_set_clock(queue, entry);
+	if (is_withheld && withheld_is_too_much(queue) && instant_is_before(queue->let_go_again, queue->clock_next))
+		signal_all(&queue->clock_changed);
+}
+
+void
+entry_unmark(struct queue *queue, struct entry *entry)
+{
+	set_marks(queue, entry, false, false);
 }
 
 void
@@ -92,16 +115,83 @@ withheld_wait_again(struct stored *stored)
 	return true;
 }
 
-void
-withheld_expire(struct stored *stored)
+/* Nobody is told of who failed; who waits still waits on. */
+static void
+end_hold(struct stored *stored, const char *why)
 {
 	struct mail_state *state = &stored->record.state;
 	struct queue *queue = stored->queue;
+	struct entry *entry = stored->entry;
 
 	for (int i = 0; i < state->n_recipients; i++)
 		if (is_unreported(&state->recipients[i]))
 			state->recipients[i].paid |= 1u << REPORT_FAILED;
-	history_removed(queue->log, &stored->entry->id, "hold-expire");
-	entry_set_withheld(queue, stored->entry, false);
+	if (entry->slots == NULL)
+		history_removed(queue->log, &entry->id, why);
+	else
+		history_unreported(queue->log, &entry->id, "failure", why);
+	entry_set_withheld(queue, entry, false);
 	stored_write(stored, NULL, NULL);
+}
+
+void
+withheld_expire(struct stored *stored)
+{
+	end_hold(stored, "hold-expire");
+}
+
+/* --- the bound --- */
+
+static bool
+is_more_than(int64_t n, int64_t max, bool with_room)
+{
+	return max > 0 && n > max - (with_room ? max / 10 : 0);
+}
+
+static bool
+is_full(const struct queue *queue, bool with_room)
+{
+	return is_more_than(queue->counts.n_withheld, queue->retry.hold_max_mails, with_room) ||
+	    is_more_than(queue->counts.withheld_bytes, queue->retry.hold_max_bytes, with_room);
+}
+
+bool
+withheld_is_too_much(const struct queue *queue)
+{
+	return is_full(queue, false);
+}
+
+static void
+let_go(struct queue *queue, struct entry *entry)
+{
+	struct stored *stored;
+
+	entry_ref(entry);
+	stored = stored_open(queue, entry, INSTANT_NEVER, NULL);
+	if (stored != NULL && entry->is_withheld && !entry->is_held && !entry->is_gone && !entry->is_removed) {
+		end_hold(stored, "hold-max");
+		queue->counts.n_let_go++;
+	}
+	if (stored != NULL)
+		stored_close(stored);
+	entry_unref(entry);
+}
+
+/* A tenth at once: each time all mails are walked over, most of which may only wait. */
+void
+withheld_let_go(struct queue *queue)
+{
+	struct cursor cursor;
+	struct entry *entry;
+	int n_looked = 0;
+
+	cursor_open(queue, &cursor);
+	while (!queue->is_stopping && is_full(queue, true) && (entry = cursor_next(queue, &cursor)) != NULL) {
+		if (entry->is_withheld && !entry->is_held && !entry->is_gone && !entry->is_removed)
+			let_go(queue, entry);
+		if (++n_looked % LOOKED_AT_ONCE == 0)
+			fiber_yield();
+	}
+	cursor_close(queue, &cursor);
+	queue->let_go_again = withheld_is_too_much(queue) ? instant_after(loop_now(queue->loop), span_s(TROUBLE_WAIT_S)) : (struct instant){ 0 };
 }

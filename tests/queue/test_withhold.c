@@ -385,6 +385,141 @@ held_then_owed_story(struct yard *yard)
 	nothing_left_story(yard);
 }
 
+/* --- the bound --- */
+
+static void
+put_and_fail_several(struct yard *yard, int n)
+{
+	for (int i = 0; i < n; i++)
+		put_and_fail(yard);
+}
+
+static void
+flood_story(struct yard *yard)
+{
+	struct mail_id first, last;
+
+	yard->settings.retry.hold_max_mails = 4;
+	queue_reconfigure(yard->queue, &yard->settings.retry, &yard->world);
+	yard->is_unverified = true;
+	first = yard_put(yard, "b@x.example", STR("the oldest"));
+	yard_settle(yard, yard_take(yard, 1, NULL), OUTCOME_FAILED);
+	put_and_fail_several(yard, 3);
+	expect_int(look(yard, &held).n, 4);
+	put_and_fail(yard);
+	last = yard_put(yard, "b@x.example", STR("the newest"));
+	yard_settle(yard, yard_take(yard, 1, NULL), OUTCOME_FAILED);
+	fiber_sleep(yard_in(1));
+	expect_int(look(yard, &held).n, 4);
+	expect_int(look(yard, &(struct queue_filter){ .id = first }).n, 0);
+	expect_int(look(yard, &(struct queue_filter){ .id = last }).n, 1);
+	expect_int(yard_count(yard).n_withheld, 4);
+	expect_int(yard_count(yard).n_held, 4);
+	expect_int(yard_count(yard).n_let_go, 2);
+	expect(yard_has_logged(yard, "removed ") && yard_has_logged(yard, "by=hold-max"));
+}
+
+static void
+flood_goes_on_story(struct yard *yard)
+{
+	expect_int(look(yard, &held).n, 4);
+	put_and_fail(yard);
+	expect_int(look(yard, &held).n, 4);
+	expect(take_owed(yard, 1) == NULL);
+	yard->settings.retry.hold_max_mails = 2;
+}
+
+static void
+less_room_story(struct yard *yard)
+{
+	fiber_sleep(yard_in(1));
+	expect_int(look(yard, &held).n, 2);
+	expect_int(yard_count(yard).n_mails, 2);
+}
+
+/* A mail that brings the content beyond the bound takes more with it than itself. */
+static void
+large_flood_story(struct yard *yard)
+{
+	struct buf content;
+
+	yard->settings.retry.hold_max_bytes = 100 * 1024;
+	queue_reconfigure(yard->queue, &yard->settings.retry, &yard->world);
+	buf_init(&content, 64 * 1024);
+	yard_content(&content, 1, 20 * 1000);
+	yard->is_unverified = true;
+	for (int i = 0; i < 40; i++) {
+		(void)yard_put(yard, "b@x.example", buf_str(&content));
+		yard_settle(yard, yard_take(yard, 1, NULL), OUTCOME_FAILED);
+		fiber_sleep(yard_in(1));
+		expect(yard_count(yard).withheld_bytes <= 100 * 1024);
+	}
+	expect_int(look(yard, &held).n, 4);
+	fiber_sleep(yard_in(600));
+	expect_int(look(yard, &held).n, 4);
+	expect(yard_count(yard).n_segments < 8);
+	buf_fini(&content);
+}
+
+static void
+large_left_story(struct yard *yard)
+{
+	expect_int(look(yard, &held).n, 4);
+	expect(yard_count(yard).withheld_bytes > 80 * 1000);
+	expect_int(queue_release(yard->queue, &held, yard_in(10), NULL), 4);
+	expect_int(yard_count(yard).withheld_bytes, 0);
+	expect_int(queue_remove(yard->queue, &everything, yard_in(10), NULL), 4);
+	fiber_sleep(yard_in(1));
+	nothing_left_story(yard);
+}
+
+/* What an operator holds is wanted, and stays beside a whole bound of others. */
+static void
+wanted_story(struct yard *yard)
+{
+	put_and_fail_several(yard, 2);
+	expect_int(queue_hold(yard->queue, &everything, yard_in(10), NULL), 2);
+	yard->settings.retry.hold_max_mails = 1;
+	queue_reconfigure(yard->queue, &yard->settings.retry, &yard->world);
+	put_and_fail_several(yard, 3);
+	expect_int(look(yard, &held).n, 3);
+	expect_int(yard_count(yard).n_withheld, 1);
+	expect_int(queue_remove(yard->queue, &held, yard_in(10), NULL), 3);
+	fiber_sleep(yard_in(1));
+	expect_int(yard_count(yard).n_withheld, 0);
+	expect_int(yard_count(yard).n_held, 0);
+}
+
+/* Only who failed is let go of a mail that others wait for. */
+static void
+let_go_of_some_story(struct yard *yard)
+{
+	struct delivery *d;
+
+	yard->is_unverified = true;
+	(void)yard_put(yard, "b@x.example c@y.example", STR("hello"));
+	yard_settle(yard, yard_take(yard, 1, NULL), OUTCOME_FAILED);
+	d = yard_take(yard, 1, NULL);
+	fiber_sleep(yard_in(1));
+	yard->settings.retry.hold_max_mails = 1;
+	queue_reconfigure(yard->queue, &yard->settings.retry, &yard->world);
+	put_and_fail_several(yard, 1);
+	expect_int(look(yard, &held).n, 1);
+	expect(yard_has_logged(yard, "unreported ") && yard_has_logged(yard, "hold-max"));
+	if (expect(d != NULL))
+		yard_settle(yard, d, OUTCOME_DEFERRED);
+}
+
+static void
+some_go_on_story(struct yard *yard)
+{
+	expect_int(look(yard, &held).n, 1);
+	expect_int(yard_count(yard).n_mails, 2);
+	expect(yard_seconds_until_due(yard, 200, OUTCOME_DELIVERED) >= 0);
+	fiber_sleep(yard_in(1));
+	expect_int(yard_count(yard).n_mails, 1);
+}
+
 /* --- compaction --- */
 
 /* Enough goes by for the segments to be turned over while one is held. */
@@ -424,6 +559,10 @@ main(void)
 	yard_lives("a sender who was verified is told", verified_story, NULL, NULL);
 	yard_lives("another setting has it reported, or held at the next start", setting_story, owed_then_held_story, held_then_owed_story);
 	yard_lives("also where the mail is open just then", setting_while_open_story, NULL, NULL);
+	yard_lives("of more than may be held the oldest goes, also at a start", flood_story, flood_goes_on_story, less_room_story);
+	yard_lives("also by its size, and the disk has its room back", large_flood_story, large_left_story, nothing_left_story);
+	yard_lives("what the operator holds stays", wanted_story, nothing_left_story, NULL);
+	yard_lives("who waits in such a mail waits on", let_go_of_some_story, some_go_on_story, NULL);
 	yard_lives("compaction carries it along", turn_over_story, still_held_story, NULL);
 	return test_end();
 }
