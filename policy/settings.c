@@ -204,17 +204,26 @@ static const struct setting listen_settings[] = {
 	  .sentence = "how often a next hop that is down is tried" }, \
 	{ .name = "srs", .type = SETTING_CHOICE, .choices = "auto always never", .otherwise = "auto", \
 	  .sentence = "whether senders of other domains get an SRS address, where there is an srs section" }, \
+	{ .name = "identity-login", .type = SETTING_BOOL, .otherwise = "no", \
+	  .sentence = "with XCLIENT the next hop is told the client's login, too" }, \
 	{ .name = "source", .type = SETTING_LIST, .most = "2", \
 	  .sentence = "local addresses to send from, one of a family" }
+
+/* A route mostly leads to strangers, who are not to be told whom our mail is from. */
+#define IDENTITY_SETTING(by_default) \
+	{ .name = "identity", .type = SETTING_CHOICE, .choices = "none auto proxy xclient xforward", .otherwise = by_default, \
+	  .sentence = "how the next hop is told who the client is; auto: by XCLIENT or XFORWARD, where it takes that" }
 
 static const struct setting relay_settings[] = {
 	{ .name = "domains", .type = SETTING_LIST,
 	  .sentence = "whose mail it is, a leading dot for subdomains; without it the title" },
 	NEXT_HOP_SETTINGS,
+	IDENTITY_SETTING("auto"),
 };
 
 static const struct setting route_settings[] = {
 	NEXT_HOP_SETTINGS,
+	IDENTITY_SETTING("none"),
 };
 
 const struct section_kind settings_kinds[] = {

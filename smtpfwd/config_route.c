@@ -142,6 +142,33 @@ read_srs_mode(struct config *config, const struct conf_section *section)
 	return SRS_NEVER;
 }
 
+/*
+ * Hosts that only the DNS names are told of nobody: an answer of it is no ground to give a client's address away.  By
+ * XCLIENT the login that we made would be undone at the next hop.
+ */
+static void
+read_identity(struct config *config, const struct conf_section *section, struct route_settings *route)
+{
+	static const enum identity_means means[] = {
+		IDENTITY_NONE, IDENTITY_AUTO, IDENTITY_PROXY, IDENTITY_XCLIENT, IDENTITY_XFORWARD,
+	};
+	bool has_mx = false, by_xclient;
+
+	route->identity = means[conf_choice(section, "identity")];
+	route->tells_login = conf_bool(section, "identity-login");
+	by_xclient = route->identity == IDENTITY_AUTO || route->identity == IDENTITY_XCLIENT;
+	for (int i = 0; i < route->n_next_hops; i++)
+		has_mx |= route->next_hops[i].is_mx;
+	if (has_mx && !conf_is_set(section, "identity"))
+		route->identity = IDENTITY_NONE;
+	if (has_mx && route->identity != IDENTITY_NONE)
+		conf_error(config->conf, section, "identity", "is of no use with mx: hosts that the DNS names are told of nobody");
+	else if (route->login != NULL && route->identity == IDENTITY_XCLIENT)
+		conf_error(config->conf, section, "identity", "xclient cannot go with a login, which it would undo there");
+	else if (route->tells_login && (!by_xclient || has_mx || route->login != NULL))
+		conf_error(config->conf, section, "identity-login", "is of use with XCLIENT only: identity = xclient or auto, and no login of ours");
+}
+
 static void
 read_route(struct config *config, const struct conf_section *section, bool is_relay, const char *destination,
     struct route_settings *route)
@@ -162,6 +189,7 @@ read_route(struct config *config, const struct conf_section *section, bool is_re
 	route->password_file = config_path(config, section, "password-file");
 	check_login(config, section, route);
 	check_mx(config, section, is_relay, route);
+	read_identity(config, section, route);
 	route->check_interval = conf_span(section, "check-interval");
 	if (route->tls != TLS_VERIFY && route->tls_name != NULL)
 		conf_error(config->conf, section, "tls-name", "is of use with tls = verify only");
