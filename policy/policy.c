@@ -34,6 +34,8 @@ struct policy {
 	struct dkim_key		**keys;
 	int			 n_keys;
 	struct policy_srs	 srs;
+	struct class_rules	*class_rules;
+	char			*class_field;	/* or NULL */
 };
 
 static char *
@@ -87,6 +89,14 @@ take_signing(struct policy *policy, const struct policy_signing *signing, const 
 }
 
 static void
+take_classes(struct policy *policy, const struct policy_classes *classes)
+{
+	policy->class_rules = class_rules_new(classes->sections, classes->n_sections);
+	if (classes->field_name != NULL)
+		policy->class_field = copy_joined("", classes->field_name);
+}
+
+static void
 free_signing(struct policy *policy)
 {
 	sign_rules_free(policy->sign_rules);
@@ -124,6 +134,7 @@ policy_new(const struct policy_settings *settings, const uint64_t seed[2])
 	take_verify(policy, settings);
 	take_signing(policy, &settings->signing, seed);
 	policy->srs = settings->srs;
+	take_classes(policy, &settings->classes);
 	return policy;
 }
 
@@ -151,6 +162,8 @@ policy_free(const struct policy *shared)
 	map_fini(&policy->below);
 	free_signing(policy);
 	srs_rules_free(policy->srs.rules);
+	class_rules_free(policy->class_rules);
+	mem_free(policy->class_field);
 	dkim_verifier_free(policy->dkim_verifier);
 	mem_free((char *)(uintptr_t)policy->verify.authserv_id);
 	mem_free((char *)(uintptr_t)policy->verify.mark_field);
@@ -187,6 +200,18 @@ const struct policy_srs *
 policy_srs(const struct policy *policy)
 {
 	return &policy->srs;
+}
+
+const struct class_rules *
+policy_class_rules(const struct policy *policy)
+{
+	return policy->class_rules;
+}
+
+const char *
+policy_class_field(const struct policy *policy)
+{
+	return policy->class_field;
 }
 
 /* The relay that was given the closest parent of a canonical name with a leading dot. */

@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "mail/address.h"
 #include "mail/envelope.h"
+#include "policy/class_rules.h"
 #include "policy/dkim_verify.h"
 #include "policy/dmarc.h"
 #include "policy/sign_rules.h"
@@ -56,6 +57,12 @@ struct policy_srs {			/* the srs section */
 	bool			 takes_reports_only;	/* mail to SRS addresses must have a null reverse-path */
 };
 
+struct policy_classes {			/* the class sections, and where a mail's class is told */
+	const struct class_section	*sections;
+	int				 n_sections;
+	const char			*field_name;	/* of the header; NULL: in none */
+};
+
 struct policy_settings {
 	const char			*hostname;
 	const struct relay_rule		*relays;
@@ -66,6 +73,7 @@ struct policy_settings {
 	struct dkim_verifier		*dkim_verifier;	/* owned by the policy when it is made; NULL only without verify.dkim */
 	struct policy_signing		 signing;
 	struct policy_srs		 srs;
+	struct policy_classes		 classes;
 };
 
 /* Copies what it keeps.  Domains are canonical already; one that two relays name is an insist (the configuration refuses it). */
@@ -79,6 +87,8 @@ const struct verify_rules *policy_verify_rules(const struct policy *policy);	/* 
 struct dkim_verifier *policy_dkim_verifier(const struct policy *policy);	/* NULL: DKIM is not checked */
 const struct sign_rules *policy_sign_rules(const struct policy *policy);	/* never NULL; it may have no rule */
 const struct policy_srs *policy_srs(const struct policy *policy);	/* never NULL; it may have no rules */
+const struct class_rules *policy_class_rules(const struct policy *policy);	/* never NULL; it may have no rule */
+const char	*policy_class_field(const struct policy *policy);	/* NULL: a mail's class is told in no field */
 
 /*
  * The name of the relay that takes mail for a domain (exact name first, then the closest parent that

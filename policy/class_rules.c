@@ -1,0 +1,287 @@
+/*
+ * class_rules.c - class sections compared with a peer and its mail
+ */
+#include "base/insist.h"
+#include "base/mem.h"
+#include "mail/domain.h"
+#include "policy/class_rules.h"
+#include "policy/glob.h"
+#include "policy/pattern.h"
+
+enum {
+	/* Of the patterns and names of all sections: bounded by the configuration's own limits. */
+	RULES_ARENA_MAX_BYTES = 64 * 1024 * 1024,
+	/* One address made plain: its bytes, and what libidn2 needs. */
+	ADDRESS_ARENA_MAX_BYTES = 8 * 1024,
+	NETWORK_TEXT_MAX = IP_TEXT_MAX + 4,
+};
+
+struct class_network {
+	struct network		 network;
+	struct str		 text;
+};
+
+struct class_rule {
+	const char		*name;
+	enum class_signing	 signing;
+	struct str		*listeners, *logins, *client_names;
+	struct class_network	*networks;
+	struct address_pattern	*senders, *recipients;
+	struct field_pattern	*fields;
+	int			 n_listeners, n_networks, n_logins, n_client_names, n_senders, n_recipients, n_fields;
+	int			 recipients_least;
+	struct str		 least_text;
+};
+
+struct class_rules {
+	struct arena		 arena;		/* of all below */
+	struct class_rule	*rules;
+	int			 n_rules;
+};
+
+/* --- made once --- */
+
+bool
+class_name_is_valid(struct str name)
+{
+	for (size_t i = 0; i < name.len; i++) {
+		char c = name.at[i];
+
+		if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_'))
+			return false;
+	}
+	return name.len > 0 && name.len <= CLASS_NAME_MAX_BYTES;
+}
+
+static void *
+room_for(struct arena *arena, int n, size_t item_bytes)
+{
+	void *room;
+
+	insist(n <= CLASS_ITEMS_MAX);
+	room = arena_array(arena, (size_t)n + 1, item_bytes);
+	insist(room != NULL);
+	return room;
+}
+
+static struct str
+keep(struct arena *arena, struct str text)
+{
+	struct str copy;
+
+	insist(arena_copy(arena, text, &copy));
+	return copy;
+}
+
+static struct str *
+keep_texts(struct arena *arena, const char *const *texts, int n)
+{
+	struct str *kept = room_for(arena, n, sizeof(*kept));
+
+	for (int i = 0; i < n; i++)
+		kept[i] = keep(arena, str_of(texts[i]));
+	return kept;
+}
+
+static struct class_network *
+keep_networks(struct arena *arena, const struct network *networks, int n)
+{
+	struct class_network *kept = room_for(arena, n, sizeof(*kept));
+
+	for (int i = 0; i < n; i++) {
+		char room[IP_TEXT_MAX];
+
+		kept[i].network = networks[i];
+		insist(arena_printf(arena, &kept[i].text, "%.*s/%d", STR_ARG(ip_text(&networks[i].ip, room)), networks[i].prefix_bits));
+	}
+	return kept;
+}
+
+static struct address_pattern *
+keep_addresses(struct arena *arena, const char *const *texts, int n)
+{
+	struct address_pattern *kept = room_for(arena, n, sizeof(*kept));
+	const char *why;
+
+	for (int i = 0; i < n; i++)
+		insist(address_pattern_read(str_of(texts[i]), arena, &kept[i], &why));
+	return kept;
+}
+
+static struct field_pattern *
+keep_fields(struct arena *arena, const char *const *texts, int n)
+{
+	struct field_pattern *kept = room_for(arena, n, sizeof(*kept));
+	const char *why;
+
+	for (int i = 0; i < n; i++)
+		insist(field_pattern_read(str_of(texts[i]), arena, &kept[i], &why));
+	return kept;
+}
+
+static void
+make_rule(struct arena *arena, const struct class_section *section, struct class_rule *rule)
+{
+	insist(class_name_is_valid(str_of(section->name)));
+	*rule = (struct class_rule){
+		.name = keep(arena, str_of(section->name)).at,
+		.signing = section->signing,
+		.listeners = keep_texts(arena, section->listeners, section->n_listeners),
+		.networks = keep_networks(arena, section->networks, section->n_networks),
+		.logins = keep_texts(arena, section->logins, section->n_logins),
+		.client_names = keep_texts(arena, section->client_names, section->n_client_names),
+		.senders = keep_addresses(arena, section->senders, section->n_senders),
+		.recipients = keep_addresses(arena, section->recipients, section->n_recipients),
+		.fields = keep_fields(arena, section->fields, section->n_fields),
+		.n_listeners = section->n_listeners, .n_networks = section->n_networks, .n_logins = section->n_logins,
+		.n_client_names = section->n_client_names, .n_senders = section->n_senders,
+		.n_recipients = section->n_recipients, .n_fields = section->n_fields,
+		.recipients_least = section->recipients_least,
+	};
+	insist(arena_printf(arena, &rule->least_text, "%d", section->recipients_least));
+}
+
+struct class_rules *
+class_rules_new(const struct class_section *sections, int n_sections)
+{
+	struct class_rules *made = mem_new(sizeof(*made));
+
+	insist(n_sections <= CLASS_SECTIONS_MAX);
+	arena_init(&made->arena, RULES_ARENA_MAX_BYTES);
+	made->rules = room_for(&made->arena, n_sections, sizeof(*made->rules));
+	made->n_rules = n_sections;
+	for (int i = 0; i < n_sections; i++)
+		make_rule(&made->arena, &sections[i], &made->rules[i]);
+	return made;
+}
+
+void
+class_rules_free(struct class_rules *rules)
+{
+	if (rules == NULL)
+		return;
+	arena_fini(&rules->arena);
+	mem_free(rules);
+}
+
+/* --- the peer --- */
+
+static bool
+because(struct class_reason *reason, const char *word, struct str criterion)
+{
+	*reason = (struct class_reason){ word, criterion };
+	return true;
+}
+
+static bool
+is_client_name(struct str listed, struct str name)
+{
+	if (str_starts(listed, STR(".")))
+		return domain_is_below(name, str_from(listed, 1));
+	return str_eq(name, listed);
+}
+
+/* RFC 4954 has logins compared by who checked them: they came through here as they are in the file of users. */
+static bool
+peer_matches(const struct class_rule *rule, const struct class_evidence *evidence, struct class_reason *reason)
+{
+	const struct peer *peer = evidence->peer;
+
+	for (int i = 0; i < rule->n_listeners; i++)
+		if (str_eq(rule->listeners[i], peer->listener))
+			return because(reason, "listener", rule->listeners[i]);
+	for (int i = 0; i < rule->n_networks; i++)
+		if (network_has(&rule->networks[i].network, &peer->client.ip))
+			return because(reason, "network", rule->networks[i].text);
+	for (int i = 0; i < rule->n_logins && peer->login.len > 0; i++)
+		if (glob_matches(rule->logins[i], peer->login))
+			return because(reason, "login", rule->logins[i]);
+	for (int i = 0; i < rule->n_client_names && evidence->certificate_name.len > 0; i++)
+		if (is_client_name(rule->client_names[i], evidence->certificate_name))
+			return because(reason, "certificate", rule->client_names[i]);
+	return false;
+}
+
+/* --- the mail --- */
+
+/* What cannot be made plain, because it is too long, is none that a pattern is for. */
+static const struct address_pattern *
+find_pattern(const struct address_pattern *patterns, int n, const struct address *address)
+{
+	const struct address_pattern *found = NULL;
+	struct plain_address plain;
+	struct arena arena;
+
+	if (n == 0)
+		return NULL;
+	arena_init(&arena, ADDRESS_ARENA_MAX_BYTES);
+	if (address_plain(address, &arena, &plain)) {
+		for (int i = 0; i < n && found == NULL; i++)
+			if (address_pattern_matches(&patterns[i], &plain))
+				found = &patterns[i];
+	}
+	arena_fini(&arena);
+	return found;
+}
+
+static bool
+recipients_match(const struct class_rule *rule, const struct envelope *envelope, struct class_reason *reason)
+{
+	for (int i = 0; i < envelope->n_recipients && rule->n_recipients > 0; i++) {
+		const struct address_pattern *pattern = find_pattern(rule->recipients, rule->n_recipients, &envelope->recipients[i].address);
+
+		if (pattern != NULL)
+			return because(reason, "recipient", pattern->text);
+	}
+	if (rule->recipients_least > 0 && envelope->n_recipients >= rule->recipients_least)
+		return because(reason, "recipients", rule->least_text);
+	return false;
+}
+
+static bool
+claims_match(const struct class_rule *rule, const struct class_evidence *evidence, struct class_reason *reason)
+{
+	const struct address_pattern *pattern = NULL;
+
+	if (evidence->envelope != NULL)
+		pattern = find_pattern(rule->senders, rule->n_senders, &evidence->envelope->reverse_path);
+	if (pattern != NULL)
+		return because(reason, "sender", pattern->text);
+	for (int i = 0; i < rule->n_fields && evidence->header != NULL; i++)
+		if (field_pattern_matches(&rule->fields[i], evidence->header))
+			return because(reason, "field", rule->fields[i].text);
+	return false;
+}
+
+static bool
+mail_matches(const struct class_rule *rule, const struct class_evidence *evidence, struct class_reason *reason)
+{
+	if (evidence->peer->is_trusted && claims_match(rule, evidence, reason))
+		return true;
+	return evidence->envelope != NULL && recipients_match(rule, evidence->envelope, reason);
+}
+
+static bool
+rule_matches(const struct class_rule *rule, const struct class_evidence *evidence, struct class_match *match)
+{
+	bool asks_peer = rule->n_listeners + rule->n_networks + rule->n_logins + rule->n_client_names > 0;
+	bool asks_mail = rule->n_senders + rule->n_recipients + rule->n_fields + rule->recipients_least > 0;
+
+	*match = (struct class_match){ .name = rule->name, .signing = rule->signing };
+	if (asks_peer && !peer_matches(rule, evidence, &match->peer))
+		return false;
+	if (!asks_peer && (!asks_mail || !evidence->peer->is_trusted))
+		return false;
+	if (!asks_peer)
+		because(&match->peer, "trusted", STR_EMPTY);
+	return !asks_mail || mail_matches(rule, evidence, &match->mail);
+}
+
+bool
+class_rules_find(const struct class_rules *rules, const struct class_evidence *evidence, struct class_match *match_out)
+{
+	for (int i = 0; i < rules->n_rules; i++)
+		if (rule_matches(&rules->rules[i], evidence, match_out))
+			return true;
+	return false;
+}

@@ -1,0 +1,43 @@
+/*
+ * classify.h - what kind of mail it is, and which way it goes: decided once, told in the log and in a field
+ *
+ * A pure function, the same for relay and milter.  A class grants nothing by itself.
+ */
+#ifndef POLICY_CLASSIFY_H
+#define POLICY_CLASSIFY_H
+
+#include "policy/class_rules.h"
+#include "policy/policy.h"
+
+enum mail_direction {
+	DIRECTION_INBOUND,		/* of a peer that may not relay */
+	DIRECTION_OUTBOUND,		/* of one that may, and for somebody outside of the relay domains */
+	DIRECTION_INTERNAL,		/* of one that may, and for nobody else */
+};
+
+struct mail_class {			/* lives as long as the policy and the evidence's peer */
+	struct class_match	 match;
+	enum mail_direction	 direction;
+	bool			 is_of_section;	/* false: of no class section */
+};
+
+/*
+ * The class: that of the first section which is for the mail (class_rules.h); else, of a peer that may relay, its listener's,
+ * by "listener"; else "incoming", by "outsider".
+ *
+ * As with class_rules_find, evidence that is still to come may change it, until the header is whole; the direction, as
+ * long as recipients come.
+ */
+struct mail_class	classify(const struct policy *policy, const struct class_evidence *evidence);
+
+/* Constant words: "inbound", "outbound", "internal". */
+const char		*mail_direction_text(enum mail_direction direction);
+
+/*
+ * Appends what is told of it, as words for a log line: "class=list class-by=network,field direction=outbound"; and as a header field
+ * with its line end: "X-Traffic-Class: list; direction=outbound; by=network,field".  0, or -1 and nothing appended when out is full.
+ */
+int	classify_words(const struct mail_class *class, struct buf *out);
+int	classify_field(const struct mail_class *class, const char *field_name, struct buf *out);
+
+#endif
