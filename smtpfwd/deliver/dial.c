@@ -3,17 +3,22 @@
  */
 #include <stdio.h>
 
+#include "base/mem.h"
 #include "smtpfwd/deliver/dial.h"
 #include "smtpfwd/deliver/mx.h"
 
 /* Of a host that strangers named: two of each family; who is not there with those is down. */
 enum { MX_ADDRESSES_MAX = 4 };
 
+enum { QUIT_WAIT_S = 5 };		/* for the end of a session that was only a question */
+
 struct dialling {
 	const struct dialer	*dialer;
 	struct next_hop		*next_hop;
 	const struct route	*route;		/* its, as we began: another one's login is not for this session's TLS */
 	struct endpoint		 to;
+	const struct identity	*identity;	/* whom the session is for; NULL: nobody */
+	bool			 was_hung_up;	/* 421, or nothing at all, to a client that it was told of by PROXY */
 	struct instant		 deadline;
 	struct trouble		*trouble;
 };
@@ -81,16 +86,24 @@ log_dialling(const struct dialling *d, enum log_level level, const char *event)
 /* --- the session's steps --- */
 
 /*
- * In its greeting and to EHLO a server answers the client that it was told of; later steps are ours.  421 is about the
- * server.
+ * In its greeting and to EHLO a server answers the client that it was told of; later steps are ours.  421 may be to the client
+ * or about the server.
  */
 static enum went
-wrong_at_door(const struct dialling *d, const struct client *client, const struct reply *reply, const char *step)
+wrong_at_door(struct dialling *d, const struct client *client, const struct reply *reply, const char *step)
 {
 	enum went went = wrong_by_reply(d, reply, step);
 
 	d->trouble->is_to_client = client->told == IDENTITY_PROXY && reply->code != 421;
+	d->was_hung_up = client->told == IDENTITY_PROXY && reply->code == 421;
 	return went;
+}
+
+static enum went
+silent_at_door(struct dialling *d, const struct client *client, const struct fault *fault, const char *step)
+{
+	d->was_hung_up = client->told == IDENTITY_PROXY && fault->cause == FAULT_CLOSED;
+	return wrong_by_fault(d, fault, STATUS(4, 4, 2), step);
 }
 
 /*
@@ -109,20 +122,20 @@ refuse_ourselves(const struct dialling *d, const struct client *client)
 }
 
 static enum went
-say_hello(const struct dialling *d, struct client *client)
+say_hello(struct dialling *d, struct client *client)
 {
 	struct reply reply;
 	struct fault fault;
 
 	if (client_ehlo(client, d->deadline, &reply, &fault) != 0)
-		return wrong_by_fault(d, &fault, STATUS(4, 4, 2), "EHLO");
+		return silent_at_door(d, client, &fault, "EHLO");
 	if (!reply_is_positive(&reply))
 		return wrong_at_door(d, client, &reply, "EHLO");
 	return refuse_ourselves(d, client);
 }
 
 static enum went
-start_tls(const struct dialling *d, struct client *client)
+start_tls(struct dialling *d, struct client *client)
 {
 	const struct tls_policy *policy = &d->route->tls;
 	struct tls_expect expect = tls_policy_expect(policy, d->next_hop->host);
@@ -143,7 +156,7 @@ start_tls(const struct dialling *d, struct client *client)
 }
 
 static enum went
-secure(const struct dialling *d, struct client *client)
+secure(struct dialling *d, struct client *client)
 {
 	const struct tls_policy *policy = &d->route->tls;
 	enum went went;
@@ -188,13 +201,30 @@ log_in(const struct dialling *d, struct client *client)
 	return WENT_WRONG;
 }
 
+/* The header, where the route has one, the greeting and EHLO. */
 static enum went
-open_session(const struct dialling *d, bool with_tls, struct client **client_out)
+knock(struct dialling *d, struct client *client)
+{
+	struct reply reply;
+	struct fault fault;
+
+	if (identity_by_proxy(&d->route->identity) && identity_say_proxy(client, d->identity, d->deadline, &fault) != 0)
+		return wrong_by_fault(d, &fault, STATUS(4, 4, 2), "PROXY header");
+	if (client_greeting(client, d->deadline, &reply, &fault) != 0)
+		return silent_at_door(d, client, &fault, "greeting");
+	if (!reply_is_positive(&reply))
+		return wrong_at_door(d, client, &reply, "greeting");
+	if (client->told == IDENTITY_PROXY)
+		d->next_hop->proxied_families |= 1u << d->identity->client.ip.family;
+	return say_hello(d, client);
+}
+
+static enum went
+open_session(struct dialling *d, bool with_tls, struct client **client_out)
 {
 	struct endpoint source;
 	bool has_source = next_hop_source(d->next_hop, d->to.ip.family, &source);
 	struct client *client;
-	struct reply reply;
 	struct fault fault;
 	enum went went;
 
@@ -204,14 +234,7 @@ open_session(const struct dialling *d, bool with_tls, struct client **client_out
 		d->trouble->is_ours = fault.cause == FAULT_FULL;
 		return WENT_WRONG;
 	}
-	if (identity_by_proxy(&d->route->identity) && identity_say_proxy(client, d->dialer->identity, d->deadline, &fault) != 0)
-		went = wrong_by_fault(d, &fault, STATUS(4, 4, 2), "PROXY header");
-	else if (client_greeting(client, d->deadline, &reply, &fault) != 0)
-		went = wrong_by_fault(d, &fault, STATUS(4, 4, 2), "greeting");
-	else if (!reply_is_positive(&reply))
-		went = wrong_at_door(d, client, &reply, "greeting");
-	else
-		went = say_hello(d, client);
+	went = knock(d, client);
 	if (went == WENT_WELL && with_tls)
 		went = secure(d, client);
 	if (went == WENT_WELL && d->route->login.name.len > 0)
@@ -225,8 +248,9 @@ open_session(const struct dialling *d, bool with_tls, struct client **client_out
 }
 
 static bool
-dial_address(const struct dialling *d, struct client **client_out)
+open_at_address(struct dialling *d, struct client **client_out)
 {
+	d->was_hung_up = false;
 	switch (open_session(d, true, client_out)) {
 	case WENT_WELL:
 		return true;
@@ -236,6 +260,51 @@ dial_address(const struct dialling *d, struct client **client_out)
 		break;
 	}
 	return open_session(d, false, client_out) == WENT_WELL;
+}
+
+/*
+ * A server that cannot understand the header (a Postfix without IPv6 told of such a client) says 421, once for all: the mail
+ * is better off untold than in the queue.  Where it took the header of another such client before, it means this client,
+ * and so it does with a reason of policy (4.7.x, RFC 3463 3.8): to go on in our own name would evade that.
+ */
+static bool
+may_go_untold(const struct dialling *d, const struct trouble *trouble)
+{
+	return trouble->reply_code == 421 && trouble->reply_status.subject != 7 &&
+	    (d->next_hop->proxied_families & 1u << d->identity->client.ip.family) == 0;
+}
+
+/*
+ * The next hop hung up on a client.  If it serves ourselves that is the client's affair, and nobody else's mail has to wait;
+ * else the trouble is its own.
+ */
+static bool
+dial_as_ourselves(struct dialling *d, struct client **client_out)
+{
+	struct trouble *first = mem_new(sizeof(*first));
+	struct dialling own = *d;
+	bool is_open;
+
+	*first = *d->trouble;
+	own.identity = NULL;
+	is_open = open_at_address(&own, client_out);
+	if (is_open) {
+		*d->trouble = *first;
+		d->trouble->is_to_client = !may_go_untold(d, first);
+		log_dialling(d, d->trouble->is_to_client ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, "nexthop-refuses-identity");
+	}
+	if (is_open && d->trouble->is_to_client) {
+		client_quit(*client_out, instant_min(d->deadline, instant_after(loop_now(d->dialer->loop), span_s(QUIT_WAIT_S))));
+		is_open = false;
+	}
+	mem_free(first);
+	return is_open;
+}
+
+static bool
+dial_address(struct dialling *d, struct client **client_out)
+{
+	return open_at_address(d, client_out) || (d->was_hung_up && !d->trouble->is_cancelled && dial_as_ourselves(d, client_out));
 }
 
 /* False with trouble. */
@@ -267,8 +336,8 @@ struct client *
 dial(const struct dialer *dialer, struct next_hop *next_hop, struct instant deadline, struct trouble *trouble_out)
 {
 	struct dialling d = {
-		.dialer = dialer, .next_hop = next_hop, .route = next_hop->route, .deadline = deadline, .trouble = trouble_out,
-		.to = { .port = next_hop->port },
+		.dialer = dialer, .next_hop = next_hop, .route = next_hop->route, .identity = dialer->identity, .deadline = deadline,
+		.trouble = trouble_out, .to = { .port = next_hop->port },
 	};
 	struct host_addresses addresses;
 	struct client *client;

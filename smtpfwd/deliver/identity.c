@@ -20,6 +20,13 @@ lost_by_421(struct fault *fault_out)
 	return IDENTITY_LOST;
 }
 
+/* To others a loopback address is one of their own, which they trust. */
+static bool
+is_somebody(const struct identity *identity)
+{
+	return identity != NULL && !ip_is_loopback(&identity->client.ip);
+}
+
 static void
 speak_as(struct client *client, const struct identity *identity)
 {
@@ -58,7 +65,7 @@ identity_say_proxy(struct client *client, const struct identity *identity, struc
 	struct buf bytes = { .at = room, .cap = sizeof(room), .max = sizeof(room) };
 	struct proxy_header header = { .kind = PROXY_LOCAL };
 
-	if (identity != NULL && identity->client.ip.family != IP_NONE) {
+	if (is_somebody(identity) && identity->client.ip.family != IP_NONE) {
 		header.kind = PROXY_TCP;
 		header.source = identity->client;
 		header.destination = proxy_destination(client, identity);
@@ -153,7 +160,7 @@ identity_tell(struct client *client, const struct identity *identity, const stru
 	struct str rest, line;
 	struct buf lines;
 
-	if (identity == NULL || client->stands_for_one || !may_xclient(client, rule))
+	if (!is_somebody(identity) || client->stands_for_one || !may_xclient(client, rule))
 		return IDENTITY_NOT_POSSIBLE;
 	result = end_transaction(client, deadline, reply_out, fault_out);
 	buf_init(&lines, INTRODUCE_MAX_BYTES);
@@ -186,7 +193,7 @@ identity_forward(struct client *client, const struct identity *identity, const s
 	struct str rest, line;
 	struct buf lines;
 
-	if (identity == NULL || client->stands_for_one || client->ehlo.xforward_attributes == 0 ||
+	if (!is_somebody(identity) || client->stands_for_one || client->ehlo.xforward_attributes == 0 ||
 	    (rule->means != IDENTITY_AUTO && rule->means != IDENTITY_XFORWARD))
 		return IDENTITY_NOT_POSSIBLE;
 	client->told = IDENTITY_NONE;

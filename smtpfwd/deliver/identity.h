@@ -6,6 +6,8 @@
  * (client->stands_for_one).  XFORWARD is for its log only, once for each mail.  A next hop is told only what
  * it announced: XCLIENT and XFORWARD are privileges that it gives, PROXY is set by its administrator and ours.
  *
+ * A client at a loopback address is this machine: there it would have the rights of the next hop's own.  It is not told.
+ *
  * How a session goes (NULL: our own mail, of nobody):
  *
  *	client_connect
@@ -41,7 +43,7 @@ enum identity_result {
 /* True if a connection begins with the header, those for our own mail and for checks too. */
 bool	identity_by_proxy(const struct identity_rule *rule);
 
-/* Right behind client_connect.  Tells of the client; of ourselves where there is none or its address is not known.  0, or -1 and a fault. */
+/* Right behind client_connect.  Tells of the client; of ourselves where there is none that can be told.  0, or -1 and a fault. */
 int	identity_say_proxy(struct client *client, const struct identity *identity, struct instant deadline,
 	    struct fault *fault_out);
 

@@ -86,11 +86,24 @@ wait_for_room(struct online *o)
 	return true;
 }
 
+/* A 421 would end the session of a client that may have mail for others; and some say nothing at all. */
+static struct reply
+reply_at_door(const struct trouble *trouble)
+{
+	struct reply reply = trouble_reply(trouble);
+
+	if (reply.code == 0)
+		return REPLY(451, 4, 7, 1, "The next hop does not talk with this client now");
+	if (reply.code == 421)
+		reply.code = 451;
+	return reply;
+}
+
 /* A client that was told by PROXY, and turned away for who it is: that is the answer to it, as one to MAIL would be. */
 static bool
 is_turned_away(struct online *o)
 {
-	const struct reply reply = trouble_reply(&o->trouble);
+	const struct reply reply = reply_at_door(&o->trouble);
 
 	if (!o->trouble.is_to_client || o->envelope.n_recipients > 0)
 		return false;

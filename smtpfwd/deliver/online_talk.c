@@ -4,6 +4,7 @@
 #include "mail/history.h"
 #include "smtpfwd/deliver/judge.h"
 #include "smtpfwd/deliver/online_inside.h"
+#include "smtpfwd/deliver/sender.h"
 
 /* --- the answer --- */
 
@@ -67,7 +68,7 @@ asked(struct online *o, struct instant began)
 	struct next_hop *next_hop = o->held.next_hop;
 
 	o->has_dsn = o->held.client->ehlo.has_dsn;
-	o->is_seen = identity_is_seen(o->held.client);
+	o->is_seen = sender_is_seen(o->held.client, o->has_identity ? &o->identity : NULL);
 	next_hop->last_sign = loop_now(o->c->loop);
 	if (o->is_refused)
 		return refused_mail(o, began);

@@ -8,14 +8,13 @@
 
 #include "mail/envelope.h"
 #include "mail/identity.h"
-#include "smtpfwd/deliver/client.h"
-#include "smtpfwd/deliver/route.h"
+#include "smtpfwd/deliver/identity.h"
 
 /* This very connection stands for the mail's client (PROXY, XCLIENT), so that SPF asks for its address and not for ours. */
 static inline bool
 sender_is_seen(const struct client *client, const struct identity *identity)
 {
-	return client->stands_for_one && identity != NULL && identity->client.ip.family != IP_NONE;
+	return identity_is_seen(client) && identity != NULL && identity->client.ip.family != IP_NONE;
 }
 
 /* NULL: the reverse-path itself. */

@@ -67,5 +67,5 @@ TESTS += tests/deliver/test_online_load
 
 check_PROGRAMS += tests/deliver/test_sender
 tests_deliver_test_sender_SOURCES = %D%/test_sender.c
-tests_deliver_test_sender_LDADD = tests/libexpect.a mail/libmail.a base/libbase.a $(IDN2_LIBS)
+tests_deliver_test_sender_LDADD = $(tests_deliver_test_choices_LDADD)
 TESTS += tests/deliver/test_sender

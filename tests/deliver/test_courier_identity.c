@@ -139,6 +139,93 @@ turned_away_behind_proxy(struct world *w)
 	expect(hop(w, 0).is_up);
 }
 
+/* It serves us as well as ever: only the client's own mail waits. */
+static void
+hung_up_behind_proxy(struct world *w)
+{
+	peer_says(&w->peers[0], HEADER "S: 220 hi\nC: QUIT\nS: 250 hi\nM: ");		/* it takes the header */
+	peer_says(&w->peers[0], HEADER "S: 421 4.7.0 too many connections from you");
+	peer_says(&w->peers[0], HEADER "S: 220 hi\nC: QUIT\nS: 250 hi");
+	peer_says(&w->peers[0], HEADER "X:");
+	peer_says(&w->peers[0], HEADER "S: 220 hi\nC: QUIT\nS: 250 hi");
+	put_of(w, &one);
+	expect(wait_for_mails(w, 1, 10) >= 0);
+	put_of(w, &one);
+	wait_s(w, 5);
+	put_of(w, &other);
+	wait_s(w, 5);
+	expect_int(n_lines(w, "deferred "), 2);
+	expect_int(n_lines(w, "nexthop-refuses-identity "), 2);
+	expect(log_has(w, "421 4.7.0 too many"));
+	expect_int(n_lines(w, "nexthop-down "), 0);
+	expect(hop(w, 0).is_up);
+	expect_int(w->peers[0].n_mails, 1);
+	expect_int(n_heard(w, "EHLO relay.example.net\n"), 2);
+}
+
+static const struct identity of_ipv6 = {
+	.client = { { .family = IP_V6, .bytes = { 0x20, 0x01, 0x0d, 0xb8, [15] = 9 } }, 4660 }, .helo = TEXT("six.example.org"), .is_esmtp = true,
+};
+
+/* As Postfix without IPv6 answers; the header has no line end more than one of IPv4. */
+static void
+no_ipv6_behind_proxy(struct world *w)
+{
+	peer_says(&w->peers[0], HEADER "S: 421 new.example.com Server local error");
+	peer_says(&w->peers[0], HEADER "S: 220 hi\nC: QUIT\nS: 250 hi\nM: ");
+	put_of(w, &of_ipv6);
+	expect(wait_for_mails(w, 1, 10) >= 0);
+	expect_int(n_lines(w, "deferred "), 0);
+	expect_int(n_lines(w, "nexthop-down "), 0);
+	expect(log_has(w, "nexthop-refuses-identity "));
+	expect(!log_has(w, "identity=proxy"));
+	expect_int(n_heard(w, "EHLO relay.example.net\n"), 1);
+	put_of(w, &one);
+	expect(wait_for_mails(w, 2, 10) >= 0);
+	expect_int(w->peers[0].n_connections, 3);
+	expect_int(n_heard(w, "EHLO one.example.org\n"), 1);
+}
+
+/* Where it took such clients before, the same words are about this one. */
+static void
+took_ipv6_before(struct world *w)
+{
+	peer_says(&w->peers[0], HEADER "S: 220 hi\nC: QUIT\nS: 250 hi\nM: ");
+	peer_says(&w->peers[0], HEADER "S: 421 new.example.com Server local error");
+	peer_says(&w->peers[0], HEADER "S: 220 hi\nC: QUIT\nS: 250 hi");
+	put_of(w, &of_ipv6);
+	expect(wait_for_mails(w, 1, 10) >= 0);
+	put_of(w, &of_ipv6);
+	wait_s(w, 10);
+	expect_int(n_lines(w, "deferred "), 1);
+	expect(hop(w, 0).is_up);
+}
+
+static void
+hangs_up_on_all(struct world *w)
+{
+	peer_says(&w->peers[0], HEADER "S: 421 4.3.2 closing down");
+	put_of(w, &one);
+	wait_s(w, 10);
+	expect_int(n_lines(w, "deferred "), 1);
+	expect_int(n_lines(w, "nexthop-down "), 1);
+	expect_int(n_lines(w, "nexthop-refuses-identity "), 0);
+}
+
+static void
+loopback(struct world *w)
+{
+	static const struct identity here = {
+		.client = { { .family = IP_V4, .bytes = { 127, 0, 0, 1 } }, 4660 }, .helo = TEXT("localhost"), .is_esmtp = true,
+	};
+
+	peer_says(&w->peers[0], "S: 220 hi\nM: XCLIENT ADDR HELO,XFORWARD ADDR");
+	put_of(w, &here);
+	expect(wait_for_mails(w, 1, 10) >= 0);
+	expect_int(n_heard(w, "XCLIENT"), 0);
+	expect_int(n_heard(w, "XFORWARD"), 0);
+}
+
 /* What it says of our TLS is no answer to the client. */
 static void
 our_trouble_behind_proxy(struct world *w)
@@ -159,6 +246,11 @@ static const struct story stories[] = {
 	{ .name = "what is not offered to the client is lacking", .tell = offers_less, .identity = IDENTITY_AUTO },
 	{ .name = "PROXY: a connection for each mail, LOCAL for our own", .tell = proxy, .identity = IDENTITY_PROXY },
 	{ .name = "a greeting of 554 to a client by PROXY takes no next hop down", .tell = turned_away_behind_proxy, .identity = IDENTITY_PROXY },
+	{ .name = "who hangs up on a client told by PROXY, but not on us, is up", .tell = hung_up_behind_proxy, .identity = IDENTITY_PROXY },
+	{ .name = "mail of a client that a next hop cannot be told of goes untold", .tell = no_ipv6_behind_proxy, .identity = IDENTITY_PROXY },
+	{ .name = "but not where it could be told of others like it", .tell = took_ipv6_before, .identity = IDENTITY_PROXY },
+	{ .name = "who hangs up on us too is down", .tell = hangs_up_on_all, .identity = IDENTITY_PROXY },
+	{ .name = "a client at a loopback address is not told", .tell = loopback, .identity = IDENTITY_AUTO },
 	{ .name = "what a next hop says of our TLS is no answer to the client", .tell = our_trouble_behind_proxy,
 	  .identity = IDENTITY_PROXY, .tls = TLS_REQUIRED },
 };

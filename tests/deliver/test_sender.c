@@ -21,12 +21,16 @@ static const struct {
 
 static const struct {
 	const char *name;
+	enum identity_means told;
 	bool stands_for_one, has_identity, has_address, want;
 } seen[] = {
-	{ "the client is seen in a session that stands for it", true, true, true, true },
-	{ "not in one for anybody's mail", false, true, true, false },
-	{ "not by a PROXY header of our own", true, false, false, false },
-	{ "nor where its address was not known, which is the same", true, true, false, false },
+	{ "the client is seen by XCLIENT", IDENTITY_XCLIENT, true, true, true, true },
+	{ "and by PROXY", IDENTITY_PROXY, true, true, true, true },
+	{ "not by XFORWARD, which is for the log", IDENTITY_XFORWARD, false, true, true, false },
+	{ "not where it was told nothing", IDENTITY_NONE, false, true, true, false },
+	{ "not by a PROXY header of our own, for mail of nobody", IDENTITY_NONE, true, false, false, false },
+	{ "nor for a client that it could not be told of", IDENTITY_NONE, true, true, true, false },
+	{ "nor where its address was not known", IDENTITY_XCLIENT, true, true, false, false },
 };
 
 int
@@ -41,7 +45,7 @@ main(void)
 		expect(sender_srs(rows[i].mode, &envelope, rows[i].is_seen) == (rows[i].want ? &envelope.srs_path : NULL));
 	}
 	for (size_t i = 0; i < sizeof(seen) / sizeof(seen[0]); i++) {
-		struct client client = { .stands_for_one = seen[i].stands_for_one };
+		struct client client = { .told = seen[i].told, .stands_for_one = seen[i].stands_for_one };
 		struct identity identity = { .is_esmtp = true };
 
 		test_case("%s", seen[i].name);
