@@ -23,6 +23,24 @@ names_of(const struct config *config)
 	return names;
 }
 
+/* --- what couriers hear --- */
+
+static void
+learn(void *context, const struct recipient_reply *said)
+{
+	struct daemon *daemon = context;
+	const struct recipient_answer answer = {
+		.reply = said->reply, .question = said->is_of_content ? QUESTION_CONTENT : QUESTION_RCPT,
+		.asker = said->is_to_us ? ASKER_OURSELVES : ASKER_CLIENT,
+	};
+
+	if (str_starts(said->destination, STR("relay:")))
+		knowledge_tell(recipients_knowledge(daemon->recipients), str_from(said->destination, strlen("relay:")),
+		    said->recipient, &answer, os_wall_clock());
+}
+
+/* --- the start, and reloads --- */
+
 int
 daemon_make_recipients(struct daemon *daemon, struct fault *fault_out)
 {
@@ -32,7 +50,10 @@ daemon_make_recipients(struct daemon *daemon, struct fault *fault_out)
 
 	daemon->recipients = recipients_new(daemon->loop, &settings, names, config->policy.n_relays, daemon->log, fault_out);
 	mem_free(names);
-	return daemon->recipients != NULL ? 0 : -1;
+	if (daemon->recipients == NULL)
+		return -1;
+	couriers_set_hearing(daemon->couriers, &(struct hearing){ .told = learn, .context = daemon });
+	return 0;
 }
 
 void

@@ -238,7 +238,7 @@ hand_over(struct errand *e, struct next_hop *next_hop)
 	struct handover h = {
 		.client = e->held->client, .was_idle = e->held->was_idle, .envelope = e->delivery->envelope,
 		.introduction = &introduction, .srs_mode = next_hop->route->srs, .content = &e->content, .recipients = e->offered, .n_recipients = e->delivery->n_recipients,
-		.arena = e->delivery->arena,
+		.arena = e->delivery->arena, .hearing = e->c->hearing, .destination = e->delivery->destination,
 	};
 	struct instant began = loop_now(e->c->loop);
 	struct history_attempt attempt = attempt_here(e);

@@ -196,6 +196,12 @@ couriers_new(struct loop *loop, struct queue *queue, struct resolver *resolver,
 	return c;
 }
 
+void
+couriers_set_hearing(struct couriers *c, const struct hearing *hearing)
+{
+	c->hearing = *hearing;
+}
+
 static bool
 wait_for_end(struct couriers *c, enum tended_kind kind, struct instant deadline)
 {

@@ -6,6 +6,7 @@
 
 #include "base/dns.h"
 #include "base/log.h"
+#include "smtpfwd/deliver/hearing.h"
 #include "smtpfwd/deliver/route.h"
 #include "smtpfwd/queue/queue.h"
 #include "smtpfwd/runtime/tls.h"
@@ -44,6 +45,9 @@ void			 courier_plan_free(struct courier_plan *plan);	/* one that nobody adopted
  */
 struct couriers	*couriers_new(struct loop *loop, struct queue *queue, struct resolver *resolver,
 		    struct courier_plan *plan, struct log *log, struct fault *fault_out);
+
+/* Who is told from now on what next hops say of recipients of the queue's mail.  What an online is told is its owner's. */
+void		 couriers_set_hearing(struct couriers *couriers, const struct hearing *hearing);
 
 /*
  * Another plan, which is the couriers' then; on their loop.  New deliveries go by it; those under way end by the old

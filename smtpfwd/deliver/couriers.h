@@ -31,6 +31,7 @@ struct couriers {
 	struct loop		*loop;
 	struct queue		*queue;
 	struct log		*log;
+	struct hearing		 hearing;
 	struct courier_plan	*plan;		/* owned */
 	struct map		 sites;		/* by destination */
 	struct map		 next_hops;	/* by route and name */

@@ -140,6 +140,21 @@ outcome_here(const struct transaction_run *t, const struct reply *reply, enum ou
 	return outcome_of_reply(reply, stage, t->h->client->ehlo.has_dsn, t->h->remote_mta, t->h->arena);
 }
 
+static void
+tell(const struct transaction_run *t, const struct recipient *recipient, const struct reply *reply, bool is_of_content)
+{
+	const struct handover *h = t->h;
+	const struct identity *identity = h->introduction != NULL ? h->introduction->identity : NULL;
+	bool is_null = h->srs == NULL && address_is_null(&h->envelope->reverse_path);
+
+	if (h->hearing.told == NULL)
+		return;
+	h->hearing.told(h->hearing.context, &(struct recipient_reply){
+		.destination = h->destination, .recipient = &recipient->address, .reply = reply, .is_of_content = is_of_content,
+		.is_to_us = is_null && t->n_batch == 1 && !sender_is_seen(h->client, identity),
+	});
+}
+
 /* --- replies of the envelope's commands, in their order --- */
 
 static enum progress
@@ -194,6 +209,7 @@ take_rcpt(struct transaction_run *t, int i)
 		return STOP;
 	if (t->h->recipients[i].has_outcome)
 		return GO_ON;			/* pipelined behind a refused MAIL */
+	tell(t, t->h->recipients[i].recipient, &reply, false);
 	if (reply_is_positive(&reply)) {
 		t->h->recipients[i].is_accepted = true;
 		t->n_accepted++;
@@ -327,6 +343,9 @@ settle_by_final(struct transaction_run *t, const struct reply *reply)
 {
 	struct outcome outcome = outcome_here(t, reply, OUTCOME_OF_FINAL);
 
+	for (int i = 0; i < t->n_batch && t->n_accepted == 1 && !reply_is_positive(reply); i++)
+		if (t->h->recipients[t->batch[i]].is_accepted)
+			tell(t, t->h->recipients[t->batch[i]].recipient, reply, true);
 	settle_batch(t, &outcome, true);
 }
 

@@ -9,6 +9,7 @@
 
 #include "mail/mail_id.h"
 #include "smtpfwd/deliver/exchange.h"
+#include "smtpfwd/deliver/hearing.h"
 
 struct offered {			/* a recipient on its way to a next hop */
 	const struct recipient	*recipient;
@@ -27,6 +28,8 @@ struct handover {
 	struct offered		*recipients;	/* those without an outcome are offered */
 	int			 n_recipients;
 	struct str		 remote_mta;	/* for outcomes; kept by the caller */
+	struct hearing		 hearing;
+	struct str		 destination;	/* for it */
 	struct arena		*arena;		/* for what replies say */
 	const struct address	*srs;		/* out: what the last MAIL said instead of the reverse-path, the envelope's; NULL: nothing else */
 	bool			 is_slowed;	/* out: MAIL got a 4xx that asks us to slow down; trouble_out says which */

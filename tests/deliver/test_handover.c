@@ -32,6 +32,8 @@ struct row {
 	const char	*want_heard;	/* NULL: not looked at */
 	int		 want_ambiguous;
 	bool		 wants_no_dot;	/* the server must not see an end of mail */
+	const char	*want_told;	/* of recipients, to who listens; NULL: not looked at */
+	bool		 is_null;	/* the reverse-path */
 	const char	*want_trouble;	/* a part of its text; NULL: not looked at */
 	int		 want_after_s;	/* the handover took that long; 0: not looked at */
 };
@@ -232,6 +234,26 @@ static const struct row rows[] = {
 	{ .name = "codes that change within a reply are a fault", .dialogue = HELLO_PLAIN "C: MAIL\nS: 250-a\nS: 550 b\nX:\n", .want = "- trouble" },
 	{ .name = "what is no reply at all is a fault", .dialogue = HELLO_PLAIN "C: MAIL\nS: HTTP/1.1 400 Bad Request\nX:\n", .want = "- trouble" },
 
+	/* --- what is told of recipients --- */
+	{ .name = "each answer to RCPT is told",
+	  .dialogue = PIPELINED "C: MAIL\nC: RCPT\nC: RCPT\nC: RCPT\nC: DATA\nS: 250\nS: 250 2.1.5 ok\nS: 550 5.1.1 who\nS: 450 4.2.1 later\n"
+	    "S: 354\nD:\nS: 250\n", .n_recipients = 3, .want = "delivered 2.0.0, failed 5.1.1, deferred 4.2.1 done",
+	  .want_told = "r1 250 2.1.5; r2 550 5.1.1; r3 450 4.2.1; " },
+	{ .name = "none behind a refused MAIL, whatever it is",
+	  .dialogue = PIPELINED MAIL_RCPT_DATA "S: 550 5.7.1 not you\nS: 550 5.1.1 who\nS: 503\n", .want = "failed 5.7.1 done", .want_told = "" },
+	{ .name = "nor a 421", .dialogue = PIPELINED MAIL_RCPT_DATA "S: 250\nS: 421 5.1.1\nX:\n", .want = "- trouble", .want_told = "" },
+	{ .name = "a refusal of the whole mail, of its one recipient",
+	  .dialogue = PIPELINED MAIL_RCPT_DATA "S: 250\nS: 250\nS: 354\nD:\nS: 550 5.1.1 who\n", .want = "failed 5.1.1 done",
+	  .want_told = "r1 250 ; r1 550 5.1.1 content; " },
+	{ .name = "of two nobody knows whom it means",
+	  .dialogue = PIPELINED "C: MAIL\nC: RCPT\nC: RCPT\nC: DATA\nS: 250\nS: 250\nS: 250\nS: 354\nD:\nS: 550 5.1.1 who\n", .n_recipients = 2,
+	  .want = "failed 5.1.1, failed 5.1.1 done", .want_told = "r1 250 ; r2 250 ; " },
+	{ .name = "a question of our own is the null reverse-path's, and one recipient's", .is_null = true,
+	  .dialogue = PIPELINED "C: MAIL FROM:<>\nC: RCPT\nC: DATA\nS: 250\nS: 550 who\nS: 503\n", .want = "failed 5.0.0 done", .want_told = "r1 550  us; " },
+	{ .name = "with two, one may be refused for the other", .is_null = true, .n_recipients = 2,
+	  .dialogue = PIPELINED "C: MAIL FROM:<>\nC: RCPT\nC: RCPT\nC: DATA\nS: 250\nS: 250\nS: 550 one recipient of a bounce\nS: 354\nD:\nS: 250\n",
+	  .want = "delivered 2.0.0, failed 5.0.0 done", .want_told = "r1 250 ; r2 550 ; " },
+
 	/* --- slow --- */
 	{ .name = "MAIL has five minutes", .dialogue = HELLO_PLAIN "C: MAIL\nW: 400000\nX:\n", .want = "- trouble", .want_after_s = 300 },
 	{ .name = "a reply that drips has no more time than a slow one",
@@ -246,6 +268,18 @@ static const struct row rows[] = {
 	{ .name = "a server that stops reading has three minutes", .content_bytes = 2000000,
 	  .dialogue = PIPELINED MAIL_RCPT_DATA "S: 250\nS: 250\nS: 354\nW: 400000\nX:\n", .want = "- trouble", .want_after_s = 180 },
 };
+
+/* --- who listens --- */
+
+static void
+hear(void *context, const struct recipient_reply *said)
+{
+	char room[STATUS_TEXT_MAX];
+
+	expect_str(said->destination, STR("relay:x"));
+	buf_printf(context, "%.*s %d %.*s%s%s; ", STR_ARG(said->recipient->local), said->reply->code, STR_ARG(status_text(said->reply->status, room)),
+	    said->is_of_content ? " content" : "", said->is_to_us ? " us" : "");
+}
 
 /* --- the client's side --- */
 
@@ -351,11 +385,16 @@ hand_over(struct play *p, struct client *client)
 		.recipients = offered, .n_recipients = n, .remote_mta = STR("peer"), .arena = &p->arena,
 	};
 	struct instant began = loop_now(p->loop);
-	struct buf got;
+	struct buf got, told;
 
+	buf_init(&told, 1000);
+	h.hearing = (struct hearing){ .told = hear, .context = &told };
+	h.destination = STR("relay:x");
 	if (row->content_bytes > 0)
 		content = (struct text_content){ .content = { .n_bytes = row->content_bytes, .read = read_text }, .row = row };
 	fill_envelope(row, &envelope, recipients, offered, n);
+	if (row->is_null)
+		envelope.reverse_path = (struct address){ .local = STR_EMPTY };
 	buf_init(&got, 10000);
 	if (row->was_idle || strstr(row->name, "before it was asked") != NULL)
 		fiber_sleep(instant_after(began, span_ms(500)));
@@ -366,6 +405,9 @@ hand_over(struct play *p, struct client *client)
 		printf("# trouble: %s\n", trouble.text);
 	if (row->want_after_s > 0)
 		expect_int(span_to_s(instant_diff(began, loop_now(p->loop))), row->want_after_s);
+	if (row->want_told != NULL)
+		expect_str(buf_str(&told), str_of(row->want_told));
+	buf_fini(&told);
 	buf_fini(&got);
 }
 
