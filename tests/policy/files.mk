@@ -135,3 +135,7 @@ check_PROGRAMS += tests/policy/test_classify
 tests_policy_test_classify_SOURCES = %D%/test_classify.c
 tests_policy_test_classify_LDADD = tests/libexpect.a policy/libpolicy.a mail/libmail.a base/libbase.a $(IDN2_LIBS)
 TESTS += tests/policy/test_classify
+check_PROGRAMS += tests/policy/test_rate
+tests_policy_test_rate_SOURCES = %D%/test_rate.c
+tests_policy_test_rate_LDADD = tests/libexpect.a policy/libpolicy.a base/libbase.a
+TESTS += tests/policy/test_rate
