@@ -31,6 +31,14 @@ enum storm_origin {
 	ORIGIN_OURS,			/* from a trusted client, of a domain that the relay signs for */
 };
 
+enum storm_return {			/* reports that servers behind the next hops send back to an SRS address, or what claims to be one */
+	RETURN_NOT,
+	RETURN_GOOD,			/* from nobody, to the address that the mail's sender would have had: it goes to him */
+	RETURN_FORGED,			/* by another's secret */
+	RETURN_OLD,
+	RETURN_OF_SOMEBODY,		/* no report: it has a sender */
+};
+
 enum storm_key { STORM_KEY_A, STORM_KEY_B, STORM_KEY_OF_OTHERS, STORM_KEYS };
 
 enum storm_names_trouble { NAMES_FINE, NAMES_LATE, NAMES_NEVER, NAMES_SERVFAIL, NAMES_BOGUS, NAMES_MIXED };
@@ -44,6 +52,7 @@ struct storm_recipient {
 	int		 n_this_life;
 	int		 n_refused;	/* a 5xx to it or to its mail */
 	int		 n_failed, n_delayed, n_relayed;	/* reports that reached the sender */
+	int		 n_withheld;	/* failed and shown as held at the end, because the sender is not verified */
 	int64_t		 asked_ms;	/* first, of a grey one; 0: never */
 };
 
@@ -55,6 +64,10 @@ struct storm_mail {
 	enum storm_origin origin;
 	bool		 is_forged;	/* it brings results in the relay's name */
 	bool		 is_disturbed;	/* a question about its own names was answered late, wrongly or not */
+	bool		 is_weakly_checked;	/* other checks than usual were configured at some time while it was brought */
+	bool		 is_bounced;	/* the operator wanted it reported, though it was withheld */
+	enum storm_return returns;
+	bool		 is_refused;	/* a client was told so for good, and gave up */
 	const char	*notify;	/* NULL: none asked */
 	bool		 is_busy;	/* a client has it */
 	int		 n_tries;	/* of clients */
@@ -70,6 +83,8 @@ struct storm_counts {
 	int	 n_garbled, n_strange;	/* arrivals that are not what was sent; mails and reports nobody can place */
 	int	 n_misjudged;		/* what stands on top of an arrival is not what must */
 	int	 n_results, n_temperrors, n_signed, n_reports_signed, n_disturbed;
+	int	 n_rewritten, n_returned, n_unreturned;	/* SRS: MAIL of them, reports that came back, and what was refused as none */
+	int	 n_withheld, n_bounced, n_let_off;	/* operator's: seen at the end, reported after all, tried again or removed */
 	int	 n_arrived, n_duplicates, n_reports, n_kills, n_removed, n_refused_by_relay, n_cut, n_troubles, n_reloads;
 };
 
@@ -77,6 +92,7 @@ struct storm_ledger {
 	uint64_t		 seed;
 	int			 n_mails;
 	struct storm_keys	*keys;		/* in each process's own memory */
+	struct srs_rules	*srs, *srs_of_others;	/* too: the relay's, and a forger's */
 	bool			 is_helo_disturbed;	/* as is_disturbed, of names that all mails share */
 	int64_t			 base_ms, now_ms;	/* time of the storm: goes on over lives, whatever the calendar does */
 	struct storm_counts	 counts;
@@ -108,6 +124,7 @@ struct storm {				/* one life */
 	struct storm_names	 names;
 	bool			 is_calm;
 	bool			 is_clock_wrong;
+	bool			 is_reconfigured;	/* not as usual */
 	int			 n_until;	/* clients send the mails below this number */
 	int			 first_open;	/* mails below need nothing more of a client */
 	int			 n_open;	/* mails below n_until that do */
@@ -133,6 +150,16 @@ void	 ledger_note_report(struct storm *storm, struct str report);
 
 /* Expectations over all mails, once all is calm. */
 void	 ledger_judge(struct storm_ledger *ledger);
+
+/* --- storm_returns.c: SRS addresses --- */
+extern const char STORM_SRS_SECRET[];
+
+void	 returns_init(struct storm_ledger *ledger);
+void	 returns_fini(struct storm_ledger *ledger);
+void	 returns_write_address(const struct storm_ledger *ledger, int number, struct buf *out);
+enum srs_mode	returns_mode(int domain);	/* of mail for it, always */
+/* What MAIL said of a mail to one of the domains is right: the sender, or an address that a report goes back by. */
+bool	 returns_is_sender(const struct storm_ledger *ledger, int number, int domain, struct str path, bool *is_rewritten_out);
 
 /* --- storm_names.c: the DNS --- */
 void	 names_init(struct storm_names *names, struct storm *storm);
@@ -167,6 +194,13 @@ void	 clients_start(struct storm *storm);		/* they end when all but a few of the
 
 /* --- storm_trouble.c --- */
 void	 troubles_start(struct storm *storm);		/* they end when the clients have */
+
+/* --- storm_operator.c --- */
+void	 operator_holds_and_releases(struct storm *storm);
+void	 operator_retries(struct storm *storm);
+void	 operator_removes(struct storm *storm);
+void	 operator_sees_to_the_withheld(struct storm *storm);	/* to one mail */
+void	 operator_ends(struct storm *storm);	/* in the calm: all that is withheld is entered, or bounced */
 
 const struct relay_plan	*storm_plan(struct route_settings routes[STORM_DOMAINS + 1],
 	    struct next_hop_settings next_hops[STORM_HOPS], struct relay_rule rules[STORM_DOMAINS],

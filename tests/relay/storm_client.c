@@ -116,6 +116,22 @@ write_rcpt_command(struct client *c, int i)
 	buf_printf(&c->wire, ">%s%s\r\n", notify != NULL ? " NOTIFY=" : "", notify != NULL ? notify : "");
 }
 
+/* Of those only that are no reports to SRS addresses it can be said in advance that nobody will ever take them; nor for now. */
+static void
+enter_refusal(struct client *c, bool is_of_rcpt)
+{
+	struct storm_ledger *ledger = c->storm->ledger;
+	struct storm_mail *mail = &ledger->mails[c->number];
+
+	if (!is_of_rcpt || mail->returns <= RETURN_GOOD)
+		return;
+	ledger->counts.n_strange += c->code / 10 == 45;
+	if (c->code != 550 || mail->is_refused)
+		return;
+	mail->is_refused = true;
+	ledger->counts.n_unreturned++;
+}
+
 /* The commands up to DATA (or RCPT), all taken; false: the mail is not to follow. */
 static bool
 send_envelope(struct client *c)
@@ -131,8 +147,10 @@ send_envelope(struct client *c)
 		if (c->manner == IN_TURN)
 			buf_clear(&c->wire);
 		write_rcpt_command(c, i);
-		if (c->manner == IN_TURN && !(send_bytes(c, buf_str(&c->wire)) && read_reply(c) && c->code == 250))
+		if (c->manner == IN_TURN && !(send_bytes(c, buf_str(&c->wire)) && read_reply(c) && c->code == 250)) {
+			enter_refusal(c, true);
 			return false;
+		}
 	}
 	if (c->manner == IN_TURN)
 		return ask(c, "DATA\r\n", 354);
@@ -140,8 +158,10 @@ send_envelope(struct client *c)
 		buf_append(&c->wire, STR("DATA\r\n"));
 	if (!send_bytes(c, buf_str(&c->wire)))
 		return false;
-	for (int i = 0; i < n + 1; i++)
+	for (int i = 0; i < n + 1; i++) {
 		is_fine = read_reply(c) && c->code == 250 && is_fine;
+		enter_refusal(c, i > 0);
+	}
 	return is_fine && (c->manner == CHUNKED || (read_reply(c) && c->code == 354));
 }
 
@@ -235,7 +255,7 @@ send_mail(struct client *c)
 static bool
 is_open(const struct storm_mail *mail)
 {
-	return mail->n_promised == 0 && mail->n_tries < STORM_TRIES_MAX;
+	return mail->n_promised == 0 && mail->n_tries < STORM_TRIES_MAX && !mail->is_refused;
 }
 
 /* Of ours, of others, or any. */
@@ -289,12 +309,16 @@ visit(struct client *c)
 		return;
 	}
 	while (n_mails-- > 0 && (c->number = next_mail(c->storm, c->is_trusted, !c->is_trusted)) >= 0) {
+		struct storm_mail *mail = &c->storm->ledger->mails[c->number];
+		int n_reloads = c->storm->ledger->counts.n_reloads;
 		bool stands;
 
-		c->storm->ledger->mails[c->number].is_busy = true;
+		mail->is_busy = true;
+		mail->is_weakly_checked |= c->storm->is_reconfigured;
 		c->has_sent_all = false;
 		c->code = 0;
 		stands = send_mail(c);
+		mail->is_weakly_checked |= n_reloads != c->storm->ledger->counts.n_reloads;
 		enter_result(c);
 		if (!stands) {
 			hang_up(c);

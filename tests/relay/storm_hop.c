@@ -31,11 +31,12 @@ storm_plan(struct route_settings routes[STORM_DOMAINS + 1], struct next_hop_sett
 	for (int i = 0; i <= STORM_DOMAINS; i++)
 		routes[i] = (struct route_settings){
 			.destination = destinations[i], .next_hops = &next_hops[firsts[i]], .n_next_hops = numbers[i],
-			.balance = balances[i], .connections_max = 4, .check_interval = span_s(10),
+			.balance = balances[i], .connections_max = 4, .check_interval = span_s(10), .srs = returns_mode(i),
 		};
 	for (int i = 0; i < STORM_DOMAINS; i++)
 		rules[i] = (struct relay_rule){ .name = destinations[i] + sizeof("relay"), .domains = &domains[i], .n_domains = 1 };
-	*plan_out = (struct relay_plan){ .rules = rules, .n_rules = STORM_DOMAINS, .routes = routes, .n_routes = STORM_DOMAINS + 1 };
+	*plan_out = (struct relay_plan){ .rules = rules, .n_rules = STORM_DOMAINS, .routes = routes, .n_routes = STORM_DOMAINS + 1,
+	    .holds_unverified = true, .srs_secret = STORM_SRS_SECRET };
 	return plan_out;
 }
 

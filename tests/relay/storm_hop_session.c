@@ -27,6 +27,7 @@ struct session {
 	bool			 is_piecewise;	/* replies in odd pieces */
 	bool			 has_pipelining;
 	bool			 has_mail;	/* MAIL was taken */
+	char			 path[300];	/* in it */
 	struct accepted		 accepted[ACCEPTED_MAX];
 	int			 n_accepted;
 	struct storm_recipient	*unheard[ACCEPTED_MAX];	/* taken, and the relay said nothing since */
@@ -148,6 +149,7 @@ enter_arrival(struct session *s, struct str bytes)
 			    ledger->mails[number].is_disturbed, (int)top_bytes, bytes.at);
 			counts->n_misjudged++;
 		}
+		counts->n_returned += ledger->mails[number].returns == RETURN_GOOD;
 		r->n_arrived++;
 		r->n_this_life++;
 		s->unheard[s->n_unheard++] = r;
@@ -225,12 +227,33 @@ is_grey_still(struct session *s, struct storm_recipient *r)
 	return now_ms - r->asked_ms < GREY_MS;
 }
 
+static struct str
+path_in(struct str line)
+{
+	ptrdiff_t start = str_find(line, '<'), end = str_find(line, '>');
+
+	return str_sub(line, (size_t)start + 1, (size_t)(end - start - 1));
+}
+
+static void
+look_at_sender(struct session *s, const struct storm_recipient *r, int number)
+{
+	struct storm_counts *counts = &s->storm->ledger->counts;
+	bool is_rewritten = false;
+
+	if (!returns_is_sender(s->storm->ledger, number, r->domain, str_of(s->path), &is_rewritten)) {
+		printf("# a wrong sender of r%d at d%d: %s\n", number, r->domain, s->path);
+		counts->n_strange++;
+	}
+	counts->n_rewritten += is_rewritten;
+}
+
 static bool
 take_recipient(struct session *s, struct str line)
 {
-	ptrdiff_t start = str_find(line, '<'), end = str_find(line, '>');
-	struct str address = str_sub(line, (size_t)start + 1, (size_t)(end - start - 1));
-	struct storm_recipient *r = ledger_find(s->storm->ledger, address, NULL, NULL);
+	int number;
+	struct str address = path_in(line);
+	struct storm_recipient *r = ledger_find(s->storm->ledger, address, NULL, &number);
 	enum mischief what = mischief(s);
 
 	if (r == NULL && !(str_starts(address, STR("s")) && str_ends_nocase(address, STR(".home.example")))) {
@@ -242,6 +265,8 @@ take_recipient(struct session *s, struct str line)
 		return make_trouble(s, what);
 	if (!s->has_mail)
 		return say(s, "503 5.5.1 MAIL first\r\n");
+	if (r != NULL)
+		look_at_sender(s, r, number);
 	if (r != NULL && r->fate == FATE_BAD) {
 		r->n_refused++;
 		return say(s, "550 5.1.1 no such mailbox\r\n");
@@ -284,6 +309,8 @@ take_command(struct session *s, struct str line)
 		return say(s, text);
 	}
 	s->has_mail = str_starts_nocase(line, STR("MAIL"));
+	if (s->has_mail)
+		snprintf(s->path, sizeof(s->path), "%.*s", STR_ARG(path_in(line)));
 	return say(s, "250 2.0.0 ok\r\n");
 }
 

@@ -12,6 +12,7 @@
 enum {
 	LETTERS_MAX = 70,
 	MISSES_SHOWN = 10,
+	ALL_SEEN_MAILS = 300,			/* so many of a storm have some of every kind */
 	TOP_MAX_BYTES = 4000,
 	DELAY_WARNED_MS = 4 * 3600 * 1000,	/* relay.c's warn */
 };
@@ -40,6 +41,19 @@ body_bytes(uint64_t *dice)
 	return roll(dice) % 3000;
 }
 
+/* To one who is at home, which nobody refuses. */
+static void
+plan_return(struct storm_mail *mail, uint64_t *dice)
+{
+	mail->returns = roll(dice) % 2 == 0 ? RETURN_GOOD : (enum storm_return)(RETURN_FORGED + roll(dice) % 3);
+	mail->is_null = mail->returns != RETURN_OF_SOMEBODY;
+	mail->is_poison = false;
+	mail->notify = NULL;
+	mail->origin = ORIGIN_STRANGER;
+	mail->n_recipients = 1;
+	mail->recipients[0] = (struct storm_recipient){ .fate = FATE_GOOD, .domain = STORM_DOMAINS };
+}
+
 static void
 plan_mail(struct storm_mail *mail, uint64_t *dice)
 {
@@ -60,6 +74,8 @@ plan_mail(struct storm_mail *mail, uint64_t *dice)
 		mail->recipients[i].domain = (int)(roll(dice) % STORM_DOMAINS);
 		mail->recipients[i].fate = fate == 0 ? FATE_BAD : fate < 4 ? FATE_GREY : FATE_GOOD;
 	}
+	if (roll(dice) % 12 == 0)
+		plan_return(mail, dice);
 }
 
 struct storm_ledger *
@@ -73,6 +89,7 @@ ledger_new(uint64_t seed, int n_mails)
 	ledger->seed = seed;
 	ledger->n_mails = n_mails;
 	ledger->keys = judged_keys_new();
+	returns_init(ledger);
 	for (int i = 0; i < n_mails; i++)
 		plan_mail(&ledger->mails[i], &dice);
 	return ledger;
@@ -82,6 +99,7 @@ void
 ledger_free(struct storm_ledger *ledger)
 {
 	judged_keys_free(ledger->keys);
+	returns_fini(ledger);
 	munmap(ledger, sizeof(struct storm_ledger) + (size_t)ledger->n_mails * sizeof(struct storm_mail));
 }
 
@@ -95,7 +113,10 @@ ledger_write_sender(const struct storm_ledger *ledger, int number, struct buf *o
 void
 ledger_write_address(const struct storm_ledger *ledger, int number, int index, struct buf *out)
 {
-	buf_printf(out, "r%d-%d@d%d.example", number, index, ledger->mails[number].recipients[index].domain);
+	if (ledger->mails[number].returns != RETURN_NOT)
+		returns_write_address(ledger, number, out);
+	else
+		buf_printf(out, "r%d-%d@d%d.example", number, index, ledger->mails[number].recipients[index].domain);
 }
 
 /* Lines of any length and octets, many with a dot in front; some mails are 8-bit. */
@@ -157,6 +178,19 @@ ledger_is_whole(const struct storm_ledger *ledger, int number, struct str arrive
 	return is_whole;
 }
 
+static bool
+parse_address(const struct storm_ledger *ledger, const char *text, int *number, int *index, int *domain)
+{
+	int same;
+
+	if (sscanf(text, "r%d-%d@d%d.example", number, index, domain) == 3)
+		return *number >= 0 && *number < ledger->n_mails;
+	*index = 0;
+	*domain = STORM_DOMAINS;
+	return sscanf(text, "s%d@m%d.home.example", number, &same) == 2 && same == *number && *number >= 0 &&
+	    *number < ledger->n_mails && ledger->mails[*number].returns == RETURN_GOOD;
+}
+
 struct storm_recipient *
 ledger_find(struct storm_ledger *ledger, struct str address, struct storm_mail **mail_out, int *number_out)
 {
@@ -164,8 +198,7 @@ ledger_find(struct storm_ledger *ledger, struct str address, struct storm_mail *
 	char text[100];
 
 	snprintf(text, sizeof(text), "%.*s", STR_ARG(address));
-	if (sscanf(text, "r%d-%d@d%d.example", &number, &index, &domain) != 3 || number < 0 || number >= ledger->n_mails ||
-	    index < 0 || index >= ledger->mails[number].n_recipients ||
+	if (!parse_address(ledger, text, &number, &index, &domain) || index < 0 || index >= ledger->mails[number].n_recipients ||
 	    ledger->mails[number].recipients[index].domain != domain)
 		return NULL;
 	if (mail_out != NULL)
@@ -272,27 +305,43 @@ ledger_note_report(struct storm *storm, struct str report)
 
 /* --- the judgement --- */
 
+/* Nothing proves a spoiled mail; what proves others may not have been looked at, or not found. */
+static const char *
+wrong_with_withholding(const struct storm_mail *mail, const struct storm_recipient *r)
+{
+	bool may_be_unverified = !mail->is_null && mail->origin != ORIGIN_OURS &&
+	    (mail->origin == ORIGIN_SPOILED || mail->is_weakly_checked || mail->is_disturbed);
+
+	if (r->n_withheld > 0 && !may_be_unverified)
+		return "withheld, though its sender was verified";
+	if (mail->origin == ORIGIN_SPOILED && !mail->is_bounced && r->n_failed + r->n_delayed + r->n_relayed > 0)
+		return "reported to a sender that was not verified";
+	return NULL;
+}
+
 static const char *
 wrong_with(const struct storm_mail *mail, const struct storm_recipient *r)
 {
 	bool wants_failure = !mail->is_null && (mail->notify == NULL || strstr(mail->notify, "FAILURE") != NULL);
-	int n_ended = r->n_arrived + (wants_failure ? r->n_failed : r->n_refused);
+	int n_ended = r->n_arrived + (wants_failure ? r->n_failed + r->n_withheld : r->n_refused);
 
 	if (mail->n_promised + mail->n_unsure == 0 && r->n_arrived > 0)
 		return "delivered, though nobody was told 250";
+	if (mail->returns > RETURN_GOOD && mail->n_promised + r->n_arrived > 0)
+		return "taken, though it is no report to an SRS address";
 	if (!mail->is_removed && n_ended < mail->n_promised)
 		return r->n_refused > 0 && wants_failure ? "refused, and its sender not told" : "lost";
 	if (r->n_arrived > mail->n_promised + mail->n_unsure + r->n_unsure + r->n_of_kills)
 		return "delivered more often than anything explains";
-	if (r->n_failed > 0 && r->n_refused == 0)
-		return "reported as failed, though nobody refused it";
-	if (r->n_failed > 0 && !wants_failure)
-		return "reported, though nobody asked";
+	if (r->n_failed + r->n_withheld > 0 && r->n_refused == 0)
+		return "failed, though nobody refused it";
+	if (r->n_failed + r->n_withheld > 0 && !wants_failure)
+		return "reported or withheld, though nobody asked";
 	if (r->fate == FATE_BAD && r->n_arrived > 0)
 		return "arrived, though it was refused";
 	if (r->n_relayed > 0 && (mail->notify == NULL || strstr(mail->notify, "SUCCESS") == NULL))
 		return "reported as relayed, though nobody asked";
-	return NULL;
+	return wrong_with_withholding(mail, r);
 }
 
 static void
@@ -307,8 +356,8 @@ judge_recipient(struct storm_ledger *ledger, int number, int index, int *n_misse
 	if (expect(wrong == NULL) || ++*n_misses > MISSES_SHOWN)
 		return;
 	printf("#   r%d-%d: %s (promised %d, unsure %d; fate %d, arrived %d, unsure %d, by kills %d, refused %d, failed %d, "
-	    "null %d, poison %d, notify %s, removed %d)\n", number, index, wrong, mail->n_promised, mail->n_unsure, r->fate,
-	    r->n_arrived, r->n_unsure, r->n_of_kills, r->n_refused, r->n_failed, mail->is_null, mail->is_poison,
+	    "withheld %d, origin %d, null %d, poison %d, notify %s, removed %d)\n", number, index, wrong, mail->n_promised, mail->n_unsure, r->fate,
+	    r->n_arrived, r->n_unsure, r->n_of_kills, r->n_refused, r->n_failed, r->n_withheld, mail->origin, mail->is_null, mail->is_poison,
 	    mail->notify != NULL ? mail->notify : "-", mail->is_removed);
 }
 
@@ -329,10 +378,13 @@ ledger_judge(struct storm_ledger *ledger)
 	expect_int(c->n_reports_signed, c->n_reports);
 	/* Retries of clients included: a storm that lets nothing through proves nothing. */
 	expect(n_promised > ledger->n_mails / 2);
+	expect(ledger->n_mails < ALL_SEEN_MAILS || (c->n_rewritten > 0 && c->n_returned > 0 && c->n_unreturned > 0 && c->n_withheld > 0 && c->n_bounced > 0));
 	printf("# %d mails of %d promised, %d arrivals, %d explained duplicates, %d reports; %d kills, %d cut in delivery, "
 	    "%d refused by the relay for now, %d removed, %d troubles, %d reloads; %lld s of storm\n", n_promised, ledger->n_mails,
 	    c->n_arrived, c->n_duplicates, c->n_reports, c->n_kills, c->n_cut, c->n_refused_by_relay, c->n_removed,
 	    c->n_troubles, c->n_reloads, (long long)(ledger->now_ms / 1000));
 	printf("# %d arrivals with results, %d temporary errors in these, %d signed, %d reports signed; %d questions disturbed\n",
 	    c->n_results, c->n_temperrors, c->n_signed, c->n_reports_signed, c->n_disturbed);
+	printf("# %d senders rewritten, %d reports to these back, %d forged or old ones refused; %d withheld at the end, %d bounced and "
+	    "%d let off by the operator\n", c->n_rewritten, c->n_returned, c->n_unreturned, c->n_withheld, c->n_bounced, c->n_let_off);
 }

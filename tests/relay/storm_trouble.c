@@ -1,5 +1,5 @@
 /*
- * storm_trouble.c - what befalls a storm's machine, network, disk and clock, and what its operator does meanwhile
+ * storm_trouble.c - what befalls a storm's machine, network, disk and clock, and how its configuration changes
  */
 #include <errno.h>
 #include <stdio.h>
@@ -10,7 +10,6 @@
 enum {
 	TROUBLEMAKERS = 6,		/* at once */
 	CLOCK_STEP_MAX_S = 1200,	/* small against the four hours of a delay report, also when kills leave some */
-	OPERATOR_PATIENCE_S = 300,
 	DISK_SLACK_BYTES = 300 * 1024,
 };
 
@@ -158,85 +157,7 @@ step_clock(struct storm *storm)
 	storm->is_clock_wrong = false;
 }
 
-/* --- the operator --- */
-
-static struct instant
-operators_patience(struct storm *storm)
-{
-	return instant_after(loop_now(storm->relay.loop), span_s(OPERATOR_PATIENCE_S));
-}
-
-static void
-hold_and_release(struct storm *storm)
-{
-	struct queue *queue = storm->relay.queue;
-	struct fault fault;
-	char domain[20];
-	struct queue_filter filter = { .recipient_domain = STR_EMPTY };
-
-	snprintf(domain, sizeof(domain), "d%d.example", (int)dice(storm, STORM_DOMAINS));
-	if (dice(storm, 4) != 0)
-		filter.recipient_domain = str_of(domain);
-	queue_hold(queue, &filter, operators_patience(storm), &fault);
-	last_for(storm, 5, 300);
-	/* However the disk does: what is held stays held until somebody releases it. */
-	while (queue_release(queue, &filter, operators_patience(storm), &fault) < 0)
-		last_for(storm, 5, 10);
-}
-
-static void
-retry_all(struct storm *storm)
-{
-	struct queue_filter filter = { .recipient_domain = STR_EMPTY };
-	struct fault fault;
-
-	queue_retry_now(storm->relay.queue, &filter, operators_patience(storm), &fault);
-	couriers_check_now(storm->relay.couriers, STR_EMPTY);
-}
-
-struct choice {
-	struct storm	*storm;
-	uint64_t	 n_before;	/* mails to pass over */
-	struct mail_id	 id;
-	bool		 is_found;
-};
-
-/* Reports are left alone: the ledger could not know that one was owed and removed. */
-static bool
-choose(void *context, const struct queue_mail_view *mail)
-{
-	struct choice *choice = context;
-	struct storm_mail *of;
-	struct buf address;
-
-	if (mail->facts->is_report || choice->n_before-- > 0)
-		return !choice->is_found;
-	buf_init(&address, 200);
-	buf_append(&address, mail->envelope->recipients[0].address.local);
-	buf_append_char(&address, '@');
-	buf_append(&address, mail->envelope->recipients[0].address.domain);
-	choice->is_found = ledger_find(choice->storm->ledger, buf_str(&address), &of, NULL) != NULL;
-	buf_fini(&address);
-	if (!choice->is_found)
-		return true;
-	of->is_removed = true;
-	choice->id = mail->id;
-	return false;
-}
-
-static void
-remove_one(struct storm *storm)
-{
-	struct queue_filter filter = { .recipient_domain = STR_EMPTY };
-	struct choice choice = { .storm = storm, .n_before = dice(storm, 20) };
-	struct fault fault;
-
-	queue_list(storm->relay.queue, &filter, choose, &choice, operators_patience(storm));
-	if (!choice.is_found)
-		return;
-	filter.id = choice.id;
-	storm->ledger->counts.n_removed += queue_remove(storm->relay.queue, &filter, operators_patience(storm), &fault) > 0;
-}
+/* --- another configuration --- */
 
 /* Another key, and other checks; one of them is always on. */
 static void
@@ -286,11 +207,13 @@ reload(struct storm *storm)
 		routes[dice(storm, STORM_DOMAINS)] = routes[plan.n_routes];
 	}
 	relay_reload(&storm->relay, &plan, span_s(20 + (int64_t)dice(storm, 100)));
+	storm->is_reconfigured = true;
 	storm->ledger->counts.n_reloads++;
 	last_for(storm, 1, 300);
 	storm_plan(routes, next_hops, rules, &plan);
 	judged_plan(storm->ledger, STORM_KEY_A, signers, &plan);
 	relay_reload(&storm->relay, &plan, span_s(60));
+	storm->is_reconfigured = false;
 }
 
 /* --- all of it --- */
@@ -300,7 +223,7 @@ do_something(struct storm *storm)
 {
 	static void (*const troubles[])(struct storm *storm) = {
 		take_hop_away, stop_hop, make_hop_mad, cut_connections, cut_connections, confuse_names, confuse_names, fill_disk, fail_disk, fail_disk, slow_disk,
-		step_clock, hold_and_release, retry_all, remove_one, reload,
+		step_clock, operator_holds_and_releases, operator_retries, operator_removes, operator_sees_to_the_withheld, reload,
 	};
 
 	storm->ledger->counts.n_troubles++;

@@ -18,6 +18,7 @@ enum {
 	CALLS_OF_A_MAIL = 60,		/* on disk, network and crews, about: where kills come */
 	/* Once all is well: retry.max, a check of a next hop that was down for long, and the time to hand over the rest. */
 	DRAIN_MAX_S = 3600 + 400 + 600,
+	HOLD_MAX_S = 36 * 86400,	/* relay.c's expire and hold_expire, and an hour or two */
 	IDLE_END_S = 700,		/* what was begun in the storm has timed out (deliver's DIAL_MAX_S), connections are closed */
 	CHECKED_S = 60,			/* next hops that were down are seen to be up by then */
 	SEGMENTS_LEFT_MAX = 3, SPARES_LEFT_MAX = 5,
@@ -116,13 +117,25 @@ look_around(struct storm *storm, int n_fibers_before)
 	expect_int(loop_n_fibers(relay->loop), n_fibers_before);
 }
 
+/* But for what is withheld, and with that no longer either. */
 static bool
-is_drained(struct storm *storm)
+is_drained(struct storm *storm, bool is_over)
 {
 	struct queue_counts counts;
+	int n_destinations = 0;
 
 	queue_count(storm->relay.queue, &counts);
-	return counts.n_mails == 0 && counts.n_owed == 0;
+	queue_each_destination(storm->relay.queue, count_held_back, &n_destinations);
+	return n_destinations == 0 && counts.n_owed == 0 && counts.n_mails == (is_over ? 0 : counts.n_withheld);
+}
+
+static void
+drain(struct storm *storm, bool is_over, int64_t at_most_s)
+{
+	int64_t from_ms = storm_now_ms(storm);
+
+	while (!is_drained(storm, is_over) && storm_now_ms(storm) - from_ms < at_most_s * 1000)
+		sleep_for(storm, is_over ? 600 : 5);
 }
 
 static void
@@ -139,9 +152,10 @@ calm_down(struct storm *storm)
 	/* What an operator held who was cut off with the machine. */
 	expect(queue_release(storm->relay.queue, &all, INSTANT_NEVER, &fault) >= 0);
 	from_ms = storm_now_ms(storm);
-	while (!is_drained(storm) && storm_now_ms(storm) - from_ms < DRAIN_MAX_S * 1000)
-		sleep_for(storm, 5);
+	drain(storm, false, DRAIN_MAX_S);
 	printf("# drained %lld s behind the storm\n", (long long)(storm_now_ms(storm) - from_ms) / 1000);
+	operator_ends(storm);
+	drain(storm, true, HOLD_MAX_S);
 }
 
 struct end {
