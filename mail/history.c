@@ -145,6 +145,18 @@ history_undone(struct log *log, const struct peer *peer, const struct address *r
 	log_end(&line);
 }
 
+void
+history_fell_back(struct log *log, const struct mail_id *id, struct str destination, const char *why)
+{
+	struct log_line line;
+
+	log_begin(&line, log, LOG_LEVEL_INFO, "fell-back");
+	put_id(&line, "id", id);
+	log_str(&line, "destination", destination);
+	put_text(&line, "why", why);
+	log_end(&line);
+}
+
 /* --- in the queue --- */
 
 static void

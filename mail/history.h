@@ -37,6 +37,12 @@ void	history_rejected(struct log *log, const struct mail_id *id, const struct pe
 void	history_undone(struct log *log, const struct peer *peer, const struct address *reverse_path,
 	    const struct address *srs, const struct address *recipient);
 
+/*
+ * Its client was to get the next hop's own answer, and gets ours, for the mail goes into the queue.  destination: whose
+ * next hop it was.
+ */
+void	history_fell_back(struct log *log, const struct mail_id *id, struct str destination, const char *why);
+
 /* --- in the queue --- */
 void	history_held(struct log *log, const struct mail_id *id, const char *why);
 void	history_released(struct log *log, const struct mail_id *id, const char *by);

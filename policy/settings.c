@@ -217,6 +217,14 @@ static const struct setting listen_settings[] = {
 static const struct setting relay_settings[] = {
 	{ .name = "domains", .type = SETTING_LIST,
 	  .sentence = "whose mail it is, a leading dot for subdomains; without it the title" },
+	{ .name = "mode", .type = SETTING_CHOICE, .choices = "online queue", .otherwise = "online",
+	  .sentence = "the client gets the next hop's own answer, or ours before the mail goes on" },
+	{ .name = "online-timeout", .type = SETTING_SPAN, .otherwise = "60s", .least = "1s", .most = "2m",
+	  .sentence = "how long a client waits for the next hop before the mail goes into the queue" },
+	{ .name = "online-4xx", .type = SETTING_CHOICE, .choices = "pass queue", .otherwise = "pass",
+	  .sentence = "what the next hop refuses for now: the client hears it, or the mail goes into the queue" },
+	{ .name = "mixed", .type = SETTING_CHOICE, .choices = "refuse queue", .otherwise = "refuse",
+	  .sentence = "recipients that go other ways than the first: 452, or all of the mail goes into the queue" },
 	NEXT_HOP_SETTINGS,
 	IDENTITY_SETTING("auto"),
 };

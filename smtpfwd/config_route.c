@@ -246,6 +246,19 @@ read_domains(struct config *config, const struct conf_section *section, struct m
 	rule->n_domains = n;
 }
 
+static struct forwarding
+read_forwarding(const struct conf_section *section)
+{
+	enum { MODE_ONLINE, ANSWERS_4XX_QUEUE = 1, MIXED_QUEUE = 1 };	/* places among the choices */
+
+	return (struct forwarding){
+		.is_online = conf_choice(section, "mode") == MODE_ONLINE,
+		.online_timeout = conf_span(section, "online-timeout"),
+		.queues_4xx = conf_choice(section, "online-4xx") == ANSWERS_4XX_QUEUE,
+		.queues_mixed = conf_choice(section, "mixed") == MIXED_QUEUE,
+	};
+}
+
 /*
  * A destination by MX has its domain behind a "/" (policy.h): a title with one would be taken for mail of the section whose
  * title ends there.  And both must fit (POLICY_DESTINATION_MAX), or mail would be for nobody.
@@ -317,6 +330,7 @@ config_read_routes(struct config *config)
 		const struct conf_section *section = conf_section_at(config->conf, "relay", i);
 
 		read_domains(config, section, &owners, &relays[i]);
+		relays[i].forwarding = read_forwarding(section);
 		read_route(config, section, true, destination_name(config, "relay", section), &config->routes[i]);
 	}
 	map_fini(&owners);

@@ -67,7 +67,7 @@ n_sessions_max(const struct config *config)
 int
 daemon_n_fibers_max(const struct config *config)
 {
-	return n_sessions_max(config) + DELIVERIES_MAX + OTHER_FIBERS_MAX;
+	return n_sessions_max(config) + 2 * DELIVERIES_MAX + OTHER_FIBERS_MAX;	/* couriers, and onlines for clients that wait */
 }
 
 static rlim_t

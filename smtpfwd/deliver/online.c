@@ -283,6 +283,12 @@ online_memory_bytes(const struct online *o)
 }
 
 bool
+online_was_rcpt_answered(const struct online *o)
+{
+	return o->was_rcpt_answered;
+}
+
+bool
 online_is_seen(const struct online *o)
 {
 	return o->is_seen;

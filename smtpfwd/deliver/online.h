@@ -72,6 +72,9 @@ const struct reply	*online_reply(const struct online *online);
 const struct trouble	*online_trouble(const struct online *online);
 struct str		 online_next_hop(const struct online *online);	/* the one that answered last, as configured; "": none */
 
+/* The last answer to online_rcpt was the next hop's to that very RCPT; else it was to MAIL, or it is ours. */
+bool			 online_was_rcpt_answered(const struct online *online);
+
 /* It takes us for the client and not only in its log: the client's own reverse-path passes SPF there. */
 bool			 online_is_seen(const struct online *online);
 

@@ -11,6 +11,7 @@
 static enum online_end
 answer_ourselves(struct online *o, const struct reply *reply)
 {
+	o->was_rcpt_answered = false;
 	online_keep_reply(o, reply);
 	return ONLINE_ANSWERED;
 }
@@ -74,6 +75,7 @@ asked(struct online *o, struct instant began)
 		return refused_mail(o, began);
 	if (o->is_changed)
 		return ONLINE_UNAVAILABLE;
+	o->was_rcpt_answered = true;
 	if (reply_is_positive(&o->reply)) {
 		if (envelope_add_recipient(&o->envelope, &o->asked, &o->arena))
 			return ONLINE_ANSWERED;
@@ -104,6 +106,7 @@ online_ask(struct online *o)
 	struct instant began = loop_now(o->c->loop);
 	enum exchange_end end;
 
+	o->was_rcpt_answered = false;
 	if (o->is_refused)
 		return ONLINE_ANSWERED;
 	for (;;) {

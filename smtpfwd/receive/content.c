@@ -14,8 +14,9 @@
 enum {
 	CONTENT_HEADER_ARENA_MAX_BYTES = 1024 * 1024,	/* its fields as structs, in an array that doubles */
 
-	/* The client waits 10 minutes for the answer (RFC 5321 4.5.3.2.6). */
 	CONTENT_PUT_MAX_S = 300,
+	/* From the end of data on, all that is waited for: the client waits 10 minutes (RFC 5321 4.5.3.2.6), and some count from before. */
+	CONTENT_ANSWER_MAX_S = 570,
 };
 
 /* --- what came --- */
@@ -23,13 +24,21 @@ enum {
 void
 content_drop(struct content *content)
 {
-	if (!content->is_begun)
-		return;
 	if (content->draft != NULL)
 		draft_discard(content->draft);
 	judgement_free(content->judgement);
 	buf_fini(&content->header);
 	*content = (struct content){ .is_begun = false };
+}
+
+struct mail_id
+content_id(struct session *session)
+{
+	struct content *content = &session->transaction->content;
+
+	if (content->draft == NULL)
+		content->draft = draft_new(session->listener->world->queue);
+	return draft_id(content->draft);
 }
 
 void
@@ -39,15 +48,14 @@ content_begin(struct session *session, enum data_kind kind)
 	struct content *content = &session->transaction->content;
 	bool is_strict = settings->bare_line_end == BARE_LINE_END_REFUSE;
 
-	*content = (struct content){ .is_begun = true };
+	*content = (struct content){ .is_begun = true, .draft = content->draft };
 	data_decoder_init(&content->decoder, &(struct data_settings){
 		.kind = kind,
 		.line_ends = is_strict ? DATA_LINE_ENDS_STRICT : DATA_LINE_ENDS_REPAIR,
 		.line_max_bytes = (size_t)settings->text_line_max_bytes,
 	});
 	buf_init(&content->header, CONTENT_HEADER_MAX_BYTES);
-	content->draft = draft_new(session->listener->world->queue);
-	content->id = draft_id(content->draft);
+	content->id = content_id(session);
 }
 
 void
@@ -262,18 +270,16 @@ is_international(const struct envelope *envelope)
 	return envelope->is_8bit || !address_is_ascii(&envelope->reverse_path);
 }
 
-/* Puts the mail into the queue, our fields on top; suspends until it is durable. */
+/* The queue gets the mail; suspends until it is durable. */
 static void
-store(struct session *session)
+put(struct session *session, const struct forward_mail *mail)
 {
 	const struct listener *listener = session->listener;
-	struct transaction *transaction = session->transaction;
-	struct content *content = &transaction->content;
-	struct timestamp now = os_wall_clock();
+	struct content *content = &session->transaction->content;
 	char client_room[IP_TEXT_MAX];
 	const struct identity identity = identity_of_peer(&session->peer);
 	struct mail_facts facts = {
-		.arrived = now,
+		.arrived = mail->arrived,
 		.class_name = str_of(listener->settings.class_name),
 		.client = ip_text(&session->peer.client.ip, client_room),
 		.listener = str_of(listener->settings.name),
@@ -281,24 +287,68 @@ store(struct session *session)
 		.is_from_trusted = session->peer.is_trusted,
 		.is_unverified = !judgement_proves_sender(content->judgement, session),
 	};
-	struct instant deadline = instant_after(loop_now(fiber_loop()), span_s(CONTENT_PUT_MAX_S));
-	struct envelope kept;
-	struct buf prefix;
+	struct instant deadline = instant_min(instant_after(loop_now(fiber_loop()), span_s(CONTENT_PUT_MAX_S)),
+	    instant_after(mail->ended, span_s(CONTENT_ANSWER_MAX_S)));
 	struct fault fault;
 
-	mark_8bit(transaction);
-	kept = transaction->envelope;
-	kept.is_smtputf8 = is_international(&kept);
-	buf_init(&prefix, JUDGEMENT_PREFIX_MAX_BYTES);
-	if (judgement_prefix(content->judgement, session, &kept, now, &prefix) != 0)
-		content_fail(content, &REPLY(451, 4, 3, 0, "Cannot store this now; try again later"), "the fields on top are too long");
-	else if (queue_put(listener->world->queue, content->draft, &kept, &facts, buf_str(&prefix), deadline, &fault) == 0)
+	if (queue_put(listener->world->queue, content->draft, mail->envelope, &facts, mail->prefix, deadline, &fault) == 0)
 		content->draft = NULL;		/* the queue's now */
 	else if (fault.cause == FAULT_FULL)
 		content_fail(content, &REPLY(452, 4, 3, 1, "Out of storage; try again later"), "queue full");
 	else
 		content_fail(content, &REPLY(451, 4, 3, 0, "Cannot store this now; try again later"), "queue");
+}
+
+/* To the next hop, if the client waits for that one's answer, or to the queue.  0, or -1: the session is to end. */
+static int
+give_away(struct session *session, const struct forward_mail *mail)
+{
+	struct transaction *transaction = session->transaction;
+	struct content *content = &transaction->content;
+	struct reply reply;
+
+	switch (forward_mail(session, mail, &reply)) {
+	case FORWARD_DELIVERED:
+		content->answer = reply;
+		draft_discard(content->draft);
+		content->draft = NULL;
+		return 0;
+	case FORWARD_REFUSED:
+		content_fail(content, &reply, transaction->forward.refusal);
+		return 0;
+	case FORWARD_TO_QUEUE:
+	case FORWARD_TAKEN:			/* a recipient's only */
+		put(session, mail);
+		return 0;
+	case FORWARD_ENDED:
+		break;
+	}
+	return -1;
+}
+
+/* Our fields come on top, and it goes on.  0, or -1: the session is to end. */
+static int
+hand_on(struct session *session, struct instant ended)
+{
+	struct transaction *transaction = session->transaction;
+	struct content *content = &transaction->content;
+	struct envelope kept;
+	struct forward_mail mail = { .draft = &content->draft, .envelope = &kept, .arrived = os_wall_clock(), .ended = ended };
+	struct buf prefix;
+	int result = 0;
+
+	mark_8bit(transaction);
+	kept = transaction->envelope;
+	kept.is_smtputf8 = is_international(&kept);
+	buf_init(&prefix, JUDGEMENT_PREFIX_MAX_BYTES);
+	if (judgement_prefix(content->judgement, session, &kept, mail.arrived, &prefix) != 0) {
+		content_fail(content, &REPLY(451, 4, 3, 0, "Cannot store this now; try again later"), "the fields on top are too long");
+	} else {
+		mail.prefix = buf_str(&prefix);
+		result = give_away(session, &mail);
+	}
 	buf_fini(&prefix);
+	return result;
 }
 
 int
@@ -317,12 +367,15 @@ static int
 answer_success(struct session *session)
 {
 	const struct transaction *transaction = session->transaction;
-	struct reply reply = REPLY(250, 2, 0, 0, "");
+	struct reply reply = transaction->content.answer;
 	char text[sizeof("queued as ") + MAIL_ID_TEXT_MAX], room[MAIL_ID_TEXT_MAX];
 	struct str id = mail_id_text(&transaction->content.id, room);
 	int len = snprintf(text, sizeof(text), "queued as %.*s", STR_ARG(id));
 
-	reply.text = str_n(text, (size_t)len);
+	if (reply.code == 0) {
+		reply = REPLY(250, 2, 0, 0, "");
+		reply.text = str_n(text, (size_t)len);
+	}
 	history_accepted(session->listener->world->log, &transaction->content.id, &session->peer,
 	    &transaction->envelope, transaction->content.decoder.n_bytes, judgement_message_id(transaction->content.judgement));
 	session->n_errors = session->n_idle = 0;
@@ -336,16 +389,19 @@ int
 content_finish(struct session *session)
 {
 	struct content *content = &session->transaction->content;
-	int result;
+	struct instant ended = loop_now(fiber_loop());
+	int result = 0;
 
 	session->is_storing = true;
 	content_look(content);
 	if (content->failure.code == 0)
 		judge(session);
 	if (content->failure.code == 0)
-		store(session);
+		result = hand_on(session, ended);
+	session->is_storing = false;
+	if (result != 0)
+		return result;			/* the session ends, and the transaction with it */
 	result = content->failure.code != 0 ? content_answer_failure(session) : answer_success(session);
 	transaction_drop(session);
-	session->is_storing = false;
 	return result;
 }

@@ -12,14 +12,18 @@ struct content {
 	bool			 is_begun;
 	bool			 is_spoiled;	/* a BDAT was refused: nothing but RSET helps (RFC 3030 4.2) */
 	struct data_decoder	 decoder;
-	struct draft		*draft;		/* NULL before the start, and where the mail is refused already */
+	struct draft		*draft;		/* NULL before the mail has an id, and where the mail is refused already */
 	struct mail_id		 id;
 	struct buf		 header;	/* the start of the mail, until the header section is whole and judged */
 	struct judgement	*judgement;	/* NULL before that, and where the mail is refused already */
 	uint64_t		 n_raw_bytes;	/* as they came */
+	struct reply		 answer;	/* the next hop's 2xx; code 0: it is the queue's */
 	struct reply		 failure;	/* code 0: none so far; else the answer at the end */
 	const char		*why;		/* for the log; may be NULL */
 };
+
+/* The mail's id, made when it is asked for or with the start. */
+struct mail_id	content_id(struct session *session);
 
 /* Data begin to come: a draft, a decoder. */
 void	content_begin(struct session *session, enum data_kind kind);

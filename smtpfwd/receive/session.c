@@ -87,6 +87,15 @@ session_deadline(const struct session *session, struct span wait)
 	return instant_min(session->ends, instant_after(loop_now(fiber_loop()), wait));
 }
 
+int
+session_end_cancelled(struct session *session)
+{
+	if (session->is_cut)
+		return session_end(session, &REPLY(421, 4, 3, 2, "Too busy to wait for you; try again later"),
+		    "it stood still while the listener was nearly full");
+	return session_end(session, &REPLY(421, 4, 3, 2, "Service is shutting down; closing"), "we are shutting down");
+}
+
 static int
 end_for_fault(struct session *session, const struct fault *fault)
 {
@@ -99,11 +108,7 @@ end_for_fault(struct session *session, const struct fault *fault)
 		    REPLY(421, 4, 4, 2, "Timeout; closing");
 		return session_end(session, &reply, is_over ? "it took too long" : "timeout");
 	case FAULT_CANCELLED:
-		if (session->is_cut)
-			return session_end(session, &REPLY(421, 4, 3, 2, "Too busy to wait for you; try again later"),
-			    "it stood still while the listener was nearly full");
-		reply = REPLY(421, 4, 3, 2, "Service is shutting down; closing");
-		return session_end(session, &reply, "we are shutting down");
+		return session_end_cancelled(session);
 	case FAULT_FULL:		/* callers take what they get: a bug, but no reason to abort */
 	case FAULT_OTHER:
 	case FAULT_CLOSED:

@@ -125,6 +125,9 @@ void	session_count_idle(struct session *session);
 /* Ends the session with a last reply, sent at once if that is possible; always -1. */
 int	session_end(struct session *session, const struct reply *reply, const char *why);
 
+/* The session's fiber was cancelled: 421, with the reason; always -1. */
+int	session_end_cancelled(struct session *session);
+
 /* Ends it without a word; always -1. */
 int	session_drop(struct session *session, const char *why);
 

@@ -41,6 +41,14 @@ stress_begin(struct session *session)
 	session->n_bytes = 0;
 }
 
+void
+stress_pass(struct session *session, struct instant since)
+{
+	struct span waited = instant_diff(since, loop_now(session->listener->gate->listeners->loop));
+
+	session->patience_from = instant_after(session->patience_from, waited);
+}
+
 static bool
 stands_still(struct session *session, struct instant now)
 {

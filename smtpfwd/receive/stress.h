@@ -21,4 +21,7 @@ void	stress_look(struct gate *gate);
 /* The session's patience begins anew: it connected, or brought a mail. */
 void	stress_begin(struct session *session);
 
+/* Since then it waited for us: that does not count against it. */
+void	stress_pass(struct session *session, struct instant since);
+
 #endif

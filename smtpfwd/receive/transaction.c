@@ -69,6 +69,7 @@ transaction_mail(struct session *session, const struct command_mail *mail)
 	arena_init(&transaction->arena, ENVELOPE_FIXED_MAX_BYTES +
 	    (size_t)settings->recipients_max * ENVELOPE_RECIPIENT_MAX_BYTES);
 	transaction->policy = policy_hold(session->listener->gate->listeners->policy);
+	transaction->forward.size_bytes = mail->has_size ? mail->size_bytes : 0;
 	session->transaction = transaction;
 	if (!copy_envelope(mail, &transaction->arena, &transaction->envelope) ||
 	    !decide_srs_sender(transaction->policy, os_wall_clock(), &transaction->arena, &transaction->envelope)) {
@@ -105,6 +106,29 @@ refuse_too_many(struct session *session, const struct recipient *rcpt, const cha
 	return refuse_rcpt(session, rcpt, &reply, why);
 }
 
+/* Whom policy accepts: the next hop may be asked first. */
+static int
+forward_to(struct session *session, const struct recipient *rcpt, const struct recipient *taken)
+{
+	struct transaction *transaction = session->transaction;
+	struct reply reply;
+
+	switch (forward_rcpt(session, taken, &reply)) {
+	case FORWARD_REFUSED:
+		return refuse_rcpt(session, rcpt, &reply, transaction->forward.refusal);
+	case FORWARD_ENDED:
+		return -1;
+	case FORWARD_TAKEN:
+	case FORWARD_DELIVERED:			/* a mail's only, as is the next */
+	case FORWARD_TO_QUEUE:
+		break;
+	}
+	if (envelope_add_recipient(&transaction->envelope, taken, &transaction->arena))
+		return session_reply(session, &reply);
+	forward_spoil(session, "envelope's memory limit");
+	return refuse_too_many(session, rcpt, "envelope's memory limit");
+}
+
 /* Judges and takes a recipient; with an SRS address of ours it is whom that stands for.  The arena holds who that is. */
 static int
 take_rcpt(struct session *session, const struct recipient *rcpt, struct arena *arena)
@@ -119,12 +143,10 @@ take_rcpt(struct session *session, const struct recipient *rcpt, struct arena *a
 		decide_recipient(transaction->policy, &session->peer, envelope, &rcpt->address, &verdict);
 	if (verdict.action != ACTION_ACCEPT)
 		return refuse_rcpt(session, rcpt, &verdict.reply, verdict.reason);
-	if (!envelope_add_recipient(envelope, &taken, &transaction->arena))
-		return refuse_too_many(session, rcpt, "envelope's memory limit");
 	if (is_undone)
 		history_undone(session->listener->world->log, &session->peer, &envelope->reverse_path, &rcpt->address,
 		    &taken.address);
-	return session_reply(session, &REPLY(250, 2, 1, 5, "Recipient ok"));
+	return forward_to(session, rcpt, &taken);
 }
 
 int
@@ -160,7 +182,7 @@ transaction_fits(struct session *session)
 	struct transaction *transaction = session->transaction;
 	const struct content *content = &transaction->content;
 	int64_t n_bytes = (int64_t)(sizeof(*transaction) + transaction->arena.used_bytes + content->header.cap +
-	    judgement_memory_bytes(content->judgement));
+	    judgement_memory_bytes(content->judgement) + forward_memory_bytes(&transaction->forward));
 
 	if (content->draft != NULL)
 		n_bytes += (int64_t)draft_memory_bytes(content->draft);
@@ -179,6 +201,7 @@ transaction_drop(struct session *session)
 		return;
 	session->transaction = NULL;
 	session->listener->gate->listeners->transactions_bytes -= transaction->n_bytes;
+	forward_drop(&transaction->forward);
 	content_drop(&transaction->content);
 	policy_free(transaction->policy);
 	arena_fini(&transaction->arena);

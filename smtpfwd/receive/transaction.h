@@ -5,6 +5,7 @@
 #define RECEIVE_TRANSACTION_H
 
 #include "smtpfwd/receive/content.h"
+#include "smtpfwd/receive/forward.h"
 #include "smtpfwd/receive/session.h"
 
 struct transaction {
@@ -13,6 +14,7 @@ struct transaction {
 	const struct policy	*policy;	/* held: today's when MAIL came, so that one mail is judged by one */
 	int64_t			 n_bytes;	/* as counted in listeners->transactions_bytes */
 	int			 n_beyond;	/* recipients that were too many: one log line says it for all */
+	struct forward		 forward;	/* what is asked of the next hop meanwhile */
 	struct content		 content;	/* is_begun from DATA or the first BDAT on */
 };
 

@@ -14,7 +14,7 @@ def setup(tap):
     """Postfix, smtpfwd, Postfix start"""
     global relay, sender
     new.start()
-    relay = world.Relay('"127.0.0.1:%d"' % new.port).start()
+    relay = world.Relay('"127.0.0.1:%d"' % new.port, relay_extra="mode = online").start()
     sender = world.Postfix("sender", relay_to=relay.port,
                            extra="smtp_tls_security_level = encrypt\nsmtp_tls_loglevel = 1\n").start()
     tap("a sending Postfix, smtpfwd and a receiving Postfix are up", True)

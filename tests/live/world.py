@@ -156,10 +156,11 @@ class Daemon:
 
 
 class Relay(Daemon):
-    """smtpfwd, its configuration made of a text with a few names filled in."""
+    """smtpfwd, its configuration made of a text with a few names filled in; it queues first unless relay_extra names a mode."""
 
     def __init__(self, next_hop, extra="", domain="example.com", relay_extra="", listen_extra="", name="relay"):
         super().__init__()
+        relay_extra += "" if "mode =" in relay_extra else "\n    mode = queue"
         self.directory = os.path.join(WORK, name)
         os.makedirs(self.directory, exist_ok=True)
         self.port = free_port()

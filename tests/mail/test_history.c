@@ -62,6 +62,9 @@ test_in(void)
 	expect_str(said(), STR("rejected stage=connect connection=192.0.2.1:4711 why=unnamed"));
 	history_rejected(&kept.log, NULL, NULL, "connect", NULL, NULL, NULL, "too many");
 	expect_str(said(), STR("rejected stage=connect why=\"too many\""));
+	test_case("fell back, with whose next hop it was");
+	history_fell_back(&kept.log, &id, STR("relay:moved"), "450 4.2.0 not now");
+	expect_str(said(), STR("fell-back " ID " destination=relay:moved why=\"450 4.2.0 not now\""));
 }
 
 static void

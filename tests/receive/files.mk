@@ -1,6 +1,6 @@
 # tests/receive/files.mk - sessions over loopback, with a queue in memory
 check_LIBRARIES += tests/receive/libstage.a
-tests_receive_libstage_a_SOURCES = %D%/fake_queue.c %D%/fake_queue.h %D%/stage.c %D%/stage.h
+tests_receive_libstage_a_SOURCES = %D%/fake_online.c %D%/fake_online.h %D%/fake_queue.c %D%/fake_queue.h %D%/stage.c %D%/stage.h
 
 receive_test_libs = tests/receive/libstage.a tests/libexpect.a smtpfwd/receive/libreceive.a smtpfwd/recipients/librecipients.a smtpfwd/smtp/libsmtp.a smtpfwd/auth/libauth.a \
 	policy/libpolicy.a mail/libmail.a smtpfwd/runtime/libruntime.a smtpfwd/runtime/libos.a base/libbase.a \
@@ -67,3 +67,8 @@ check_PROGRAMS += tests/receive/test_srs
 tests_receive_test_srs_SOURCES = %D%/test_srs.c
 tests_receive_test_srs_LDADD = $(receive_test_libs)
 TESTS += tests/receive/test_srs
+
+check_PROGRAMS += tests/receive/test_forward
+tests_receive_test_forward_SOURCES = %D%/test_forward.c
+tests_receive_test_forward_LDADD = $(tests_receive_test_time_LDADD)
+TESTS += tests/receive/test_forward

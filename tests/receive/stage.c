@@ -53,6 +53,7 @@ stage_init(struct stage *stage, void (*change)(struct stage *stage))
 	static const uint64_t seed[2] = { 1, 2 };
 
 	*stage = (struct stage){ .loop = loop_new(STAGE_FIBERS_MAX, NULL), .resolver.ask = answer };
+	stage->couriers.loop = stage->loop;
 	stage->turnstile = turnstile_new(stage->loop);
 	stage->log.log = (struct log){ .level = LOG_LEVEL_DEBUG, .write = keep_log };
 	buf_init(&stage->log.text, LOG_MAX_BYTES);
@@ -92,7 +93,8 @@ stage_run(struct stage *stage, void (*main)(struct stage *stage))
 {
 	struct run run = { .stage = stage, .main = main };
 	struct receive_world world = {
-		.queue = &stage->queue, .policy = stage->policy, .tls = stage->tls,
+		.queue = &stage->queue, .couriers = stage->couriers.rcpts != NULL ? &stage->couriers : NULL,
+		.knowledge = stage->knowledge, .policy = stage->policy, .tls = stage->tls,
 		.resolver = stage->names != NULL ? stage->names : &stage->resolver, .signers = stage->signers,
 		.users = stage->users, .turnstile = stage->turnstile, .log = &stage->log.log,
 		.transactions_max_bytes = stage->transactions_max_bytes,
@@ -109,6 +111,7 @@ stage_run(struct stage *stage, void (*main)(struct stage *stage))
 	loop_run(stage->loop);
 	listeners_free(stage->listeners);
 	expect_int(stage->queue.n_drafts, 0);
+	expect_int(fake_online_n_open(&stage->couriers), 0);
 }
 
 void
@@ -118,6 +121,7 @@ stage_fini(struct stage *stage)
 	if (stage->signers != NULL)
 		os_crew_free(stage->signers);
 	users_unref(stage->users);
+	knowledge_free(stage->knowledge);
 	loop_free(stage->loop);
 	policy_free(stage->policy);
 	tls_server_free(stage->tls);
@@ -340,6 +344,15 @@ expect_logged(struct stage_client *client, struct str text)
 }
 
 static void
+expect_asked(struct stage_client *client, struct str want)
+{
+	struct couriers *couriers = &client->stage->couriers;
+
+	expect_str(str_n(couriers->said, couriers->n_said), want);
+	couriers->n_said = 0;
+}
+
+static void
 play_step(struct stage_client *client, const char *step)
 {
 	const struct fake_mail *mail = last_mail(client->stage);
@@ -357,6 +370,7 @@ play_step(struct stage_client *client, const char *step)
 	case 'T': expect_recipients(mail, text); break;
 	case 'B': expect_str(mail->content, text); break;
 	case '8': expect_int(mail->envelope.is_8bit, atoi(step + 1)); break;
+	case 'O': expect_asked(client, text); break;
 	case 'H': if (str_find_str(mail->prefix, text) < 0) expect_str(mail->prefix, text); break;
 	case 'h': expect_true(str_find_str(mail->prefix, text) < 0, step, __FILE__, __LINE__); break;
 	case 'D': pause_ms(client, 1); expect_logged(client, text); break;

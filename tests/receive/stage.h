@@ -10,6 +10,7 @@
  *	Q	so many mails are queued
  *	F, T	the last mail's reverse-path; its recipients, parted by blanks
  *	B	the last mail's content, whole
+ *	O	all that was asked of next hops since the last O, as fake_online says it
  *	8	1: the last mail is marked as 8-bit; 0: not
  *	H, h	what was put on top of it holds the text, does not
  *	D	all said so far is in the log, which holds the text
@@ -21,6 +22,7 @@
 #define TESTS_RECEIVE_STAGE_H
 
 #include "smtpfwd/receive/listener.h"
+#include "tests/receive/fake_online.h"
 #include "tests/receive/fake_queue.h"
 
 struct stage;
@@ -33,6 +35,8 @@ struct stage_log {
 struct stage {
 	struct loop			*loop;
 	struct queue			 queue;
+	struct couriers			 couriers;	/* of which the listeners know if rcpts is set */
+	struct knowledge		*knowledge;	/* NULL: nothing is known; freed with the stage */
 	struct policy			*policy;
 	struct resolver			 resolver;	/* knows of client.example.org only */
 	struct resolver			*names;		/* another one instead; NULL: not */

@@ -1,0 +1,343 @@
+/*
+ * forward.c - one transaction's mail goes on to its next hop while its client waits, or falls back to the queue
+ *
+ * What is sent where is deliver/online's; here stands what its ends mean for the client.
+ */
+#include <stdio.h>
+
+#include "mail/history.h"
+#include "smtpfwd/receive/client_name.h"
+#include "smtpfwd/receive/forward.h"
+#include "smtpfwd/receive/mailboxes.h"
+#include "smtpfwd/receive/stress.h"
+#include "smtpfwd/receive/transaction.h"
+
+void
+forward_drop(struct forward *forward)
+{
+	online_drop(forward->online);
+	*forward = (struct forward){ .online = NULL };
+}
+
+size_t
+forward_memory_bytes(const struct forward *forward)
+{
+	return forward->online != NULL ? online_memory_bytes(forward->online) : 0;
+}
+
+/* The first reason stays. */
+static void
+fall_back(struct forward *forward, const char *why)
+{
+	if (!forward->falls_back)
+		snprintf(forward->why, sizeof(forward->why), "%s", why);
+	forward->falls_back = true;
+}
+
+static void
+fall_back_by_reply(struct forward *forward, const char *step, const struct reply *reply)
+{
+	char room[FORWARD_WHY_MAX_BYTES];
+	struct buf line = { .at = room, .cap = sizeof(room), .max = sizeof(room) };
+
+	if (reply_append_line(reply, sizeof(room) / 2, &line) != 0)
+		buf_clear(&line);
+	if (!forward->falls_back)
+		snprintf(forward->why, sizeof(forward->why), "%s: %.*s", step, STR_ARG(buf_str(&line)));
+	forward->falls_back = true;
+}
+
+/* Nothing more is asked there. */
+static void
+give_up(struct forward *forward, const char *why)
+{
+	fall_back(forward, why);
+	online_drop(forward->online);
+	forward->online = NULL;
+	forward->is_out = true;
+}
+
+void
+forward_spoil(struct session *session, const char *why)
+{
+	struct forward *forward = &session->transaction->forward;
+
+	if (forward->online != NULL)
+		give_up(forward, why);
+}
+
+/* --- what the next hop says --- */
+
+/*
+ * Its words for the client.  Of codes that are no answer to a RCPT or a mail (RFC 5321 4.3.2) the class is left; a status
+ * goes only with a code of its class, which reply_write sees to.
+ */
+static struct reply
+told(const struct reply *reply)
+{
+	struct reply told = *reply;
+
+	if (reply_is_positive(reply) && reply->code != 251)
+		told.code = 250;
+	return told;
+}
+
+static bool
+is_too_many(const struct reply *reply)
+{
+	return reply->code == 452 && reply->status.subject == 5 && reply->status.detail == 3;
+}
+
+static void
+note_refusal(struct forward *forward)
+{
+	snprintf(forward->source, sizeof(forward->source), "%.*s said it", STR_ARG(online_next_hop(forward->online)));
+	forward->refusal = forward->source;
+}
+
+/* Whom the next hop sees asking: with the client's reverse-path in it, it may be that which it does not like. */
+static enum recipient_asker
+asker(const struct transaction *transaction)
+{
+	const struct envelope *envelope = &transaction->envelope;
+	bool is_ours = address_is_null(&envelope->reverse_path) || envelope->is_sender_ours;
+
+	return online_is_seen(transaction->forward.online) || !is_ours ? ASKER_CLIENT : ASKER_OURSELVES;
+}
+
+static void
+tell_mailboxes(struct session *session, const struct address *mailbox, enum recipient_question question)
+{
+	const struct recipient_answer answer = {
+		.reply = online_reply(session->transaction->forward.online), .question = question,
+		.asker = asker(session->transaction),
+	};
+
+	mailboxes_tell(session, mailbox, &answer);
+}
+
+/* --- recipients --- */
+
+/* A client hears what is said so far before we wait for others: it may wait for each reply (RFC 2920 3.2 allows it). */
+static int
+flush(struct session *session)
+{
+	struct fault fault;
+
+	if (stream_flush(session->stream, session_deadline(session, session->listener->settings.command_timeout), &fault) != 0)
+		return session_drop(session, "its replies are not taken");
+	return 0;
+}
+
+/* None is taken yet, and those before went another way. */
+static void
+begin_anew(struct forward *forward, struct str destination, const struct forwarding *forwarding)
+{
+	uint64_t size_bytes = forward->size_bytes;
+
+	forward_drop(forward);
+	*forward = (struct forward){ .size_bytes = size_bytes, .destination = destination, .forwarding = forwarding };
+}
+
+static void
+begin(struct session *session)
+{
+	struct transaction *transaction = session->transaction;
+	struct identity identity;
+
+	client_name_find(session);		/* the next hop may want to know it */
+	identity = identity_of_peer(&session->peer);
+	transaction->forward.online = online_new(&(struct online_settings){
+		.couriers = session->listener->world->couriers, .destination = transaction->forward.destination,
+		.envelope = &transaction->envelope, .size_bytes = transaction->forward.size_bytes,
+		.identity = &identity, .id = content_id(session),
+	});
+}
+
+/* The next hop cannot be asked: what is known of the mailbox decides, and the mail will have to wait for it. */
+static enum forward_end
+outage(struct session *session, const struct recipient *rcpt, struct reply *reply_out)
+{
+	*reply_out = mailboxes_outage_reply(session, &rcpt->address);
+	session->transaction->forward.refusal = session->transaction->forward.why;
+	return reply_is_positive(reply_out) ? FORWARD_TAKEN : FORWARD_REFUSED;
+}
+
+static enum forward_end
+answered(struct session *session, const struct recipient *rcpt, const struct forwarding *forwarding, struct reply *reply_out)
+{
+	struct forward *forward = &session->transaction->forward;
+
+	*reply_out = told(online_reply(forward->online));
+	if (online_was_rcpt_answered(forward->online))
+		tell_mailboxes(session, &rcpt->address, QUESTION_RCPT);
+	if (reply_is_positive(reply_out))
+		return FORWARD_TAKEN;
+	if (reply_is_temporary(reply_out) && forwarding->queues_4xx && !is_too_many(reply_out)) {
+		fall_back_by_reply(forward, "RCPT", reply_out);
+		*reply_out = REPLY(250, 2, 1, 5, "Recipient ok");
+		return FORWARD_TAKEN;
+	}
+	note_refusal(forward);
+	return FORWARD_REFUSED;
+}
+
+/* Whom the next hop may be asked for: asks. */
+static enum forward_end
+ask(struct session *session, const struct recipient *rcpt, const struct forwarding *forwarding, struct reply *reply_out)
+{
+	struct forward *forward = &session->transaction->forward;
+	struct loop *loop = fiber_loop();
+	struct instant began = loop_now(loop);
+	enum online_end end;
+
+	if (forward->is_out)
+		return outage(session, rcpt, reply_out);
+	if (flush(session) != 0)
+		return FORWARD_ENDED;
+	session->is_storing = true;
+	if (forward->online == NULL)
+		begin(session);
+	end = online_rcpt(forward->online, rcpt, instant_after(loop_now(loop), forwarding->online_timeout));
+	session->is_storing = false;
+	stress_pass(session, began);
+	switch (end) {
+	case ONLINE_ANSWERED:
+		return answered(session, rcpt, forwarding, reply_out);
+	case ONLINE_UNAVAILABLE:
+	case ONLINE_AMBIGUOUS:			/* a mail's only */
+		give_up(forward, online_trouble(forward->online)->text);
+		return outage(session, rcpt, reply_out);
+	case ONLINE_CANCELLED:
+		break;
+	}
+	session_end_cancelled(session);
+	return FORWARD_ENDED;
+}
+
+/* Recipients that do not go one way (RFC 5321 4.5.3.1.10: the client brings the others by themselves). */
+static enum forward_end
+mix(struct session *session, const struct forwarding *forwarding, struct reply *reply_out)
+{
+	struct forward *forward = &session->transaction->forward;
+
+	if (!forwarding->queues_mixed) {
+		*reply_out = REPLY(452, 4, 5, 3, "It goes another way; send to this recipient in another transaction");
+		forward->refusal = NULL;
+		return FORWARD_REFUSED;
+	}
+	fall_back(forward, "its recipients go different ways");
+	*reply_out = REPLY(250, 2, 1, 5, "Recipient ok");
+	return FORWARD_TAKEN;
+}
+
+enum forward_end
+forward_rcpt(struct session *session, const struct recipient *rcpt, struct reply *reply_out)
+{
+	struct transaction *transaction = session->transaction;
+	struct forward *forward = &transaction->forward;
+	const struct policy *policy = transaction->policy;
+	const struct forwarding *forwarding = policy_forwarding_of(policy, rcpt->address.domain);
+	char room[POLICY_DESTINATION_MAX];
+	struct str destination = STR_EMPTY;	/* none is to be asked */
+
+	if (forwarding != NULL && forwarding->is_online && session->listener->world->couriers != NULL)
+		destination = policy_destination_of(policy, &rcpt->address, room);	/* a relay's: the policy's text */
+	if (!str_eq(forward->destination, destination)) {
+		if (transaction->envelope.n_recipients > 0)
+			return mix(session, forward->forwarding != NULL ? forward->forwarding : forwarding, reply_out);
+		begin_anew(forward, destination, destination.len > 0 ? forwarding : NULL);
+	}
+	if (destination.len > 0)
+		return ask(session, rcpt, forwarding, reply_out);
+	*reply_out = REPLY(250, 2, 1, 5, "Recipient ok");
+	return FORWARD_TAKEN;
+}
+
+/* --- the mail --- */
+
+/* A report of success is due and the next hop does not do such: it is made by the queue (RFC 3461 5.2.2). */
+static bool
+lacks_dsn(const struct forward *forward, const struct envelope *envelope)
+{
+	if (online_has_dsn(forward->online))
+		return false;
+	for (int i = 0; i < envelope->n_recipients; i++)
+		if ((envelope->recipients[i].notify & NOTIFY_SUCCESS) != 0)
+			return true;
+	return false;
+}
+
+static enum online_end
+send(struct session *session, const struct forward_mail *mail)
+{
+	struct forward *forward = &session->transaction->forward;
+	struct instant deadline = instant_after(loop_now(fiber_loop()), forward->forwarding->online_timeout);
+	struct instant final = instant_after(mail->ended, span_s(FORWARD_FINAL_MAX_S));
+
+	return online_send(forward->online, &(struct online_mail){
+		.draft = *mail->draft, .prefix = mail->prefix, .arrived = mail->arrived,
+		.is_8bit = mail->envelope->is_8bit, .is_smtputf8 = mail->envelope->is_smtputf8,
+	}, instant_min(deadline, final), final);
+}
+
+/* Said to the end of data. */
+static enum forward_end
+answered_mail(struct session *session, struct reply *reply_out)
+{
+	struct transaction *transaction = session->transaction;
+	struct forward *forward = &transaction->forward;
+	const struct reply *reply = online_reply(forward->online);
+
+	*reply_out = told(reply);
+	if (reply_is_positive(reply))
+		return FORWARD_DELIVERED;
+	if (reply_is_permanent(reply) && transaction->envelope.n_recipients == 1)
+		tell_mailboxes(session, &transaction->envelope.recipients[0].address, QUESTION_CONTENT);
+	if (reply_is_temporary(reply) && forward->forwarding->queues_4xx) {
+		fall_back_by_reply(forward, "the end of data", reply);
+		return FORWARD_TO_QUEUE;
+	}
+	note_refusal(forward);
+	return FORWARD_REFUSED;
+}
+
+static enum forward_end
+hand_over(struct session *session, const struct forward_mail *mail, struct reply *reply_out)
+{
+	struct forward *forward = &session->transaction->forward;
+
+	if (lacks_dsn(forward, mail->envelope)) {
+		give_up(forward, "the next hop reports no success (DSN)");
+		return FORWARD_TO_QUEUE;
+	}
+	if (flush(session) != 0)
+		return FORWARD_ENDED;
+	switch (send(session, mail)) {
+	case ONLINE_ANSWERED:
+		return answered_mail(session, reply_out);
+	case ONLINE_UNAVAILABLE:
+	case ONLINE_AMBIGUOUS:			/* that is in the log already */
+		give_up(forward, online_trouble(forward->online)->text);
+		return FORWARD_TO_QUEUE;
+	case ONLINE_CANCELLED:
+		break;
+	}
+	*mail->draft = NULL;
+	session_end_cancelled(session);
+	return FORWARD_ENDED;
+}
+
+enum forward_end
+forward_mail(struct session *session, const struct forward_mail *mail, struct reply *reply_out)
+{
+	const struct transaction *transaction = session->transaction;
+	const struct forward *forward = &transaction->forward;
+	enum forward_end end = FORWARD_TO_QUEUE;
+
+	if (forward->online != NULL && !forward->falls_back)
+		end = hand_over(session, mail, reply_out);
+	if (end == FORWARD_TO_QUEUE && forward->falls_back)
+		history_fell_back(session->listener->world->log, &transaction->content.id, forward->destination, forward->why);
+	return end;
+}

@@ -1,0 +1,220 @@
+/*
+ * test_forward.c - a mail whose next hop is asked while its client waits: each end of each step, and what the client hears
+ */
+#include "base/mem.h"
+#include "smtpfwd/receive/transaction.h"
+#include "tests/expect.h"
+#include "tests/receive/stage.h"
+#include "tests/sim/sim.h"
+
+enum { SCRIPT_MAX = 40 };
+
+#define HELLO	"S220", "CEHLO client.example.org", "S250"
+#define FROM	"CMAIL FROM:<a@example.org> SIZE=1000", "S250 2.1.0"
+#define RCPT	"CRCPT TO:<b@example.com>"
+#define TAKEN	"S250 2.6.9 the next hop likes it"
+#define CONTENT	"CDATA", "S354", "CSubject: x\r\n\r\nx\r\n."
+
+struct row {
+	const char	*name;
+	const char	*rcpts;
+	char		 mail;
+	bool		 queues_4xx, queues_mixed, accepts_unknown, has_dsn, is_known;
+	const char	*script[SCRIPT_MAX];
+};
+
+static const struct row rows[] = {
+	/* --- answers --- */
+	{ .name = "its 2xx are the client's, and nothing is queued", .rcpts = "+", .mail = '+', .script = {
+	    HELLO, FROM, RCPT, TAKEN, CONTENT, TAKEN, "Q0", "Onew relay:moved a 1000; rcpt b; send 1 17; drop; ",
+	    "Daccepted id=", "Uqueued", "Ufell-back" } },
+	{ .name = "its 5xx to a recipient is the client's, in its words as far as they can be shown", .rcpts = "5+", .mail = '+', .script = {
+	    HELLO, FROM, RCPT, "S550 5.1.1 here, caf??", "L5.1.1 the next hop: never", "CRCPT TO:<c@example.com>", TAKEN, CONTENT, TAKEN, "Q0",
+	    "Onew relay:moved a 1000; rcpt b; rcpt c; send 1 17; drop; ",
+	    "Dto=b@example.com", "Dreply=\"550 5.1.1 the next hop: never here", "Dwhy=\"new.example.net:25 said it\"" } },
+	{ .name = "its 5xx to the only recipient leaves no mail", .rcpts = "5", .script = {
+	    HELLO, FROM, RCPT, "S550 5.1.1", "CDATA", "S554 5.5.1", "CRSET", "S250", "Q0" } },
+	{ .name = "its refusal of MAIL is that of the recipient", .rcpts = "m", .script = {
+	    HELLO, FROM, RCPT, "S550 5.1.1 the next hop: not from you", "Q0" } },
+	{ .name = "its 4xx to a recipient is the client's", .rcpts = "4", .script = {
+	    HELLO, FROM, RCPT, "S450 4.2.9 the next hop: not now", "CDATA", "S554", "Q0" } },
+	{ .name = "its 5xx to the mail is the client's", .rcpts = "+", .mail = '5', .script = {
+	    HELLO, FROM, RCPT, TAKEN, CONTENT, "S550 5.1.1 here, caf??", "Q0", "Drejected id=", "Dwhy=\"new.example.net:25 said it\"",
+	    "Uaccepted", FROM, RCPT, TAKEN } },
+	{ .name = "its 4xx to the mail is the client's", .rcpts = "+", .mail = '4', .script = {
+	    HELLO, FROM, RCPT, TAKEN, CONTENT, "S450 4.2.9 the next hop: not now", "Q0" } },
+	{ .name = "a code that is no answer to a recipient or a mail is made one", .rcpts = "3", .mail = '3', .script = {
+	    HELLO, FROM, RCPT, "S250 a strange one", CONTENT, "S250 a strange one", "Q0" } },
+	{ .name = "too many for the next hop: the rest comes in another transaction, whatever online-4xx says", .rcpts = "+f",
+	  .mail = '+', .queues_4xx = true, .script = {
+	    HELLO, FROM, RCPT, TAKEN, "CRCPT TO:<c@example.com>", "S452 4.5.3", CONTENT, TAKEN, "Q0" } },
+
+	/* --- online-4xx = queue --- */
+	{ .name = "online-4xx = queue: a recipient's 4xx queues the mail", .rcpts = "+4+", .mail = '+', .queues_4xx = true, .script = {
+	    HELLO, FROM, RCPT, TAKEN, "CRCPT TO:<c@example.com>", "S250 2.1.5 Recipient ok", "CRCPT TO:<d@example.com>", TAKEN, CONTENT,
+	    "S250 2.0.0 queued as", "Q1", "Tb@example.com c@example.com d@example.com",
+	    "Onew relay:moved a 1000; rcpt b; rcpt c; rcpt d; drop; ",
+	    "Dfell-back id=", "Dwhy=\"RCPT: 450 4.2.9 the next hop: not now\"" } },
+	{ .name = "online-4xx = queue: its 5xx is still the client's", .rcpts = "45", .queues_4xx = true, .script = {
+	    HELLO, FROM, RCPT, "S250", "CRCPT TO:<c@example.com>", "S550 5.1.1", CONTENT, "S250 2.0.0 queued as", "Q1", "Tb@example.com" } },
+	{ .name = "online-4xx = queue: the mail's 4xx queues it", .rcpts = "+", .mail = '4', .queues_4xx = true, .script = {
+	    HELLO, FROM, RCPT, TAKEN, CONTENT, "S250 2.0.0 queued as", "Q1", "BSubject: x\r\n\r\nx\r\n",
+	    "Dwhy=\"the end of data: 450 4.2.9 the next hop: not now\"" } },
+	{ .name = "online-4xx = queue: the mail's 5xx is the client's", .rcpts = "+", .mail = '5', .queues_4xx = true, .script = {
+	    HELLO, FROM, RCPT, TAKEN, CONTENT, "S550", "Q0" } },
+
+	/* --- no answer --- */
+	{ .name = "nobody there: who is not known is deferred, and asked about once", .rcpts = "u", .script = {
+	    HELLO, FROM, RCPT, "S451 4.4.1", "CRCPT TO:<c@example.com>", "S451 4.4.1", "CDATA", "S554", "Q0",
+	    "Onew relay:moved a 1000; rcpt b; drop; ", "Dwhy=\"nobody there\"" } },
+	{ .name = "nobody there: who is known is accepted, and who is known to be none is refused", .rcpts = "u", .is_known = true, .script = {
+	    HELLO, FROM, RCPT, "S250 2.1.5", "CRCPT TO:<nobody@example.com>", "S550 5.1.1", CONTENT, "S250 2.0.0 queued as", "Q1",
+	    "Tb@example.com", "Dfell-back id=", "Ddestination=relay:moved why=\"nobody there\"" } },
+	{ .name = "nobody there: the relay may want all accepted", .rcpts = "u", .accepts_unknown = true, .script = {
+	    HELLO, FROM, RCPT, "S250 2.1.5", CONTENT, "S250 2.0.0 queued as", "Q1", "Tb@example.com" } },
+	{ .name = "lost between two recipients: both are queued", .rcpts = "+u", .is_known = true, .script = {
+	    HELLO, FROM, RCPT, TAKEN, "CRCPT TO:<k@example.com>", "S250 2.1.5", CONTENT, "S250 2.0.0 queued as", "Q1",
+	    "Tb@example.com k@example.com", "Onew relay:moved a 1000; rcpt b; rcpt k; drop; " } },
+	{ .name = "deferred in an outage: the next mail asks anew", .rcpts = "u+", .mail = '+', .script = {
+	    HELLO, FROM, RCPT, "S451", "CRSET", "S250", FROM, RCPT, TAKEN, CONTENT, TAKEN, "Q0" } },
+	{ .name = "lost before the mail: it is queued", .rcpts = "+", .mail = 'u', .script = {
+	    HELLO, FROM, RCPT, TAKEN, CONTENT, "S250 2.0.0 queued as", "Q1", "BSubject: x\r\n\r\nx\r\n", "HReceived: from ",
+	    "Dfell-back id=", "Daccepted id=", FROM, RCPT, TAKEN } },
+	{ .name = "lost behind the dot: it is queued", .rcpts = "+", .mail = '?', .script = {
+	    HELLO, FROM, RCPT, TAKEN, CONTENT, "S250 2.0.0 queued as", "Q1", "Dwhy=\"lost at the dot\"" } },
+	{ .name = "slow at the mail: it is queued when the budget is spent", .rcpts = "+", .mail = 'w', .script = {
+	    HELLO, FROM, RCPT, TAKEN, CONTENT, "P61000", "S250 2.0.0 queued as", "Q1", "Dwhy=\"too slow\"" } },
+	{ .name = "slow at a recipient", .rcpts = "w", .script = { HELLO, FROM, RCPT, "P61000", "S451 4.4.1", "Q0" } },
+
+	/* --- ways that differ --- */
+	{ .name = "another relay's recipient comes in another transaction", .rcpts = "+", .mail = '+', .script = {
+	    HELLO, FROM, RCPT, TAKEN, "CRCPT TO:<x@example.net>", "S452 4.5.3", CONTENT, TAKEN, "Q0",
+	    FROM, "CRCPT TO:<x@example.net>", TAKEN, CONTENT, TAKEN, "Q0" } },
+	{ .name = "so does one of a relay with mode = queue, and the other way round", .rcpts = "+", .mail = '+', .script = {
+	    HELLO, FROM, RCPT, TAKEN, "CRCPT TO:<x@queued.example>", "S452 4.5.3", CONTENT, TAKEN, "Q0", FROM, "CRCPT TO:<x@queued.example>",
+	    "S250 2.1.5 Recipient ok", RCPT, "S452 4.5.3", CONTENT, "S250 2.0.0 queued as", "Q1", "Tx@queued.example", "Ufell-back" } },
+	{ .name = "mixed = queue: all are taken, and the mail is queued", .rcpts = "+", .queues_mixed = true, .script = {
+	    HELLO, FROM, RCPT, TAKEN, "CRCPT TO:<x@queued.example>", "S250 2.1.5", "CRCPT TO:<x@example.net>", "S250 2.1.5",
+	    "CRCPT TO:<c@example.com>", TAKEN, CONTENT, "S250 2.0.0 queued as", "Q1",
+	    "Tb@example.com x@queued.example x@example.net c@example.com", "Dwhy=\"its recipients go different ways\"",
+	    "Onew relay:moved a 1000; rcpt b; rcpt c; drop; " } },
+	{ .name = "who was refused decides no way", .rcpts = "5+", .mail = '+', .script = {
+	    HELLO, FROM, RCPT, "S550", "CRCPT TO:<x@example.net>", TAKEN, CONTENT, TAKEN, "Q0",
+	    "Onew relay:moved a 1000; rcpt b; drop; new relay:other a 1000; rcpt x; send 1 17; drop; " } },
+	{ .name = "an outage of the one is none of the other", .rcpts = "u+", .mail = '+', .script = {
+	    HELLO, FROM, RCPT, "S451", "CRCPT TO:<x@example.net>", TAKEN, CONTENT, TAKEN, "Q0" } },
+
+	/* --- what is asked of reports --- */
+	{ .name = "NOTIFY=SUCCESS is the next hop's where it does DSN", .rcpts = "+", .mail = '+', .has_dsn = true, .script = {
+	    HELLO, FROM, RCPT " NOTIFY=SUCCESS", TAKEN, CONTENT, TAKEN, "Q0" } },
+	{ .name = "NOTIFY=SUCCESS is the queue's where it does not", .rcpts = "+", .mail = '+', .script = {
+	    HELLO, FROM, RCPT " NOTIFY=SUCCESS", TAKEN, CONTENT, "S250 2.0.0 queued as", "Q1", "Dwhy=\"the next hop reports no success (DSN)\"" } },
+	{ .name = "NOTIFY=FAILURE is nothing to wait for: what fails is refused", .rcpts = "+", .mail = '+', .script = {
+	    HELLO, FROM, RCPT " NOTIFY=FAILURE,DELAY", TAKEN, CONTENT, TAKEN, "Q0" } },
+
+	/* --- what the mail turns out to be --- */
+	{ .name = "8-bit data are told, in chunks too", .rcpts = "+", .mail = '+', .script = {
+	    HELLO, "CMAIL FROM:<a@example.org> BODY=8BITMIME", "S250", RCPT, TAKEN, "RBDAT 8\r\nA: b\r\n\r\n", "S250", "RBDAT 4 LAST\r\n\xc3\xa9\r\n",
+	    TAKEN, "Q0", "Onew relay:moved a 0; rcpt b; send 1 12 8bit; drop; " } },
+	{ .name = "SMTPUTF8 that is needed is told", .rcpts = "+", .mail = '+', .script = {
+	    HELLO, "CMAIL FROM:<a@example.org> SMTPUTF8", "S250", "CRCPT TO:<\xc3\xa9@example.com>", TAKEN, CONTENT, TAKEN,
+	    "Onew relay:moved a 0; rcpt \xc3\xa9; send 1 17 utf8; drop; " } },
+	{ .name = "SMTPUTF8 that is not needed is not", .rcpts = "+", .mail = '+', .script = {
+	    HELLO, "CMAIL FROM:<a@example.org> SMTPUTF8", "S250", RCPT, TAKEN, CONTENT, TAKEN, "Onew relay:moved a 0; rcpt b; send 1 17; drop; " } },
+	{ .name = "what we refuse ourselves is never sent", .rcpts = "+", .mail = '+', .script = {
+	    HELLO, FROM, RCPT, TAKEN, "CDATA", "S354", "RSubject: x\r\n\r\nbare\nline\r\n.\r\n", "S55", "Q0",
+	    "Onew relay:moved a 1000; rcpt b; drop; " } },
+
+	/* --- other ends --- */
+	{ .name = "RSET ends it there", .rcpts = "+", .script = {
+	    HELLO, FROM, RCPT, TAKEN, "CRSET", "S250", "Onew relay:moved a 1000; rcpt b; drop; " } },
+	{ .name = "EHLO ends it there", .rcpts = "+", .script = {
+	    HELLO, FROM, RCPT, TAKEN, "CEHLO again.example.org", "S250", "Onew relay:moved a 1000; rcpt b; drop; " } },
+	{ .name = "QUIT ends it there", .rcpts = "+", .script = {
+	    HELLO, FROM, RCPT, TAKEN, "CQUIT", "S221", "E", "Onew relay:moved a 1000; rcpt b; drop; " } },
+	{ .name = "a client that goes ends it there", .rcpts = "+", .script = { HELLO, FROM, RCPT, TAKEN } },
+	{ .name = "a whole mail in one piece is answered in order, not all at its end", .rcpts = "+s", .mail = '+', .script = {
+	    HELLO, "RMAIL FROM:<a@example.org>\r\nRCPT TO:<b@example.com>\r\nRCPT TO:<c@example.com>\r\nDATA\r\n", "P1000", "S250 2.1.0",
+	    TAKEN, "P1500", "S250 2.6.9 at last", "S354", "CSubject: x\r\n\r\nx\r\n.", TAKEN, "Q0" } },
+};
+
+static const struct row *row;
+
+static struct knowledge *
+know_some(void)
+{
+	static const char *const relays[] = { "moved", "other", "queued" };
+	static const uint64_t seed[2] = { 3, 4 };
+	static const struct knowledge_bounds bounds = {
+		.good_max = 10, .bad_max = 10, .good_keep = { INT64_C(3600000000000) }, .bad_keep = { INT64_C(3600000000000) },
+	};
+	struct knowledge *knowledge = knowledge_new(&bounds, seed);
+	struct timestamp now = os_wall_clock();
+
+	knowledge_set_relays(knowledge, relays, 3);
+	knowledge_set(knowledge, STR("moved"), &(struct address){ STR("b"), STR("example.com") }, KNOWN_GOOD, now, now);
+	knowledge_set(knowledge, STR("moved"), &(struct address){ STR("k"), STR("example.com") }, KNOWN_GOOD, now, now);
+	knowledge_set(knowledge, STR("moved"), &(struct address){ STR("nobody"), STR("example.com") }, KNOWN_BAD, now, now);
+	return knowledge;
+}
+
+static void
+change(struct stage *stage)
+{
+	static const char *const domains[] = { "example.com", "example.net", "queued.example" };
+	static const uint64_t seed[2] = { 1, 2 };
+	struct forwarding online = {
+		.is_online = true, .online_timeout = span_s(60), .queues_4xx = row->queues_4xx, .queues_mixed = row->queues_mixed,
+		.accepts_unknown = row->accepts_unknown,
+	};
+	struct relay_rule relays[] = {
+		{ .name = "moved", .domains = &domains[0], .n_domains = 1, .forwarding = online },
+		{ .name = "other", .domains = &domains[1], .n_domains = 1, .forwarding = online },
+		{ .name = "queued", .domains = &domains[2], .n_domains = 1 },
+	};
+
+	policy_free(stage->policy);
+	stage->policy = policy_new(&(struct policy_settings){ .hostname = "relay.example.com", .relays = relays, .n_relays = 3 }, seed);
+	stage->couriers.rcpts = row->rcpts;
+	stage->couriers.mail = row->mail;
+	stage->couriers.has_dsn = row->has_dsn;
+	if (row->is_known)
+		stage->knowledge = know_some();
+}
+
+static void
+talk(struct stage *stage)
+{
+	struct stage_client client = { .stage = stage };
+
+	stage_connect(&client, stage);
+	stage_play(&client, row->script);
+	stage_close(&client);
+}
+
+/* In the simulated world, where time moves when all wait. */
+static void
+play(void (*change_more)(struct stage *stage), void (*main)(struct stage *stage))
+{
+	struct sim *sim = sim_new(&(struct sim_options){ .seed = sim_seed(1), .short_percent = -1 });
+	struct stage stage;
+
+	sim_enter(sim);
+	stage_init(&stage, change_more);
+	endpoint_parse(STR("192.0.2.1:25"), &stage.at);
+	stage_run(&stage, main);
+	stage_fini(&stage);
+	expect_int(sim_leave(sim), 0);
+	sim_free(sim);
+}
+
+int
+main(void)
+{
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		row = &rows[i];
+		test_case("%s", row->name);
+		play(change, talk);
+	}
+	return test_end();
+}
