@@ -204,6 +204,8 @@ begin_attempt(struct log_line *line, struct log *log, enum log_level level, cons
 	put_endpoint(line, "remote", attempt->remote);
 	if (attempt->tls.len > 0)
 		log_str(line, "tls", attempt->tls);
+	if (attempt->identity.len > 0)
+		log_str(line, "identity", attempt->identity);
 }
 
 static void
@@ -219,9 +221,11 @@ void
 history_delivering(struct log *log, const struct mail_id *id, const struct history_attempt *attempt,
     int n_recipients)
 {
+	struct history_attempt begun = *attempt;
 	struct log_line line;
 
-	begin_attempt(&line, log, LOG_LEVEL_DEBUG, "delivering", id, attempt);
+	begun.identity = STR_EMPTY;	/* that comes next; what the session was told before was of another mail */
+	begin_attempt(&line, log, LOG_LEVEL_DEBUG, "delivering", id, &begun);
 	log_int(&line, "rcpts", n_recipients);
 	end_attempt(&line, attempt);
 }

@@ -58,6 +58,7 @@ struct history_attempt {
 	const char		*why;		/* NULL: the reply says it all */
 	struct span		 delay;		/* since the mail came in */
 	struct str		 tls;		/* "TLSv1.3", "" for none */
+	struct str		 identity;	/* how the next hop was told who the client is: "xclient" ..., "" for not at all */
 };
 
 void	history_delivering(struct log *log, const struct mail_id *id, const struct history_attempt *attempt,

@@ -53,6 +53,7 @@ held_attempt(const struct next_hop *next_hop, const struct client *client, struc
 		.next_hop = next_hop != NULL ? next_hop->written : STR_EMPTY,
 		.remote = client != NULL ? &client->remote : NULL,
 		.tls = client != NULL ? str_of(client->tls.version) : STR_EMPTY,
+		.identity = client != NULL && client->told != IDENTITY_NONE ? identity_means_name(client->told) : STR_EMPTY,
 		.delay = timestamp_diff(arrived, os_wall_clock()),
 	};
 }

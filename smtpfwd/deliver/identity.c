@@ -193,10 +193,12 @@ identity_forward(struct client *client, const struct identity *identity, const s
 	struct str rest, line;
 	struct buf lines;
 
-	if (!is_somebody(identity) || client->stands_for_one || client->ehlo.xforward_attributes == 0 ||
+	if (client->stands_for_one)
+		return IDENTITY_NOT_POSSIBLE;
+	client->told = IDENTITY_NONE;		/* of the mail before */
+	if (!is_somebody(identity) || client->ehlo.xforward_attributes == 0 ||
 	    (rule->means != IDENTITY_AUTO && rule->means != IDENTITY_XFORWARD))
 		return IDENTITY_NOT_POSSIBLE;
-	client->told = IDENTITY_NONE;
 	result = end_transaction(client, deadline, reply_out, fault_out);
 	buf_init(&lines, INTRODUCE_MAX_BYTES);
 	insist(introduce_xforward(identity, client->ehlo.xforward_attributes, ident, &lines) == 0);

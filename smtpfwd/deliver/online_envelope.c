@@ -26,13 +26,14 @@ online_keep_reply(struct online *o, const struct reply *reply)
 /* A step is a recipient's index, that of who is asked now behind the last, or: */
 enum { STEP_RSET = -2, STEP_MAIL = -1 };
 
+/* By what this very session was told, when its MAIL comes. */
 static const struct address *
-sender(const struct online *o)
+choose_sender(struct online *o)
 {
 	bool is_client_seen = sender_is_seen(o->held.client, o->has_identity ? &o->identity : NULL);
-	const struct address *srs = sender_srs(o->held.next_hop->route->srs, &o->envelope, is_client_seen);
 
-	return srs != NULL ? srs : &o->envelope.reverse_path;
+	o->srs = sender_srs(o->held.next_hop->route->srs, &o->envelope, is_client_seen);
+	return o->srs != NULL ? o->srs : &o->envelope.reverse_path;
 }
 
 static int
@@ -43,7 +44,7 @@ write_step(struct online *o, int step, struct fault *fault_out)
 	if (step == STEP_RSET)
 		return client_write_rset(client, o->deadline, fault_out);
 	if (step == STEP_MAIL)
-		return client_write_mail(client, &o->envelope, sender(o), o->size_bytes, o->deadline, fault_out);
+		return client_write_mail(client, &o->envelope, choose_sender(o), o->size_bytes, o->deadline, fault_out);
 	return client_write_rcpt(client, step < o->envelope.n_recipients ? &o->envelope.recipients[step] : &o->asked,
 	    o->deadline, fault_out);
 }

@@ -140,6 +140,7 @@ log_delivered(struct online *o)
 	struct history_attempt attempt = held_attempt(o->held.next_hop, o->held.client, o->mail.arrived);
 	struct mail_id id = draft_id(o->mail.draft);
 
+	attempt.srs = o->srs;
 	attempt.reply = &o->reply;
 	for (int i = 0; i < o->envelope.n_recipients; i++) {
 		attempt.recipient = &o->envelope.recipients[i].address;
@@ -153,6 +154,7 @@ log_ambiguous(struct online *o)
 	struct history_attempt attempt = held_attempt(o->held.next_hop, o->held.client, o->mail.arrived);
 	struct mail_id id = draft_id(o->mail.draft);
 
+	attempt.srs = o->srs;
 	attempt.why = o->trouble.text;
 	history_ambiguous(o->c->log, &id, &attempt, o->envelope.n_recipients);
 }

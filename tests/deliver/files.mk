@@ -69,3 +69,8 @@ check_PROGRAMS += tests/deliver/test_sender
 tests_deliver_test_sender_SOURCES = %D%/test_sender.c
 tests_deliver_test_sender_LDADD = $(tests_deliver_test_choices_LDADD)
 TESTS += tests/deliver/test_sender
+
+check_PROGRAMS += tests/deliver/test_online_identity
+tests_deliver_test_online_identity_SOURCES = %D%/test_online_identity.c $(deliver_stage_sources)
+tests_deliver_test_online_identity_LDADD = $(deliver_stage_libs)
+TESTS += tests/deliver/test_online_identity

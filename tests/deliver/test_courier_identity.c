@@ -13,15 +13,26 @@ static const struct identity other = {
 };
 
 static int
-n_heard(const struct world *w, const char *text)
+n_parts(struct str rest, const char *text)
 {
-	struct str rest = buf_str(&w->peers[0].heard);
 	ptrdiff_t at;
 	int n = 0;
 
 	for (; (at = str_find_str(rest, str_of(text))) >= 0; n++)
 		rest = str_from(rest, (size_t)at + strlen(text));
 	return n;
+}
+
+static int
+n_heard(const struct world *w, const char *text)
+{
+	return n_parts(buf_str(&w->peers[0].heard), text);
+}
+
+static int
+n_logged(const struct world *w, const char *text)
+{
+	return n_parts(buf_str(&w->log.lines), text);
 }
 
 static void
@@ -60,6 +71,8 @@ xforward(struct world *w)
 	expect_int(n_heard(w, "XFORWARD ADDR=198.51.100.7\nMAIL FROM"), 1);
 	expect_int(n_heard(w, "XFORWARD ADDR=198.51.100.8\nMAIL FROM"), 1);
 	expect_int(n_heard(w, "XFORWARD"), 2);
+	expect_int(n_lines(w, "delivered "), 3);
+	expect_int(n_logged(w, "identity=xforward"), 2);
 }
 
 /* What the idle session says as it goes is no word about the next hop. */

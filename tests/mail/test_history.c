@@ -73,13 +73,13 @@ test_out(void)
 	struct reply reply = REPLY(250, 2, 0, 0, "ok");
 	struct endpoint remote;
 	struct history_attempt attempt = { .recipient = &alice, .next_hop = STR("mail.new.example:25"),
-		.remote = &remote, .reply = &reply, .delay = span_ms(1500), .tls = STR("TLSv1.3") };
+		.remote = &remote, .reply = &reply, .delay = span_ms(1500), .tls = STR("TLSv1.3"), .identity = STR("xclient") };
 
 	endpoint_parse(STR("[2001:db8::1]:25"), &remote);
 	test_case("delivered");
 	history_delivered(&kept.log, &id, &attempt);
 	expect_str(said(), STR("delivered " ID " to=alice@a.example nexthop=mail.new.example:25"
-	    " remote=[2001:db8::1]:25 tls=TLSv1.3 delay=1.5s reply=\"250 2.0.0 ok\""));
+	    " remote=[2001:db8::1]:25 tls=TLSv1.3 identity=xclient delay=1.5s reply=\"250 2.0.0 ok\""));
 	test_case("deferred, without an answer");
 	attempt = (struct history_attempt){ .recipient = &alice, .why = "connection refused" };
 	history_deferred(&kept.log, &id, &attempt, span_s(60));
