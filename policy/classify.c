@@ -46,6 +46,28 @@ classify(const struct policy *policy, const struct class_evidence *evidence)
 	return class;
 }
 
+static bool
+is_named(const struct mail_class *class)
+{
+	return class->is_of_section && strcmp(class->match.peer.word, "listener") != 0;
+}
+
+enum sign_source
+classify_sign_source(const struct mail_class *class, const struct peer *peer)
+{
+	switch (class->match.signing) {
+	case CLASS_SIGNING_OFF:
+		return SIGN_SOURCE_CLASS_OFF;
+	case CLASS_SIGNING_ON:
+		if (is_named(class))
+			return SIGN_SOURCE_CLASS;
+		break;
+	case CLASS_SIGNING_AUTO:
+		break;
+	}
+	return peer->is_trusted ? SIGN_SOURCE_TRUSTED : SIGN_SOURCE_OUTSIDE;
+}
+
 static const char *
 comma(const struct mail_class *class)
 {

@@ -8,6 +8,7 @@
 
 #include "policy/class_rules.h"
 #include "policy/policy.h"
+#include "policy/sign_rules.h"
 
 enum mail_direction {
 	DIRECTION_INBOUND,		/* of a peer that may not relay */
@@ -29,6 +30,12 @@ struct mail_class {			/* lives as long as the policy and the evidence's peer */
  * long as recipients come.
  */
 struct mail_class	classify(const struct policy *policy, const struct class_evidence *evidence);
+
+/*
+ * Whether its mail may be signed for.  Of a peer that may not relay only where a section with signing on names it by network, login or
+ * certificate: a listener alone tells nothing of who came through it.
+ */
+enum sign_source	 classify_sign_source(const struct mail_class *class, const struct peer *peer);
 
 /* Constant words: "inbound", "outbound", "internal". */
 const char		*mail_direction_text(enum mail_direction direction);

@@ -15,6 +15,14 @@ enum {
 	AUTHORS_ARENA_MAX_BYTES = 512 * 1024,
 };
 
+static bool
+tells_class(const struct policy *policy, const struct header_field *field)
+{
+	const char *name = policy_class_field(policy);
+
+	return name != NULL && str_eq_nocase(field->name, str_of(name));
+}
+
 bool
 seal_edits(const struct policy *policy, const struct header_section *header, struct arena *arena, struct edits *edits_out)
 {
@@ -27,7 +35,8 @@ seal_edits(const struct policy *policy, const struct header_section *header, str
 	for (int i = 0; i < header->n_fields && has_room; i++) {
 		const char *why;
 
-		if (auth_results_is_ours(&header->fields[i], authserv_id, &scratch, &why))
+		if (tells_class(policy, &header->fields[i]) ||
+		    auth_results_is_ours(&header->fields[i], authserv_id, &scratch, &why))
 			has_room = edits_remove(edits_out, header, i, arena);
 		arena_fini(&scratch);
 	}

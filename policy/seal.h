@@ -18,7 +18,8 @@
 
 /*
  * Fields Authentication-Results in our name go, whoever brought them (RFC 8601 5): a login may be stolen, and a mail that
- * comes back to us is judged anew.  False at the arena's limit.
+ * comes back to us is judged anew.  So do those that tell a mail's class: a reader of several would have to know which is
+ * ours.  False at the arena's limit.
  */
 bool	seal_edits(const struct policy *policy, const struct header_section *header, struct arena *arena,
 	    struct edits *edits_out);

@@ -79,8 +79,17 @@ sign_rules_choose(const struct sign_rules *rules, enum sign_source source, const
     int n_author_domains, struct sign_choice *choice_out)
 {
 	*choice_out = (struct sign_choice){ NULL, "outside" };
-	if (source == SIGN_SOURCE_OUTSIDE)
+	switch (source) {
+	case SIGN_SOURCE_OUTSIDE:
 		return;
+	case SIGN_SOURCE_CLASS_OFF:
+		choice_out->reason = "class";
+		return;
+	case SIGN_SOURCE_TRUSTED:
+	case SIGN_SOURCE_CLASS:
+	case SIGN_SOURCE_OWN:
+		break;
+	}
 	choice_out->reason = "no-author";
 	for (int i = 0; i < n_author_domains; i++) {
 		struct sign_choice choice = choose_author(rules, author_domains[i]);

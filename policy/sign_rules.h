@@ -13,6 +13,7 @@ enum sign_source {			/* where a mail came from, as far as signing goes */
 	SIGN_SOURCE_OUTSIDE,		/* anybody; recipients in a relay domain do not make it ours */
 	SIGN_SOURCE_TRUSTED,		/* a trusted peer (struct peer's is_trusted: networks, a login, a certificate) */
 	SIGN_SOURCE_CLASS,		/* of a class for which signing is on */
+	SIGN_SOURCE_CLASS_OFF,		/* of a class for which signing is off */
 	SIGN_SOURCE_OWN,		/* our own reports */
 };
 
@@ -30,7 +31,7 @@ void		   sign_rules_free(struct sign_rules *rules);		/* NULL is nothing */
 
 struct sign_choice {
 	const struct dkim_signer *signer;	/* NULL: the mail is not signed */
-	const char		 *reason;	/* a constant word for the log: "exact", "parent"; or why not: "outside", "no-author",
+	const char		 *reason;	/* a constant word for the log: "exact", "parent"; or why not: "outside", "class", "no-author",
 						 * "no-rule", "authors-differ" */
 };
 

@@ -276,6 +276,41 @@ test_telling(const struct policy *policy)
 	arena_fini(&stage.arena);
 }
 
+/* --- signing --- */
+
+static const struct {
+	const char		*name;
+	enum class_signing	 signing;
+	const char		*word;		/* of the peer's reason; NULL: no section */
+	bool			 is_trusted;
+	enum sign_source	 want;
+} signings[] = {
+	{ "without a section a trusted peer's mail is signed", CLASS_SIGNING_AUTO, NULL, true, SIGN_SOURCE_TRUSTED },
+	{ "an outsider's is not", CLASS_SIGNING_AUTO, NULL, false, SIGN_SOURCE_OUTSIDE },
+	{ "a section that says nothing of it changes nothing", CLASS_SIGNING_AUTO, "network", true, SIGN_SOURCE_TRUSTED },
+	{ "for outsiders neither", CLASS_SIGNING_AUTO, "network", false, SIGN_SOURCE_OUTSIDE },
+	{ "signing off", CLASS_SIGNING_OFF, "network", true, SIGN_SOURCE_CLASS_OFF },
+	{ "signing off, for mail by its field", CLASS_SIGNING_OFF, "trusted", true, SIGN_SOURCE_CLASS_OFF },
+	{ "signing on, for a trusted peer", CLASS_SIGNING_ON, "trusted", true, SIGN_SOURCE_CLASS },
+	{ "signing on, for a network that may not relay", CLASS_SIGNING_ON, "network", false, SIGN_SOURCE_CLASS },
+	{ "signing on, for a certificate", CLASS_SIGNING_ON, "certificate", false, SIGN_SOURCE_CLASS },
+	{ "signing on, for all who come through a listener, is not for outsiders", CLASS_SIGNING_ON, "listener", false, SIGN_SOURCE_OUTSIDE },
+	{ "but for trusted peers", CLASS_SIGNING_ON, "listener", true, SIGN_SOURCE_TRUSTED },
+};
+
+static void
+test_signing(void)
+{
+	for (int i = 0; i < N_OF(signings); i++) {
+		struct peer peer = { .is_trusted = signings[i].is_trusted };
+		struct mail_class class = { .is_of_section = signings[i].word != NULL,
+		    .match = { .signing = signings[i].signing, .peer = { .word = signings[i].word } } };
+
+		test_case("signing: %s", signings[i].name);
+		expect_int(classify_sign_source(&class, &peer), signings[i].want);
+	}
+}
+
 static void
 test_names(void)
 {
@@ -306,6 +341,7 @@ main(void)
 	test_stages(policy);
 	test_criteria(policy);
 	test_telling(policy);
+	test_signing();
 	test_names();
 	test_case("the field's name is the policy's");
 	expect_text(policy_class_field(policy), "X-Traffic-Class");

@@ -49,7 +49,7 @@ scene_init(struct scene *s)
 	struct sign_rule rules[] = { { "example.com", true, signer_of(&both) }, { "example.net", false, signer_of(&dated) },
 	    { "news.example.net", false, signer_of(&timeless) } };
 	struct policy_settings settings = { .hostname = "mail.relay.example", .verify = { .authserv_id = ID },
-	    .signing = { keys, N_OF(keys), rules, N_OF(rules) } };
+	    .signing = { keys, N_OF(keys), rules, N_OF(rules) }, .classes = { .field_name = "X-Traffic-Class" } };
 
 	s->now_s = time(NULL);
 	s->judge = dkim_judge_new((uint64_t)s->now_s + 1);
@@ -363,6 +363,10 @@ static const struct forged_row {
 	{ "an id below ours", "Authentication-Results: a." ID "; spf=pass\r\n", false },
 	{ "our hostname, where the id is another", "Authentication-Results: mail.relay.example; spf=pass\r\n", false },
 	{ "a field of another name", "X-Authentication-Results: " ID "; spf=pass\r\n", false },
+	{ "a class, whoever says so", "X-Traffic-Class: list; direction=outbound\r\n", true },
+	{ "a class in other case, with a blank and folded", "x-TRAFFIC-class \t:\r\n\tlist\r\n", true },
+	{ "an empty class", "X-Traffic-Class:\r\n", true },
+	{ "a field whose name only begins so", "X-Traffic-Class-Of: list\r\n", false },
 	{ "of an ARC set, which says so itself", "ARC-Authentication-Results: i=1; " ID "; spf=pass\r\n", false },
 };
 

@@ -21,6 +21,7 @@ static const struct row {
 } rows[] = {
 	{ "a trusted source's mail of the domain", SIGN_SOURCE_TRUSTED, { "example.com" }, "example.com", "exact" },
 	{ "of a class for which signing is on", SIGN_SOURCE_CLASS, { "example.com" }, "example.com", "exact" },
+	{ "of a class for which signing is off", SIGN_SOURCE_CLASS_OFF, { "example.com" }, NULL, "class" },
 	{ "our own reports", SIGN_SOURCE_OWN, { "example.com" }, "example.com", "exact" },
 	{ "mail from outside that claims the domain is not", SIGN_SOURCE_OUTSIDE, { "example.com" }, NULL, "outside" },
 	{ "nor is other mail from outside", SIGN_SOURCE_OUTSIDE, { "example.org" }, NULL, "outside" },
