@@ -11,7 +11,15 @@
 
 const char RELAY_AT[] = "192.0.2.1:25", NEW_SERVER_AT[] = "192.0.2.10:25", HOME_AT[] = "192.0.2.20:25", TRUSTED_AT[] = "198.51.100.77";
 
-enum { FIBERS_MAX = 1000, SIGNERS_MAX = 4, SIGNING_THREADS = 2, SEGMENT_BYTES = 1024 * 1024, IN_MEMORY_MAX_BYTES = 8 * 1024 };
+enum { FIBERS_MAX = 1000, RELAYS_MAX = 8, SIGNERS_MAX = 4, SIGNING_THREADS = 2, SEGMENT_BYTES = 1024 * 1024, IN_MEMORY_MAX_BYTES = 8 * 1024 };
+
+static int
+number_behind(struct str line, struct str word)
+{
+	ptrdiff_t at = str_find_str(line, word);
+
+	return at >= 0 ? atoi(line.at + at + word.len) : 0;
+}
 
 static void
 write_log(struct log *log, enum log_level level, struct str line)
@@ -19,6 +27,9 @@ write_log(struct log *log, enum log_level level, struct str line)
 	struct relay *relay = (struct relay *)(void *)((char *)log - offsetof(struct relay, log));
 
 	(void)level;
+	relay->n_fell_back += str_starts(line, STR("fell-back id="));
+	if (str_starts(line, STR("ambiguous id=")))
+		relay->n_ambiguous += number_behind(line, STR(" rcpts="));
 	relay->n_expired += str_starts(line, STR("expired id="));
 	relay->n_lost_reports += str_starts(line, STR("unreported id=")) && str_find_str(line, STR("it is a report itself")) >= 0;
 	if (getenv("RELAY_LOG") != NULL)
@@ -131,6 +142,40 @@ start_couriers(struct relay *relay, const struct relay_plan *plan)
 	insist(relay->couriers != NULL);
 }
 
+/* --- what is known of mailboxes --- */
+
+static void
+learn(void *context, const struct recipient_reply *said)
+{
+	const struct relay *relay = context;
+	const struct recipient_answer answer = {
+		.reply = said->reply, .question = said->is_of_content ? QUESTION_CONTENT : QUESTION_RCPT,
+		.asker = said->is_to_us ? ASKER_OURSELVES : ASKER_CLIENT,
+	};
+
+	if (str_starts(said->destination, STR("relay:")))
+		knowledge_tell(recipients_knowledge(relay->recipients), str_from(said->destination, strlen("relay:")), said->recipient,
+		    &answer, os_wall_clock());
+}
+
+static const struct recipients_settings recipients_settings = { .path = "/spool/recipients", .bounds = { 2000, 500,
+	{ KNOWLEDGE_GOOD_KEEP_S * INT64_C(1000000000) }, { KNOWLEDGE_BAD_KEEP_S * INT64_C(1000000000) } } };
+
+static void
+start_recipients(struct relay *relay, const struct relay_plan *plan)
+{
+	const char *names[RELAYS_MAX];
+
+	insist(plan->n_rules <= RELAYS_MAX);
+	for (int i = 0; i < plan->n_rules; i++)
+		names[i] = plan->rules[i].name;
+	relay->recipients = recipients_new(relay->loop, &recipients_settings, names, plan->n_rules, &relay->log, NULL);
+	insist(relay->recipients != NULL);
+	couriers_set_hearing(relay->couriers, &(struct hearing){ .told = learn, .context = relay });
+}
+
+/* --- listeners --- */
+
 static struct listener_settings
 listen_at(struct relay *relay)
 {
@@ -158,7 +203,8 @@ release_policy(void *policy)
 static struct receive_world
 world_of(struct relay *relay)
 {
-	return (struct receive_world){ .queue = relay->queue, .policy = relay->policy, .log = &relay->log,
+	return (struct receive_world){ .queue = relay->queue, .couriers = relay->couriers,
+	    .knowledge = recipients_knowledge(relay->recipients), .policy = relay->policy, .log = &relay->log,
 	    .resolver = relay->names, .signers = relay->signers,
 	    .held = relay->policy, .hold = hold_policy, .release = release_policy };
 }
@@ -214,6 +260,7 @@ relay_start_as(struct relay *relay, struct sim *sim, const struct relay_plan *pl
 	relay->policy = make_policy(plan);
 	start_queue(relay, plan);
 	start_couriers(relay, plan);
+	start_recipients(relay, plan);
 	relay->reporter = reporter_new(relay->loop, relay->queue, relay->policy, relay->signers, &relay->log);
 	start_listeners(relay);
 }
@@ -272,6 +319,7 @@ stop_parts(void *arg)
 	couriers_stop(relay->couriers, deadline);
 	reporter_stop(relay->reporter, deadline);
 	insist(queue_stop(relay->queue, deadline, NULL) == 0);
+	insist(recipients_stop(relay->recipients, deadline));
 	servers_stop(relay);
 	loop_stop(relay->loop);
 }
@@ -285,6 +333,7 @@ relay_end(struct relay *relay)
 	reporter_free(relay->reporter);
 	couriers_free(relay->couriers);
 	queue_close(relay->queue);
+	recipients_free(relay->recipients);
 	policy_free(relay->policy);
 	os_crew_free(relay->signers);
 	loop_run(relay->loop);		/* until the servers' sessions have ended, too */

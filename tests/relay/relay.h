@@ -11,6 +11,7 @@
 #include "smtpfwd/deliver/courier.h"
 #include "smtpfwd/queue/queue.h"
 #include "smtpfwd/receive/listener.h"
+#include "smtpfwd/recipients/recipients.h"
 #include "smtpfwd/report/reporter.h"
 #include "tests/sim/sim.h"
 
@@ -23,6 +24,7 @@ struct relay {
 	char			 destination_room[POLICY_DESTINATION_MAX];	/* of the one told last */
 	struct queue		*queue;
 	struct couriers		*couriers;
+	struct recipients	*recipients;	/* what is known of mailboxes, in /spool/recipients */
 	struct reporter		*reporter;
 	struct listeners	*listeners;
 	struct endpoint		 at;		/* they listen here */
@@ -30,6 +32,8 @@ struct relay {
 	struct endpoint		 client_at;	/* where client_send's mail comes from; no address: anywhere */
 	struct log		 log;		/* on stdout with RELAY_LOG=1 */
 	int			 n_expired, n_lost_reports;	/* lines of the log that say so */
+	int			 n_fell_back;	/* mails for the queue, though their clients waited for the next hop */
+	int			 n_ambiguous;	/* recipients of mail that may have been taken */
 	struct list		 servers;	/* peers.c's */
 };
 
@@ -42,7 +46,7 @@ struct relay_signer {
 	struct str			 pem;
 };
 
-struct relay_plan {			/* whose mail goes where; there is a "route:out" for all else */
+struct relay_plan {			/* whose mail goes where, and by rules' forwarding how; there is a "route:out" for all else */
 	const struct relay_rule		*rules;
 	int				 n_rules;
 	const struct route_settings	*routes;
