@@ -182,6 +182,12 @@ arc_sealing_free(struct arc_sealing *s)
 	mem_free(s);
 }
 
+size_t
+arc_sealing_memory_bytes(const struct arc_sealing *s)
+{
+	return sizeof(*s) + s->fields.len + s->names.len;
+}
+
 void
 arc_sealing_body(struct arc_sealing *s, struct str piece)
 {

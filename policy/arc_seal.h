@@ -43,6 +43,12 @@ struct arc_sealer;
 struct arc_sealer	*arc_sealer_new(const struct arc_sealer_settings *settings, struct fault *fault_out);
 void			 arc_sealer_free(struct arc_sealer *sealer);	/* NULL is nothing */
 
+/* What it says of settings whose key is not read yet: 0, or -1 with its fault. */
+int			 arc_sealer_check(const struct arc_sealer_settings *settings, struct fault *fault_out);
+
+/* d= and s=, without blanks: "example.com:arc1".  The sealer's. */
+struct str		 arc_sealer_text(const struct arc_sealer *sealer);
+
 struct arc_sealing;
 
 /*
@@ -56,6 +62,7 @@ struct arc_sealing;
 struct arc_sealing	*arc_sealing_new(const struct arc_sealer *sealer, const struct header_section *header, struct timestamp now,
 			    struct fault *fault_out);
 void			 arc_sealing_free(struct arc_sealing *sealing);	/* NULL is nothing */
+size_t			 arc_sealing_memory_bytes(const struct arc_sealing *sealing);	/* what strangers can make large of it */
 
 /* What comes behind the empty line, in pieces of any lengths, lines ending in CRLF.  1 to 4 ns of CPU a byte. */
 void	arc_sealing_body(struct arc_sealing *sealing, struct str piece);

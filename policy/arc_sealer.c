@@ -20,63 +20,79 @@ is_never_signed(struct str name)
 }
 
 static int
-take_name(struct arc_sealer *sealer, const char *text, struct fault *fault_out)
+check_name(const char *text, struct fault *fault_out)
 {
-	struct str name = str_of(text);
-
-	if (!dkim_signer_is_name(name))
+	if (!dkim_signer_is_name(str_of(text)))
 		return fault_permanent(fault_out, "a field to be sealed is no field's name");
-	if (is_never_signed(name))
+	if (is_never_signed(str_of(text)))
 		return fault_permanent(fault_out, "%s must not be sealed: it changes on the way", text);
-	insist(arena_copy(&sealer->signer->arena, name, &sealer->names[sealer->n_names]));
-	sealer->n_names++;
 	return 0;
 }
 
 static int
-take_names(struct arc_sealer *sealer, const struct arc_sealer_settings *settings, struct fault *fault_out)
+check_names(const struct arc_sealer_settings *settings, struct fault *fault_out)
 {
-	struct dkim_signer *signer = sealer->signer;
 	size_t total_bytes = 0;
 
-	if (settings->names == NULL) {
-		insist(signer->n_names < DKIM_SIGNER_NAMES_MAX);
-		signer->names[signer->n_names++] = (struct signed_name){ STR("DKIM-Signature"), DKIM_SIGN_PRESENT };
+	if (settings->names == NULL)
 		return 0;
-	}
 	if (settings->n_names < 1 || settings->n_names > DKIM_SIGNED_NAMES_MAX)
 		return fault_permanent(fault_out, "%d fields are to be sealed; 1 to %d can be", settings->n_names, DKIM_SIGNED_NAMES_MAX);
 	for (int i = 0; i < settings->n_names; i++) {
-		if (take_name(sealer, settings->names[i], fault_out) != 0)
+		if (check_name(settings->names[i], fault_out) != 0)
 			return -1;
-		total_bytes += sealer->names[i].len + 1;
+		total_bytes += strlen(settings->names[i]) + 1;
 	}
 	if (total_bytes > DKIM_SIGNED_FIELDS_MAX_BYTES)
 		return fault_permanent(fault_out, "too many fields are to be sealed");
 	return 0;
 }
 
+static struct dkim_signer_settings
+inner_settings(const struct arc_sealer_settings *settings)
+{
+	return (struct dkim_signer_settings){ .domain = settings->domain, .selectors = { settings->selector }, .n_selectors = 1 };
+}
+
+int
+arc_sealer_check(const struct arc_sealer_settings *settings, struct fault *fault_out)
+{
+	const struct dkim_signer_settings inner = inner_settings(settings);
+
+	return dkim_signer_check(&inner, fault_out) == 0 && check_names(settings, fault_out) == 0 ? 0 : -1;
+}
+
+static void
+take_names(struct arc_sealer *sealer, const struct arc_sealer_settings *settings)
+{
+	struct dkim_signer *signer = sealer->signer;
+
+	if (settings->names == NULL) {
+		insist(signer->n_names < DKIM_SIGNER_NAMES_MAX);
+		signer->names[signer->n_names++] = (struct signed_name){ STR("DKIM-Signature"), DKIM_SIGN_PRESENT };
+	}
+	for (int i = 0; i < settings->n_names; i++)
+		insist(arena_copy(&signer->arena, str_of(settings->names[i]), &sealer->names[sealer->n_names++]));
+}
+
 struct arc_sealer *
 arc_sealer_new(const struct arc_sealer_settings *settings, struct fault *fault_out)
 {
-	struct dkim_signer_settings inner = { .domain = settings->domain, .selectors = { settings->selector }, .n_selectors = 1 };
+	const struct dkim_signer_settings inner = inner_settings(settings);
 	struct arc_sealer *sealer;
-	struct dkim_signer *signer;
 
 	insist(settings->selector.key != NULL);
+	if (arc_sealer_check(settings, fault_out) != 0)
+		return NULL;
 	if (dkim_key_algorithm(settings->selector.key) != DKIM_RSA_SHA256) {
 		fault_permanent(fault_out, "ARC needs an RSA key");
 		return NULL;
 	}
-	signer = dkim_signer_new(&inner, fault_out);
-	if (signer == NULL)
-		return NULL;
 	sealer = mem_new(sizeof(*sealer));
-	sealer->signer = signer;
-	if (take_names(sealer, settings, fault_out) == 0)
-		return sealer;
-	arc_sealer_free(sealer);
-	return NULL;
+	sealer->signer = dkim_signer_new(&inner, fault_out);
+	insist(sealer->signer != NULL);		/* it was checked */
+	take_names(sealer, settings);
+	return sealer;
 }
 
 void
@@ -86,6 +102,12 @@ arc_sealer_free(struct arc_sealer *sealer)
 		return;
 	dkim_signer_free(sealer->signer);
 	mem_free(sealer);
+}
+
+struct str
+arc_sealer_text(const struct arc_sealer *sealer)
+{
+	return dkim_signer_text(sealer->signer);
 }
 
 int

@@ -21,6 +21,7 @@ struct body {				/* in one canonical form */
 
 struct arc_verification {
 	struct arena		*arena;
+	void			(*rest)(void);
 	struct arc_chain	 chain;
 	struct arc_result	 result;
 	struct dkim_key_wanted	*keys;		/* of the message signatures from the first on, then of the seals */
@@ -67,6 +68,13 @@ static struct dkim_key_wanted *
 key_of(const struct arc_verification *v, enum arc_kind kind, int instance)
 {
 	return &v->keys[(kind == ARC_MESSAGE ? 0 : v->chain.n_sets) + instance - 1];
+}
+
+static void
+rest(const struct arc_verification *v)
+{
+	if (v->rest != NULL)
+		v->rest();
 }
 
 static bool
@@ -171,9 +179,11 @@ check_signatures(struct arc_verification *v, const struct header_section *header
 		fail(v, ARC_MESSAGE, v->chain.n_sets, why);
 		return true;
 	}
+	rest(v);
 	if (!hash_seals(v))
 		return false;
 	for (int i = v->chain.n_sets; i >= 1; i--) {
+		rest(v);
 		why = why_wrong(v, ARC_SEAL, i, v->seal_hashes[i - 1]);
 		if (why != NULL) {
 			fail(v, ARC_SEAL, i, why);
@@ -192,6 +202,7 @@ check_older(struct arc_verification *v, const struct header_section *header)
 
 	v->oldest_signed = v->chain.n_sets;
 	while (v->oldest_signed > 1) {
+		rest(v);
 		n_names += field_of(v, ARC_MESSAGE, v->oldest_signed - 1)->n_names;
 		if (n_names > ARC_OLDER_NAMES_MAX || why_message_wrong(v, v->oldest_signed - 1, header) != NULL)
 			break;
@@ -218,10 +229,9 @@ begin_bodies(struct arc_verification *v)
 
 /* False at the arena's limit. */
 static bool
-begin(struct arc_verification *v, const struct header_section *header, struct timestamp now, int drift_s,
-    struct resolver *resolver, struct instant deadline)
+begin(struct arc_verification *v, const struct arc_verify_inputs *in)
 {
-	if (!arc_chain_read(header, now, drift_s, v->arena, &v->chain))
+	if (!arc_chain_read(in->header, in->now, in->drift_s, v->arena, &v->chain))
 		return false;
 	if (!v->chain.has_fields)
 		return true;
@@ -232,24 +242,24 @@ begin(struct arc_verification *v, const struct header_section *header, struct ti
 	}
 	v->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
 	insist(v->sha256 != NULL);
-	if (!ask_for_keys(v, resolver, deadline) || !check_signatures(v, header))
+	if (!ask_for_keys(v, in->resolver, in->deadline) || !check_signatures(v, in->header))
 		return false;
 	if (v->wants_body) {
-		check_older(v, header);
+		check_older(v, in->header);
 		begin_bodies(v);
 	}
 	return true;
 }
 
 struct arc_verification *
-arc_verify_begin(const struct header_section *header, struct timestamp now, int drift_s, struct resolver *resolver,
-    struct instant deadline, struct arena *arena, struct fault *fault_out)
+arc_verify_begin(const struct arc_verify_inputs *inputs, struct arena *arena, struct fault *fault_out)
 {
 	struct arc_verification *v = arena_alloc(arena, sizeof(*v));
 
 	if (v != NULL) {
 		v->arena = arena;
-		if (begin(v, header, now, drift_s, resolver, deadline))
+		v->rest = inputs->rest;
+		if (begin(v, inputs))
 			return v;
 		arc_verify_drop(v);
 	}

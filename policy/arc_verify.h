@@ -36,15 +36,22 @@ struct arc_result {
 
 struct arc_verification;
 
+struct arc_verify_inputs {
+	const struct header_section	*header;	/* as received; it may go when arc_verify_begin returns */
+	struct timestamp		 now;
+	int				 drift_s;	/* by how many seconds clocks may differ */
+	struct resolver			*resolver;
+	struct instant			 deadline;
+	void				(*rest)(void);	/* called between signatures, for others to run; NULL: nobody waits */
+};
+
 /*
  * Reads the sets of a header section, asks for all their keys at once and waits for them.  Suspends until the deadline at
- * most.  Keeps nothing of the header.  drift_s: by how many seconds clocks may differ.  CPU: 0.03 to 0.1 ms for each signature, of
- * which a long chain has 100.
+ * most.  CPU: 0.03 to 0.1 ms for each signature, of which a long chain has 100, and 2 ms at most for a large one's header.
  *
  * What it returns is the caller's to end or drop, and NULL with a temporary fault when the arena has no room.
  */
-struct arc_verification	*arc_verify_begin(const struct header_section *header, struct timestamp now, int drift_s,
-			    struct resolver *resolver, struct instant deadline, struct arena *arena, struct fault *fault_out);
+struct arc_verification	*arc_verify_begin(const struct arc_verify_inputs *inputs, struct arena *arena, struct fault *fault_out);
 
 /* Whether the body decides anything; without that it need not be given. */
 bool			 arc_verify_wants_body(const struct arc_verification *verification);

@@ -7,6 +7,7 @@
 #define POLICY_FINDINGS_H
 
 #include "mail/author.h"
+#include "policy/arc_verify.h"
 #include "policy/dkim_result.h"
 #include "policy/dmarc.h"
 #include "policy/spf.h"
@@ -21,6 +22,9 @@ struct findings {			/* strings live in the inspection's arena, or are the inputs
 	bool			 has_dkim;	/* DKIM was looked for; there may be no signature */
 	const struct dkim_result *dkim;		/* in the order of the fields */
 	int			 n_dkim;
+
+	bool			 has_arc;	/* ARC was looked at; there may be no set */
+	struct arc_result	 arc;
 
 	struct authors		 authors;	/* read whenever something was checked */
 

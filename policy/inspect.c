@@ -1,5 +1,5 @@
 /*
- * inspect.c - one mail through SPF, DKIM and DMARC
+ * inspect.c - one mail through SPF, DKIM, ARC and DMARC
  *
  * Joins the checks; what each of them finds is its own.  In doubt a thing that was not found out is a temperror here, for
  * SPF and DKIM and for the DMARC that stands on them: a fail must never come from trouble of ours.
@@ -17,6 +17,8 @@ struct inspection {
 	struct arena		*arena;
 	struct dkim_verification *dkim;		/* NULL: nothing to be verified, or no room for it */
 	struct dkim_result	 unverified;	/* stands for all signatures then */
+	struct arena		 arc_arena;	/* a chain and its keys, of which only the result stays */
+	struct arc_verification	*arc;		/* NULL: there is nothing to be verified, or no room for it */
 	struct dmarc_identifier	 identifiers[DKIM_SIGNATURES_MAX + 1];
 	struct findings		 findings;
 };
@@ -129,6 +131,47 @@ begin_dkim(struct inspection *c, const struct header_section *header, struct ins
 	c->findings.n_dkim = 1;
 }
 
+/* --- ARC --- */
+
+static void
+begin_arc(struct inspection *c, const struct header_section *header, struct instant deadline)
+{
+	const struct arc_verify_inputs inputs = {
+		.header = header, .now = c->inputs.now, .drift_s = c->rules->dkim_settings.drift_s, .resolver = c->resolver,
+		.deadline = deadline, .rest = c->inputs.rest,
+	};
+	struct fault fault;
+
+	c->findings.has_arc = true;
+	c->findings.arc = (struct arc_result){ .status = ARC_FAIL, .reason = NO_ROOM, .is_temporary = true };
+	c->arc = arc_verify_begin(&inputs, &c->arc_arena, &fault);
+}
+
+static bool
+keep_arc_result(struct arc_result *result, const struct arc_result *found, struct arena *arena)
+{
+	struct arc_sealer_name *sealers = arena_array(arena, (size_t)found->n_sealers, sizeof(sealers[0]));
+	bool has_room = sealers != NULL || found->n_sealers == 0;
+
+	*result = *found;
+	result->sealers = sealers;
+	for (int i = 0; has_room && i < found->n_sealers; i++)
+		has_room = arena_copy(arena, found->sealers[i].domain, &sealers[i].domain) &&
+		    arena_copy(arena, found->sealers[i].selector, &sealers[i].selector);
+	return has_room && arena_copy(arena, found->reason, &result->reason);
+}
+
+static void
+end_arc(struct inspection *c)
+{
+	struct arc_result *result = &c->findings.arc;
+
+	if (c->arc != NULL && !keep_arc_result(result, arc_verify_end(c->arc), c->arena))
+		*result = (struct arc_result){ .status = ARC_FAIL, .reason = NO_ROOM, .is_temporary = true };
+	c->arc = NULL;
+	arena_fini(&c->arc_arena);
+}
+
 /* --- DMARC --- */
 
 static enum dmarc_evidence
@@ -222,7 +265,7 @@ why_unchecked(const struct peer *peer, const struct verify_rules *rules)
 {
 	if (peer->is_trusted)
 		return "trusted";
-	return rules->spf || rules->dkim ? NULL : "off";
+	return rules->spf || rules->dkim || rules->arc ? NULL : "off";
 }
 
 struct inspection *
@@ -238,6 +281,7 @@ inspect_begin(const struct inspect_inputs *inputs, struct instant deadline, stru
 	c->silent.ask = stay_silent;
 	c->resolver = inputs->resolver != NULL ? inputs->resolver : &c->silent;
 	c->arena = arena;
+	arena_init(&c->arc_arena, ARC_VERIFY_ARENA_BYTES);
 	c->findings.why_unchecked = why_unchecked(inputs->peer, c->rules);
 	if (c->findings.why_unchecked != NULL)
 		return c;
@@ -253,6 +297,8 @@ inspect_begin(const struct inspect_inputs *inputs, struct instant deadline, stru
 		check_mail_from(c, deadline);
 		check_helo(c, deadline);
 	}
+	if (c->rules->arc)
+		begin_arc(c, inputs->header, deadline);
 	return c;
 full:
 	fault_because(fault_out, FAULT_FULL, "no room for the checks of a mail");
@@ -262,13 +308,15 @@ full:
 size_t
 inspect_memory_bytes(const struct inspection *c)
 {
-	return c != NULL && c->dkim != NULL ? dkim_verify_memory_bytes(c->dkim) : 0;
+	if (c == NULL)
+		return 0;
+	return (c->dkim != NULL ? dkim_verify_memory_bytes(c->dkim) : 0) + c->arc_arena.used_bytes;
 }
 
 bool
 inspect_wants_body(const struct inspection *c)
 {
-	return c->dkim != NULL && dkim_verify_wants_body(c->dkim);
+	return (c->dkim != NULL && dkim_verify_wants_body(c->dkim)) || (c->arc != NULL && arc_verify_wants_body(c->arc));
 }
 
 void
@@ -276,6 +324,8 @@ inspect_body(struct inspection *c, struct str chunk)
 {
 	if (c->dkim != NULL)
 		dkim_verify_body(c->dkim, chunk);
+	if (c->arc != NULL)
+		arc_verify_body(c->arc, chunk);
 }
 
 const struct findings *
@@ -284,6 +334,7 @@ inspect_end(struct inspection *c, struct instant deadline)
 	if (c->dkim != NULL)
 		c->findings.dkim = dkim_verify_end(c->dkim, &c->findings.n_dkim);
 	c->dkim = NULL;
+	end_arc(c);
 	if (c->findings.why_unchecked == NULL && c->rules->dmarc != DMARC_OFF)
 		check_dmarc(c, deadline);
 	return &c->findings;
@@ -292,8 +343,12 @@ inspect_end(struct inspection *c, struct instant deadline)
 void
 inspect_drop(struct inspection *c)
 {
-	if (c != NULL && c->dkim != NULL)
+	if (c == NULL)
+		return;
+	if (c->dkim != NULL)
 		dkim_verify_drop(c->dkim);
-	if (c != NULL)
-		c->dkim = NULL;
+	arc_verify_drop(c->arc);
+	arena_fini(&c->arc_arena);
+	c->dkim = NULL;
+	c->arc = NULL;
 }

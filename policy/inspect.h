@@ -1,9 +1,9 @@
 /*
- * inspect.h - front door of the checks: one mail through SPF, DKIM and DMARC, in the order SMTP brings its parts
+ * inspect.h - front door of the checks: one mail through SPF, DKIM, ARC and DMARC, in the order SMTP brings its parts
  *
- *	inspect_begin	the envelope and the header section are there: SPF, DKIM's keys
+ *	inspect_begin	the envelope and the header section are there: SPF, DKIM's keys, ARC's seals
  *	inspect_body	any number of times; the caller may suspend in between
- *	inspect_end	DKIM's results, then DMARC
+ *	inspect_end	the results of DKIM and ARC, then DMARC
  *
  * Sequential code without fibers, sockets or a clock; what it needs comes as arguments.  Who the client is by
  * its name (iprev) is looked up once a session, by the caller, and stands in the peer.
@@ -32,6 +32,7 @@ struct inspect_inputs {			/* all of it is there until the end; header until insp
 	const struct header_section	*header;	/* as received */
 	struct timestamp		 now;
 	struct resolver			*resolver;	/* NULL: as if no server answered */
+	void				(*rest)(void);	/* called where work is long, for others to run; NULL: nobody waits */
 };
 
 /*
@@ -44,7 +45,7 @@ struct inspect_inputs {			/* all of it is there until the end; header until insp
 struct inspection	*inspect_begin(const struct inspect_inputs *inputs, struct instant deadline, struct arena *arena,
 			    struct fault *fault_out);
 
-/* What it holds beside the arena: the header section once more, where there are signatures.  NULL is nothing. */
+/* What it holds beside the arena: the header section once more, where there are signatures; the chain of ARC and its keys.  NULL is nothing. */
 size_t			 inspect_memory_bytes(const struct inspection *inspection);
 
 /* Whether the body decides anything; without that it need not be given. */

@@ -31,6 +31,7 @@ struct policy {
 	struct sign_rules	*sign_rules;
 	const struct dkim_signer **signers;
 	int			 n_signers;
+	struct arc_sealer	*sealer;
 	struct dkim_key		**keys;
 	int			 n_keys;
 	struct policy_srs	 srs;
@@ -82,6 +83,8 @@ take_signing(struct policy *policy, const struct policy_signing *signing, const 
 	policy->signers = mem_new_array((size_t)signing->n_rules + 1, sizeof(*policy->signers));
 	for (int i = 0; i < signing->n_rules; i++)
 		policy->signers[i] = signing->rules[i].signer;
+	insist(signing->sealer == NULL || policy->verify.arc);
+	policy->sealer = signing->sealer;
 	policy->n_keys = signing->n_keys;
 	policy->keys = mem_new_array((size_t)signing->n_keys + 1, sizeof(*policy->keys));
 	for (int i = 0; i < signing->n_keys; i++)
@@ -102,6 +105,7 @@ free_signing(struct policy *policy)
 	sign_rules_free(policy->sign_rules);
 	for (int i = 0; i < policy->n_signers; i++)
 		dkim_signer_free((struct dkim_signer *)(uintptr_t)policy->signers[i]);
+	arc_sealer_free(policy->sealer);
 	for (int i = 0; i < policy->n_keys; i++)
 		dkim_key_free(policy->keys[i]);
 	mem_free(policy->signers);
@@ -194,6 +198,12 @@ const struct sign_rules *
 policy_sign_rules(const struct policy *policy)
 {
 	return policy->sign_rules;
+}
+
+const struct arc_sealer *
+policy_arc_sealer(const struct policy *policy)
+{
+	return policy->sealer;
 }
 
 const struct policy_srs *

@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "mail/address.h"
 #include "mail/envelope.h"
+#include "policy/arc_seal.h"
 #include "policy/class_rules.h"
 #include "policy/dkim_verify.h"
 #include "policy/dmarc.h"
@@ -36,7 +37,7 @@ struct relay_rule {			/* a relay section */
 };
 
 struct verify_rules {			/* the verify section; zero: nothing is checked */
-	bool			 spf, dkim;
+	bool			 spf, dkim, arc;
 	enum dmarc_mode		 dmarc;		/* other than DMARC_OFF only with SPF or DKIM */
 	const char		*authserv_id;	/* NULL: the hostname */
 	struct dkim_settings	 dkim_settings;
@@ -45,11 +46,12 @@ struct verify_rules {			/* the verify section; zero: nothing is checked */
 	const char		*mark_field;	/* "X-Spam-Flag: YES": of mail that is to be quarantined */
 };
 
-struct policy_signing {			/* the sign sections; one signer for each rule */
-	struct dkim_key		**keys;		/* owned by the policy when it is made, as is each signer; the arrays are not */
+struct policy_signing {			/* the sign sections, one signer for each rule, and the arc section */
+	struct dkim_key		**keys;		/* owned by the policy when it is made, as are each signer and the sealer; the arrays are not */
 	int			 n_keys;
 	struct sign_rule	*rules;
 	int			 n_rules;
+	struct arc_sealer	*sealer;	/* NULL: nothing is sealed; else only with verify.arc */
 };
 
 struct policy_srs {			/* the srs section */
@@ -86,6 +88,7 @@ const char	*policy_hostname(const struct policy *policy);
 const struct verify_rules *policy_verify_rules(const struct policy *policy);	/* authserv_id and mark_field are set */
 struct dkim_verifier *policy_dkim_verifier(const struct policy *policy);	/* NULL: DKIM is not checked */
 const struct sign_rules *policy_sign_rules(const struct policy *policy);	/* never NULL; it may have no rule */
+const struct arc_sealer *policy_arc_sealer(const struct policy *policy);	/* NULL: nothing is sealed */
 const struct policy_srs *policy_srs(const struct policy *policy);	/* never NULL; it may have no rules */
 const struct class_rules *policy_class_rules(const struct policy *policy);	/* never NULL; it may have no rule */
 const char	*policy_class_field(const struct policy *policy);	/* NULL: a mail's class is told in no field */

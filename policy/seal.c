@@ -47,6 +47,9 @@ struct seal {
 	const char		*reason;
 	const struct dkim_signer *signer;	/* the policy's; NULL: it does nothing */
 	struct dkim_signing	*signing;
+	const struct arc_sealer	*sealer;	/* the policy's; with a sealing */
+	struct arc_sealing	*sealing;	/* NULL: no set of ARC is added */
+	struct fault		 why_unsealed;	/* its text is empty: it is, or nobody wants that */
 };
 
 /*
@@ -69,6 +72,15 @@ choose_signer(const struct seal_inputs *inputs, struct sign_choice *choice_out)
 	arena_fini(&arena);
 }
 
+static void
+begin_sealing(struct seal *seal, const struct seal_inputs *inputs)
+{
+	seal->sealer = policy_arc_sealer(inputs->policy);
+	if (seal->sealer == NULL || !inputs->is_checked)
+		return;
+	seal->sealing = arc_sealing_new(seal->sealer, inputs->header, inputs->now, &seal->why_unsealed);
+}
+
 struct seal *
 seal_new(const struct seal_inputs *inputs)
 {
@@ -78,6 +90,7 @@ seal_new(const struct seal_inputs *inputs)
 	if (inputs->source != SIGN_SOURCE_OUTSIDE)
 		choose_signer(inputs, &choice);
 	seal->reason = choice.reason;
+	begin_sealing(seal, inputs);
 	if (choice.signer == NULL)
 		return seal;
 	seal->signing = dkim_signing_new(choice.signer, inputs->header, inputs->now, NULL);
@@ -94,6 +107,7 @@ seal_free(struct seal *seal)
 	if (seal == NULL)
 		return;
 	dkim_signing_free(seal->signing);
+	arc_sealing_free(seal->sealing);
 	mem_free(seal);
 }
 
@@ -101,6 +115,12 @@ bool
 seal_is_signing(const struct seal *seal)
 {
 	return seal->signing != NULL;
+}
+
+bool
+seal_is_sealing(const struct seal *seal)
+{
+	return seal->sealing != NULL;
 }
 
 const char *
@@ -115,11 +135,51 @@ seal_signer(const struct seal *seal)
 	return seal->signer != NULL ? dkim_signer_text(seal->signer) : STR_EMPTY;
 }
 
+const char *
+seal_unsealed_reason(const struct seal *seal)
+{
+	return seal->why_unsealed.text;
+}
+
+struct str
+seal_sealer(const struct seal *seal)
+{
+	return seal->sealing != NULL ? arc_sealer_text(seal->sealer) : STR_EMPTY;
+}
+
+int
+seal_instance(const struct seal *seal)
+{
+	return seal->sealing != NULL ? arc_sealing_instance(seal->sealing) : 0;
+}
+
+size_t
+seal_memory_bytes(const struct seal *seal)
+{
+	return sizeof(*seal) + (seal->sealing != NULL ? arc_sealing_memory_bytes(seal->sealing) : 0);
+}
+
 void
 seal_body(struct seal *seal, struct str piece)
 {
+	if (seal->sealing != NULL)
+		arc_sealing_body(seal->sealing, piece);
 	if (seal->signing != NULL)
 		dkim_signing_body(seal->signing, piece);
+}
+
+void
+seal_found(struct seal *seal, const struct arc_result *arc, struct str results)
+{
+	if (seal->sealing == NULL)
+		return;
+	if (!arc->is_temporary) {
+		arc_sealing_ready(seal->sealing, arc->status, results);
+		return;
+	}
+	fault_temporary(&seal->why_unsealed, "the chain could not be checked");
+	arc_sealing_free(seal->sealing);
+	seal->sealing = NULL;
 }
 
 void
@@ -132,11 +192,15 @@ seal_ready(struct seal *seal)
 int
 seal_sign(struct seal *seal, struct fault *fault_out)
 {
-	return seal->signing != NULL ? dkim_signing_sign(seal->signing, fault_out) : 0;
+	if (seal->signing != NULL && dkim_signing_sign(seal->signing, fault_out) != 0)
+		return -1;
+	return seal->sealing != NULL ? arc_sealing_sign(seal->sealing, fault_out) : 0;
 }
 
 int
 seal_fields(const struct seal *seal, struct buf *out)
 {
+	if (seal->sealing != NULL && arc_sealing_fields(seal->sealing, out) != 0)
+		return -1;
 	return seal->signing != NULL ? dkim_signing_fields(seal->signing, out) : 0;
 }

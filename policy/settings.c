@@ -76,6 +76,8 @@ static const struct setting verify_settings[] = {
 	  .sentence = "are the mail's signatures right?" },
 	{ .name = "dmarc", .type = SETTING_CHOICE, .choices = "off stamp enforce", .otherwise = "stamp",
 	  .sentence = "is it from its author's domain? only told, or its policy is done: mail refused or marked" },
+	{ .name = "arc", .type = SETTING_BOOL, .otherwise = "no",
+	  .sentence = "are the seals right of those who forwarded it?" },
 	{ .name = "authserv-id", .type = SETTING_STRING, .most = "253",
 	  .sentence = "our name in Authentication-Results; without it the hostname" },
 	{ .name = "max-signatures", .type = SETTING_INTEGER, .otherwise = "10", .least = "1", .most = "32",
@@ -111,6 +113,17 @@ static const struct setting sign_settings[] = {
 	  .sentence = "say when it was signed (t=)" },
 	{ .name = "lifetime", .type = SETTING_SPAN, .otherwise = "0s", .least = "0s", .most = "365d",
 	  .sentence = "how long the signature counts (x=); 0s: for good" },
+};
+
+static const struct setting arc_settings[] = {
+	{ .name = "domain", .type = SETTING_STRING, .most = "253",
+	  .sentence = "as whom we seal" },
+	{ .name = "selector", .type = SETTING_STRING, .most = "63",
+	  .sentence = "where in the DNS the public half is: SELECTOR._domainkey.DOMAIN" },
+	{ .name = "key", .type = SETTING_STRING, .is_file = true,
+	  .sentence = "a PEM file of an RSA private key; not readable by all" },
+	{ .name = "fields", .type = SETTING_LIST, .most = "64",
+	  .sentence = "names of the fields to sign, as they are to stand in h=; without it a good choice" },
 };
 
 static const struct setting srs_settings[] = {
@@ -247,6 +260,8 @@ const struct section_kind settings_kinds[] = {
 	  .sentence = "how mail is checked that comes from others" },
 	{ .name = "sign", .has_title = true, .settings = sign_settings, .n_settings = COUNT(sign_settings),
 	  .sentence = "a domain whose mail is signed" },
+	{ .name = "arc", .settings = arc_settings, .n_settings = COUNT(arc_settings),
+	  .sentence = "what we found of forwarded mail, sealed for the next hop" },
 	{ .name = "srs", .settings = srs_settings, .n_settings = COUNT(srs_settings),
 	  .sentence = "addresses that lead reports back to senders of other domains" },
 	{ .name = "tls", .has_title = true, .settings = tls_settings, .n_settings = COUNT(tls_settings),

@@ -1,12 +1,13 @@
 /*
  * stamp.c - findings as fields and as words; what they mean was judged before
  */
+#include "base/insist.h"
 #include "mail/received_spf.h"
 #include "policy/stamp.h"
 
 enum {
-	/* iprev, two of SPF, DMARC; one of DKIM for each signature and for the rest. */
-	RESULTS_MAX = 4 + DKIM_SIGNATURES_MAX + 1,
+	/* iprev, two of SPF, ARC, DMARC; one of DKIM for each signature and for the rest. */
+	RESULTS_MAX = 5 + DKIM_SIGNATURES_MAX + 1,
 	PROPERTIES_MAX = 5,		/* of a result */
 	B_SHOWN_MAX_BYTES = 64,		/* of header.b; signatures alike for longer are somebody's joke */
 	ARENA_MAX_BYTES = 64 * 1024,	/* results with their properties, addresses: 10 KB */
@@ -143,6 +144,28 @@ add_dkim(struct stamping *s)
 		add_result(s, "dkim", "none", STR_EMPTY);
 }
 
+/* RFC 8617 10.2.  The client's address is what a reader at the chain's end cannot know by himself. */
+static void
+add_arc(struct stamping *s)
+{
+	const struct arc_result *arc = &s->in->findings->arc;
+	const struct ip *client = &s->in->peer->client.ip;
+	char *room = arena_alloc(&s->arena, IP_TEXT_MAX);
+	struct str oldest;
+
+	if (!s->in->findings->has_arc)
+		return;
+	if (room == NULL || !arena_printf(&s->arena, &oldest, "%d", arc->oldest_pass)) {
+		s->is_full = true;
+		return;
+	}
+	add_result(s, "arc", arc_status_word(arc->status), arc->reason);
+	if (client->family != IP_NONE)
+		add_property(s, "smtp", "remote-ip", ip_text(client, room));
+	if (arc->status == ARC_PASS)
+		add_property(s, "header", "oldest-pass", oldest);
+}
+
 static void
 add_dmarc(struct stamping *s)
 {
@@ -177,6 +200,7 @@ stamp_auth_results(const struct stamp_inputs *in, struct buf *out)
 		add_iprev(&s);
 		add_spf(&s);
 		add_dkim(&s);
+		add_arc(&s);
 		add_dmarc(&s);
 		if (!s.is_full)
 			status = auth_results_append(str_of(policy_verify_rules(in->policy)->authserv_id), s.results, s.n_results,
@@ -248,6 +272,21 @@ stamp_both_received_spf(const struct stamp_inputs *in, struct buf *out)
 }
 
 int
+stamp_results(const struct stamp_inputs *inputs, struct buf *out)
+{
+	size_t len_before = out->len, name_bytes = strlen("Authentication-Results: ");
+
+	if (inputs->findings->why_unchecked != NULL)
+		return 0;
+	if (stamp_auth_results(inputs, out) != 0)
+		return -1;
+	insist(str_starts(str_from(buf_str(out), len_before), STR("Authentication-Results: ")) && str_ends_nocase(buf_str(out), STR("\r\n")));
+	memmove(out->at + len_before, out->at + len_before + name_bytes, out->len - len_before - name_bytes);
+	out->len -= name_bytes + strlen("\r\n");
+	return 0;
+}
+
+int
 stamp_fields(const struct stamp_inputs *inputs, struct buf *out)
 {
 	size_t len_before = out->len;
@@ -307,6 +346,17 @@ put_dkim(struct buf *out, const struct findings *findings)
 	}
 }
 
+/* Behind pass who sealed last; of a fail that time may heal, that. */
+static void
+put_arc(struct buf *out, const struct arc_result *arc)
+{
+	put_word(out, "arc", arc_status_word(arc->status));
+	if (arc->n_sealers > 0)
+		put_name(out, arc->sealers[arc->n_sealers - 1].domain);
+	if (arc->is_temporary)
+		put_name(out, STR("temporary"));
+}
+
 static void
 put_dmarc(struct buf *out, const struct dmarc_result *dmarc)
 {
@@ -347,6 +397,8 @@ stamp_words(const struct stamp_inputs *inputs, const struct verdict *verdict, st
 	}
 	if (findings->has_dkim)
 		put_dkim(out, findings);
+	if (findings->has_arc)
+		put_arc(out, &findings->arc);
 	if (findings->has_dmarc)
 		put_dmarc(out, &findings->dmarc);
 	put_word(out, "verdict", verdict_word(verdict));

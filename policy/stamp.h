@@ -24,10 +24,13 @@ struct stamp_inputs {
 
 /*
  * Appends what goes on top of a mail, above Received: Authentication-Results (RFC 8601: iprev, spf for both identities, each
- * dkim signature with header.d, .s, .b, .a and reason, dmarc), Received-SPF where the rules want it.  Nothing for mail
+ * dkim signature with header.d, .s, .b, .a and reason, arc, dmarc), Received-SPF where the rules want it.  Nothing for mail
  * that was not checked.  0, or -1 and nothing appended when out is full.
  */
 int	stamp_fields(const struct stamp_inputs *inputs, struct buf *out);
+
+/* Appends the value of Authentication-Results alone, folded, without a line end, for ARC-Authentication-Results; else as stamp_fields. */
+int	stamp_results(const struct stamp_inputs *inputs, struct buf *out);
 
 /*
  * Appends the findings as key=value words for a log line (base/log.h quotes nothing in them, so every byte of others is made

@@ -263,7 +263,7 @@ warn_of_logins(const struct config *config)
 
 /* Once for each file: many domains may share one. */
 static void
-warn_of_key(const char *title, const char *path, struct map *seen)
+warn_of_key(const char *section, const char *title, const char *path, struct map *seen)
 {
 	struct dkim_key *key;
 	struct fault fault;
@@ -273,7 +273,7 @@ warn_of_key(const char *title, const char *path, struct map *seen)
 	map_set(seen, str_of(path), seen);
 	key = sign_key_read(path, &fault);
 	if (key != NULL && dkim_key_algorithm(key) == DKIM_RSA_SHA256 && dkim_key_bits(key) < DKIM_RSA_GOOD_BITS)
-		fprintf(stderr, "smtpfwd: note: sign \"%s\": %s has %d bits; %d are advised (RFC 8301)\n", title, path,
+		fprintf(stderr, "smtpfwd: note: %s \"%s\": %s has %d bits; %d are advised (RFC 8301)\n", section, title, path,
 		    dkim_key_bits(key), DKIM_RSA_GOOD_BITS);
 	dkim_key_free(key);
 }
@@ -312,11 +312,13 @@ warn_of_signing(const struct config *config)
 		struct span lifetime = sign->settings.lifetime;
 
 		for (int k = 0; k < sign->settings.n_selectors; k++)
-			warn_of_key(sign->section->title, sign->key_paths[k], &seen);
+			warn_of_key("sign", sign->section->title, sign->key_paths[k], &seen);
 		if (lifetime.ns > 0 && lifetime.ns < config->queue.retry.expire.ns)
 			fprintf(stderr, "smtpfwd: note: sign \"%s\": mail may wait for longer than its signature counts (retry expire)\n",
 			    sign->section->title);
 	}
+	if (config->arc.key_path != NULL)
+		warn_of_key("arc", config->arc.settings.domain, config->arc.key_path, &seen);
 	map_fini(&seen);
 }
 

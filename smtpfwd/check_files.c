@@ -198,6 +198,8 @@ check_sign_keys(struct config *config, struct policy_signing *signing_out)
 		for (int k = 0; k < config->signs[i].settings.n_selectors; k++)
 			if (!is_readable(config->signs[i].key_paths[k], help))
 				return;
+	if (config->arc.key_path != NULL && !is_readable(config->arc.key_path, help))
+		return;
 	sign_keys_read(config, signing_out);
 }
 

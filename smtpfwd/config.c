@@ -179,6 +179,7 @@ config_load(const char *path)
 	config_read_routes(config);
 	config_read_verify(config);
 	config_read_signs(config);
+	config_read_arc(config);
 	config_read_srs(config);
 	config_list_files(config);
 	return config;

@@ -42,6 +42,12 @@ struct sign_section {			/* what a sign section says; its keys are read by sign_k
 	bool				 with_subdomains;
 };
 
+struct arc_section {			/* what the arc section says; its key is read by sign_keys.h */
+	const struct conf_section	*section;
+	struct arc_sealer_settings	 settings;	/* but for the key */
+	const char			*key_path;	/* NULL: there is no such section */
+};
+
 struct srs_section {			/* what the srs section says; its secrets are read by srs_file.h */
 	const struct conf_section	*section;
 	struct srs_settings		 settings;	/* but for the secrets */
@@ -65,6 +71,7 @@ struct config {
 	struct policy_settings		 policy;	/* but for the verifier, what signs, and the rules of SRS */
 	struct sign_section		*signs;
 	int				 n_signs;
+	struct arc_section		 arc;
 	struct srs_section		 srs;
 	struct queue_settings		 queue;
 	struct resolver_settings	 resolver;
@@ -104,6 +111,7 @@ void		 config_read_listeners(struct config *config);
 void		 config_read_routes(struct config *config);	/* relays, routes, outbound */
 void		 config_read_verify(struct config *config);
 void		 config_read_signs(struct config *config);
+void		 config_read_arc(struct config *config);	/* behind verify, which seals need */
 void		 config_read_srs(struct config *config);
 
 #endif

@@ -80,6 +80,7 @@ config_read_verify(struct config *config)
 	rules->dkim = conf_bool(section, "dkim");
 	rules->dmarc = modes[conf_choice(section, "dmarc")];
 	rules->authserv_id = read_authserv_id(config, section);
+	rules->arc = conf_bool(section, "arc");
 	rules->dkim_settings.signatures_max = (int)conf_integer(section, "max-signatures");
 	rules->dkim_settings.drift_s = (int)span_to_s(conf_span(section, "clock-drift"));
 	rules->dkim_settings.accepts_partial_body = conf_bool(section, "partial-body");

@@ -10,6 +10,8 @@
 #include "smtpfwd/sign_keys.h"
 #include "smtpfwd/srs_file.h"
 
+enum { KEYS_MAX = 2 };			/* that stand for others: one that signs, one that seals */
+
 /* --- rules without their keys --- */
 
 /* 0, or -1 with a fault and what was made so far. */
@@ -35,6 +37,21 @@ make_signers(const struct config *config, struct policy_signing *signing, struct
 	return 0;
 }
 
+/* The same; ARC takes RSA only. */
+static int
+make_sealer(const struct config *config, struct policy_signing *signing, struct fault *fault_out)
+{
+	struct dkim_key *key = dkim_key_make(DKIM_RSA_SHA256, DKIM_RSA_MIN_BITS, fault_out);
+	struct arc_sealer_settings settings = config->arc.settings;
+
+	if (key == NULL)
+		return -1;
+	signing->keys[signing->n_keys++] = key;
+	settings.selector.key = key;
+	signing->sealer = arc_sealer_new(&settings, fault_out);
+	return signing->sealer != NULL ? 0 : -1;
+}
+
 struct policy *
 explain_policy(const struct config *config, struct fault *fault_out)
 {
@@ -44,12 +61,13 @@ explain_policy(const struct config *config, struct fault *fault_out)
 
 	if (config->srs.secret_file != NULL)
 		settings.srs.rules = srs_file_rules(&config->srs, fault_out);	/* NULL: who asks may not read it, which is told */
-	settings.signing = (struct policy_signing){ .keys = mem_new_array(1, sizeof(*settings.signing.keys)),
+	settings.signing = (struct policy_signing){ .keys = mem_new_array(KEYS_MAX, sizeof(*settings.signing.keys)),
 	    .rules = mem_new_array((size_t)config->n_signs + 1, sizeof(*settings.signing.rules)) };
 	os_random(seed, sizeof(seed));
 	if (settings.verify.dkim && (settings.dkim_verifier = dkim_verifier_new()) == NULL)
 		fault_permanent(fault_out, "libopendkim is too old, or was built without SHA-256 or Ed25519");
-	else if (config->n_signs == 0 || make_signers(config, &settings.signing, fault_out) == 0)
+	else if ((config->n_signs == 0 || make_signers(config, &settings.signing, fault_out) == 0) &&
+	    (config->arc.key_path == NULL || make_sealer(config, &settings.signing, fault_out) == 0))
 		policy = policy_new(&settings, seed);
 	if (policy == NULL) {
 		sign_keys_free(&settings.signing);

@@ -1,5 +1,5 @@
 /*
- * sign_keys.c - the private keys that the sign sections name: read, tried, and made into signers
+ * sign_keys.c - the private keys that the sign sections and arc name: read, tried, and made into signers and a sealer
  */
 #include "base/map.h"
 #include "smtpfwd/auth/prepare.h"
@@ -31,7 +31,7 @@ struct reading {
 
 /* NULL: it is said what is wrong, once for each section that names the file. */
 static const struct dkim_key *
-read_key(struct reading *r, const struct sign_section *sign, const char *path)
+read_key(struct reading *r, const struct conf_section *section, const char *path)
 {
 	struct dkim_key *key = map_get(&r->by_path, str_of(path));
 	struct fault fault;
@@ -40,7 +40,7 @@ read_key(struct reading *r, const struct sign_section *sign, const char *path)
 		return key;
 	key = sign_key_read(path, &fault);
 	if (key == NULL) {
-		conf_error(r->config->conf, sign->section, "key", "%s", fault.text);
+		conf_error(r->config->conf, section, "key", "%s", fault.text);
 		r->has_failed = true;
 		return NULL;
 	}
@@ -58,7 +58,7 @@ make_signer(struct reading *r, const struct sign_section *sign)
 	bool has_keys = true;
 
 	for (int i = 0; i < settings.n_selectors; i++) {
-		settings.selectors[i].key = read_key(r, sign, sign->key_paths[i]);
+		settings.selectors[i].key = read_key(r, sign->section, sign->key_paths[i]);
 		has_keys &= settings.selectors[i].key != NULL;
 	}
 	if (!has_keys)
@@ -73,6 +73,22 @@ make_signer(struct reading *r, const struct sign_section *sign)
 	    (struct sign_rule){ .domain = settings.domain, .with_subdomains = sign->with_subdomains, .signer = signer };
 }
 
+static void
+make_sealer(struct reading *r, const struct arc_section *arc)
+{
+	struct arc_sealer_settings settings = arc->settings;
+	struct fault fault;
+
+	settings.selector.key = read_key(r, arc->section, arc->key_path);
+	if (settings.selector.key == NULL)
+		return;
+	r->signing->sealer = arc_sealer_new(&settings, &fault);
+	if (r->signing->sealer != NULL)
+		return;
+	conf_error(r->config->conf, arc->section, "key", "%s", fault.text);
+	r->has_failed = true;
+}
+
 int
 sign_keys_read(struct config *config, struct policy_signing *signing_out)
 {
@@ -81,12 +97,14 @@ sign_keys_read(struct config *config, struct policy_signing *signing_out)
 	struct reading r = { .config = config, .signing = signing_out };
 
 	*signing_out = (struct policy_signing){
-		.keys = config_alloc(config, n * DKIM_SELECTORS_MAX, sizeof(*signing_out->keys)),
+		.keys = config_alloc(config, n * DKIM_SELECTORS_MAX + 1, sizeof(*signing_out->keys)),
 		.rules = config_alloc(config, n, sizeof(*signing_out->rules)),
 	};
 	map_init(&r.by_path, seed);
 	for (int i = 0; i < config->n_signs; i++)
 		make_signer(&r, &config->signs[i]);
+	if (config->arc.key_path != NULL)
+		make_sealer(&r, &config->arc);
 	map_fini(&r.by_path);
 	if (!r.has_failed)
 		return 0;
@@ -99,6 +117,8 @@ sign_keys_free(struct policy_signing *signing)
 {
 	for (int i = 0; i < signing->n_rules; i++)
 		dkim_signer_free((struct dkim_signer *)(uintptr_t)signing->rules[i].signer);
+	arc_sealer_free(signing->sealer);
+	signing->sealer = NULL;
 	for (int i = 0; i < signing->n_keys; i++)
 		dkim_key_free(signing->keys[i]);
 	signing->n_rules = signing->n_keys = 0;

@@ -1,5 +1,5 @@
 /*
- * sign_keys.h - the private keys that the sign sections name: read, tried, and made into signers
+ * sign_keys.h - the private keys that the sign sections and arc name: read, tried, and made into signers and a sealer
  */
 #ifndef SMTPFWD_SIGN_KEYS_H
 #define SMTPFWD_SIGN_KEYS_H
@@ -13,8 +13,8 @@
 struct dkim_key	*sign_key_read(const char *path, struct fault *fault_out);
 
 /*
- * The keys, each file once however many sections name it, and a signer for each section, in their order, of a configuration
- * without errors.  The arrays live as long as the configuration; keys and signers are the caller's until a policy owns them.
+ * The keys, each file once however many sections name it, and a signer for each section, in their order, and a sealer, of a configuration
+ * without errors.  The arrays live as long as the configuration; keys, signers and sealer are the caller's until a policy owns them.
  * 0, or -1 with an error of the configuration for each that is wrong, and nothing to free.  Blocks.
  */
 int	sign_keys_read(struct config *config, struct policy_signing *signing_out);

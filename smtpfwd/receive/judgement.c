@@ -30,7 +30,7 @@ enum {
 	TURN_BYTES = INSPECT_CHUNK_MAX_BYTES,
 };
 
-_Static_assert((int)DKIM_FIELDS_MAX_BYTES + MARK_MAX_BYTES + (int)STAMP_FIELDS_MAX_BYTES + (int)TRACE_MAX_BYTES <=
+_Static_assert((int)SEAL_FIELDS_MAX_BYTES + MARK_MAX_BYTES + (int)STAMP_FIELDS_MAX_BYTES + (int)TRACE_MAX_BYTES <=
     (int)JUDGEMENT_PREFIX_MAX_BYTES, "room for all fields");
 
 /* The resolver of a mail's checks: what they hold while they wait is weighed too. */
@@ -89,7 +89,7 @@ judgement_memory_bytes(const struct judgement *judgement)
 		return 0;
 	asker = judgement->dns.asker;
 	return sizeof(*judgement) + judgement->header_arena.used_bytes + judgement->arena.used_bytes +
-	    inspect_memory_bytes(judgement->inspection) +
+	    inspect_memory_bytes(judgement->inspection) + (judgement->seal != NULL ? seal_memory_bytes(judgement->seal) : 0) +
 	    (asker != NULL && asker != &judgement->arena ? asker->used_bytes : 0);
 }
 
@@ -209,7 +209,7 @@ check(struct judgement *judgement, struct session *session, const struct header_
 	const struct transaction *transaction = session->transaction;
 	struct inspect_inputs inputs = {
 		.policy = transaction->policy, .peer = &session->peer, .envelope = &transaction->envelope, .header = section,
-		.now = os_wall_clock(),
+		.now = os_wall_clock(), .rest = fiber_yield,
 	};
 	struct wait wait;
 	struct fault fault;
@@ -235,7 +235,7 @@ seal(struct judgement *judgement, const struct session *session, const struct he
 	const struct policy *policy = session->transaction->policy;
 	struct seal_inputs inputs = {
 		.policy = policy, .source = session->peer.is_trusted ? SIGN_SOURCE_TRUSTED : SIGN_SOURCE_OUTSIDE,
-		.header = &judgement->edited, .now = os_wall_clock(),
+		.header = &judgement->edited, .now = os_wall_clock(), .is_checked = !session->peer.is_trusted,
 	};
 	struct edits edits;
 
@@ -291,7 +291,8 @@ judgement_message_id(const struct judgement *judgement)
 void
 judgement_body(struct judgement *judgement, struct str piece)
 {
-	bool is_checked = inspect_wants_body(judgement->inspection), is_signed = seal_is_signing(judgement->seal);
+	bool is_checked = inspect_wants_body(judgement->inspection);
+	bool is_signed = seal_is_signing(judgement->seal) || seal_is_sealing(judgement->seal);
 
 	while (piece.len > 0 && (is_checked || is_signed)) {
 		struct str part = str_sub(piece, 0, TURN_BYTES - judgement->n_turn_bytes);
@@ -337,8 +338,29 @@ say(const struct judgement *judgement, const struct session *session, const stru
 		buf_printf(&words, " signed=%.*s", STR_ARG(seal_signer(judgement->seal)));
 	else if (session->peer.is_trusted)
 		buf_printf(&words, " unsigned=%s", is_signed ? "failed" : seal_reason(judgement->seal));
+	if (seal_is_sealing(judgement->seal) && verdict->action == ACTION_ACCEPT)
+		buf_printf(&words, " sealed=%.*s:%d", STR_ARG(seal_sealer(judgement->seal)), seal_instance(judgement->seal));
+	else if (seal_unsealed_reason(judgement->seal)[0] != '\0')
+		buf_printf(&words, " unsealed=\"%s\"", seal_unsealed_reason(judgement->seal));
 	history_judged(session->listener->world->log, &session->transaction->content.id, buf_str(&words));
 	buf_fini(&words);
+}
+
+/* A set of ARC says what was found. */
+static void
+tell_findings(struct judgement *judgement, const struct session *session, struct verdict *verdict)
+{
+	struct stamp_inputs inputs = stamp_inputs(judgement, session, &session->transaction->envelope);
+	struct buf results;
+
+	if (!seal_is_sealing(judgement->seal))
+		return;
+	buf_init(&results, STAMP_FIELDS_MAX_BYTES);
+	if (stamp_results(&inputs, &results) == 0)
+		seal_found(judgement->seal, &judgement->findings->arc, buf_str(&results));
+	else
+		defer_for_room(verdict);
+	buf_fini(&results);
 }
 
 static int
@@ -351,14 +373,15 @@ static void
 sign(struct judgement *judgement, struct session *session, struct verdict *verdict)
 {
 	const struct receive_world *world = session->listener->world;
+	struct str who = seal_is_signing(judgement->seal) ? seal_signer(judgement->seal) : seal_sealer(judgement->seal);
 	struct fault fault;
 
-	if (!seal_is_signing(judgement->seal))
+	if (!seal_is_signing(judgement->seal) && !seal_is_sealing(judgement->seal))
 		return;
 	seal_ready(judgement->seal);
 	if (fiber_call_on_crew(world->signers, sign_on_crew, judgement->seal, &fault) == 0)
 		return;
-	log_say(world->log, LOG_LEVEL_WARNING, "cannot-sign", "%.*s: %s", STR_ARG(seal_signer(judgement->seal)), fault.text);
+	log_say(world->log, LOG_LEVEL_WARNING, "cannot-sign", "%.*s: %s", STR_ARG(who), fault.text);
 	defer(verdict, REPLY(451, 4, 3, 0, "Cannot sign this now; try again later"), "signing");
 }
 
@@ -378,6 +401,8 @@ judgement_end(struct judgement *judgement, struct session *session, struct verdi
 		defer_for_memory(verdict_out);
 	else
 		decide_mail(rules, judgement->findings, &transaction->arena, verdict_out);
+	if (verdict_out->action == ACTION_ACCEPT)
+		tell_findings(judgement, session, verdict_out);
 	if (verdict_out->action == ACTION_ACCEPT)
 		sign(judgement, session, verdict_out);
 	judgement->is_marked = verdict_out->is_marked;

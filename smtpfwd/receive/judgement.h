@@ -43,10 +43,10 @@ void	judgement_end(struct judgement *judgement, struct session *session, struct 
 bool	judgement_proves_sender(const struct judgement *judgement, const struct session *session);
 
 /*
- * Appends DKIM-Signature, the mark, Authentication-Results, Received-SPF and Received, in this order.  0, or -1 when out is
+ * Appends a set of ARC, DKIM-Signature, the mark, Authentication-Results, Received-SPF and Received, in this order.  0, or -1 when out is
  * full: JUDGEMENT_PREFIX_MAX_BYTES are enough.  They are ASCII unless the mail is stored as one that needs SMTPUTF8.
  */
-enum { JUDGEMENT_PREFIX_MAX_BYTES = 96 * 1024 };
+enum { JUDGEMENT_PREFIX_MAX_BYTES = 176 * 1024 };
 int	judgement_prefix(const struct judgement *judgement, const struct session *session, const struct envelope *stored,
 	    struct timestamp now, struct buf *out);
 

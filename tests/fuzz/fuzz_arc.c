@@ -49,7 +49,8 @@ verify(struct fuzz *f, struct str mail, bool in_pieces)
 
 	arena_init(&arena, ARC_VERIFY_ARENA_BYTES);
 	insist(header_read(mail, &arena, &section) == 0);
-	v = arc_verify_begin(&section, (struct timestamp){ NOW_S * INT64_C(1000000) }, 300, &resolver, INSTANT_NEVER, &arena, NULL);
+	v = arc_verify_begin(&(struct arc_verify_inputs){ .header = &section, .now = { NOW_S * INT64_C(1000000) }, .drift_s = 300,
+	    .resolver = &resolver, .deadline = INSTANT_NEVER }, &arena, NULL);
 	insist(v != NULL);
 	body = str_from(mail, section.body_at);
 	if (!in_pieces)

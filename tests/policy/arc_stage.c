@@ -50,12 +50,13 @@ arc_stage_init(struct arc_stage *stage, struct str keys)
 const struct arc_result *
 arc_stage_verify(struct arc_stage *stage, struct str mail, size_t piece_bytes, struct arena *arena)
 {
-	struct arc_verification *verification;
 	struct header_section section;
+	const struct arc_verify_inputs inputs = { .header = &section, .now = { ARC_STAGE_NOW_S * INT64_C(1000000) }, .drift_s = 300,
+	    .resolver = &stage->resolver, .deadline = INSTANT_NEVER };
+	struct arc_verification *verification;
 
 	insist(header_read(mail, arena, &section) == 0);
-	verification = arc_verify_begin(&section, (struct timestamp){ ARC_STAGE_NOW_S * INT64_C(1000000) }, 300, &stage->resolver,
-	    INSTANT_NEVER, arena, NULL);
+	verification = arc_verify_begin(&inputs, arena, NULL);
 	insist(verification != NULL);
 	for (size_t at = section.body_at; at < mail.len; at += piece_bytes)
 		arc_verify_body(verification, str_sub(mail, at, piece_bytes));

@@ -50,7 +50,7 @@ seal_one(const struct measuring *m, const struct policy *policy, double *sign_s)
 
 	arena_init(&arena, ROOM_MAX_BYTES);
 	insist(seal_edits(policy, &m->header, &arena, &edits) && edits_apply(&edits, &m->header, &arena, &edited));
-	seal = seal_new(&(struct seal_inputs){ policy, SIGN_SOURCE_TRUSTED, &edited, { 1 } });
+	seal = seal_new(&(struct seal_inputs){ policy, SIGN_SOURCE_TRUSTED, &edited, { 1 }, false });
 	insist(seal_is_signing(seal));
 	buf_init(&fields, DKIM_FIELDS_MAX_BYTES);
 	for (size_t at = 0; at < m->body.len; at += PIECE_BYTES)

@@ -50,6 +50,13 @@ expect_failure(struct scene *s, struct str mail, const char *reason)
 	arena_fini(&arena);
 }
 
+static struct arc_verification *
+begin(struct scene *s, const struct header_section *section, struct arena *arena, struct fault *fault_out)
+{
+	return arc_verify_begin(&(struct arc_verify_inputs){ .header = section, .resolver = &s->stage.resolver, .deadline = INSTANT_NEVER },
+	    arena, fault_out);
+}
+
 static void
 test_questions(struct scene *s)
 {
@@ -101,7 +108,7 @@ test_body(struct scene *s)
 		test_case("%s", rows[i].name);
 		arena_init(&arena, ARC_VERIFY_ARENA_BYTES);
 		insist(arena_printf(&s->arena, &mail, "%s%.*s", rows[i].top, STR_ARG(s->five)) && header_read(mail, &arena, &section) == 0);
-		verification = arc_verify_begin(&section, (struct timestamp){ 0 }, 0, &s->stage.resolver, INSTANT_NEVER, &arena, NULL);
+		verification = begin(s, &section, &arena, NULL);
 		insist(verification != NULL);
 		expect(arc_verify_wants_body(verification) == rows[i].wants);
 		arc_verify_body(verification, STR("Hi."));
@@ -181,7 +188,7 @@ test_no_room(struct scene *s)
 	insist(header_read(s->five, &arena, &section) == 0);
 	for (size_t bytes = 0; bytes < 200 * 1024; bytes += 997) {
 		arena_init(&small, bytes);
-		verification = arc_verify_begin(&section, (struct timestamp){ 0 }, 0, &s->stage.resolver, INSTANT_NEVER, &small, &fault);
+		verification = begin(s, &section, &small, &fault);
 		if (verification != NULL) {
 			arc_verify_body(verification, STR("Hi.\r\n"));
 			result = arc_verify_end(verification);

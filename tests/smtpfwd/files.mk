@@ -6,7 +6,7 @@ TESTS += tests/smtpfwd/test_sandbox
 
 check_PROGRAMS += tests/smtpfwd/test_config
 tests_smtpfwd_test_config_SOURCES = %D%/test_config.c \
-	smtpfwd/config.c smtpfwd/config.h smtpfwd/config_files.c smtpfwd/config_files.h \
+	smtpfwd/config.c smtpfwd/config.h smtpfwd/config_files.c smtpfwd/config_arc.c smtpfwd/config_files.h \
 	smtpfwd/config_listen.c smtpfwd/config_route.c smtpfwd/config_sign.c smtpfwd/config_srs.c smtpfwd/config_verify.c
 tests_smtpfwd_test_config_LDADD = tests/libexpect.a policy/libpolicy.a mail/libmail.a base/libbase.a \
 	$(CONFUSE_LIBS) $(IDN2_LIBS)
@@ -14,7 +14,7 @@ TESTS += tests/smtpfwd/test_config
 
 check_PROGRAMS += tests/smtpfwd/test_config_judge
 tests_smtpfwd_test_config_judge_SOURCES = %D%/test_config_judge.c \
-	smtpfwd/config.c smtpfwd/config.h smtpfwd/config_files.c smtpfwd/config_files.h \
+	smtpfwd/config.c smtpfwd/config.h smtpfwd/config_files.c smtpfwd/config_arc.c smtpfwd/config_files.h \
 	smtpfwd/config_listen.c smtpfwd/config_route.c smtpfwd/config_sign.c smtpfwd/config_srs.c smtpfwd/config_verify.c \
 	smtpfwd/sign_keys.c smtpfwd/sign_keys.h
 tests_smtpfwd_test_config_judge_LDADD = tests/libexpect.a smtpfwd/auth/libauth.a smtpfwd/runtime/libos.a policy/libpolicy.a \
@@ -23,7 +23,7 @@ TESTS += tests/smtpfwd/test_config_judge
 
 check_PROGRAMS += tests/smtpfwd/test_changes
 tests_smtpfwd_test_changes_SOURCES = %D%/test_changes.c smtpfwd/changes.c smtpfwd/changes.h \
-	smtpfwd/config.c smtpfwd/config.h smtpfwd/config_files.c smtpfwd/config_files.h \
+	smtpfwd/config.c smtpfwd/config.h smtpfwd/config_files.c smtpfwd/config_arc.c smtpfwd/config_files.h \
 	smtpfwd/config_listen.c smtpfwd/config_route.c smtpfwd/config_sign.c smtpfwd/config_srs.c smtpfwd/config_verify.c
 tests_smtpfwd_test_changes_LDADD = tests/libexpect.a policy/libpolicy.a mail/libmail.a base/libbase.a \
 	$(CONFUSE_LIBS) $(IDN2_LIBS)
