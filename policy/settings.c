@@ -50,6 +50,17 @@ static const struct setting resolver_settings[] = {
 	  .sentence = "a file with the keys to trust, for dnssec" },
 };
 
+static const struct setting recipients_settings[] = {
+	{ .name = "keep-good", .type = SETTING_SPAN, .otherwise = "7d", .least = "1h", .most = "90d",
+	  .sentence = "that there is such a mailbox, since a next hop said so last" },
+	{ .name = "keep-bad", .type = SETTING_SPAN, .otherwise = "2h", .least = "1m", .most = "7d",
+	  .sentence = "that there is none" },
+	{ .name = "max-good", .type = SETTING_INTEGER, .otherwise = "200000", .least = "100", .most = "2000000",
+	  .sentence = "so many good ones of a relay are kept; what is more goes, told longest ago first" },
+	{ .name = "max-bad", .type = SETTING_INTEGER, .otherwise = "50000", .least = "100", .most = "2000000",
+	  .sentence = "so many bad ones" },
+};
+
 static const struct setting retry_settings[] = {
 	{ .name = "first", .type = SETTING_SPAN, .otherwise = "1m", .least = "1s", .most = "1d",
 	  .sentence = "the wait before the second try" },
@@ -238,6 +249,10 @@ static const struct setting relay_settings[] = {
 	  .sentence = "what the next hop refuses for now: the client hears it, or the mail goes into the queue" },
 	{ .name = "mixed", .type = SETTING_CHOICE, .choices = "refuse queue", .otherwise = "refuse",
 	  .sentence = "recipients that go other ways than the first: 452, or all of the mail goes into the queue" },
+	{ .name = "verify-recipients", .type = SETTING_BOOL, .otherwise = "yes",
+	  .sentence = "with mode = queue too, the next hop is asked whether it has the mailbox" },
+	{ .name = "recipients-unknown", .type = SETTING_CHOICE, .choices = "defer accept", .otherwise = "defer",
+	  .sentence = "who is not known to be a mailbox, or none, while the next hop cannot be asked" },
 	NEXT_HOP_SETTINGS,
 	IDENTITY_SETTING("auto"),
 };
@@ -256,6 +271,8 @@ const struct section_kind settings_kinds[] = {
 	  .sentence = "how the DNS is asked" },
 	{ .name = "retry", .settings = retry_settings, .n_settings = COUNT(retry_settings),
 	  .sentence = "when mail that waits is tried again" },
+	{ .name = "recipients", .settings = recipients_settings, .n_settings = COUNT(recipients_settings),
+	  .sentence = "what is known of mailboxes, for when their server cannot be asked" },
 	{ .name = "verify", .settings = verify_settings, .n_settings = COUNT(verify_settings),
 	  .sentence = "how mail is checked that comes from others" },
 	{ .name = "sign", .has_title = true, .settings = sign_settings, .n_settings = COUNT(sign_settings),

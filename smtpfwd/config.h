@@ -63,6 +63,7 @@ struct config {
 	struct span			 stop_within;
 	const char			*trace_directory;
 	const char			*recipients_file;	/* what is known of mailboxes */
+	struct knowledge_bounds		 knowledge;
 	struct span			 trace_keep;	/* 0: no traces */
 	int64_t				 trace_max_bytes;
 	const char			*users;		/* NULL: no one can log in */

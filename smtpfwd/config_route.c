@@ -249,13 +249,15 @@ read_domains(struct config *config, const struct conf_section *section, struct m
 static struct forwarding
 read_forwarding(const struct conf_section *section)
 {
-	enum { MODE_ONLINE, ANSWERS_4XX_QUEUE = 1, MIXED_QUEUE = 1 };	/* places among the choices */
+	enum { MODE_ONLINE, ANSWERS_4XX_QUEUE = 1, MIXED_QUEUE = 1, UNKNOWN_ACCEPT = 1 };	/* places among the choices */
 
 	return (struct forwarding){
 		.is_online = conf_choice(section, "mode") == MODE_ONLINE,
 		.online_timeout = conf_span(section, "online-timeout"),
 		.queues_4xx = conf_choice(section, "online-4xx") == ANSWERS_4XX_QUEUE,
 		.queues_mixed = conf_choice(section, "mixed") == MIXED_QUEUE,
+		.verifies_recipients = conf_bool(section, "verify-recipients"),
+		.accepts_unknown = conf_choice(section, "recipients-unknown") == UNKNOWN_ACCEPT,
 	};
 }
 

@@ -8,8 +8,7 @@ static struct recipients_settings
 settings_of(const struct config *config)
 {
 	return (struct recipients_settings){ .path = config->recipients_file, .reserve_bytes = config->queue.min_free_bytes,
-	    .bounds = { .good_max = KNOWLEDGE_GOOD_MAX, .bad_max = KNOWLEDGE_BAD_MAX,
-	    .good_keep = span_s(KNOWLEDGE_GOOD_KEEP_S), .bad_keep = span_s(KNOWLEDGE_BAD_KEEP_S) } };
+	    .bounds = config->knowledge };
 }
 
 /* Owned. */

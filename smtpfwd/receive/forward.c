@@ -118,17 +118,6 @@ tell_mailboxes(struct session *session, const struct address *mailbox, enum reci
 
 /* --- recipients --- */
 
-/* A client hears what is said so far before we wait for others: it may wait for each reply (RFC 2920 3.2 allows it). */
-static int
-flush(struct session *session)
-{
-	struct fault fault;
-
-	if (stream_flush(session->stream, session_deadline(session, session->listener->settings.command_timeout), &fault) != 0)
-		return session_drop(session, "its replies are not taken");
-	return 0;
-}
-
 /* None is taken yet, and those before went another way. */
 static void
 begin_anew(struct forward *forward, struct str destination, const struct forwarding *forwarding)
@@ -193,7 +182,7 @@ ask(struct session *session, const struct recipient *rcpt, const struct forwardi
 
 	if (forward->is_out)
 		return outage(session, rcpt, reply_out);
-	if (flush(session) != 0)
+	if (session_flush(session) != 0)
 		return FORWARD_ENDED;
 	session->is_storing = true;
 	if (forward->online == NULL)
@@ -215,20 +204,38 @@ ask(struct session *session, const struct recipient *rcpt, const struct forwardi
 	return FORWARD_ENDED;
 }
 
+/* Its mail will go into the queue: nobody is asked, or only whether there is such a mailbox. */
+static enum forward_end
+take_for_queue(struct session *session, const struct recipient *rcpt, struct reply *reply_out)
+{
+	struct transaction *transaction = session->transaction;
+	const struct forwarding *forwarding = policy_forwarding_of(transaction->policy, rcpt->address.domain);
+
+	*reply_out = REPLY(250, 2, 1, 5, "Recipient ok");
+	if (forwarding == NULL || !forwarding->verifies_recipients || session->listener->world->couriers == NULL)
+		return FORWARD_TAKEN;
+	if (verify_rcpt(session, &rcpt->address, reply_out) != 0)
+		return FORWARD_ENDED;
+	transaction->forward.refusal = transaction->verify.why;
+	return reply_is_positive(reply_out) ? FORWARD_TAKEN : FORWARD_REFUSED;
+}
+
 /* Recipients that do not go one way (RFC 5321 4.5.3.1.10: the client brings the others by themselves). */
 static enum forward_end
-mix(struct session *session, const struct forwarding *forwarding, struct reply *reply_out)
+mix(struct session *session, const struct recipient *rcpt, const struct forwarding *forwarding, struct reply *reply_out)
 {
 	struct forward *forward = &session->transaction->forward;
+	enum forward_end end;
 
 	if (!forwarding->queues_mixed) {
 		*reply_out = REPLY(452, 4, 5, 3, "It goes another way; send to this recipient in another transaction");
 		forward->refusal = NULL;
 		return FORWARD_REFUSED;
 	}
-	fall_back(forward, "its recipients go different ways");
-	*reply_out = REPLY(250, 2, 1, 5, "Recipient ok");
-	return FORWARD_TAKEN;
+	end = take_for_queue(session, rcpt, reply_out);
+	if (end == FORWARD_TAKEN)
+		fall_back(forward, "its recipients go different ways");
+	return end;
 }
 
 enum forward_end
@@ -245,13 +252,12 @@ forward_rcpt(struct session *session, const struct recipient *rcpt, struct reply
 		destination = policy_destination_of(policy, &rcpt->address, room);	/* a relay's: the policy's text */
 	if (!str_eq(forward->destination, destination)) {
 		if (transaction->envelope.n_recipients > 0)
-			return mix(session, forward->forwarding != NULL ? forward->forwarding : forwarding, reply_out);
+			return mix(session, rcpt, forward->forwarding != NULL ? forward->forwarding : forwarding, reply_out);
 		begin_anew(forward, destination, destination.len > 0 ? forwarding : NULL);
 	}
 	if (destination.len > 0)
 		return ask(session, rcpt, forwarding, reply_out);
-	*reply_out = REPLY(250, 2, 1, 5, "Recipient ok");
-	return FORWARD_TAKEN;
+	return take_for_queue(session, rcpt, reply_out);
 }
 
 /* --- the mail --- */
@@ -311,7 +317,7 @@ hand_over(struct session *session, const struct forward_mail *mail, struct reply
 		give_up(forward, "the next hop reports no success (DSN)");
 		return FORWARD_TO_QUEUE;
 	}
-	if (flush(session) != 0)
+	if (session_flush(session) != 0)
 		return FORWARD_ENDED;
 	switch (send(session, mail)) {
 	case ONLINE_ANSWERED:

@@ -5,14 +5,24 @@
 #include "smtpfwd/receive/transaction.h"
 #include "smtpfwd/recipients/outage.h"
 
-void
+enum known
 mailboxes_tell(struct session *session, const struct address *mailbox, const struct recipient_answer *answer)
 {
 	struct knowledge *knowledge = session->listener->world->knowledge;
 	const char *relay = policy_relay_of(session->transaction->policy, mailbox->domain);
 
-	if (knowledge != NULL && relay != NULL)
-		knowledge_tell(knowledge, str_of(relay), mailbox, answer, os_wall_clock());
+	if (knowledge == NULL || relay == NULL)
+		return KNOWN_NOT;
+	return knowledge_tell(knowledge, str_of(relay), mailbox, answer, os_wall_clock());
+}
+
+bool
+mailboxes_is_fresh(const struct session *session, const struct address *mailbox)
+{
+	const struct knowledge *knowledge = session->listener->world->knowledge;
+	const char *relay = policy_relay_of(session->transaction->policy, mailbox->domain);
+
+	return knowledge != NULL && relay != NULL && knowledge_is_fresh(knowledge, str_of(relay), mailbox, os_wall_clock());
 }
 
 struct reply

@@ -8,8 +8,14 @@
 
 #include "smtpfwd/receive/session.h"
 
-/* The next hop of the mailbox's relay has answered the question (recipients/meaning.h).  Of an address of no relay nothing is kept. */
-void		mailboxes_tell(struct session *session, const struct address *mailbox, const struct recipient_answer *answer);
+/*
+ * The next hop of the mailbox's relay has answered the question (recipients/meaning.h).  Of an address of no relay nothing is kept.
+ * What is believed of it; KNOWN_NOT: the answer tells nothing.
+ */
+enum known	mailboxes_tell(struct session *session, const struct address *mailbox, const struct recipient_answer *answer);
+
+/* Its next hop need not be asked (knowledge_is_fresh). */
+bool		mailboxes_is_fresh(const struct session *session, const struct address *mailbox);
 
 /*
  * What the client hears while the next hop cannot be asked: 250, the mail is to be queued; 550 5.1.1, it is known that there is

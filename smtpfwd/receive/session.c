@@ -118,15 +118,24 @@ end_for_fault(struct session *session, const struct fault *fault)
 }
 
 int
+session_flush(struct session *session)
+{
+	struct fault fault;
+
+	if (stream_flush(session->stream, session_deadline(session, session->listener->settings.command_timeout), &fault) != 0)
+		return session_drop(session, "its replies are not taken");
+	return 0;
+}
+
+int
 session_await_input(struct session *session, struct instant deadline)
 {
 	struct fault fault = { .cause = FAULT_OTHER };
 	size_t n_before;
 	int result;
 
-	if (stream_flush(session->stream, session_deadline(session, session->listener->settings.command_timeout),
-	    &fault) != 0)
-		return session_drop(session, "its replies are not taken");
+	if (session_flush(session) != 0)
+		return -1;
 	n_before = stream_input(session->stream).len;
 	session->is_idle = session->transaction == NULL;
 	if (session->is_idle && session->listener->gate->listeners->is_stopping)

@@ -134,6 +134,9 @@ int	session_drop(struct session *session, const char *why);
 /* A refusal that ends it: reply, log line and end; always -1. */
 int	session_turn_away(struct session *session, const char *stage, const struct reply *reply, const char *why);
 
+/* What was written goes out before we wait for others: a client may wait for each reply (RFC 2920 3.2 allows it). */
+int	session_flush(struct session *session);
+
 /* --- hearing --- */
 
 /* The span from now, but not beyond the session's end. */

@@ -182,7 +182,7 @@ transaction_fits(struct session *session)
 	struct transaction *transaction = session->transaction;
 	const struct content *content = &transaction->content;
 	int64_t n_bytes = (int64_t)(sizeof(*transaction) + transaction->arena.used_bytes + content->header.cap +
-	    judgement_memory_bytes(content->judgement) + forward_memory_bytes(&transaction->forward));
+	    judgement_memory_bytes(content->judgement) + forward_memory_bytes(&transaction->forward) + verify_rcpt_memory_bytes(&transaction->verify));
 
 	if (content->draft != NULL)
 		n_bytes += (int64_t)draft_memory_bytes(content->draft);
@@ -202,6 +202,7 @@ transaction_drop(struct session *session)
 	session->transaction = NULL;
 	session->listener->gate->listeners->transactions_bytes -= transaction->n_bytes;
 	forward_drop(&transaction->forward);
+	verify_rcpt_drop(&transaction->verify);
 	content_drop(&transaction->content);
 	policy_free(transaction->policy);
 	arena_fini(&transaction->arena);

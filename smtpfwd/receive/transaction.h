@@ -7,6 +7,7 @@
 #include "smtpfwd/receive/content.h"
 #include "smtpfwd/receive/forward.h"
 #include "smtpfwd/receive/session.h"
+#include "smtpfwd/receive/verify_rcpt.h"
 
 struct transaction {
 	struct arena		 arena;		/* the envelope's */
@@ -15,6 +16,7 @@ struct transaction {
 	int64_t			 n_bytes;	/* as counted in listeners->transactions_bytes */
 	int			 n_beyond;	/* recipients that were too many: one log line says it for all */
 	struct forward		 forward;	/* what is asked of the next hop meanwhile */
+	struct verify_rcpt	 verify;	/* what is asked of it for mail that is queued */
 	struct content		 content;	/* is_begun from DATA or the first BDAT on */
 };
 

@@ -7,6 +7,7 @@
 #include "smtpfwd/recipients/knowledge_inside.h"
 
 enum {
+	UNASKED_PART = 8,		/* twice the next one, or what is told each day would be asked for again */
 	FRESH_PART = 16,		/* told again within this part of its time, an entry keeps its time: no record is due */
 	STEP_BACK_US = 60 * 1000 * 1000,	/* of the clock; less than that is its being kept right */
 	OWN_ACCEPTED_WITHIN_S = 3600,
@@ -253,6 +254,15 @@ knowledge_ask(const struct knowledge *knowledge, struct str relay, const struct 
 	return knowledge_look_up(knowledge, relay, address, now, &record) ? record.known : KNOWN_NOT;
 }
 
+bool
+knowledge_is_fresh(const struct knowledge *knowledge, struct str relay, const struct address *address, struct timestamp now)
+{
+	struct known_record record;
+
+	return knowledge_look_up(knowledge, relay, address, now, &record) && record.known == KNOWN_GOOD &&
+	    us_between(record.told, now) < (uint64_t)keep_of(knowledge, KNOWN_GOOD).ns / 1000 / UNASKED_PART;
+}
+
 /* Known is good or bad; entry may be NULL.  True: it is a change. */
 static bool
 enter(struct knowledge *knowledge, struct known_entry *entry, struct known_relay *relay, struct str key, enum known known,
@@ -330,7 +340,7 @@ is_believed(const struct knowledge *knowledge, const struct known_relay *relay, 
 	    knowledge_ask(knowledge, known_relay_name(relay), address, now) != KNOWN_GOOD;
 }
 
-void
+enum known
 knowledge_tell(struct knowledge *knowledge, struct str relay, const struct address *address,
     const struct recipient_answer *answer, struct timestamp now)
 {
@@ -338,21 +348,22 @@ knowledge_tell(struct knowledge *knowledge, struct str relay, const struct addre
 
 	knowledge_see_time(knowledge, now);
 	if (of == NULL)
-		return;
+		return KNOWN_NOT;
 	switch (meaning_of(answer)) {
 	case MEANS_NOTHING:
-		return;
+		return KNOWN_NOT;
 	case MEANS_GOOD:
 		if (answer->asker == ASKER_OURSELVES)
 			of->own_accepted = now;
 		(void)knowledge_set(knowledge, relay, address, KNOWN_GOOD, now, now);
-		return;
+		return KNOWN_GOOD;
 	case MEANS_BAD_PERHAPS:
 		if (!is_believed(knowledge, of, address, now))
-			return;
+			return KNOWN_NOT;
 		break;
 	case MEANS_BAD:
 		break;
 	}
 	(void)knowledge_set(knowledge, relay, address, KNOWN_BAD, now, now);
+	return KNOWN_BAD;
 }

@@ -49,11 +49,19 @@ bool		 knowledge_look_up(const struct knowledge *knowledge, struct str relay, co
 		    struct timestamp now, struct known_record *record_out);
 
 /*
+ * It is good, and told so lately that nobody need be asked: an eighth of the time that it is kept, so that a mailbox which
+ * gets mail now and then costs no question.
+ */
+bool		 knowledge_is_fresh(const struct knowledge *knowledge, struct str relay, const struct address *address,
+		    struct timestamp now);
+
+/*
  * A next hop has answered.  2xx makes good, what says that there is no such mailbox makes bad, whichever it was before
  * (meaning.h).  A bare 550 to our own question only makes bad what is not known good, and only if the relay has
  * accepted a question of our own within the last hour: else it may well be our address that it does not like.
+ * What the answer is believed to say; KNOWN_NOT: nothing.
  */
-void		 knowledge_tell(struct knowledge *knowledge, struct str relay, const struct address *address,
+enum known	 knowledge_tell(struct knowledge *knowledge, struct str relay, const struct address *address,
 		    const struct recipient_answer *answer, struct timestamp now);
 
 /* By an operator or from a file.  KNOWN_NOT forgets.  False: no such relay, an address that is never known, or one too old. */

@@ -10,6 +10,14 @@ is_no_such_mailbox(struct status status)
 	return status.class == 5 && status.subject == 1 && (status.detail == 1 || status.detail == 6 || status.detail == 10);
 }
 
+bool
+meaning_is_closed(const struct reply *reply)
+{
+	const struct status *status = &reply->status;
+
+	return reply_is_permanent(reply) && status->class == 5 && status->subject == 2 && (status->detail == 1 || status->detail == 2);
+}
+
 enum meaning
 meaning_of(const struct recipient_answer *answer)
 {

@@ -39,6 +39,9 @@ enum meaning {
 	MEANS_BAD_PERHAPS,		/* a bare 550 to our own question: none, unless it was meant for our address */
 };
 
+/* A mailbox that there is, and that takes nothing: disabled (5.2.1) or full (5.2.2).  For now: nothing to be remembered. */
+bool		meaning_is_closed(const struct reply *reply);
+
 enum meaning	meaning_of(const struct recipient_answer *answer);
 
 #endif

@@ -102,7 +102,7 @@ class Judge(world.Relay):
         signs = "".join('sign "%s" { selector = { "rsa", "ed" }  key = { "%s", "%s" } }\n' % ((domain,) + KEYS) for domain in ("ours.example", US))
         super().__init__('"127.0.0.1:%d"' % end_port, name=name, listen_extra='xclient-from = { "127.0.0.1" }  class = incoming', extra="""
 listen "apps" { address = { "127.0.0.1:%d" }  networks = { "127.0.0.0/8" }  class = application  max-message = 50M }
-relay "keep" { domains = { "keep.example", "ours.example" }  next-hop = { "127.0.0.1:%d" }  mode = queue  check-interval = 1s }
+relay "keep" { domains = { "keep.example", "ours.example" }  next-hop = { "127.0.0.1:%d" }  mode = queue  verify-recipients = no  check-interval = 1s }
 retry { first = 1s  max = 1s }
 verify { %s }
 %s

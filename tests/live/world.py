@@ -156,11 +156,14 @@ class Daemon:
 
 
 class Relay(Daemon):
-    """smtpfwd, its configuration made of a text with a few names filled in; it queues first unless relay_extra names a mode."""
+    """smtpfwd, its configuration made of a text with a few names filled in; it queues first, and asks nobody about recipients, unless
+    relay_extra says so."""
 
     def __init__(self, next_hop, extra="", domain="example.com", relay_extra="", listen_extra="", name="relay"):
         super().__init__()
         relay_extra += "" if "mode =" in relay_extra else "\n    mode = queue"
+        relay_extra += "" if "verify-recipients =" in relay_extra else "\n    verify-recipients = no"
+        relay_extra += "" if "recipients-unknown =" in relay_extra else "\n    recipients-unknown = accept"
         self.directory = os.path.join(WORK, name)
         os.makedirs(self.directory, exist_ok=True)
         self.port = free_port()

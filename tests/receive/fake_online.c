@@ -38,8 +38,13 @@ online_new(const struct online_settings *settings)
 	struct online *online = mem_new(sizeof(*online));
 
 	online->couriers = settings->couriers;
-	insist(settings->identity != NULL && !mail_id_is_none(&settings->id));
 	settings->couriers->n_open++;
+	if (settings->identity == NULL) {	/* a question of our own */
+		insist(mail_id_is_none(&settings->id) && address_is_null(&settings->envelope->reverse_path) && settings->size_bytes == 0);
+		say(settings->couriers, "ask %.*s; ", STR_ARG(settings->destination));
+		return online;
+	}
+	insist(!mail_id_is_none(&settings->id));
 	say(settings->couriers, "new %.*s %.*s %llu; ", STR_ARG(settings->destination),
 	    STR_ARG(settings->envelope->reverse_path.local), (unsigned long long)settings->size_bytes);
 	return online;
@@ -74,6 +79,23 @@ obey(struct online *online, char letter, struct instant deadline)
 		return ONLINE_ANSWERED;
 	case '5':
 		online->reply = REPLY(550, 5, 1, 1, "the next hop: never\nhere, caf\xc3\xa9");
+		return ONLINE_ANSWERED;
+	case 'b':
+		online->reply = (struct reply){ .code = 550, .text = STR("go away") };
+		return ONLINE_ANSWERED;
+	case 'p':
+		online->reply = REPLY(554, 5, 7, 1, "your address is on a list");
+		return ONLINE_ANSWERED;
+	case 'c':
+		online->reply = REPLY(552, 5, 2, 2, "the mailbox is full");
+		return ONLINE_ANSWERED;
+	case 'n':
+		online->reply = REPLY(550, 5, 7, 1, "no null reverse-paths");
+		online->is_mail_refused = true;
+		return ONLINE_ANSWERED;
+	case '8':
+		online->reply = REPLY(550, 5, 6, 7, "no SMTPUTF8");
+		online->is_mail_refused = true;
 		return ONLINE_ANSWERED;
 	case 'f':
 		online->reply = REPLY(452, 4, 5, 3, "the next hop: too many");
@@ -111,7 +133,7 @@ online_rcpt(struct online *online, const struct recipient *recipient, struct ins
 	say(couriers, "rcpt %.*s; ", STR_ARG(recipient->address.local));
 	fiber_yield();
 	end = obey(online, letter, deadline);
-	online->was_rcpt_answered = end == ONLINE_ANSWERED && letter != 'm' && letter != 'f';
+	online->was_rcpt_answered = end == ONLINE_ANSWERED && letter != 'f' && !online->is_mail_refused;
 	online->n_taken += end == ONLINE_ANSWERED && reply_is_positive(&online->reply);
 	return end;
 }

@@ -68,6 +68,11 @@ tests_receive_test_srs_SOURCES = %D%/test_srs.c
 tests_receive_test_srs_LDADD = $(receive_test_libs)
 TESTS += tests/receive/test_srs
 
+check_PROGRAMS += tests/receive/test_verify_rcpt
+tests_receive_test_verify_rcpt_SOURCES = %D%/test_verify_rcpt.c
+tests_receive_test_verify_rcpt_LDADD = $(tests_receive_test_time_LDADD)
+TESTS += tests/receive/test_verify_rcpt
+
 check_PROGRAMS += tests/receive/test_forward
 tests_receive_test_forward_SOURCES = %D%/test_forward.c
 tests_receive_test_forward_LDADD = $(tests_receive_test_time_LDADD)
