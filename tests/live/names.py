@@ -68,10 +68,10 @@ RECORDS = {
 
 
 class Names:
-    """A name server at a free port of the address; .asked counts the questions by (name, type)."""
+    """A name server at the port of the address, 0: a free one; .asked counts the questions by (name, type)."""
 
-    def __init__(self, zone="", address="127.0.0.1", ttl=600, follows=True):
-        self.ttl, self.follows = ttl, follows
+    def __init__(self, zone="", address="127.0.0.1", ttl=600, follows=True, port=0):
+        self.ttl, self.follows, self.port = ttl, follows, port
         self.rows = {}                  # key: [(type, value)]
         self.parents = set()            # names that exist because one below them does (RFC 8020)
         self.everything = []            # rows that stand for every name as long as there are any
@@ -220,7 +220,7 @@ class Names:
                     self.transport.sendto(data, client)
 
         for _ in range(100):            # one port that is free by both
-            tcp = await asyncio.start_server(self.serve_tcp, address, 0, backlog=1000)
+            tcp = await asyncio.start_server(self.serve_tcp, address, self.port, backlog=1000)
             self.port = tcp.sockets[0].getsockname()[1]
             try:
                 await self.loop.create_datagram_endpoint(Udp, (address, self.port))

@@ -6,11 +6,9 @@ Postfix for each: its log, a policy service and a milter behind it.  PROXY also 
 import os
 import re
 import shutil
-import socketserver
-import struct
 import subprocess
-import threading
 
+import witnesses
 import world
 
 PROGRAM = world.BUILD + "/tests/live/introduce"
@@ -25,76 +23,6 @@ def introduce(means, port, *words):
     result = subprocess.run([PROGRAM, means, str(port), *words], capture_output=True, text=True, timeout=60)
     assert result.returncode == 0, result.stderr
     return result.stdout
-
-
-class Server:
-    def __init__(self, handle):
-        class Handler(socketserver.StreamRequestHandler):
-            def handle(self):
-                try:
-                    handle(self)
-                except (OSError, struct.error):
-                    pass
-
-        class Threads(socketserver.ThreadingTCPServer):
-            allow_reuse_address, daemon_threads = True, True
-
-        self.server = Threads(("127.0.0.1", 0), Handler)
-        self.port = self.server.server_address[1]
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        world.ENDERS.append(self.server.shutdown)
-
-
-class Policy(Server):
-    """Keeps the attributes of each request (Postfix's SMTPD_POLICY_README), and refuses nothing."""
-
-    def __init__(self):
-        self.asked = []
-        super().__init__(self.answer)
-
-    def answer(self, session):
-        attributes = {}
-        for line in session.rfile:
-            name, _, value = line.decode().rstrip("\n").partition("=")
-            if name:
-                attributes[name] = value
-                continue
-            self.asked.append(attributes)
-            attributes = {}
-            session.wfile.write(b"action=DUNNO\n\n")
-
-
-class Milter(Server):
-    """Keeps what a milter is told of the connection and of HELO, by the protocol of sendmail's libmilter."""
-
-    def __init__(self):
-        self.told = []
-        super().__init__(self.answer)
-
-    def answer(self, session):
-        told = {}
-        while True:
-            (length,) = struct.unpack(">I", session.rfile.read(4))
-            packet = session.rfile.read(length)
-            command, rest = packet[:1], packet[1:]
-            if command == b"O":
-                session.wfile.write(struct.pack(">Ic3I", 13, b"O", 6, 0, 0))
-                continue
-            if command in (b"Q", b"D", b"K", b"A"):
-                if command == b"Q":
-                    return
-                continue
-            if command == b"C":
-                name, _, address = rest.partition(b"\0")
-                told = {"name": name.decode()}
-                if address[:1] in (b"4", b"6"):
-                    told["port"] = struct.unpack(">H", address[1:3])[0]
-                    told["address"] = address[3:].rstrip(b"\0").decode()
-            elif command == b"H":
-                told["helo"] = rest.rstrip(b"\0").decode()
-            elif command == b"M":
-                self.told.append(dict(told))
-            session.wfile.write(struct.pack(">Ic", 1, b"c"))
 
 
 def postfix(name, extra):
@@ -122,7 +50,7 @@ def seen(server, means, *words):
 def setup(tap):
     """A policy service and a milter"""
     global policy, milter
-    policy, milter = Policy(), Milter()
+    policy, milter = witnesses.Policy(), witnesses.Milter()
     tap("a policy service and a milter listen", True)
 
 

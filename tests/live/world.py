@@ -401,12 +401,13 @@ biff = no
 class Exim:
     """Exim as a new server for example.com; its binary is unpacked, because it cannot be installed beside Postfix."""
 
-    def __init__(self, name="exim"):
+    def __init__(self, name="exim", package="exim4-daemon-light"):
+        self.package = package          # -heavy takes the PROXY protocol
         self.port = free_port()
         self.directory = os.path.join(WORK, name)
         for part in ("spool", "log", "mail"):
             os.makedirs(os.path.join(self.directory, part))
-        self.binary = shutil.which("exim4") or self.unpack()
+        self.binary = package.endswith("light") and shutil.which("exim4") or self.unpack()
         self.process = None
         if subprocess.run(["id", "Debian-exim"], capture_output=True).returncode != 0:
             subprocess.run(["useradd", "-r", "-M", "-d", "/nonexistent", "-s", "/usr/sbin/nologin", "Debian-exim"],
@@ -463,7 +464,7 @@ begin retry
     def unpack(self):
         where = os.path.join(self.directory, "package")
         os.makedirs(where)
-        subprocess.run("apt-get download -q exim4-daemon-light && dpkg -x exim4-daemon-light*.deb .", shell=True,
+        subprocess.run("apt-get download -q %s && dpkg -x %s*.deb ." % (self.package, self.package), shell=True,
                        cwd=where, check=True, capture_output=True, timeout=300)
         return os.path.join(where, "usr/sbin/exim4")
 
