@@ -261,6 +261,15 @@ history_failed(struct log *log, const struct mail_id *id, const struct history_a
 }
 
 void
+history_passed_on(struct log *log, const struct mail_id *id, const struct history_attempt *attempt)
+{
+	struct log_line line;
+
+	begin_attempt(&line, log, LOG_LEVEL_INFO, "passed-on", id, attempt);
+	end_attempt(&line, attempt);
+}
+
+void
 history_expired(struct log *log, const struct mail_id *id, const struct history_attempt *attempt)
 {
 	struct log_line line;

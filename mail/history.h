@@ -67,6 +67,8 @@ void	history_delivered(struct log *log, const struct mail_id *id, const struct h
 void	history_deferred(struct log *log, const struct mail_id *id, const struct history_attempt *attempt,
 	    struct span next_try);	/* in so long; 0: who writes this does not know */
 void	history_failed(struct log *log, const struct mail_id *id, const struct history_attempt *attempt);
+/* This next hop does not have the mailbox, and another one is asked for it. */
+void	history_passed_on(struct log *log, const struct mail_id *id, const struct history_attempt *attempt);
 void	history_expired(struct log *log, const struct mail_id *id, const struct history_attempt *attempt);
 
 /* The connection broke after the final dot: the mail may arrive twice (RFC 5321 4.5.4.1, RFC 1047). */

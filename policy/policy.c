@@ -15,6 +15,7 @@ struct relay {
 	char		*name;
 	char		*destination;	/* "relay:NAME" */
 	struct forwarding forwarding;
+	const char	**ways;		/* of the forwarding; all owned */
 };
 
 struct policy {
@@ -61,6 +62,27 @@ add_domain(struct policy *policy, struct str domain, struct relay *relay)
 	}
 	insist(map_get(map, domain) == NULL);
 	map_set(map, domain, relay);
+}
+
+static void
+take_forwarding(struct relay *relay, const struct forwarding *from)
+{
+	insist(from->is_by_recipient == (from->n_ways > 0));
+	relay->forwarding = *from;
+	relay->ways = mem_new_array((size_t)from->n_ways + 1, sizeof(*relay->ways));
+	for (int i = 0; i < from->n_ways; i++)
+		relay->ways[i] = copy_joined("", from->ways[i]);
+	relay->forwarding.ways = relay->ways;
+}
+
+static void
+free_relay(struct relay *relay)
+{
+	for (int i = 0; i < relay->forwarding.n_ways; i++)
+		mem_free((char *)(uintptr_t)relay->ways[i]);
+	mem_free(relay->ways);
+	mem_free(relay->name);
+	mem_free(relay->destination);
 }
 
 static void
@@ -131,7 +153,7 @@ policy_new(const struct policy_settings *settings, const uint64_t seed[2])
 
 		policy->relays[i].name = copy_joined("", rule->name);
 		policy->relays[i].destination = copy_joined("relay:", rule->name);
-		policy->relays[i].forwarding = rule->forwarding;
+		take_forwarding(&policy->relays[i], &rule->forwarding);
 		for (int k = 0; k < rule->n_domains; k++)
 			add_domain(policy, str_of(rule->domains[k]), &policy->relays[i]);
 	}
@@ -157,10 +179,8 @@ policy_free(const struct policy *shared)
 
 	if (policy == NULL || --policy->n_holders > 0)
 		return;
-	for (int i = 0; i < policy->n_relays; i++) {
-		mem_free(policy->relays[i].name);
-		mem_free(policy->relays[i].destination);
-	}
+	for (int i = 0; i < policy->n_relays; i++)
+		free_relay(&policy->relays[i]);
 	mem_free(policy->relays);
 	map_fini(&policy->exact);
 	map_fini(&policy->below);
@@ -299,7 +319,7 @@ policy_destination_of(const struct policy *policy, const struct address *address
 	const struct relay *relay = find_relay(policy, address->domain);
 
 	if (relay != NULL)
-		return str_of(relay->destination);
+		return str_of(relay->forwarding.is_by_recipient ? relay->ways[0] : relay->destination);
 	if (policy->outbound == NULL)
 		return STR("none");
 	if (policy->is_outbound_by_domain)

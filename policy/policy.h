@@ -19,6 +19,8 @@
 
 struct policy;
 
+enum { FORWARDING_WAYS_MAX = 16 };	/* an unknown mailbox is asked for at each, while a client waits */
+
 struct forwarding {			/* how a relay section's mail goes on; zero: it is taken into the queue unasked */
 	bool		 is_online;		/* mode: the next hop is asked while the client waits, and its answer is the client's */
 	struct span	 online_timeout;	/* how long it may take for all but the last answer; > 0 with is_online */
@@ -27,6 +29,8 @@ struct forwarding {			/* how a relay section's mail goes on; zero: it is taken i
 	bool		 verifies_recipients;	/* also with mode = queue the next hop is asked whether it has the mailbox */
 	bool		 accepts_unknown;	/* recipients-unknown: of whom nothing is known while nobody can be asked; else 451 */
 	bool		 is_by_recipient;	/* next-hop-by-recipient: the first one that has the mailbox takes the mail */
+	const char *const *ways;	/* is_by_recipient: "relay:NAME/NEXT-HOP" of each, in the order to ask them */
+	int		 n_ways;
 };
 
 struct relay_rule {			/* a relay section */
@@ -103,9 +107,9 @@ const struct forwarding *policy_forwarding_of(const struct policy *policy, struc
 enum { POLICY_DESTINATION_MAX = 1024 };	/* bytes: a route's name and a domain */
 
 /*
- * Where mail for an address goes: "relay:NAME", "route:NAME" (outbound), "route:NAME/DOMAIN" where that goes by the
- * domain (lower case, A-labels; or a literal), or "none" when nobody takes it.  The text is constant, the policy's or in
- * the room.
+ * Where mail for an address goes: "relay:NAME", or the first of a relay's ways; "route:NAME" (outbound), "route:NAME/DOMAIN"
+ * where that goes by the domain (lower case, A-labels; or a literal), or "none" when nobody takes it.  The text is constant,
+ * the policy's or in the room.
  */
 struct str	 policy_destination_of(const struct policy *policy, const struct address *address,
 		    char room[POLICY_DESTINATION_MAX]);

@@ -253,6 +253,8 @@ static const struct setting relay_settings[] = {
 	  .sentence = "with mode = queue too, the next hop is asked whether it has the mailbox" },
 	{ .name = "recipients-unknown", .type = SETTING_CHOICE, .choices = "defer accept", .otherwise = "defer",
 	  .sentence = "who is not known to be a mailbox, or none, while the next hop cannot be asked" },
+	{ .name = "next-hop-by-recipient", .type = SETTING_BOOL, .otherwise = "no",
+	  .sentence = "the next hops are asked in order, and the first that has the mailbox takes the mail" },
 	NEXT_HOP_SETTINGS,
 	IDENTITY_SETTING("auto"),
 };

@@ -261,6 +261,37 @@ read_forwarding(const struct conf_section *section)
 	};
 }
 
+/* Each next hop is a way of its own (policy.h). */
+static void
+read_by_recipient(struct config *config, const struct conf_section *section, struct route_settings *route,
+    struct forwarding *forwarding)
+{
+	const char **ways = config_alloc(config, (size_t)route->n_next_hops, sizeof(*ways));
+	struct str way;
+
+	route->is_by_recipient = forwarding->is_by_recipient = conf_bool(section, "next-hop-by-recipient");
+	if (!route->is_by_recipient)
+		return;
+	if (route->n_next_hops < 2)
+		conf_error(config->conf, section, "next-hop-by-recipient", "needs more than one next-hop");
+	if (route->n_next_hops > FORWARDING_WAYS_MAX)
+		conf_error(config->conf, section, "next-hop-by-recipient", "takes at most %d of next-hop", FORWARDING_WAYS_MAX);
+	if (route->balance != BALANCE_FAILOVER)
+		conf_error(config->conf, section, "next-hop-by-recipient", "needs balance = failover: it goes by the order of next-hop");
+	for (int i = 0; i < route->n_next_hops; i++) {
+		const struct next_hop_settings *hop = &route->next_hops[i];
+
+		if (hop->is_mx)
+			conf_error(config->conf, section, "next-hop-by-recipient", "\"%s\": each next-hop is to be one server", hop->written);
+		for (int k = 0; k < i; k++)
+			if (strcmp(hop->written, route->next_hops[k].written) == 0)
+				conf_error(config->conf, section, "next-hop", "has \"%s\" twice", hop->written);
+		if (arena_printf(&config->arena, &way, "%s/%s", route->destination, hop->written))
+			ways[forwarding->n_ways++] = way.at;
+	}
+	forwarding->ways = ways;
+}
+
 /*
  * A destination by MX has its domain behind a "/" (policy.h): a title with one would be taken for mail of the section whose
  * title ends there.  And both must fit (POLICY_DESTINATION_MAX), or mail would be for nobody.
@@ -334,6 +365,7 @@ config_read_routes(struct config *config)
 		read_domains(config, section, &owners, &relays[i]);
 		relays[i].forwarding = read_forwarding(section);
 		read_route(config, section, true, destination_name(config, "relay", section), &config->routes[i]);
+		read_by_recipient(config, section, &config->routes[i], &relays[i].forwarding);
 	}
 	map_fini(&owners);
 	for (int i = 0; i < n_routes; i++) {

@@ -12,6 +12,7 @@
 #include "smtpfwd/daemon_resolver.h"
 #include "smtpfwd/runtime/resolver_switch.h"
 #include "smtpfwd/sandbox.h"
+#include "smtpfwd/ways.h"
 
 enum {
 	IDLE_CONNECTION_S = 10,		/* Postfix and others close idle sessions late; we let go early */
@@ -22,10 +23,14 @@ static struct str
 destination_of(void *context, const struct envelope *envelope, const struct recipient *recipient, const struct mail_facts *facts)
 {
 	struct daemon *daemon = context;
+	const struct policy *policy = daemon->generation->policy;
+	struct ways_known known = { .queue = daemon->queue };
 
 	(void)envelope;
 	(void)facts;
-	return policy_destination_of(daemon->generation->policy, &recipient->address, daemon->destination_room);
+	if (daemon->recipients != NULL)
+		known.knowledge = recipients_knowledge(daemon->recipients);
+	return ways_destination_of(policy, &known, &recipient->address, daemon->destination_room);
 }
 
 /* Mail that an operator wants tried waits for no check of a next hop that was down. */

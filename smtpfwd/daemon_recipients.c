@@ -3,6 +3,7 @@
  */
 #include "base/mem.h"
 #include "smtpfwd/daemon_inside.h"
+#include "smtpfwd/ways.h"
 
 static struct recipients_settings
 settings_of(const struct config *config)
@@ -11,14 +12,26 @@ settings_of(const struct config *config)
 	    .bounds = config->knowledge };
 }
 
-/* Owned. */
+/* Each relay, or each of its next hops where it goes by the recipient.  Owned. */
 static const char **
-names_of(const struct config *config)
+names_of(const struct config *config, int *n_out)
 {
-	const char **names = mem_new_array((size_t)config->policy.n_relays + 1, sizeof(const char *));
+	const struct relay_rule *relays = config->policy.relays;
+	const char **names;
+	int n = 0;
 
 	for (int i = 0; i < config->policy.n_relays; i++)
-		names[i] = config->policy.relays[i].name;
+		n += 1 + relays[i].forwarding.n_ways;
+	names = mem_new_array((size_t)n + 1, sizeof(const char *));
+	*n_out = 0;
+	for (int i = 0; i < config->policy.n_relays; i++) {
+		const struct forwarding *forwarding = &relays[i].forwarding;
+
+		if (!forwarding->is_by_recipient)
+			names[(*n_out)++] = relays[i].name;
+		for (int k = 0; k < forwarding->n_ways; k++)
+			names[(*n_out)++] = way_name(forwarding->ways[k]).at;
+	}
 	return names;
 }
 
@@ -45,9 +58,10 @@ daemon_make_recipients(struct daemon *daemon, struct fault *fault_out)
 {
 	const struct config *config = daemon->generation->config;
 	struct recipients_settings settings = settings_of(config);
-	const char **names = names_of(config);
+	int n_names;
+	const char **names = names_of(config, &n_names);
 
-	daemon->recipients = recipients_new(daemon->loop, &settings, names, config->policy.n_relays, daemon->log, fault_out);
+	daemon->recipients = recipients_new(daemon->loop, &settings, names, n_names, daemon->log, fault_out);
 	mem_free(names);
 	if (daemon->recipients == NULL)
 		return -1;
@@ -60,9 +74,10 @@ daemon_adopt_recipients(struct daemon *daemon)
 {
 	const struct config *config = daemon->generation->config;
 	struct recipients_settings settings = settings_of(config);
-	const char **names = names_of(config);
+	int n_names;
+	const char **names = names_of(config, &n_names);
 
-	recipients_set(daemon->recipients, &settings, names, config->policy.n_relays);
+	recipients_set(daemon->recipients, &settings, names, n_names);
 	mem_free(names);
 }
 

@@ -96,7 +96,11 @@ count_waiting(void *context, const struct destination_counts *d)
 {
 	struct count *count = context;
 
-	if (str_starts(d->name, STR("relay:")) && str_eq(str_from(d->name, strlen("relay:")), str_of(count->relay)))
+	struct str name = str_starts(d->name, STR("relay:")) ? str_from(d->name, strlen("relay:")) : STR_EMPTY;
+	struct str relay = STR_EMPTY;
+
+	(void)str_take_until(&name, '/', &relay);	/* or one of its next hops */
+	if (str_eq(relay, str_of(count->relay)))
 		count->n += d->n_waiting;
 }
 

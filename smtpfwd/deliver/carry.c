@@ -3,12 +3,10 @@
  *
  * Next hops are tried in the site's order until every recipient has an outcome or none is left to try.
  */
-#include "base/insist.h"
 #include "base/mem.h"
 #include "mail/history.h"
-#include "smtpfwd/deliver/couriers.h"
+#include "smtpfwd/deliver/carry_inside.h"
 #include "smtpfwd/deliver/judge.h"
-#include "smtpfwd/deliver/handover.h"
 
 enum {
 	/*
@@ -22,30 +20,6 @@ enum {
 	LACKING_TRIES_MIN = 4,
 };
 
-struct errand {
-	struct couriers		*c;
-	struct delivery		*delivery;
-	struct site		*site;		/* NULL: the destination is not configured */
-	struct choices		*choices;	/* those we began with; NULL: none */
-	struct held		*held;
-	bool			 is_large;
-	struct next_hop		*large_at;	/* that counts it */
-	struct content		 content;
-	struct offered		*offered;
-	uint64_t		 tried;		/* choices, a bit each */
-	int			 n_tried;
-	struct instant		 deadline;
-	bool			 was_reached;	/* a session came about */
-	bool			 is_cancelled;
-	bool			 is_unfound;	/* where it goes cannot be told now */
-	bool			 is_wanting;	/* we ran out of something of our own */
-	bool			 is_crowded;	/* what could be tried has no room for it now */
-	bool			 is_means_refused;	/* to tell the client's identity by: what is left is used */
-	struct next_hop		*next_hop;	/* the last one tried; used */
-	const struct address	*srs;		/* what the last MAIL said instead of the reverse-path; NULL: nothing else */
-	struct trouble		 trouble;
-};
-
 static ssize_t
 read_content(struct content *content, int64_t offset, void *room, size_t n_bytes, struct instant deadline,
     struct fault *fault_out)
@@ -57,8 +31,8 @@ read_content(struct content *content, int64_t offset, void *room, size_t n_bytes
 
 /* --- the mail's history --- */
 
-static struct history_attempt
-attempt_here(const struct errand *e)
+struct history_attempt
+errand_attempt(const struct errand *e)
 {
 	struct history_attempt attempt = held_attempt(e->next_hop, e->held->client, e->delivery->facts->arrived);
 
@@ -70,7 +44,7 @@ static void
 log_outcome(const struct errand *e, const struct offered *offered)
 {
 	const struct outcome *outcome = &offered->outcome;
-	struct history_attempt attempt = attempt_here(e);
+	struct history_attempt attempt = errand_attempt(e);
 	char why[256];
 
 	attempt.recipient = &offered->recipient->address;
@@ -100,7 +74,7 @@ log_outcome(const struct errand *e, const struct offered *offered)
 static void
 log_ambiguous(const struct errand *e, int n_ambiguous)
 {
-	struct history_attempt attempt = attempt_here(e);
+	struct history_attempt attempt = errand_attempt(e);
 
 	attempt.why = e->trouble.text;
 	history_ambiguous(e->c->log, &e->delivery->mail, &attempt, n_ambiguous);
@@ -144,9 +118,8 @@ count_large(struct errand *e, struct next_hop *next_hop)
 	}
 }
 
-/* The outcomes name it, and it may be forgotten meanwhile. */
-static void
-turn_to(struct errand *e, struct next_hop *next_hop)
+void
+errand_turn_to(struct errand *e, struct next_hop *next_hop)
 {
 	if (next_hop != NULL)
 		next_hop_use(next_hop);
@@ -186,6 +159,8 @@ get_session(struct errand *e)
 				choices_tell_down(e->choices, &e->trouble);
 			return false;
 		case CHOICE_ALL_BUSY:
+			if (pass_waits_for_room(e))
+				continue;
 			trouble_of_text(STATUS(4, 4, 5), "all connections to the next hop are in use", &e->trouble);
 			e->is_crowded = true;
 			return false;
@@ -193,8 +168,8 @@ get_session(struct errand *e)
 			break;
 		}
 		next_hop = e->choices->at[i].next_hop;
-		turn_to(e, next_hop);
-		if (held_open(e->c, e->site, next_hop, e->delivery->facts->identity, e->deadline, e->held, &e->trouble))
+		errand_turn_to(e, next_hop);
+		if (held_open(e->c, e->site == e->home ? e->site : NULL, next_hop, e->delivery->facts->identity, e->deadline, e->held, &e->trouble))
 			return true;
 		if (e->trouble.is_cancelled) {
 			e->is_cancelled = true;
@@ -212,6 +187,9 @@ count_outcomes(const struct errand *e, struct next_hop *next_hop, const bool *wa
 	for (int i = 0; i < e->delivery->n_recipients; i++) {
 		if (was_settled[i] || !e->offered[i].has_outcome)
 			continue;
+		if (pass_is_due(e, &e->offered[i]))
+			continue;
+		pass_conclude(e, i);
 		log_outcome(e, &e->offered[i]);
 		judge_outcome(next_hop, e->offered[i].outcome.kind);
 	}
@@ -238,10 +216,10 @@ hand_over(struct errand *e, struct next_hop *next_hop)
 	struct handover h = {
 		.client = e->held->client, .was_idle = e->held->was_idle, .envelope = e->delivery->envelope,
 		.introduction = &introduction, .srs_mode = next_hop->route->srs, .content = &e->content, .recipients = e->offered, .n_recipients = e->delivery->n_recipients,
-		.arena = e->delivery->arena, .hearing = e->c->hearing, .destination = e->delivery->destination,
+		.arena = e->delivery->arena, .hearing = e->c->hearing, .destination = e->site->destination,
 	};
 	struct instant began = loop_now(e->c->loop);
-	struct history_attempt attempt = attempt_here(e);
+	struct history_attempt attempt = errand_attempt(e);
 	enum handover_end end;
 	int n_ambiguous;
 
@@ -317,6 +295,22 @@ outcome_of_end(const struct errand *e, const struct delivery_recipient *recipien
 	return outcome_of_trouble(&e->trouble, host, e->delivery->arena);
 }
 
+void
+errand_end_left(struct errand *e)
+{
+	for (int i = 0; i < e->delivery->n_recipients; i++) {
+		struct offered *offered = &e->offered[i];
+
+		if (offered->has_outcome)
+			continue;
+		offered->outcome = outcome_of_end(e, &e->delivery->recipients[i]);
+		offered->has_outcome = true;
+		log_outcome(e, offered);
+		if (e->trouble.is_lack)
+			judge_outcome(e->next_hop, offered->outcome.kind);
+	}
+}
+
 static void
 settle(struct errand *e)
 {
@@ -329,18 +323,10 @@ settle(struct errand *e)
 		queue_give_back(e->c->queue, e->delivery, loop_now(e->c->loop));
 		return;
 	}
+	errand_end_left(e);
 	outcomes = mem_new_array((size_t)n, sizeof(*outcomes));
-	for (i = 0; i < n; i++) {
-		struct offered *offered = &e->offered[i];
-
-		if (!offered->has_outcome) {
-			offered->outcome = outcome_of_end(e, &e->delivery->recipients[i]);
-			log_outcome(e, offered);
-			if (e->trouble.is_lack)
-				judge_outcome(e->next_hop, offered->outcome.kind);
-		}
-		outcomes[i] = offered->outcome;
-	}
+	for (i = 0; i < n; i++)
+		outcomes[i] = e->offered[i].outcome;
 	/* Who is cut off because we stop has not had a try of his own either. */
 	queue_settle(e->c->queue, e->delivery, outcomes, is_down || e->is_cancelled || e->is_unfound);
 	mem_free(outcomes);
@@ -352,6 +338,8 @@ settle_all(struct errand *e, const struct outcome *outcome)
 	int i;
 
 	for (i = 0; i < e->delivery->n_recipients; i++) {
+		if (e->offered[i].has_outcome)		/* from where it was before */
+			continue;
 		e->offered[i].outcome = *outcome;
 		e->offered[i].has_outcome = true;
 		log_outcome(e, &e->offered[i]);
@@ -417,7 +405,7 @@ static void
 begin(struct errand *e, struct couriers *c, struct site *site, struct delivery *delivery, struct held *held)
 {
 	*e = (struct errand){
-		.c = c, .site = site, .delivery = delivery, .held = held,
+		.c = c, .home = site, .site = site, .delivery = delivery, .held = held,
 		.content = { .n_bytes = delivery->content_bytes, .read = read_content },
 		.is_large = delivery->content_bytes >= QUEUE_LARGE_BYTES,
 		.deadline = instant_after(loop_now(c->loop), span_s(CARRY_MAX_S)),
@@ -429,16 +417,18 @@ begin(struct errand *e, struct couriers *c, struct site *site, struct delivery *
 		site->n_large++;
 		room_tell(site);
 	}
+	pass_begin(e);
 }
 
 static void
 end(struct errand *e)
 {
 	settle(e);
-	turn_to(e, NULL);
+	pass_end(e);
+	errand_turn_to(e, NULL);
 	choices_leave(e->choices);
-	if (e->site != NULL && e->is_large)
-		e->site->n_large--;
+	if (e->home != NULL && e->is_large)
+		e->home->n_large--;
 	mem_free(e->offered);
 	mem_free(e);
 }
@@ -449,13 +439,15 @@ carry(struct couriers *c, struct site *site, struct delivery *delivery, struct h
 	struct errand *e = mem_new(sizeof(*e));
 
 	begin(e, c, site, delivery, held);
-	if (find_choices(e)) {
+	do {
+		if (!find_choices(e))
+			break;
 		if (held->client != NULL && again_is_elsewhere(&c->again, &delivery->mail, held->next_hop))
 			held_keep(c, held);
 		if (held->client != NULL)
-			turn_to(e, held->next_hop);
+			errand_turn_to(e, held->next_hop);
 		while ((held->client != NULL || get_session(e)) && offer(e))
 			;
-	}
+	} while (pass_on(e));
 	end(e);
 }

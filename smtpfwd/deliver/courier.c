@@ -309,7 +309,7 @@ check_if_wanted(void *context, struct str destination, void *site)
 	const struct str *wanted = context;
 
 	if (wanted->len == 0 || str_eq(destination, *wanted) ||
-	    str_eq(((const struct site *)site)->route->destination, *wanted))
+	    str_eq(((const struct site *)site)->route->section, *wanted))
 		check_site(site);
 	return true;
 }

@@ -216,6 +216,7 @@ take_rcpt(struct transaction_run *t, int i)
 	} else if (!outcome_is_too_many(&reply, t->n_accepted)) {
 		outcome = outcome_here(t, &reply, OUTCOME_OF_RCPT);
 		settle_one(t, i, &outcome);
+		t->h->recipients[i].is_elsewhere = outcome_is_elsewhere(&reply, OUTCOME_OF_RCPT);
 	}
 	return GO_ON;
 }
@@ -343,9 +344,14 @@ settle_by_final(struct transaction_run *t, const struct reply *reply)
 {
 	struct outcome outcome = outcome_here(t, reply, OUTCOME_OF_FINAL);
 
-	for (int i = 0; i < t->n_batch && t->n_accepted == 1 && !reply_is_positive(reply); i++)
-		if (t->h->recipients[t->batch[i]].is_accepted)
-			tell(t, t->h->recipients[t->batch[i]].recipient, reply, true);
+	for (int i = 0; i < t->n_batch && t->n_accepted == 1 && !reply_is_positive(reply); i++) {
+		struct offered *recipient = &t->h->recipients[t->batch[i]];
+
+		if (!recipient->is_accepted)
+			continue;
+		tell(t, recipient->recipient, reply, true);
+		recipient->is_elsewhere = outcome_is_elsewhere(reply, OUTCOME_OF_FINAL);
+	}
 	settle_batch(t, &outcome, true);
 }
 
@@ -464,8 +470,10 @@ handover_run(struct handover *h, struct instant deadline, struct trouble *troubl
 		return HANDOVER_LACKING;
 	if (outcome_of_size(&h->client->ehlo, h->content->n_bytes, h->remote_mta, &outcome)) {
 		for (i = 0; i < h->n_recipients; i++) {
-			if (!h->recipients[i].has_outcome)
+			if (!h->recipients[i].has_outcome) {
 				settle_one(&t, i, &outcome);
+				h->recipients[i].is_elsewhere = true;
+			}
 		}
 		return HANDOVER_DONE;
 	}

@@ -15,6 +15,7 @@ struct offered {			/* a recipient on its way to a next hop */
 	const struct recipient	*recipient;
 	bool			 has_outcome;
 	struct outcome		 outcome;
+	bool			 is_elsewhere;	/* it failed, but maybe not at another server (outcome.h; or by SIZE, before the mailbox was asked for) */
 	bool			 is_accepted;	/* handover's: RCPT got a 2xx in the transaction at hand */
 };
 

@@ -46,6 +46,12 @@ enum outcome_stage { OUTCOME_OF_MAIL, OUTCOME_OF_RCPT, OUTCOME_OF_DATA, OUTCOME_
 bool		outcome_is_about_the_session(const struct reply *reply);
 
 /*
+ * The server does not have the mailbox, so another one that the domain's mail is split with may have it.  At RCPT a 551, or a
+ * 550 that gives no other reason; at the end of a mail for this recipient alone only one that says so by its status.
+ */
+bool		outcome_is_elsewhere(const struct reply *reply, enum outcome_stage stage);
+
+/*
  * From a reply that is not 421 (that is trouble of the next hop, not an answer).  Positive ones only at
  * OUTCOME_OF_FINAL.  has_dsn: the next hop does DSN and takes over what was asked of it.  The text is copied into
  * the arena, or left out at its limit.

@@ -88,7 +88,8 @@ init_lists(struct courier_plan *plan, const struct route_settings *from, struct 
 }
 
 static int
-init_route(struct courier_plan *plan, const struct route_settings *from, struct route *route, struct fault *fault_out)
+init_route(struct courier_plan *plan, const struct route_settings *from, struct str section, struct route *route,
+    struct fault *fault_out)
 {
 	if (from->n_next_hops < 1 || from->n_next_hops > ROUTE_NEXT_HOPS_MAX)
 		return fault_permanent(fault_out, "%s has %d next hops; 1 to %d are possible", from->destination,
@@ -96,6 +97,8 @@ init_route(struct courier_plan *plan, const struct route_settings *from, struct 
 	*route = (struct route){
 		.plan = plan,
 		.destination = str_of(keep(plan, from->destination)),
+		.section = section,
+		.n_ring = 1,
 		.may_use_loopback = from->may_use_loopback,
 		.balance = from->balance,
 		.tls = { .mode = from->tls, .name = keep(plan, from->tls_name) },
@@ -114,6 +117,52 @@ init_route(struct courier_plan *plan, const struct route_settings *from, struct 
 	init_lists(plan, from, route);
 	map_set(&plan->by_destination, route->destination, route);
 	return 0;
+}
+
+/* A ring of as many routes as there are next hops, each of one alone. */
+static int
+init_ring(struct courier_plan *plan, const struct route_settings *from, struct str section, struct route *ring,
+    struct fault *fault_out)
+{
+	for (int i = 0; i < from->n_next_hops; i++) {
+		struct route_settings one = *from;
+		struct str name;
+
+		insist(arena_printf(&plan->arena, &name, "%.*s/%s", STR_ARG(section), from->next_hops[i].written));
+		one.destination = name.at;
+		one.next_hops = &from->next_hops[i];
+		one.n_next_hops = 1;
+		if (init_route(plan, &one, section, &ring[i], fault_out) != 0)
+			return -1;
+		plan->n_routes++;
+		ring[i].n_ring = from->n_next_hops;
+		ring[i].next = &ring[(i + 1) % from->n_next_hops];
+	}
+	return 0;
+}
+
+static int
+add_section(struct courier_plan *plan, const struct route_settings *from, struct fault *fault_out)
+{
+	struct route *route = &plan->routes[plan->n_routes];
+	struct str section = str_of(keep(plan, from->destination));
+
+	if (from->is_by_recipient)
+		return init_ring(plan, from, section, route, fault_out);
+	if (init_route(plan, from, section, route, fault_out) != 0)
+		return -1;
+	plan->n_routes++;
+	return 0;
+}
+
+static int
+count_routes(const struct courier_settings *settings)
+{
+	int n = 0;
+
+	for (int i = 0; i < settings->n_routes; i++)
+		n += settings->routes[i].is_by_recipient ? settings->routes[i].n_next_hops : 1;
+	return n;
 }
 
 static struct span
@@ -155,10 +204,10 @@ courier_plan_new(const struct courier_settings *settings, struct fault *fault_ou
 	plan->ours = ours = make_room(plan, settings->n_ours, sizeof(*ours));
 	for (int i = 0; i < settings->n_ours; i++)
 		ours[i] = settings->ours[i];
-	plan->routes = make_room(plan, settings->n_routes, sizeof(*plan->routes));
+	plan->routes = make_room(plan, count_routes(settings), sizeof(*plan->routes));
 	plan->contexts = make_room(plan, settings->n_routes, sizeof(*plan->contexts));
-	for (; plan->n_routes < settings->n_routes; plan->n_routes++) {
-		if (init_route(plan, &settings->routes[plan->n_routes], &plan->routes[plan->n_routes], fault_out) != 0) {
+	for (int i = 0; i < settings->n_routes; i++) {
+		if (add_section(plan, &settings->routes[i], fault_out) != 0) {
 			courier_plan_free(plan);
 			return NULL;
 		}

@@ -25,7 +25,10 @@ struct hop_plan {			/* a next hop as configured */
 
 struct route {				/* a relay section or a route section */
 	struct courier_plan	*plan;
-	struct str		 destination;	/* "relay:NAME" */
+	struct str		 destination;	/* "relay:NAME", or of one of its next hops alone "relay:NAME/NEXT-HOP" */
+	struct str		 section;	/* "relay:NAME" in any case */
+	const struct route	*next;		/* asked for whom this one does not have; in a ring; NULL: nobody is */
+	int			 n_ring;	/* routes in it; 1: none */
 	const struct hop_plan	*hops;
 	int			 n_hops;
 	bool			 is_by_domain;	/* each recipient domain is a destination of its own: "route:NAME/DOMAIN" */

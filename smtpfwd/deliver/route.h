@@ -40,6 +40,11 @@ struct route_settings {
 	const struct next_hop_settings	*next_hops;
 	int				 n_next_hops;	/* 1 to ROUTE_NEXT_HOPS_MAX */
 	enum balance			 balance;
+	/*
+	 * Each next hop is a destination of its own, "relay:NAME/NEXT-HOP" as it is written; whom that one does not have is
+	 * asked for at the one behind it, and behind the last at the first.  None is_mx; by BALANCE_FAILOVER.
+	 */
+	bool				 is_by_recipient;
 	enum tls_mode			 tls;
 	const char			*tls_name;	/* NULL: the next hop as written */
 	const char			*ca_file;	/* NULL: the system's */

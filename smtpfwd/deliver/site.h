@@ -42,7 +42,7 @@ struct site {
 	int			 n_out;		/* couriers that are at work for it */
 	int			 n_holding;	/* of these: with a connection */
 	int			 n_large;	/* mails they carry */
-	int			 n_online;	/* mails whose clients wait, that look for a session; they hold no delivery of the queue */
+	int			 n_online;	/* mails whose clients wait, that look for a session; and those passed on: no deliveries of its queue */
 	int			 n_online_waiting;	/* of these: for room */
 	struct signal_list	 online_room;
 	struct list_link	 waits_for_share;	/* of couriers->sharing */
@@ -57,7 +57,7 @@ struct site	*site_get(struct couriers *c, struct str destination);
 void		 site_enter(struct site *site);
 void		 site_leave(struct site *site);
 
-/* The same for a mail whose client waits. */
+/* The same for a mail that is not of its queue: whose client waits, or that was passed on. */
 void		 site_enter_online(struct site *site);
 void		 site_leave_online(struct site *site);
 

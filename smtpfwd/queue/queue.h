@@ -205,6 +205,14 @@ struct outcome {			/* what happened to one recipient; texts are copied by queue_
 void		 queue_settle(struct queue *queue, struct delivery *delivery, const struct outcome *outcomes,
 		    bool is_destination_down);
 
+/*
+ * Ends a part of a delivery before the taker goes on with the rest, so that a crash then repeats nothing of what is done:
+ * outcomes[i], delivered or failed, is of recipients[i] where is_over[i].  The delivery's recipients are the others then, in
+ * their order; there is one at least.  One record, as by queue_settle.
+ */
+void		 queue_settle_part(struct queue *queue, struct delivery *delivery, const struct outcome *outcomes,
+		    const bool *is_over);
+
 /* Undoes a take: due again at `at`. */
 void		 queue_give_back(struct queue *queue, struct delivery *delivery, struct instant at);
 

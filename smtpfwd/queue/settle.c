@@ -515,6 +515,27 @@ queue_settle(struct queue *queue, struct delivery *delivery, const struct outcom
 }
 
 void
+queue_settle_part(struct queue *queue, struct delivery *delivery, const struct outcome *outcomes, const bool *is_over)
+{
+	struct taken *t = taken_of(delivery);
+	int n_left = 0;
+
+	for (int i = 0; i < delivery->n_recipients; i++) {
+		if (!is_over[i]) {
+			delivery->recipients[n_left++] = delivery->recipients[i];
+			continue;
+		}
+		insist(outcomes[i].kind != OUTCOME_DEFERRED);
+		settle_recipient(t, delivery->recipients[i].index, &outcomes[i], false, (struct span){ 0 }, loop_now(queue->loop));
+	}
+	insist(n_left > 0);
+	if (n_left == delivery->n_recipients)
+		return;
+	delivery->n_recipients = n_left;
+	stored_write(t->stored, NULL, NULL);
+}
+
+void
 queue_give_back(struct queue *queue, struct delivery *delivery, struct instant at)
 {
 	struct taken *t = taken_of(delivery);

@@ -212,7 +212,7 @@ take_for_queue(struct session *session, const struct recipient *rcpt, struct rep
 	const struct forwarding *forwarding = policy_forwarding_of(transaction->policy, rcpt->address.domain);
 
 	*reply_out = REPLY(250, 2, 1, 5, "Recipient ok");
-	if (forwarding == NULL || !forwarding->verifies_recipients || session->listener->world->couriers == NULL)
+	if (forwarding == NULL || !forwarding->verifies_recipients || forwarding->is_by_recipient || session->listener->world->couriers == NULL)
 		return FORWARD_TAKEN;
 	if (verify_rcpt(session, &rcpt->address, reply_out) != 0)
 		return FORWARD_ENDED;
@@ -248,7 +248,7 @@ forward_rcpt(struct session *session, const struct recipient *rcpt, struct reply
 	char room[POLICY_DESTINATION_MAX];
 	struct str destination = STR_EMPTY;	/* none is to be asked */
 
-	if (forwarding != NULL && forwarding->is_online && session->listener->world->couriers != NULL)
+	if (forwarding != NULL && forwarding->is_online && !forwarding->is_by_recipient && session->listener->world->couriers != NULL)
 		destination = policy_destination_of(policy, &rcpt->address, room);	/* a relay's: the policy's text */
 	if (!str_eq(forward->destination, destination)) {
 		if (transaction->envelope.n_recipients > 0)

@@ -16,7 +16,7 @@ deliver_stage_libs = $(deliver_test_libs) tests/sim/libsim.a mail/libmail.a base
 tests_deliver_test_courier_SOURCES = %D%/test_courier.c $(deliver_stage_sources)
 tests_deliver_test_courier_LDADD = $(deliver_stage_libs)
 deliver_stories = tests/deliver/test_courier_adopt tests/deliver/test_courier_again tests/deliver/test_courier_dial tests/deliver/test_courier_load \
-	tests/deliver/test_courier_mx tests/deliver/test_courier_stop tests/deliver/test_courier_tls
+	tests/deliver/test_courier_mx tests/deliver/test_courier_pass tests/deliver/test_courier_stop tests/deliver/test_courier_tls
 check_PROGRAMS += $(deliver_stories)
 TESTS += $(deliver_stories)
 tests_deliver_test_courier_adopt_SOURCES = %D%/test_courier_adopt.c $(deliver_stage_sources)
@@ -29,6 +29,8 @@ tests_deliver_test_courier_load_SOURCES = %D%/test_courier_load.c $(deliver_stag
 tests_deliver_test_courier_load_LDADD = $(deliver_stage_libs)
 tests_deliver_test_courier_mx_SOURCES = %D%/test_courier_mx.c $(deliver_stage_sources)
 tests_deliver_test_courier_mx_LDADD = $(deliver_stage_libs)
+tests_deliver_test_courier_pass_SOURCES = %D%/test_courier_pass.c $(deliver_stage_sources)
+tests_deliver_test_courier_pass_LDADD = $(deliver_stage_libs)
 tests_deliver_test_courier_stop_SOURCES = %D%/test_courier_stop.c $(deliver_stage_sources)
 tests_deliver_test_courier_stop_LDADD = $(deliver_stage_libs)
 tests_deliver_test_courier_tls_SOURCES = %D%/test_courier_tls.c $(deliver_stage_sources)

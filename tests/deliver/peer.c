@@ -1,6 +1,7 @@
 /*
  * peer.c - a next hop by the letter of a dialogue
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,7 @@ struct visit {				/* one connection */
 	struct peer		*peer;
 	struct stream		*stream;
 	const char		*dialogue;
+	int			 n_recipients;	/* M: of the mail at hand */
 	bool			 is_turned_away;
 	size_t			 data_bytes;	/* of the mail heard last: the end of peer->heard when that was */
 };
@@ -193,18 +195,47 @@ answer_data(struct visit *v)
 }
 
 static bool
+has(const struct peer *peer, struct str command)
+{
+	struct str rest = str_of(peer->has), local;
+	char said[100];
+
+	while (str_take_until(&rest, ' ', &local)) {
+		snprintf(said, sizeof(said), "RCPT TO:<%.*s@", STR_ARG(local));
+		if (str_starts(command, str_of(said)))
+			return true;
+	}
+	return false;
+}
+
+static bool
+answer_rcpt(struct visit *v, struct str command)
+{
+	const struct peer *peer = v->peer;
+
+	if (peer->bad_rcpt != NULL && str_find_str(command, str_of(peer->bad_rcpt)) >= 0)
+		return say(v, str_of(peer->rcpt_reply), "\r\n");
+	if (peer->has != NULL && !has(peer, command))
+		return say(v, STR("550 5.1.1 no such mailbox here"), "\r\n");
+	v->n_recipients++;
+	return say(v, STR("250 ok"), "\r\n");
+}
+
+static bool
 answer(struct visit *v, struct str command, struct str keywords)
 {
 	if (str_starts(command, STR("EHLO")))
 		return say_ehlo(v, keywords);
 	if (str_eq(command, STR("DATA")))
-		return answer_data(v);
+		return v->n_recipients > 0 ? answer_data(v) : say(v, STR("554 5.5.1 no valid recipients"), "\r\n");
+	if (str_starts(command, STR("RCPT")))
+		return answer_rcpt(v, command);
+	if (str_starts(command, STR("MAIL")))
+		v->n_recipients = 0;
 	if (str_starts(command, STR("MAIL")) && v->peer->mail_reply != NULL) {
 		v->peer->n_refused++;
 		return say(v, str_of(v->peer->mail_reply), "\r\n");
 	}
-	if (str_starts(command, STR("RCPT")) && v->peer->bad_rcpt != NULL && str_find_str(command, str_of(v->peer->bad_rcpt)) >= 0)
-		return say(v, str_of(v->peer->rcpt_reply), "\r\n");
 	return say(v, STR("250 ok"), "\r\n");
 }
 

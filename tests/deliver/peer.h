@@ -43,6 +43,7 @@ struct peer {
 	int64_t			 large_wait_ms;	/* the same for mails of a megabyte */
 	const char		*mail_reply;	/* M: to MAIL; NULL: 250 */
 	const char		*bad_rcpt, *rcpt_reply;	/* M: to RCPT with that in it */
+	const char		*has;		/* M: to RCPT a 550 5.1.1, but for these local parts, parted by spaces; NULL: has all */
 	const char		*poison;	/* M: mail data with that in it has us close at once */
 	int			 n_refused;	/* M: MAIL commands */
 	int			 open_max;	/* more than so many are turned away with 421; 0: none is */

@@ -61,6 +61,10 @@ destination_of(void *context, const struct envelope *envelope, const struct reci
 		return STR("relay:gone");
 	if (str_eq(domain, STR("second.example")))
 		return STR("relay:second");
+	if (w->routes[0].is_by_recipient) {
+		snprintf(w->destination, sizeof(w->destination), "relay:x/%s", w->routes[0].next_hops[w->begin_at].written);
+		return str_of(w->destination);
+	}
 	if (w->story->zone == NULL || str_eq(domain, STR("example.com")))
 		return STR("relay:x");
 	snprintf(w->destination, sizeof(w->destination), "route:internet/%.*s", STR_ARG(domain));
@@ -188,6 +192,7 @@ make_settings(struct world *w)
 	w->routes[0] = w->routes[1] = w->routes[2] = common;
 	w->routes[0].destination = "relay:x";
 	w->routes[0].identity = story->identity;
+	w->routes[0].is_by_recipient = story->is_by_recipient;
 	w->routes[0].next_hops = story->hops != NULL ? story->hops : hop_by_ip;
 	w->routes[0].n_next_hops = story->n_hops > 0 ? story->n_hops : 1;
 	w->routes[1].destination = "relay:second";

@@ -23,6 +23,7 @@ struct story {
 	int		 n_hops;		/* of "relay:x", which has example.com; 0: one */
 	const struct next_hop_settings *hops;	/* NULL: the peers by their addresses */
 	enum balance	 balance;
+	bool		 is_by_recipient;	/* of "relay:x" */
 	enum tls_mode	 tls;
 	enum identity_means identity;
 	int		 connections_max;	/* 0: 4 */
@@ -51,6 +52,7 @@ struct world {
 	struct tls_server	*tls;
 	struct mail_id		 id;		/* of the mail put last */
 	const struct identity	*client;	/* of mails that are put; NULL: none */
+	int			 begin_at;	/* by recipient: the next hop that mail begins at */
 	struct buf		 dialogue;	/* of a peer, when it is made up */
 	/* What the next plan is made of: "relay:x", "relay:second" (second.example, to peer 2) and "route:internet". */
 	struct route_settings	 routes[ROUTES_MAX];

@@ -11,6 +11,8 @@
 
 #define GOOD	"hostname = \"mx.example.net\"\nrelay \"example.com\" { next-hop = { \"192.0.2.1\" } }\n"
 
+#define SPLIT(next_hops, more)	GOOD "relay \"b.example\" {\n next-hop = { " next_hops " }\n next-hop-by-recipient = yes" more " }\n"
+
 static char path[] = "/tmp/smtpfwd-config.XXXXXX";
 
 static struct config *
@@ -46,6 +48,12 @@ static const struct {
 	{ "but not by its own", GOOD "relay \"b.example\" { next-hop = { mx } }\n", "may still lead to here" },
 	{ "mx stands alone", GOOD "route \"out\" { next-hop = { mx, \"192.0.2.1\" } }\n", "\"mx\" stands alone" },
 	{ "mx of what is no domain", GOOD "route \"out\" { next-hop = { \"mx:a b\" } }\n", "\"mx:a b\"" },
+	{ "next hops that have each some of the mailboxes", SPLIT("\"a\", \"b:26\"", ""), NULL },
+	{ "one next hop has no other", SPLIT("\"a\"", ""), ":5: relay \"b.example\": next-hop-by-recipient: needs more than one" },
+	{ "they are asked in their order", SPLIT("\"a\", \"b\"", " balance = round-robin\n"), "needs balance = failover" },
+	{ "MX records are no order of ours", SPLIT("\"a\", \"mx:b.example\"", ""), "\"mx:b.example\": each next-hop is to be one server" },
+	{ "each is asked once", SPLIT("\"a\", \"a\"", ""), "has \"a\" twice" },
+	{ "a route goes by no mailboxes", GOOD "route \"out\" { next-hop = { \"a\", \"b\" }\n next-hop-by-recipient = yes }\n", "next-hop-by-recipient" },
 	{ "mx has an order of its own", GOOD "route \"out\" { next-hop = { mx }\n balance = round-robin }\n", "balance" },
 	{ "mx has no login", GOOD "route \"out\" { next-hop = { mx }\n tls = required\n login = \"a\"\n password-file = \"/x\" }\n", "login" },
 	{ "without mx no mx-port", GOOD "route \"out\" { next-hop = { \"192.0.2.1\" }\n mx-port = 26 }\n", "mx-port" },
