@@ -28,8 +28,8 @@ write_log(struct log *log, enum log_level level, struct str line)
 
 	(void)level;
 	relay->n_fell_back += str_starts(line, STR("fell-back id="));
-	if (str_starts(line, STR("ambiguous id=")))
-		relay->n_ambiguous += number_behind(line, STR(" rcpts="));
+	for (int n = str_starts(line, STR("ambiguous id=")) ? number_behind(line, STR(" rcpts=")) : 0; n > 0; n--)
+		sim_note(relay->sim, "ambiguous", STR(""), STR_EMPTY);
 	relay->n_expired += str_starts(line, STR("expired id="));
 	relay->n_lost_reports += str_starts(line, STR("unreported id=")) && str_find_str(line, STR("it is a report itself")) >= 0;
 	if (getenv("RELAY_LOG") != NULL)

@@ -30,10 +30,9 @@ struct relay {
 	struct endpoint		 at;		/* they listen here */
 	struct network		 trusted;
 	struct endpoint		 client_at;	/* where client_send's mail comes from; no address: anywhere */
-	struct log		 log;		/* on stdout with RELAY_LOG=1 */
+	struct log		 log;		/* on stdout with RELAY_LOG=1; a note of kind "ambiguous", key "", for each recipient of mail that it calls so */
 	int			 n_expired, n_lost_reports;	/* lines of the log that say so */
 	int			 n_fell_back;	/* mails for the queue, though their clients waited for the next hop */
-	int			 n_ambiguous;	/* recipients of mail that may have been taken */
 	struct list		 servers;	/* peers.c's */
 };
 

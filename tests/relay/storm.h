@@ -9,13 +9,14 @@
 #define TESTS_RELAY_STORM_H
 
 #include "tests/relay/relay.h"
+#include "tests/relay/wire.h"
 
 enum {
 	STORM_RECIPIENTS_MAX = 5,
 	STORM_DOMAINS = 5,		/* d0.example ... d4.example, each a relay of its own */
 	STORM_HOPS = 9,			/* next hops of all of them; the last is the senders' home */
 	STORM_CLIENTS = 40,
-	STORM_TRIES_MAX = 8,		/* of a client for one mail; then it gives up */
+	STORM_TRIES_MAX = 14,		/* of a client for one mail; then it gives up.  Each may bring it to the recipients of one domain */
 };
 
 enum storm_fate {
@@ -46,8 +47,12 @@ enum storm_names_trouble { NAMES_FINE, NAMES_LATE, NAMES_NEVER, NAMES_SERVFAIL, 
 struct storm_recipient {
 	enum storm_fate	 fate;
 	int		 domain;
+	bool		 is_rejected;	/* its client was told so for good, and has nothing more to do */
+	int		 n_promised;	/* 250s to the mail */
+	int		 n_unanswered;	/* the whole mail was sent for it, and no answer came */
+	int64_t		 promised_ms;	/* first 250 */
 	int		 n_arrived;	/* whole mails, byte for byte */
-	int		 n_unsure;	/* of these, the relay may not have heard our 250 */
+	int		 n_unsure;	/* of these, the relay may not have heard the next hop's 250 */
 	int		 n_of_kills;	/* of these, in a life that ended by a kill */
 	int		 n_this_life;
 	int		 n_refused;	/* a 5xx to it or to its mail */
@@ -67,20 +72,19 @@ struct storm_mail {
 	bool		 is_weakly_checked;	/* other checks than usual were configured at some time while it was brought */
 	bool		 is_bounced;	/* the operator wanted it reported, though it was withheld */
 	enum storm_return returns;
-	bool		 is_refused;	/* a client was told so for good, and gave up */
 	const char	*notify;	/* NULL: none asked */
 	bool		 is_busy;	/* a client has it */
 	int		 n_tries;	/* of clients */
 	int64_t		 again_ms;	/* a client may try again then */
-	int64_t		 promised_ms;	/* first 250 */
-	int		 n_promised;	/* 250s */
-	int		 n_unsure;	/* no answer, or a 451, to a whole mail */
 	bool		 is_removed;	/* the operator tried to */
 	struct storm_recipient recipients[STORM_RECIPIENTS_MAX];
 };
 
 struct storm_counts {
 	int	 n_garbled, n_strange;	/* arrivals that are not what was sent; mails and reports nobody can place */
+	int	 n_waited_for, n_rejected;	/* recipients promised or told no by relays that ask the next hop meanwhile */
+	int	 n_fell_back;		/* mails of these that were queued */
+	int	 n_seen, n_forwarded;	/* recipients at next hops that knew the client: as it, or in their log */
 	int	 n_misjudged;		/* what stands on top of an arrival is not what must */
 	int	 n_results, n_temperrors, n_signed, n_reports_signed, n_disturbed;
 	int	 n_rewritten, n_returned, n_unreturned;	/* SRS: MAIL of them, reports that came back, and what was refused as none */
@@ -148,8 +152,8 @@ struct storm_recipient	*ledger_find(struct storm_ledger *ledger, struct str addr
 bool	 ledger_is_whole(const struct storm_ledger *ledger, int number, struct str arrived, size_t *top_bytes_out);
 void	 ledger_note_report(struct storm *storm, struct str report);
 
-/* Expectations over all mails, once all is calm. */
-void	 ledger_judge(struct storm_ledger *ledger);
+/* Expectations over all mails, once all is calm.  n_ambiguous: recipients whose mail the relay said it may have handed over. */
+void	 ledger_judge(struct storm_ledger *ledger, int n_ambiguous);
 
 /* --- storm_returns.c: SRS addresses --- */
 extern const char STORM_SRS_SECRET[];
@@ -159,7 +163,8 @@ void	 returns_fini(struct storm_ledger *ledger);
 void	 returns_write_address(const struct storm_ledger *ledger, int number, struct buf *out);
 enum srs_mode	returns_mode(int domain);	/* of mail for it, always */
 /* What MAIL said of a mail to one of the domains is right: the sender, or an address that a report goes back by. */
-bool	 returns_is_sender(const struct storm_ledger *ledger, int number, int domain, struct str path, bool *is_rewritten_out);
+bool	 returns_is_sender(const struct storm_ledger *ledger, int number, int domain, struct str path, bool is_client_seen,
+	    bool *is_rewritten_out);
 
 /* --- storm_names.c: the DNS --- */
 void	 names_init(struct storm_names *names, struct storm *storm);
@@ -188,6 +193,28 @@ void	 hop_open(struct storm_hop *hop);
 void	 hop_close(struct storm_hop *hop);		/* who connects is refused; sessions go on */
 struct endpoint	 hop_endpoint(int number);
 void	 hop_serve(struct storm_hop *hop, int socket);
+
+/* --- storm_hop_identity.c: who a next hop is told the client is --- */
+struct storm_identity {
+	char	 seen[60];		/* by PROXY or XCLIENT, for the whole session; "": nobody */
+	char	 forwarded[60];		/* by XFORWARD, for the next mail */
+};
+
+const char	*identity_offers(int hop);		/* lines of its EHLO reply; "" */
+enum identity_means	identity_of_route(int domain);	/* the last is home's */
+bool	 identity_has_proxy(int hop);			/* each connection begins with a header */
+bool	 identity_read_proxy(const struct wire *wire, struct storm_identity *identity);	/* false: it is none, or the connection broke */
+bool	 identity_read_command(struct str line, struct storm_identity *identity);	/* XCLIENT or XFORWARD; false: it must not be */
+bool	 identity_is_right(const struct storm_identity *identity, const struct storm_mail *mail);
+
+/* --- storm_outcome.c: which mail a client brings to whom, and what came of it --- */
+int	 outcome_next_mail(struct storm *storm, bool wants_ours, bool wants_others);	/* -1: none now */
+bool	 outcome_is_open(const struct storm_mail *mail, const struct storm_recipient *recipient);
+void	 outcome_count_open(struct storm *storm);
+/* A reply to RCPT; true: it takes the mail. */
+bool	 outcome_of_rcpt(struct storm *storm, int number, int index, int code);
+/* taken: bits of those that took it.  code 0: the connection broke. */
+void	 outcome_of_mail(struct storm *storm, int number, unsigned taken, bool has_sent_all, int code);
 
 /* --- storm_client.c --- */
 void	 clients_start(struct storm *storm);		/* they end when all but a few of the mails below n_until are promised or given up */

@@ -11,9 +11,8 @@
 enum {
 	PATIENCE_S = 700,
 	WIRE_MAX_BYTES = 4 << 20,
-	AGAIN_MIN_MS = 30 * 1000,
-	AGAIN_SPREAD_MS = 600 * 1000,
 	CUT_PERCENT = 4,		/* of mails, at a place of their own */
+	VANISH_PERCENT = 2,		/* of clients while the next hop may be asked about recipients */
 	OPEN_AT_END = 32,		/* one of so many is not waited for: the calm is to find the queue full */
 };
 
@@ -27,6 +26,7 @@ struct client {
 	bool		 is_slow;
 	bool		 is_trusted;	/* connects from where mail is signed for; has mail of ours, and no other */
 	int		 number;	/* of the mail */
+	unsigned	 taken;		/* bits of the recipients that take it */
 	bool		 has_sent_all;	/* the final dot, or the last chunk */
 	int		 code;		/* of the latest reply; 0: none came */
 };
@@ -116,53 +116,81 @@ write_rcpt_command(struct client *c, int i)
 	buf_printf(&c->wire, ">%s%s\r\n", notify != NULL ? " NOTIFY=" : "", notify != NULL ? notify : "");
 }
 
-/* Of those only that are no reports to SRS addresses it can be said in advance that nobody will ever take them; nor for now. */
-static void
-enter_refusal(struct client *c, bool is_of_rcpt)
-{
-	struct storm_ledger *ledger = c->storm->ledger;
-	struct storm_mail *mail = &ledger->mails[c->number];
+enum envelope_end { ENVELOPE_BROKEN, ENVELOPE_FOR_NOBODY, ENVELOPE_TAKEN };
 
-	if (!is_of_rcpt || mail->returns <= RETURN_GOOD)
-		return;
-	ledger->counts.n_strange += c->code / 10 == 45;
-	if (c->code != 550 || mail->is_refused)
-		return;
-	mail->is_refused = true;
-	ledger->counts.n_unreturned++;
+static bool
+wants(const struct client *c, int i)
+{
+	const struct storm_mail *mail = &c->storm->ledger->mails[c->number];
+
+	return i < mail->n_recipients && outcome_is_open(mail, &mail->recipients[i]);
 }
 
-/* The commands up to DATA (or RCPT), all taken; false: the mail is not to follow. */
+/* Some do not wait for the answer. */
 static bool
-send_envelope(struct client *c)
+read_rcpt_reply(struct client *c, int i)
 {
-	int n = c->storm->ledger->mails[c->number].n_recipients;
-	bool is_fine = true;
+	if (dice(c, 100) < VANISH_PERCENT) {
+		pause_ms(c, 3000);
+		c->code = 0;
+		return false;
+	}
+	if (!read_reply(c))
+		return false;
+	c->taken |= outcome_of_rcpt(c->storm, c->number, i, c->code) ? 1u << i : 0;
+	return true;
+}
+
+static enum envelope_end
+leave_transaction(struct client *c)
+{
+	return ask(c, "RSET\r\n", 250) ? ENVELOPE_FOR_NOBODY : ENVELOPE_BROKEN;
+}
+
+static enum envelope_end
+send_in_turn(struct client *c)
+{
+	buf_clear(&c->wire);
+	write_mail_command(c);
+	if (!send_bytes(c, buf_str(&c->wire)) || !read_reply(c) || c->code != 250)
+		return ENVELOPE_BROKEN;
+	for (int i = 0; i < STORM_RECIPIENTS_MAX; i++) {
+		if (!wants(c, i))
+			continue;
+		buf_clear(&c->wire);
+		write_rcpt_command(c, i);
+		if (!send_bytes(c, buf_str(&c->wire)) || !read_rcpt_reply(c, i))
+			return ENVELOPE_BROKEN;
+	}
+	if (c->taken == 0)
+		return leave_transaction(c);
+	return ask(c, "DATA\r\n", 354) ? ENVELOPE_TAKEN : ENVELOPE_BROKEN;
+}
+
+static enum envelope_end
+send_at_once(struct client *c)
+{
+	bool wanted[STORM_RECIPIENTS_MAX], has_mail;
 
 	buf_clear(&c->wire);
 	write_mail_command(c);
-	if (c->manner == IN_TURN && !(send_bytes(c, buf_str(&c->wire)) && read_reply(c) && c->code == 250))
-		return false;
-	for (int i = 0; i < n; i++) {
-		if (c->manner == IN_TURN)
-			buf_clear(&c->wire);
-		write_rcpt_command(c, i);
-		if (c->manner == IN_TURN && !(send_bytes(c, buf_str(&c->wire)) && read_reply(c) && c->code == 250)) {
-			enter_refusal(c, true);
-			return false;
-		}
-	}
-	if (c->manner == IN_TURN)
-		return ask(c, "DATA\r\n", 354);
+	for (int i = 0; i < STORM_RECIPIENTS_MAX; i++)
+		if ((wanted[i] = wants(c, i)))
+			write_rcpt_command(c, i);
 	if (c->manner == PIPELINED)
 		buf_append(&c->wire, STR("DATA\r\n"));
-	if (!send_bytes(c, buf_str(&c->wire)))
-		return false;
-	for (int i = 0; i < n + 1; i++) {
-		is_fine = read_reply(c) && c->code == 250 && is_fine;
-		enter_refusal(c, i > 0);
-	}
-	return is_fine && (c->manner == CHUNKED || (read_reply(c) && c->code == 354));
+	if (!send_bytes(c, buf_str(&c->wire)) || !read_reply(c))
+		return ENVELOPE_BROKEN;
+	has_mail = c->code == 250;
+	for (int i = 0; i < STORM_RECIPIENTS_MAX; i++)
+		if (wanted[i] && !read_rcpt_reply(c, i))
+			return ENVELOPE_BROKEN;
+	if (c->manner == PIPELINED && !read_reply(c))
+		return ENVELOPE_BROKEN;
+	if (c->taken != 0)
+		return c->manner == CHUNKED || c->code == 354 ? ENVELOPE_TAKEN : ENVELOPE_BROKEN;
+	c->storm->ledger->counts.n_strange += c->manner == PIPELINED && c->code == 354;
+	return has_mail ? leave_transaction(c) : ENVELOPE_BROKEN;
 }
 
 static void
@@ -238,8 +266,14 @@ send_chunks(struct client *c)
 static bool
 send_mail(struct client *c)
 {
-	if (!send_envelope(c))
+	switch (c->manner == IN_TURN ? send_in_turn(c) : send_at_once(c)) {
+	case ENVELOPE_BROKEN:
 		return false;
+	case ENVELOPE_FOR_NOBODY:
+		return true;
+	case ENVELOPE_TAKEN:
+		break;
+	}
 	if (!(c->manner == CHUNKED ? send_chunks(c) : send_dotted(c)))
 		return false;
 	if (dice(c, 100) < CUT_PERCENT) {	/* right before our 250, or behind it */
@@ -250,50 +284,7 @@ send_mail(struct client *c)
 	return read_reply(c);
 }
 
-/* --- which mail, and what came of it --- */
-
-static bool
-is_open(const struct storm_mail *mail)
-{
-	return mail->n_promised == 0 && mail->n_tries < STORM_TRIES_MAX && !mail->is_refused;
-}
-
-/* Of ours, of others, or any. */
-static int
-next_mail(struct storm *storm, bool wants_ours, bool wants_others)
-{
-	struct storm_ledger *ledger = storm->ledger;
-	int64_t now_ms = storm_now_ms(storm);
-
-	for (int i = storm->first_open; i < storm->n_until; i++) {
-		struct storm_mail *mail = &ledger->mails[i];
-
-		if (!is_open(mail) && i == storm->first_open)
-			storm->first_open++;
-		if ((mail->origin == ORIGIN_OURS ? wants_ours : wants_others) && is_open(mail) && !mail->is_busy && mail->again_ms <= now_ms)
-			return i;
-	}
-	return -1;
-}
-
-static void
-enter_result(struct client *c)
-{
-	struct storm *storm = c->storm;
-	struct storm_mail *mail = &storm->ledger->mails[c->number];
-
-	mail->is_busy = false;
-	mail->n_tries++;
-	mail->again_ms = storm_now_ms(storm) + AGAIN_MIN_MS + (int64_t)dice(c, AGAIN_SPREAD_MS);
-	if (c->has_sent_all && c->code == 250) {
-		mail->n_promised++;
-		if (mail->promised_ms == 0)
-			mail->promised_ms = storm_now_ms(storm);
-	} else if (c->has_sent_all && c->code == 0)
-		mail->n_unsure++;
-	storm->n_open -= !is_open(mail);
-	storm->ledger->counts.n_refused_by_relay += c->code >= 400;
-}
+/* --- visits --- */
 
 /* Some mails in one session, or what can be done of them. */
 static void
@@ -308,7 +299,7 @@ visit(struct client *c)
 		hang_up(c);
 		return;
 	}
-	while (n_mails-- > 0 && (c->number = next_mail(c->storm, c->is_trusted, !c->is_trusted)) >= 0) {
+	while (n_mails-- > 0 && (c->number = outcome_next_mail(c->storm, c->is_trusted, !c->is_trusted)) >= 0) {
 		struct storm_mail *mail = &c->storm->ledger->mails[c->number];
 		int n_reloads = c->storm->ledger->counts.n_reloads;
 		bool stands;
@@ -316,10 +307,11 @@ visit(struct client *c)
 		mail->is_busy = true;
 		mail->is_weakly_checked |= c->storm->is_reconfigured;
 		c->has_sent_all = false;
+		c->taken = 0;
 		c->code = 0;
 		stands = send_mail(c);
 		mail->is_weakly_checked |= n_reloads != c->storm->ledger->counts.n_reloads;
-		enter_result(c);
+		outcome_of_mail(c->storm, c->number, c->taken, c->has_sent_all, c->code);
 		if (!stands) {
 			hang_up(c);
 			return;
@@ -339,7 +331,7 @@ run_client(void *arg)
 	buf_init(&c->wire, WIRE_MAX_BYTES);
 	while (storm->n_open > storm->n_until / OPEN_AT_END) {
 		pause_ms(c, 60000);
-		if (next_mail(storm, true, true) >= 0)
+		if (outcome_next_mail(storm, true, true) >= 0)
 			visit(c);
 	}
 	buf_fini(&c->wire);
@@ -350,8 +342,7 @@ run_client(void *arg)
 void
 clients_start(struct storm *storm)
 {
-	for (int i = 0; i < storm->n_until; i++)
-		storm->n_open += is_open(&storm->ledger->mails[i]);
+	outcome_count_open(storm);
 	for (int i = 0; i < STORM_CLIENTS; i++) {
 		struct client *c = mem_new(sizeof(*c));
 

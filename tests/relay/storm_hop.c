@@ -4,6 +4,8 @@
 #include "base/insist.h"
 #include "tests/relay/storm.h"
 
+enum { ONLINE_S = 20 };			/* less than a next hop may take */
+
 /* Hops 0: d0; 1, 2: d1, one behind the other; 3, 4, 5: d2, in turn; 6: d3; 7: d4, least connections, with 6; 8: home. */
 static const char *const hop_ats[STORM_HOPS] = {
 	"192.0.2.10:25", "192.0.2.11:25", "192.0.2.12:25", "192.0.2.13:25", "192.0.2.14:25", "192.0.2.15:25",
@@ -26,15 +28,25 @@ storm_plan(struct route_settings routes[STORM_DOMAINS + 1], struct next_hop_sett
 		BALANCE_FAILOVER, BALANCE_FAILOVER, BALANCE_ROUND_ROBIN, BALANCE_FAILOVER, BALANCE_LEAST_CONNECTIONS, BALANCE_FAILOVER,
 	};
 
+	static const struct forwarding forwardings[STORM_DOMAINS] = {
+		{ .is_online = true, .online_timeout = { ONLINE_S * INT64_C(1000000000) } },
+		{ .is_online = true, .online_timeout = { ONLINE_S * INT64_C(1000000000) }, .queues_4xx = true },
+		{ .is_online = false },
+		{ .is_online = true, .online_timeout = { ONLINE_S * INT64_C(1000000000) }, .queues_mixed = true },
+		{ .is_online = true, .online_timeout = { ONLINE_S * INT64_C(1000000000) }, .accepts_unknown = true },
+	};
+
 	for (int i = 0; i < STORM_HOPS; i++)
 		next_hops[i] = relay_next_hop(hop_ats[i]);
 	for (int i = 0; i <= STORM_DOMAINS; i++)
 		routes[i] = (struct route_settings){
 			.destination = destinations[i], .next_hops = &next_hops[firsts[i]], .n_next_hops = numbers[i],
 			.balance = balances[i], .connections_max = 4, .check_interval = span_s(10), .srs = returns_mode(i),
+			.identity = identity_of_route(i),
 		};
 	for (int i = 0; i < STORM_DOMAINS; i++)
-		rules[i] = (struct relay_rule){ .name = destinations[i] + sizeof("relay"), .domains = &domains[i], .n_domains = 1 };
+		rules[i] = (struct relay_rule){ .name = destinations[i] + sizeof("relay"), .domains = &domains[i], .n_domains = 1,
+		    .forwarding = forwardings[i] };
 	*plan_out = (struct relay_plan){ .rules = rules, .n_rules = STORM_DOMAINS, .routes = routes, .n_routes = STORM_DOMAINS + 1,
 	    .holds_unverified = true, .srs_secret = STORM_SRS_SECRET };
 	return plan_out;

@@ -11,7 +11,8 @@
 #include "tests/relay/storm.h"
 #include "tests/relay/wire.h"
 
-enum { PATIENCE_S = 1200, ACCEPTED_MAX = STORM_RECIPIENTS_MAX + 5, MAIL_MAX_BYTES = 4 << 20, GREY_MS = 5 * 60 * 1000 };
+enum { PATIENCE_S = 1200, ACCEPTED_MAX = STORM_RECIPIENTS_MAX + 5, MAIL_MAX_BYTES = 4 << 20, GREY_MS = 5 * 60 * 1000,
+	SILENCE_MS = 800 * 1000 };	/* longer than anybody waits */
 
 struct accepted {			/* a recipient of the transaction at hand */
 	char			 address[100];
@@ -26,8 +27,10 @@ struct session {
 	struct wire		 wire;
 	bool			 is_piecewise;	/* replies in odd pieces */
 	bool			 has_pipelining;
+	const char		*offers;
 	bool			 has_mail;	/* MAIL was taken */
 	char			 path[300];	/* in it */
+	struct storm_identity	 identity;
 	struct accepted		 accepted[ACCEPTED_MAX];
 	int			 n_accepted;
 	struct storm_recipient	*unheard[ACCEPTED_MAX];	/* taken, and the relay said nothing since */
@@ -64,7 +67,7 @@ say(struct session *s, const char *text)
 	return true;
 }
 
-enum mischief { NONE, HANG_UP, SAY_421, SAY_4XX, SAY_JUNK, SAY_MIXED, SAY_TOO_MUCH, N_MISCHIEFS };
+enum mischief { NONE, HANG_UP, SAY_NOTHING, SAY_421, SAY_4XX, SAY_JUNK, SAY_MIXED, SAY_TOO_MUCH, N_MISCHIEFS };
 
 /* What goes wrong at this step; slowness is had here. */
 static enum mischief
@@ -87,6 +90,9 @@ make_trouble(struct session *s, enum mischief what)
 	case NONE:
 		return true;
 	case HANG_UP:
+		return false;
+	case SAY_NOTHING:
+		pause_ms(s, SILENCE_MS);
 		return false;
 	case SAY_421:
 		say(s, "421 4.3.2 going away\r\n");
@@ -195,6 +201,7 @@ take_data(struct session *s)
 	struct buf mail;
 	bool goes_on;
 
+	s->identity.forwarded[0] = '\0';
 	if (s->n_accepted == 0)
 		return say(s, "554 5.5.1 for nobody\r\n");
 	if (what != NONE) {
@@ -239,13 +246,16 @@ static void
 look_at_sender(struct session *s, const struct storm_recipient *r, int number)
 {
 	struct storm_counts *counts = &s->storm->ledger->counts;
-	bool is_rewritten = false;
+	bool is_rewritten = false, is_seen = s->identity.seen[0] != '\0';
 
-	if (!returns_is_sender(s->storm->ledger, number, r->domain, str_of(s->path), &is_rewritten)) {
-		printf("# a wrong sender of r%d at d%d: %s\n", number, r->domain, s->path);
+	if (!returns_is_sender(s->storm->ledger, number, r->domain, str_of(s->path), is_seen, &is_rewritten) ||
+	    !identity_is_right(&s->identity, &s->storm->ledger->mails[number])) {
+		printf("# a wrong sender or client of r%d at d%d: %s from %s, %s\n", number, r->domain, s->path, s->identity.seen, s->identity.forwarded);
 		counts->n_strange++;
 	}
 	counts->n_rewritten += is_rewritten;
+	counts->n_seen += is_seen;
+	counts->n_forwarded += s->identity.forwarded[0] != '\0';
 }
 
 static bool
@@ -294,19 +304,25 @@ take_command(struct session *s, struct str line)
 		say(s, "221 2.0.0 bye\r\n");
 		return false;
 	}
-	s->n_accepted = 0;		/* EHLO, MAIL, RSET */
+	s->n_accepted = 0;		/* EHLO, MAIL, RSET, XCLIENT, XFORWARD */
 	s->has_mail = false;
+	if (str_starts_nocase(line, STR("RSET")) || str_starts_nocase(line, STR("EHLO")))
+		s->identity.forwarded[0] = '\0';
 	what = mischief(s);
 	if (what == SAY_TOO_MUCH && str_starts_nocase(line, STR("EHLO")))
 		return false;		/* "250 ok" would be an answer, of a server without 8BITMIME */
 	if (what != NONE)
 		return make_trouble(s, what);
 	if (str_starts_nocase(line, STR("EHLO"))) {
-		char text[200];
+		char text[300];
 
-		snprintf(text, sizeof(text), "250-server\r\n%s250-8BITMIME\r\n250-X-OTHER THINGS\r\n%s250 ENHANCEDSTATUSCODES\r\n",
-		    s->has_pipelining ? "250-PIPELINING\r\n" : "", s->hop->number % 2 == 0 ? "250-DSN\r\n" : "");
+		snprintf(text, sizeof(text), "250-server\r\n%s250-8BITMIME\r\n%s%s250 ENHANCEDSTATUSCODES\r\n",
+		    s->has_pipelining ? "250-PIPELINING\r\n" : "", s->hop->number % 2 == 0 ? "250-DSN\r\n" : "", s->offers);
 		return say(s, text);
+	}
+	if (str_starts_nocase(line, STR("X"))) {
+		s->storm->ledger->counts.n_strange += !identity_read_command(line, &s->identity);
+		return say(s, str_starts_nocase(line, STR("XCLIENT")) ? "220 server\r\n" : "250 2.0.0 ok\r\n");
 	}
 	s->has_mail = str_starts_nocase(line, STR("MAIL"));
 	if (s->has_mail)
@@ -323,7 +339,7 @@ greet(struct session *s)
 
 	if (what == NONE)
 		return say(s, "220-server\r\n220 ESMTP\r\n");
-	return what == HANG_UP ? false : (say(s, what == SAY_421 ? "421 4.3.2 too busy\r\n" : "554 5.3.2 not today\r\n"), false);
+	return what == HANG_UP || what == SAY_NOTHING ? make_trouble(s, what) : (say(s, what == SAY_421 ? "421 4.3.2 too busy\r\n" : "554 5.3.2 not today\r\n"), false);
 }
 
 static void
@@ -331,7 +347,7 @@ serve(void *arg)
 {
 	struct session *s = arg;
 	struct buf line;
-	bool goes_on = greet(s);
+	bool goes_on = (!identity_has_proxy(s->hop->number) || identity_read_proxy(&s->wire, &s->identity)) && greet(s);
 
 	buf_init(&line, 64 * 1024);
 	while (goes_on && wire_read_line(&s->wire, &line)) {
@@ -354,6 +370,7 @@ hop_serve(struct storm_hop *hop, int socket)
 	s->storm = hop->storm;
 	s->is_piecewise = !hop->storm->is_calm && dice(s, 10) == 0;
 	s->has_pipelining = dice(s, 3) != 0;
+	s->offers = dice(s, 5) != 0 ? identity_offers(hop->number) : "250-X-OTHER THINGS\r\n";
 	s->wire = (struct wire){ .loop = hop->storm->relay.loop, .patience = span_s(PATIENCE_S),
 	    .stream = stream_new(hop->storm->relay.loop, socket, wire_limits, NULL) };
 	s->fiber = fiber_start(hop->storm->relay.loop, "hop", serve, s);

@@ -66,7 +66,8 @@ returns_mode(int domain)
 
 /* A mail's sender, whether its domain is "mN.home.example" or that is in an SRS address that the relay will know again. */
 bool
-returns_is_sender(const struct storm_ledger *ledger, int number, int domain, struct str path, bool *is_rewritten_out)
+returns_is_sender(const struct storm_ledger *ledger, int number, int domain, struct str path, bool is_client_seen,
+    bool *is_rewritten_out)
 {
 	struct address said, sender;
 	struct buf want, got;
@@ -77,7 +78,7 @@ returns_is_sender(const struct storm_ledger *ledger, int number, int domain, str
 	buf_init(&got, ROOM_MAX_BYTES);
 	arena_init(&arena, ROOM_MAX_BYTES);
 	ledger_write_sender(ledger, number, &want);
-	*is_rewritten_out = want.len > 0 && returns_mode(domain) != SRS_NEVER;
+	*is_rewritten_out = want.len > 0 && (returns_mode(domain) == SRS_ALWAYS || (returns_mode(domain) == SRS_AUTO && !is_client_seen));
 	buf_append(&got, path);
 	if (*is_rewritten_out && address_parse(path, false, &said) &&
 	    srs_reverse(ledger->srs, &said, os_wall_clock(), &arena, &sender) == SRS_REVERSE_UNDONE) {

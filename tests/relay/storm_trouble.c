@@ -173,6 +173,18 @@ change_judgement(struct storm *storm, struct relay_signer signers[STORM_SIGNERS]
 	plan->verify.timeout = span_s(1 + (int64_t)dice(storm, 30));
 }
 
+/* Who waits for whom. */
+static void
+change_ways(struct storm *storm, struct relay_rule rules[STORM_DOMAINS])
+{
+	for (int i = 0; i < STORM_DOMAINS; i++)
+		if (dice(storm, 2) == 0)
+			rules[i].forwarding = (struct forwarding){
+				.is_online = dice(storm, 3) != 0, .online_timeout = span_s(2 + (int64_t)dice(storm, 60)),
+				.queues_4xx = dice(storm, 2) == 0, .queues_mixed = dice(storm, 2) == 0, .accepts_unknown = dice(storm, 3) == 0,
+			};
+}
+
 /*
  * Another configuration for a while: other limits and retry times, next hops in another order or fewer of them, or
  * a route that is not there (its mail waits).
@@ -188,6 +200,7 @@ reload(struct storm *storm)
 
 	storm_plan(routes, next_hops, rules, &plan);
 	change_judgement(storm, signers, &plan);
+	change_ways(storm, rules);
 	for (int i = 0; i < plan.n_routes; i++) {
 		struct route_settings *route = &routes[i];
 		struct next_hop_settings *first = &next_hops[route->next_hops - next_hops];

@@ -201,6 +201,7 @@ live(struct sim *sim, void *arg)
 	loop_run(storm.relay.loop);
 	hops_stop(&storm);
 	relay_end(&storm.relay);
+	weather->ledger->counts.n_fell_back += storm.relay.n_fell_back;
 }
 
 static void
@@ -273,7 +274,7 @@ play(uint64_t seed, int n_mails, int n_lives)
 	start_again(&weather);
 	look_at_spool();
 	expect_int(sim_leave(weather.sim), 0);
-	ledger_judge(weather.ledger);
+	ledger_judge(weather.ledger, sim_n_notes(weather.sim, "ambiguous", STR("")));
 	hash = sim_trace_hash(weather.sim);
 	ledger_free(weather.ledger);
 	sim_free(weather.sim);

@@ -21,6 +21,18 @@ wire_write(const struct wire *wire, struct str bytes)
 }
 
 bool
+wire_read_bytes(const struct wire *wire, size_t n_bytes, void *room)
+{
+	while (stream_input(wire->stream).len < n_bytes)
+		if (stream_fill(wire->stream, deadline(wire), NULL) <= 0)
+			return false;
+	if (n_bytes > 0)
+		memcpy(room, stream_input(wire->stream).at, n_bytes);
+	stream_take(wire->stream, n_bytes);
+	return true;
+}
+
+bool
 wire_read_line(const struct wire *wire, struct buf *line)
 {
 	ptrdiff_t end;

@@ -19,6 +19,7 @@ struct wire {				/* one side of a session */
 
 /* False when the connection broke, or patience. */
 bool	wire_write(const struct wire *wire, struct str bytes);
+bool	wire_read_bytes(const struct wire *wire, size_t n_bytes, void *room);
 bool	wire_read_line(const struct wire *wire, struct buf *line);	/* without its end */
 bool	wire_read_data(const struct wire *wire, struct buf *mail);	/* appends all up to the final dot, unstuffed */
 bool	wire_read_reply(const struct wire *wire, int *code_out);	/* all its lines; 0 when it broke */
