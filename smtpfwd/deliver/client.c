@@ -88,6 +88,10 @@ note_reply(struct client *client, enum client_step step, const struct reply *rep
 	client->n_replies++;
 	if (reply->code == 421)
 		client->is_closing = true;
+	if (step == CLIENT_RCPT && !reply_is_positive(reply))
+		client->n_refused++;
+	if (step == CLIENT_FINAL && reply_is_positive(reply))
+		client->n_refused = 0;
 	if (step == CLIENT_MAIL && reply_is_positive(reply))
 		client->is_in_transaction = true;
 	if (step == CLIENT_FINAL || (step == CLIENT_RSET && reply_is_positive(reply)))

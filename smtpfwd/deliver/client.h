@@ -27,6 +27,8 @@ enum client_step {
 	CLIENT_DATA, CLIENT_FINAL, CLIENT_QUIT,
 };
 
+enum { CLIENT_REFUSED_MAX = 8 };	/* see client_is_worn */
+
 struct client_settings {
 	const char	*hostname;	/* our EHLO name */
 	struct span	 connect_timeout;
@@ -52,6 +54,7 @@ struct client {				/* private but for what is said to be read */
 	bool				 is_broken;
 	bool				 is_closing;	/* the server said 421 */
 	int				 n_replies;	/* read: since the greeting */
+	int				 n_refused;	/* RCPT commands since the last mail that it took */
 	uint64_t			 n_transactions;	/* MAIL commands written */
 	enum identity_means		 told;		/* read: how the server knows of the client we stand for; identity.c's */
 	bool				 stands_for_one;	/* read: a client, or ourselves, for good: not for a pool; identity.c's */
@@ -138,6 +141,16 @@ int	client_read(struct client *client, enum client_step step, struct instant dea
 
 /* True if the session can take one more mail: between transactions or to be reset, and LIMITS MAILMAX allows. */
 bool	client_is_reusable(const struct client *client);
+
+/*
+ * True if so much was refused in it that the server may soon slow it down or end it (Postfix: after 10, and 20), as
+ * happens when many names are tried out: a new session is better, and says nothing bad about the next hop.
+ */
+static inline bool
+client_is_worn(const struct client *client)
+{
+	return client->n_refused >= CLIENT_REFUSED_MAX;
+}
 
 /* True if the server said or ended something while nobody asked: an idle session that is over. */
 bool	client_is_stale(struct client *client);

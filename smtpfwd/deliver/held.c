@@ -116,7 +116,7 @@ static bool
 is_worth_keeping(const struct couriers *c, const struct next_hop *next_hop, struct client *client)
 {
 	return !c->is_stopping && next_hop->is_up && plan_of(client) == c->plan && !list_is_empty(&next_hop->listed) &&
-	    c->n_idle < c->plan->deliveries_max && client_is_reusable(client) && !client_is_stale(client) &&
+	    c->n_idle < c->plan->deliveries_max && client_is_reusable(client) && !client_is_stale(client) && !client_is_worn(client) &&
 	    !client->stands_for_one && !client->is_half_introduced;
 }
 

@@ -51,6 +51,16 @@ leave_lacking(struct online *o)
 	held_keep(o->c, &o->held);
 }
 
+/* The envelope is said again in another one. */
+static void
+leave_worn(struct online *o)
+{
+	if (o->held.client == NULL || !client_is_worn(o->held.client))
+		return;
+	o->is_open = false;
+	held_keep(o->c, &o->held);		/* ends it */
+}
+
 static enum online_end
 refused_mail(struct online *o, struct instant began)
 {
@@ -109,6 +119,7 @@ online_ask(struct online *o)
 	o->was_rcpt_answered = false;
 	if (o->is_refused)
 		return ONLINE_ANSWERED;
+	leave_worn(o);
 	for (;;) {
 		if (!online_seek(o))
 			break;

@@ -95,14 +95,16 @@ note_refusal(struct forward *forward)
 	forward->refusal = forward->source;
 }
 
-/* Whom the next hop sees asking: with the client's reverse-path in it, it may be that which it does not like. */
+/*
+ * Whom the next hop sees asking: with the client's reverse-path in it, it may be that which it does not like, one of our own
+ * domains too (who says that he is ours and is not); and a null one may have one recipient only.
+ */
 static enum recipient_asker
 asker(const struct transaction *transaction)
 {
-	const struct envelope *envelope = &transaction->envelope;
-	bool is_ours = address_is_null(&envelope->reverse_path) || envelope->is_sender_ours;
+	bool is_alone = address_is_null(&transaction->envelope.reverse_path) && transaction->forward.n_asked == 1;
 
-	return online_is_seen(transaction->forward.online) || !is_ours ? ASKER_CLIENT : ASKER_OURSELVES;
+	return is_alone && !online_is_seen(transaction->forward.online) ? ASKER_OURSELVES : ASKER_CLIENT;
 }
 
 static void
@@ -187,6 +189,7 @@ ask(struct session *session, const struct recipient *rcpt, const struct forwardi
 	session->is_storing = true;
 	if (forward->online == NULL)
 		begin(session);
+	forward->n_asked++;
 	end = online_rcpt(forward->online, rcpt, instant_after(loop_now(loop), forwarding->online_timeout));
 	session->is_storing = false;
 	stress_pass(session, began);

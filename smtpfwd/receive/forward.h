@@ -19,6 +19,7 @@ struct forward {			/* a transaction's; zero: nobody was asked yet */
 	uint64_t		 size_bytes;	/* as MAIL said; 0: it did not */
 	struct online		*online;	/* NULL: none yet, or it is of no more use */
 	struct str		 destination;	/* of the recipients, if it is asked about them; the policy's; "": it is not */
+	int			 n_asked;	/* recipients, so far */
 	const struct forwarding	*forwarding;	/* its; NULL without one */
 	bool			 is_out;	/* they cannot be asked in this transaction any more */
 	bool			 falls_back;	/* the mail goes into the queue */

@@ -25,6 +25,18 @@ mailboxes_is_fresh(const struct session *session, const struct address *mailbox)
 	return knowledge != NULL && relay != NULL && knowledge_is_fresh(knowledge, str_of(relay), mailbox, os_wall_clock());
 }
 
+bool
+mailboxes_own_accepted(const struct session *session, const struct address *mailbox, struct arena *arena,
+    struct address *accepted_out)
+{
+	const struct knowledge *knowledge = session->listener->world->knowledge;
+	const char *relay = policy_relay_of(session->transaction->policy, mailbox->domain);
+	struct address accepted;
+
+	return knowledge != NULL && relay != NULL && knowledge_own_accepted(knowledge, str_of(relay), os_wall_clock(), &accepted) &&
+	    address_copy(arena, &accepted, accepted_out);
+}
+
 struct reply
 mailboxes_outage_reply(const struct session *session, const struct address *mailbox)
 {

@@ -17,6 +17,10 @@ enum known	mailboxes_tell(struct session *session, const struct address *mailbox
 /* Its next hop need not be asked (knowledge_is_fresh). */
 bool		mailboxes_is_fresh(const struct session *session, const struct address *mailbox);
 
+/* One that the next hop is sure to accept, if it does not refuse us (knowledge_own_accepted); copied into the arena. */
+bool		mailboxes_own_accepted(const struct session *session, const struct address *mailbox, struct arena *arena,
+		    struct address *accepted_out);
+
 /*
  * What the client hears while the next hop cannot be asked: 250, the mail is to be queued; 550 5.1.1, it is known that there is
  * none; else as the relay's setting has it.  The text is constant.  Of the policy of the open transaction.

@@ -20,6 +20,7 @@ enum {
 	HELD_MAX_S = 1,
 	/* What any server takes in one transaction (RFC 5321 4.5.3.1.8). */
 	ASKED_MAX = 100,
+	ADDRESS_ARENA_MAX_BYTES = 2 * ADDRESS_MAX_BYTES,
 };
 
 void
@@ -48,6 +49,19 @@ note_reply(struct verify_rcpt *verify, const char *to)
 		buf_clear(&line);
 	snprintf(verify->why, sizeof(verify->why), "%.*s said to our own %s: %.*s", STR_ARG(online_next_hop(verify->online)), to,
 	    STR_ARG(buf_str(&line)));
+}
+
+/* A refusal that another question may follow. */
+static void
+keep_reply(struct verify_rcpt *verify)
+{
+	const struct reply *reply = online_reply(verify->online);
+	size_t n = reply->text.len < sizeof(verify->refusal_text) ? reply->text.len : sizeof(verify->refusal_text);
+
+	if (n > 0)
+		memcpy(verify->refusal_text, reply->text.at, n);
+	verify->refusal = *reply;
+	verify->refusal.text = str_n(verify->refusal_text, n);
 }
 
 static void
@@ -106,6 +120,7 @@ enum said {
 	SAID_BAD,			/* there is none, or it takes nothing: the client's 5xx */
 	SAID_NOTHING,			/* of the mailbox */
 	SAID_TOGETHER,			/* nothing, and it may be for those that were asked about before it */
+	SAID_BARE,			/* 550 without a status: there is none, or it does not like us */
 };
 
 /* 452 4.5.3, and servers that let a mail with a null reverse-path have one recipient: alone it may be answered for. */
@@ -130,6 +145,8 @@ read_answer(struct session *session, const struct address *mailbox)
 		return SAID_TOGETHER;
 	if (mailboxes_tell(session, mailbox, &answer) == KNOWN_BAD || meaning == MEANS_BAD || meaning_is_closed(reply))
 		return SAID_BAD;
+	if (meaning == MEANS_BAD_PERHAPS)
+		return SAID_BARE;
 	return meaning == MEANS_GOOD ? SAID_GOOD : SAID_NOTHING;
 }
 
@@ -181,6 +198,46 @@ ask_alone(struct session *session, const struct address *mailbox, enum said *sai
 	return ask(session, mailbox, said_out);
 }
 
+/* Is it the mailbox?  One that was accepted before is asked about again, by itself as that was.  False: the session is to end. */
+static bool
+ask_whether_it_is_us(struct session *session, const struct address *mailbox, enum said *said_out)
+{
+	struct verify_rcpt *verify = &session->transaction->verify;
+	char why[VERIFY_RCPT_WHY_MAX_BYTES];
+	struct address accepted;
+	struct arena arena;
+	bool goes_on = true;
+
+	arena_init(&arena, ADDRESS_ARENA_MAX_BYTES);
+	*said_out = SAID_NOTHING;
+	if (mailboxes_own_accepted(session, mailbox, &arena, &accepted) && !address_eq(&accepted, mailbox)) {
+		memcpy(why, verify->why, sizeof(why));
+		goes_on = ask_alone(session, &accepted, said_out);
+		memcpy(verify->why, why, sizeof(why));
+		*said_out = *said_out == SAID_GOOD && mailboxes_tell(session, mailbox, &(struct recipient_answer){
+		    .reply = &verify->refusal, .question = QUESTION_RCPT, .asker = ASKER_OURSELVES }) == KNOWN_BAD ? SAID_BAD : SAID_NOTHING;
+	}
+	arena_fini(&arena);
+	return goes_on;
+}
+
+/* As often as it takes.  False: the session is to end. */
+static bool
+find_out(struct session *session, const struct address *mailbox, enum said *said_out)
+{
+	struct verify_rcpt *verify = &session->transaction->verify;
+
+	if (!ask(session, mailbox, said_out) || (*said_out == SAID_TOGETHER && !ask_alone(session, mailbox, said_out)))
+		return false;
+	if (*said_out == SAID_BAD || *said_out == SAID_BARE)
+		keep_reply(verify);
+	if (*said_out == SAID_BARE && !ask_whether_it_is_us(session, mailbox, said_out))
+		return false;
+	if (*said_out != SAID_GOOD && *said_out != SAID_BAD)
+		session_count_idle(session);	/* it cost the next hop a question */
+	return true;
+}
+
 /* --- what the client hears --- */
 
 /* In the next hop's words; 550 and a status, whatever of the two it said. */
@@ -219,14 +276,10 @@ verify_rcpt(struct session *session, const struct address *mailbox, struct reply
 		return 0;
 	if (!verify->is_out && verify->waited.ns >= span_s(ALL_MAX_S).ns)
 		give_up(verify, "its next hop took too long to answer for recipients before it");
-	if (!verify->is_out) {
-		if (!ask(session, mailbox, &said) || (said == SAID_TOGETHER && !ask_alone(session, mailbox, &said)))
-			return -1;
-		if (said != SAID_GOOD && said != SAID_BAD)
-			session_count_idle(session);	/* it cost the next hop a question */
-	}
+	if (!verify->is_out && !find_out(session, mailbox, &said))
+		return -1;
 	if (said == SAID_BAD)
-		*reply_out = refusal(online_reply(verify->online));
+		*reply_out = refusal(&verify->refusal);
 	else if (said != SAID_GOOD)
 		*reply_out = mailboxes_outage_reply(session, mailbox);
 	return 0;

@@ -5,7 +5,7 @@
  * it.  The question is our own, a transaction with the null reverse-path that is never ended: nothing of the client is in it, so the
  * answer is about the mailbox, unless it is about us.  An answer that does not tell (a 4xx, a 5xx that is not about the
  * mailbox) is none.  Without one what is known decides, and else the relay's setting: mail is never refused for
- * what the next hop thinks of us.
+ * what the next hop thinks of us: where it says 550 and no more, one that it accepted before is asked about, too.
  *
  * Who was answered for lately, for whatever mail, is not asked about (knowledge_is_fresh).  Recipients of one transaction
  * are asked about in one session there, as long as nobody pauses for long.
@@ -16,7 +16,7 @@
 #include "smtpfwd/deliver/online.h"
 #include "smtpfwd/receive/session.h"
 
-enum { VERIFY_RCPT_WHY_MAX_BYTES = 500 };
+enum { VERIFY_RCPT_WHY_MAX_BYTES = 500, VERIFY_RCPT_TEXT_MAX_BYTES = 1000 };
 
 struct verify_rcpt {			/* a transaction's; zero: nothing was asked yet */
 	struct online		*online;	/* NULL: none, or it is of no more use */
@@ -24,6 +24,8 @@ struct verify_rcpt {			/* a transaction's; zero: nothing was asked yet */
 	int			 n_asked;	/* by this online */
 	bool			 is_out;	/* no answer can be had for that destination in this transaction any more */
 	struct span		 waited;	/* for answers, in all */
+	struct reply		 refusal;	/* the last one, its text below */
+	char			 refusal_text[VERIFY_RCPT_TEXT_MAX_BYTES];
 	char			 why[VERIFY_RCPT_WHY_MAX_BYTES];	/* for the log, of the last reply that is not 2xx; "": nothing to say */
 };
 

@@ -10,7 +10,7 @@ enum {
 	UNASKED_PART = 8,		/* twice the next one, or what is told each day would be asked for again */
 	FRESH_PART = 16,		/* told again within this part of its time, an entry keeps its time: no record is due */
 	STEP_BACK_US = 60 * 1000 * 1000,	/* of the clock; less than that is its being kept right */
-	OWN_ACCEPTED_WITHIN_S = 3600,
+	OWN_ACCEPTED_WITHIN_S = 60,	/* an address comes onto a blocklist from one minute to the next */
 	ARENA_BYTES = 4096,		/* for a domain's canonical form */
 };
 
@@ -340,6 +340,39 @@ is_believed(const struct knowledge *knowledge, const struct known_relay *relay, 
 	    knowledge_ask(knowledge, known_relay_name(relay), address, now) != KNOWN_GOOD;
 }
 
+/* Who is often let through where an address is on a blocklist, so that it can be talked about: no proof that ours is not. */
+static bool
+is_exempt(const struct address *address)
+{
+	return str_eq_nocase(address->local, STR("postmaster")) || str_eq_nocase(address->local, STR("abuse"));
+}
+
+static void
+note_own_accepted(struct known_relay *relay, const struct address *address, struct timestamp now)
+{
+	struct str key;
+
+	if (is_exempt(address) || !make_key(address, relay->own_key, &key))
+		return;
+	relay->own_key_len = key.len;
+	relay->own_accepted = now;
+}
+
+bool
+knowledge_own_accepted(const struct knowledge *knowledge, struct str relay, struct timestamp now, struct address *address_out)
+{
+	const struct known_relay *of = knowledge_relay(knowledge, relay);
+	struct str key;
+	ptrdiff_t at;
+
+	if (of == NULL || of->own_key_len == 0)
+		return false;
+	key = str_n(of->own_key, of->own_key_len);
+	at = str_rfind(key, '@');
+	*address_out = (struct address){ .local = str_sub(key, 0, (size_t)at), .domain = str_from(key, (size_t)at + 1) };
+	return knowledge_ask(knowledge, relay, address_out, now) == KNOWN_GOOD;
+}
+
 enum known
 knowledge_tell(struct knowledge *knowledge, struct str relay, const struct address *address,
     const struct recipient_answer *answer, struct timestamp now)
@@ -354,7 +387,7 @@ knowledge_tell(struct knowledge *knowledge, struct str relay, const struct addre
 		return KNOWN_NOT;
 	case MEANS_GOOD:
 		if (answer->asker == ASKER_OURSELVES)
-			of->own_accepted = now;
+			note_own_accepted(of, address, now);
 		(void)knowledge_set(knowledge, relay, address, KNOWN_GOOD, now, now);
 		return KNOWN_GOOD;
 	case MEANS_BAD_PERHAPS:

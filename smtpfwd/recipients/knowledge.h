@@ -58,11 +58,19 @@ bool		 knowledge_is_fresh(const struct knowledge *knowledge, struct str relay, c
 /*
  * A next hop has answered.  2xx makes good, what says that there is no such mailbox makes bad, whichever it was before
  * (meaning.h).  A bare 550 to our own question only makes bad what is not known good, and only if the relay has
- * accepted a question of our own within the last hour: else it may well be our address that it does not like.
+ * accepted a question of our own within the last minute: else it may well be our address that it does not like
+ * (to be found out by the one of knowledge_own_accepted).
  * What the answer is believed to say; KNOWN_NOT: nothing.
  */
 enum known	 knowledge_tell(struct knowledge *knowledge, struct str relay, const struct address *address,
 		    const struct recipient_answer *answer, struct timestamp now);
+
+/*
+ * Whom the last question of our own was accepted for, if it is known good: asked again, it shows whether it is us that the next
+ * hop refuses.  False: there is none.  The strs are the table's, until it changes.
+ */
+bool		 knowledge_own_accepted(const struct knowledge *knowledge, struct str relay, struct timestamp now,
+		    struct address *address_out);
 
 /* By an operator or from a file.  KNOWN_NOT forgets.  False: no such relay, an address that is never known, or one too old. */
 bool		 knowledge_set(struct knowledge *knowledge, struct str relay, const struct address *address, enum known known,

@@ -15,6 +15,8 @@ struct known_relay {
 	struct list		 lists[KNOWN_KINDS];	/* of entries, told longest ago first */
 	int64_t			 n_gone[KNOWN_KINDS];	/* for want of room */
 	struct timestamp	 own_accepted;	/* a question of our own was; 0: never */
+	char			 own_key[ADDRESS_MAX_BYTES];	/* for this one */
+	size_t			 own_key_len;
 	size_t			 name_len;
 	char			 name[];
 };

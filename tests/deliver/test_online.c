@@ -37,6 +37,7 @@ struct row {
 #define PIPELINED	HELLO("S: 250-PIPELINING\nS: 250 DSN\n")
 #define PLAIN		HELLO("S: 250 HELP\n")
 #define ENVELOPE	"C: MAIL FROM:<a@example.org>\nC: RCPT TO:<r1@example.com>\nS: 250 ok\nS: 250 2.1.5 fine\n"
+#define REFUSED(i)	"C: RCPT TO:<r" i "@\nS: 550 5.1.1\n"
 #define WHOLE		ENVELOPE "C: DATA\nS: 354 go\nD:\nS: 250 2.6.0 taken\n"
 
 static const struct row rows[] = {
@@ -72,6 +73,12 @@ static const struct row rows[] = {
 	  .dialogues = { PIPELINED ENVELOPE "C: RCPT TO:<r2@\nS: 552 too many\nC: DATA\nS: 354\nD:\nS: 250 2.6.0 ok\n" } },
 	{ .name = "LIMITS RCPTMAX is kept without a question", .acts = "r1 r2 send", .want = "250 4.5.3 250", .want_mails = 1,
 	  .dialogues = { HELLO("S: 250 LIMITS RCPTMAX=1\n") "C: MAIL\nS: 250\nC: RCPT\nS: 250\nC: DATA\nS: 354\nD:\nS: 250\n" } },
+
+	{ .name = "a session in which many were refused is left before it is slowed down", .acts = "r1 r2 r3 r4 r5 r6 r7 r8 r9 r10 send",
+	  .want = "250 5.1.1 5.1.1 5.1.1 5.1.1 5.1.1 5.1.1 5.1.1 5.1.1 250 250", .want_mails = 1,
+	  .dialogues = { PIPELINED "C: MAIL\nC: RCPT TO:<r1@\nS: 250\nS: 250\n" REFUSED("2") REFUSED("3") REFUSED("4") REFUSED("5") REFUSED("6")
+	    REFUSED("7") REFUSED("8") REFUSED("9") "C: QUIT\nS: 221\n",
+	    PIPELINED "C: MAIL\nC: RCPT TO:<r1@\nC: RCPT TO:<r10@\nS: 250\nS: 250\nS: 250\nC: DATA\nS: 354\nD:\nS: 250\n" } },
 
 	/* --- what the mail gets --- */
 	{ .name = "a refused DATA is the mail's answer", .acts = "r1 send", .want = "2.1.5 5.6.0",

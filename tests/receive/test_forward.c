@@ -72,6 +72,9 @@ static const struct row rows[] = {
 	    "Tb@example.com", "Dfell-back id=", "Ddestination=relay:moved why=\"nobody there\"" } },
 	{ .name = "nobody there: the relay may want all accepted", .rcpts = "u", .accepts_unknown = true, .script = {
 	    HELLO, FROM, RCPT, "S250 2.1.5", CONTENT, "S250 2.0.0 queued as", "Q1", "Tb@example.com" } },
+	{ .name = "a bare 550 to the second recipient of a null reverse-path is not remembered", .rcpts = "+bu", .is_known = true, .script = {
+	    HELLO, "CMAIL FROM:<>", "S250", RCPT, TAKEN, "CRCPT TO:<c@example.com>", "S550 go away", "CRSET", "S250", FROM,
+	    "CRCPT TO:<c@example.com>", "S451" } },
 	{ .name = "lost between two recipients: both are queued", .rcpts = "+u", .is_known = true, .script = {
 	    HELLO, FROM, RCPT, TAKEN, "CRCPT TO:<k@example.com>", "S250 2.1.5", CONTENT, "S250 2.0.0 queued as", "Q1",
 	    "Tb@example.com k@example.com", "Onew relay:moved a 1000; rcpt b; rcpt k; drop; " } },

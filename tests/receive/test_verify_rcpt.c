@@ -71,6 +71,16 @@ static const struct row rows[] = {
 	{ .name = "after that it is the mailbox's, if it was asked about alone", .rcpts = "+bb", .script = {
 	    HELLO, FROM, RCPT("a"), TAKEN, RCPT("b"), "S550 5.1.1 go away",
 	    "Oask relay:moved; rcpt a; rcpt b; drop; ask relay:moved; rcpt b; " } },
+	{ .name = "much later one that it accepted is asked about again: it is the mailbox", .rcpts = "+b+", .script = {
+	    HELLO, FROM, RCPT("a"), TAKEN, "CRSET", "S250", "P70000", FROM, RCPT("b"), "S550 5.1.1 go away", RCPT("c"), TAKEN,
+	    "Oask relay:moved; rcpt a; drop; ask relay:moved; rcpt b; drop; ask relay:moved; rcpt a; rcpt c; ",
+	    "Dsaid to our own RCPT: 550 go away" } },
+	{ .name = "or it is us", .rcpts = "+bbbu", .script = {
+	    HELLO, FROM, RCPT("a"), TAKEN, "CRSET", "S250", "P70000", FROM, RCPT("b"), LATER, "CRSET", "S250", FROM, RCPT("b"), LATER, RCPT("b"), LATER,
+	    "Oask relay:moved; rcpt a; drop; ask relay:moved; rcpt b; drop; ask relay:moved; rcpt a; drop; ask relay:moved; rcpt b; drop; "
+	    "ask relay:moved; rcpt a; drop; " } },
+	{ .name = "a postmaster that it accepts proves nothing", .rcpts = "+b", .script = {
+	    HELLO, FROM, RCPT("postmaster"), TAKEN, RCPT("b"), LATER } },
 	{ .name = "beside others it may be that a null reverse-path has one recipient", .rcpts = "+b+", .script = {
 	    HELLO, FROM, RCPT("a"), TAKEN, RCPT("b"), TAKEN, CONTENT, "Q1", "Ta@example.com b@example.com",
 	    "Oask relay:moved; rcpt a; rcpt b; drop; ask relay:moved; rcpt b; drop; " } },

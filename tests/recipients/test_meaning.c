@@ -68,6 +68,18 @@ test_replies(void)
 }
 
 static void
+test_closed(void)
+{
+	test_case("a mailbox that is disabled or full takes nothing now");
+	expect(meaning_is_closed(&REPLY(550, 5, 2, 1, "disabled")) && meaning_is_closed(&REPLY(552, 5, 2, 2, "full")));
+	test_case("one that may take the next mail, or has too many of them at a time, is open");
+	expect(!meaning_is_closed(&REPLY(450, 4, 2, 1, "busy")) && !meaning_is_closed(&REPLY(452, 4, 2, 2, "full")));
+	expect(!meaning_is_closed(&REPLY(550, 5, 2, 121, "too many in an hour")) && !meaning_is_closed(&REPLY(552, 5, 2, 3, "too large")));
+	test_case("who contradicts himself says nothing");
+	expect(!meaning_is_closed(&REPLY(450, 5, 2, 1, "?")) && !meaning_is_closed(&REPLY(550, 4, 2, 1, "?")));
+}
+
+static void
 test_outage(void)
 {
 	static const struct {
@@ -99,6 +111,7 @@ int
 main(void)
 {
 	test_replies();
+	test_closed();
 	test_outage();
 	return test_end();
 }
