@@ -1,5 +1,5 @@
 /*
- * ctl_check_keys.c - smtpfwdctl check-keys: does the DNS show the public half of each key that we sign with?
+ * ctl_check_keys.c - smtpfwdctl check-keys: does the DNS show the public half of each key that we sign or seal with?
  *
  * Needs no daemon; reads the private keys, so it runs as root or as the daemon's user.
  */
@@ -24,10 +24,10 @@ enum {
 	NAME_ROOM_BYTES = 3 * DOMAIN_MAX_BYTES,
 };
 
-/* One key of one section. */
+/* One key of one section, sign or arc. */
 struct look {
-	const struct sign_section *sign;
-	const char		*selector, *path;
+	const char		*domain, *selector, *path;
+	const char		*identity;	/* i= of what it signs, or NULL */
 	struct dkim_key		*key;		/* NULL: it cannot be read, fault says why */
 	struct fault		 fault;
 	char			 name_room[NAME_ROOM_BYTES];
@@ -75,11 +75,11 @@ only_record(const struct dns_answer *answer, int *n_out)
 
 /* i= at another domain than d=, which a key with t=s does not allow (RFC 6376 3.6.1). */
 static bool
-is_identity_below(const struct dkim_signer_settings *settings)
+is_identity_below(const struct look *look)
 {
-	const char *at = settings->identity != NULL ? strrchr(settings->identity, '@') : NULL;
+	const char *at = look->identity != NULL ? strrchr(look->identity, '@') : NULL;
 
-	return at != NULL && !str_eq_nocase(str_of(at + 1), str_of(settings->domain));
+	return at != NULL && !str_eq_nocase(str_of(at + 1), str_of(look->domain));
 }
 
 static const char *
@@ -118,7 +118,7 @@ compare(struct look *look, struct str record, struct arena *arena)
 		snprintf(look->problem, sizeof(look->problem), "the record %s", dkim_key_match_text(comparison.match));
 	else if (!dkim_public_read(record, arena, &public, &why))
 		snprintf(look->problem, sizeof(look->problem), "verifiers cannot read the record: %s", why);
-	else if (comparison.is_strict && is_identity_below(&look->sign->settings))
+	else if (comparison.is_strict && is_identity_below(look))
 		find(look, "not-for-identity", "the record (t=s) does not allow the domain in identity");
 	else
 		return;
@@ -154,7 +154,7 @@ judge_answer(struct look *look, const struct dns_answer *answer, struct arena *a
 static void
 show_text_of(const struct look *look, struct str record)
 {
-	show_safe(look->sign->settings.domain, stdout);
+	show_safe(look->domain, stdout);
 	printf(", selector ");
 	show_safe(look->selector, stdout);
 	if (look->key != NULL && dkim_key_algorithm(look->key) == DKIM_RSA_SHA256)
@@ -173,7 +173,7 @@ show_text_of(const struct look *look, struct str record)
 static void
 show_json_of(const struct look *look, struct str record)
 {
-	json_t *object = json_pack("{s:o, s:o, s:o, s:o, s:s, s:b}", "domain", control_json_str(str_of(look->sign->settings.domain)),
+	json_t *object = json_pack("{s:o, s:o, s:o, s:o, s:s, s:b}", "domain", control_json_str(str_of(look->domain)),
 	    "selector", control_json_str(str_of(look->selector)), "file", control_json_str(str_of(look->path)),
 	    "name", control_json_str(look->name), "result", look->result, "testing", look->is_testing);
 
@@ -197,7 +197,7 @@ show_look(const struct check_keys *c, const struct look *look)
 
 	buf_init(&record, RECORD_ROOM_BYTES);
 	if (look->wants_record)
-		dkim_key_zone_lines(look->key, str_of(look->selector), str_of(look->sign->settings.domain), &record);
+		dkim_key_zone_lines(look->key, str_of(look->selector), str_of(look->domain), &record);
 	if (c->ctl->is_json)
 		show_json_of(look, buf_str(&record));
 	else
@@ -248,15 +248,21 @@ look_at_gathered(struct check_keys *c)
 	fflush(stdout);
 }
 
+static bool
+is_wanted(const struct check_keys *c, const char *domain)
+{
+	return c->domain.len == 0 || str_eq(c->domain, str_of(domain));
+}
+
 static void
-gather(struct check_keys *c, const struct sign_section *sign, int selector)
+gather(struct check_keys *c, const struct look *wanted)
 {
 	struct look *look = &c->looks[c->n_looks++];
 	int len;
 
-	*look = (struct look){ .sign = sign, .selector = sign->settings.selectors[selector].name, .path = sign->key_paths[selector] };
+	*look = *wanted;
 	look->key = sign_key_read(look->path, &look->fault);
-	len = snprintf(look->name_room, sizeof(look->name_room), "%s._domainkey.%s", look->selector, sign->settings.domain);
+	len = snprintf(look->name_room, sizeof(look->name_room), "%s._domainkey.%s", look->selector, look->domain);
 	insist(len > 0 && (size_t)len < sizeof(look->name_room));	/* the configuration refuses longer ones */
 	look->name = str_of(look->name_room);
 	if (c->n_looks == LOOKS_MAX)
@@ -267,16 +273,18 @@ static void
 look_at_all(void *context, struct resolver *resolver)
 {
 	struct check_keys *c = context;
+	const struct arc_section *arc = &c->config->arc;
 
 	c->resolver = resolver;
 	for (int i = 0; i < c->config->n_signs; i++) {
 		const struct sign_section *sign = &c->config->signs[i];
 
-		if (c->domain.len > 0 && !str_eq(c->domain, str_of(sign->settings.domain)))
-			continue;
-		for (int k = 0; k < sign->settings.n_selectors; k++)
-			gather(c, sign, k);
+		for (int k = 0; is_wanted(c, sign->settings.domain) && k < sign->settings.n_selectors; k++)
+			gather(c, &(struct look){ .domain = sign->settings.domain, .identity = sign->settings.identity,
+			    .selector = sign->settings.selectors[k].name, .path = sign->key_paths[k] });
 	}
+	if (arc->key_path != NULL && is_wanted(c, arc->settings.domain))
+		gather(c, &(struct look){ .domain = arc->settings.domain, .selector = arc->settings.selector.name, .path = arc->key_path });
 	if (c->n_looks > 0)
 		look_at_gathered(c);
 }
@@ -297,7 +305,7 @@ run(struct ctl *ctl, const struct ctl_command *command)
 	c->config = inquiry_config(ctl);
 	if (c->config != NULL && inquiry_run(c->config, look_at_all, c) == 0) {
 		if (c->n_looked == 0)
-			fprintf(stderr, "smtpfwdctl: no sign section is %s\n", c->domain.len > 0 ? "for this domain" : "there");
+			fprintf(stderr, "smtpfwdctl: no section sign or arc is %s\n", c->domain.len > 0 ? "for this domain" : "there");
 		else
 			status = c->n_wrong > 0 ? INQUIRY_WRONG : c->n_unsettled > 0 ? INQUIRY_UNSETTLED : INQUIRY_WELL;
 	}

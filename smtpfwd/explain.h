@@ -3,8 +3,8 @@
  *
  *	explain.c		the steps of connection and envelope, in the order of SMTP, and the outcome
  *	explain_content.c	those of the mail itself
- *	explain_findings.c	the checks, and what SPF, DKIM and DMARC found
- *	explain_signing.c	by whom it would be signed, whoever may read the keys
+ *	explain_findings.c	the checks, and what SPF, DKIM, ARC and DMARC found
+ *	explain_signing.c	by whom it would be signed and sealed, whoever may read the keys
  *	explain_text.c		steps as people read them
  *
  * A step is a JSON object with a "step" and what is to be said of it; smtpfwdctl(8) lists them.  To explain something new: a
@@ -54,8 +54,8 @@ void	explain(struct explanation *e);
  */
 struct policy *explain_policy(const struct config *config, struct fault *fault_out);
 
-/* By which section and keys a mail with this header section, as it would leave, would be signed. */
-void	explain_signing(struct explanation *e, const struct header_section *section);
+/* By which section and keys a mail with this header section, as it would leave, would be signed, and whether it would get a set of ARC. */
+void	explain_signing(struct explanation *e, const struct header_section *section, const struct findings *findings);
 
 /* Suspends.  The steps of the mail itself. */
 void	explain_content(struct explanation *e);

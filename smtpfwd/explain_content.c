@@ -152,5 +152,5 @@ explain_content(struct explanation *e)
 		return;
 	}
 	explain_stamps(e, findings, &verdict);
-	explain_signing(e, &edited);
+	explain_signing(e, &edited, findings);
 }

@@ -1,8 +1,9 @@
 /*
- * explain_findings.c - the checks, and what SPF, DKIM and DMARC found, as steps
+ * explain_findings.c - the checks, and what SPF, DKIM, ARC and DMARC found, as steps
  */
 #include "mail/date.h"
 #include "policy/sender.h"
+#include "smtpfwd/control/control.h"
 #include "smtpfwd/explain.h"
 #include "smtpfwd/receive/refusal.h"
 #include "smtpfwd/runtime/os.h"
@@ -135,6 +136,24 @@ explain_unchecked(struct explanation *e, const char *name, const char *why)
 	return step;
 }
 
+/* A chain's sealers from the first on. */
+static void
+explain_arc(struct explanation *e, const struct arc_result *arc)
+{
+	json_t *step = step_new(e, "arc"), *sealers = json_array();
+
+	step_text(step, "result", arc_status_word(arc->status));
+	step_str(step, "reason", arc->reason);
+	step_bool(step, "temporary", arc->is_temporary);
+	if (arc->status != ARC_PASS)
+		return json_decref(sealers);
+	step_number(step, "oldest-pass", arc->oldest_pass);
+	for (int i = 0; i < arc->n_sealers; i++)
+		json_array_append_new(sealers, json_pack("{s:o, s:o}", "domain", control_json_str(arc->sealers[i].domain),
+		    "selector", control_json_str(arc->sealers[i].selector)));
+	json_object_set_new(step, "sealers", sealers);
+}
+
 /* The mail's author is not known: what SPF would be worth for one. */
 static void
 explain_dmarc_without_mail(struct explanation *e, const struct findings *findings)
@@ -173,6 +192,8 @@ explain_found(struct explanation *e, const struct findings *findings, bool has_m
 		explain_dkim(e, &findings->dkim[i]);
 	if (findings->n_dkim == 0)
 		explain_unchecked(e, "dkim", !findings->has_dkim ? why : has_mail ? "no-signature" : "no-mail");
+	if (findings->has_arc && has_mail)
+		explain_arc(e, &findings->arc);
 	if (!findings->has_dmarc)
 		explain_unchecked(e, "dmarc", why);
 	else if (has_mail)

@@ -1,5 +1,5 @@
 /*
- * explain_signing.c - by which sign section and keys a mail would be signed, also for who may not read the keys
+ * explain_signing.c - by which sign section and keys a mail would be signed, and whether it would be sealed, also for who may not read the keys
  */
 #include "base/mem.h"
 #include "mail/domain.h"
@@ -119,11 +119,31 @@ step_section(json_t *step, const struct config *config, struct str signer)
 	json_object_set_new(step, "keys", keys);
 }
 
+/* Only where there is a section arc, of mail that is checked. */
+static void
+explain_sealing(struct explanation *e, struct seal *seal, const struct findings *findings)
+{
+	json_t *step;
+
+	if (e->config->arc.key_path == NULL || !findings->has_arc)
+		return;
+	step = step_new(e, "sealing");
+	seal_found(seal, &findings->arc, STR_EMPTY);
+	step_bool(step, "sealed", seal_is_sealing(seal));
+	step_text(step, "reason", seal_unsealed_reason(seal));
+	if (!seal_is_sealing(seal))
+		return;
+	step_str(step, "domain", str_of(e->config->arc.settings.domain));
+	step_number(step, "instance", seal_instance(seal));
+	step_text(step, "cv", arc_status_word(findings->arc.status));
+	json_object_set_new(step, "key", tell_key(e->config->arc.settings.selector.name, e->config->arc.key_path));
+}
+
 void
-explain_signing(struct explanation *e, const struct header_section *section)
+explain_signing(struct explanation *e, const struct header_section *section, const struct findings *findings)
 {
 	struct seal_inputs inputs = { .policy = e->policy, .header = section, .now = e->now,
-	    .source = e->peer.is_trusted ? SIGN_SOURCE_TRUSTED : SIGN_SOURCE_OUTSIDE };
+	    .source = e->peer.is_trusted ? SIGN_SOURCE_TRUSTED : SIGN_SOURCE_OUTSIDE, .is_checked = !e->peer.is_trusted };
 	struct seal *seal = seal_new(&inputs);
 	json_t *step = step_new(e, "signing");
 
@@ -131,5 +151,6 @@ explain_signing(struct explanation *e, const struct header_section *section)
 	step_text(step, "reason", seal_reason(seal));
 	if (seal_is_signing(seal))
 		step_section(step, e->config, seal_signer(seal));
+	explain_sealing(e, seal, findings);
 	seal_free(seal);
 }

@@ -251,6 +251,51 @@ show_dkim(const json_t *step)
 }
 
 static void
+show_arc(const json_t *step)
+{
+	const json_t *sealers = json_object_get(step, "sealers"), *sealer;
+	size_t i;
+
+	begin("ARC");
+	show_member("", step, "result");
+	say(": ", step, "reason", "");
+	if (is_true(step, "temporary"))
+		fputs(", for now", stdout);
+	if (show_number(step, "oldest-pass") > 0)
+		printf(": the mail was changed before set %lld", show_number(step, "oldest-pass"));
+	json_array_foreach(sealers, i, sealer) {
+		begin_below();
+		printf("set %zu sealed by ", i + 1);
+		show_member("", sealer, "domain");
+		show_member(", selector ", sealer, "selector");
+	}
+	putchar('\n');
+}
+
+static void
+show_sealing(const json_t *step)
+{
+	const json_t *key = json_object_get(step, "key");
+
+	begin("Sealing");
+	if (!is_true(step, "sealed")) {
+		show_member("not sealed: ", step, "reason");
+		putchar('\n');
+		return;
+	}
+	show_member("sealed for ", step, "domain");
+	printf(": set %lld", show_number(step, "instance"));
+	show_member(", cv=", step, "cv");
+	begin_below();
+	show_member("selector ", key, "selector");
+	if (json_object_get(key, "bits") != NULL)
+		printf(", %lld bits", show_number(key, "bits"));
+	show_member(", key in ", key, "file");
+	say("; you cannot read it: ", key, "problem", "");
+	putchar('\n');
+}
+
+static void
 show_dmarc(const json_t *step)
 {
 	if (show_unchecked("DMARC", step))
@@ -400,10 +445,10 @@ explain_show(const json_t *step)
 {
 	static const struct { const char *step; void (*show)(const json_t *step); } rows[] = {
 		{ "client", show_client }, { "iprev", show_iprev }, { "mail", show_mail }, { "recipient", show_recipient },
-		{ "content", show_content }, { "hops", show_hops }, { "spf", show_spf }, { "dkim", show_dkim },
+		{ "content", show_content }, { "hops", show_hops }, { "spf", show_spf }, { "dkim", show_dkim }, { "arc", show_arc },
 		{ "dmarc-author", show_dmarc }, { "dmarc", show_dmarc }, { "sender", show_sender },
 		{ "decision", show_decision },
-		{ "removed", show_removed }, { "added", show_added }, { "signing", show_signing }, { "outcome", show_outcome },
+		{ "removed", show_removed }, { "added", show_added }, { "signing", show_signing }, { "sealing", show_sealing }, { "outcome", show_outcome },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)

@@ -6,6 +6,7 @@ EXTRA_DIST += %D%/test_bench.py
 EXTRA_DIST += %D%/test_auth.py
 EXTRA_DIST += %D%/test_mx.py %D%/names.py %D%/test_spf_suite.py %D%/opendkim.py %D%/test_judgement.py %D%/test_dns_hostile.py
 EXTRA_DIST += %D%/test_recipients.py
+EXTRA_DIST += %D%/test_arc.py
 EXTRA_DIST += %D%/test_keygen.py
 EXTRA_DIST += %D%/test_sign.py %D%/test_srs.py
 EXTRA_DIST += %D%/test_explain.py %D%/test_explain_agreement.py %D%/test_check_keys.py
