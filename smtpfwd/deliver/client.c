@@ -94,7 +94,8 @@ note_reply(struct client *client, enum client_step step, const struct reply *rep
 		client->n_refused = 0;
 	if (step == CLIENT_MAIL && reply_is_positive(reply))
 		client->is_in_transaction = true;
-	if (step == CLIENT_FINAL || (step == CLIENT_RSET && reply_is_positive(reply)))
+	/* Behind a refused mail it is over too (RFC 5321 4.1.1.4), but Postfix's end-of-data restrictions leave it open. */
+	if ((step == CLIENT_FINAL || step == CLIENT_RSET) && reply_is_positive(reply))
 		client->is_in_transaction = false;
 }
 

@@ -171,6 +171,15 @@ onlines_wake(struct couriers *c)
 
 /* --- orders --- */
 
+/* Where all wait for one next hop that hangs, the other half is for mail to others. */
+static bool
+is_crowded(const struct online *o)
+{
+	const struct site *site = map_get(&o->c->sites, o->destination);
+
+	return site != NULL && site->n_online >= (o->c->plan->deliveries_max + 1) / 2;
+}
+
 static bool
 start(struct online *o)
 {
@@ -180,6 +189,8 @@ start(struct online *o)
 		trouble_of_text(STATUS(4, 3, 2), "the relay is stopping", &o->trouble);
 	else if (c->onlines.n >= (size_t)c->plan->deliveries_max)
 		trouble_of_text(STATUS(4, 4, 5), "too much mail is on its way", &o->trouble);
+	else if (is_crowded(o))
+		trouble_of_text(STATUS(4, 4, 5), "too much mail waits for this next hop", &o->trouble);
 	else if (!couriers_start(c, TENDED_ONLINE, "online", run, o))
 		trouble_of_text(STATUS(4, 4, 5), "no room for a fiber", &o->trouble);
 	else {

@@ -11,7 +11,7 @@
  *
  * Who may have how many connections is next_hop's: mail of clients that wait goes before mail of the queue, with half of
  * all while the queue has some.  Of the couriers' share (room.h) it takes nothing; there may be as many onlines at work as
- * there may be couriers.
+ * there may be couriers, and half as many may be asking for one destination.
  *
  * The work is done on a fiber of its own, that the couriers know of: couriers_stop waits for what is being asked or sent, and
  * cuts it off at its deadline, so the caller gets its end and goes on.  After couriers_free only online_drop is left.

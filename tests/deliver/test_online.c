@@ -85,10 +85,10 @@ static const struct row rows[] = {
 	  .dialogues = { PIPELINED ENVELOPE "C: DATA\nS: 554 5.6.0 no\nC: RSET\nS: 250\n" } },
 	{ .name = "a 503 to DATA is none", .acts = "r1 send", .want = "2.1.5 unavailable",
 	  .dialogues = { PIPELINED ENVELOPE "C: DATA\nS: 503\nC: RSET\nS: 250\n" } },
-	{ .name = "a refusal at the dot is", .acts = "r1 send", .want = "2.1.5 5.7.1", .want_mails = 1,
-	  .dialogues = { PIPELINED ENVELOPE "C: DATA\nS: 354\nD:\nS: 550 5.7.1 spam\n" } },
+	{ .name = "a refusal at the dot is, and RSET ends what a server may have left open", .acts = "r1 send", .want = "2.1.5 5.7.1", .want_mails = 1,
+	  .dialogues = { PIPELINED ENVELOPE "C: DATA\nS: 354\nD:\nS: 550 5.7.1 spam\nC: RSET\nS: 250\n" } },
 	{ .name = "so is a 4xx at the dot", .acts = "r1 send", .want = "2.1.5 4.3.1", .want_mails = 1,
-	  .dialogues = { PIPELINED ENVELOPE "C: DATA\nS: 354\nD:\nS: 452 4.3.1 full\n" } },
+	  .dialogues = { PIPELINED ENVELOPE "C: DATA\nS: 354\nD:\nS: 452 4.3.1 full\nC: RSET\nS: 250\n" } },
 	{ .name = "and a refusal while it is coming", .acts = "r1 big", .want = "2.1.5 5.3.4",
 	  .dialogues = { PIPELINED ENVELOPE "C: DATA\nR: 354\\r\\n552 5.3.4 too much\\r\\n\nW: 1000\nX:\n" } },
 
