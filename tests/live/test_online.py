@@ -302,7 +302,7 @@ def falls_back(tap):
 def down(tap):
     """With the new server down: who is known is queued, the others are told to come again"""
     hop = Hop()
-    place = world.Relay('"127.0.0.1:%d"' % hop.port, name="down", relay_extra="mode = online").start()
+    place = world.Relay('"127.0.0.1:%d"' % hop.port, name="down", relay_extra="mode = online  recipients-unknown = defer").start()
     world.send(place.port, world.message("known"))
     hop.go_down()
     text = world.send(place.port, world.message("waits"))
@@ -363,7 +363,7 @@ def many_wait(tap):
     """Clients that wait for a new server that hangs stand in nobody's way"""
     hop, fine = Hop(), Hop()
     hop.fail_at(hop.RCPT, "silence", times=100000)
-    place = world.Relay('"127.0.0.1:%d"' % hop.port, name="many", relay_extra="mode = online\n    online-timeout = 3s",
+    place = world.Relay('"127.0.0.1:%d"' % hop.port, name="many", relay_extra="mode = online  online-timeout = 3s  recipients-unknown = defer",
                         listen_extra="max-connections-per-address = 2000",
                         extra='stop-within = 3s\nrelay "example.net" { next-hop = { "127.0.0.1:%d" } }' % fine.port).start()
     world.send(place.port, world.message("before", recipient="bob@example.net"), recipients=("bob@example.net",))
