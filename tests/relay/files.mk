@@ -43,3 +43,8 @@ check_PROGRAMS += tests/relay/test_srs
 tests_relay_test_srs_SOURCES = %D%/test_srs.c $(tests_relay_around)
 tests_relay_test_srs_LDADD = $(tests_relay_parts)
 TESTS += tests/relay/test_srs
+
+check_PROGRAMS += tests/relay/test_online
+tests_relay_test_online_SOURCES = %D%/test_online.c %D%/patient.c %D%/patient.h $(tests_relay_around)
+tests_relay_test_online_LDADD = $(tests_relay_parts)
+TESTS += tests/relay/test_online

@@ -6,7 +6,6 @@
 #include "base/insist.h"
 #include "base/mem.h"
 #include "tests/relay/relay.h"
-#include "tests/relay/wire.h"
 
 enum { MAIL_MAX_BYTES = 4 << 20, KEY_MAX_BYTES = 400, LATER_TIMES = 2, RECIPIENTS_MAX = 20, LINE_MAX_BYTES = 64 * 1024, PATIENCE_S = 900 };
 
@@ -55,22 +54,39 @@ subject_of(struct str mail)
 	return subject;
 }
 
+/* The first recipient is of a kind that is treated otherwise once, and this is that time. */
+static bool
+is_first_time(struct session *s, const char *kind)
+{
+	struct str recipient = str_of(s->recipients[0]);
+
+	if (!str_starts(recipient, str_of(kind)) || sim_n_notes(s->relay->sim, kind, recipient) > 0)
+		return false;
+	sim_note(s->relay->sim, kind, recipient, STR("x"));
+	return true;
+}
+
 static bool
 take_mail(struct session *s)
 {
 	char key[KEY_MAX_BYTES];
 	struct buf mail;
-	bool is_whole;
+	bool is_whole, is_mute = is_first_time(s, "mute"), is_refused = str_starts(str_of(s->recipients[0]), STR("never"));
 
 	buf_init(&mail, MAIL_MAX_BYTES);
 	is_whole = say(s, "354 go on\r\n") && wire_read_data(&s->wire, &mail);
+	if (is_whole && is_refused) {
+		buf_fini(&mail);
+		s->n_recipients = 0;
+		return say(s, "554 5.6.0 this mail is not wanted\r\n");
+	}
 	for (int i = 0; is_whole && i < s->n_recipients; i++) {
 		snprintf(key, sizeof(key), "%.*s to %s", STR_ARG(subject_of(buf_str(&mail))), s->recipients[i]);
 		sim_note(s->relay->sim, "arrived", str_of(key), buf_str(&mail));
 	}
 	s->n_recipients = 0;
 	buf_fini(&mail);
-	return is_whole && say(s, "250 2.0.0 taken\r\n");
+	return is_whole && !is_mute && say(s, "250 2.0.0 taken\r\n");
 }
 
 static bool
@@ -201,9 +217,8 @@ servers_free(struct relay *relay)
 	}
 }
 
-/* Sends a command and reads one reply; its code, 0 when the connection broke. */
-static int
-ask(const struct wire *wire, struct str command)
+int
+client_ask(const struct wire *wire, struct str command)
 {
 	int code = 0;
 
@@ -212,9 +227,8 @@ ask(const struct wire *wire, struct str command)
 	return code;
 }
 
-/* A session past EHLO; 250, or what was said instead, or 0.  Its stream is NULL where there is none. */
-static int
-open_session(struct relay *relay, struct wire *wire_out)
+int
+client_open(struct relay *relay, struct wire *wire_out)
 {
 	struct endpoint at;
 	int code;
@@ -224,8 +238,8 @@ open_session(struct relay *relay, struct wire *wire_out)
 	    instant_after(loop_now(relay->loop), span_s(PATIENCE_S)), NULL));
 	if (wire_out->stream == NULL)
 		return 0;
-	code = ask(wire_out, STR_EMPTY);
-	return code == 220 ? ask(wire_out, STR("EHLO client.example.org\r\n")) : code;
+	code = client_ask(wire_out, STR_EMPTY);
+	return code == 220 ? client_ask(wire_out, STR("EHLO client.example.org\r\n")) : code;
 }
 
 /* The code of the last reply; mail has no line that starts with a dot. */
@@ -237,18 +251,18 @@ send_mail(const struct wire *wire, const char *const *commands, int n_commands, 
 
 	for (int i = 0; code == 250 && i < n_commands; i++) {
 		snprintf(command, sizeof(command), "%s\r\n", commands[i]);
-		code = ask(wire, str_of(command));
+		code = client_ask(wire, str_of(command));
 	}
 	if (code == 250)
-		code = ask(wire, STR("DATA\r\n"));
-	return code == 354 && wire_write(wire, mail) ? ask(wire, STR(".\r\n")) : code == 354 ? 0 : code;
+		code = client_ask(wire, STR("DATA\r\n"));
+	return code == 354 && wire_write(wire, mail) ? client_ask(wire, STR(".\r\n")) : code == 354 ? 0 : code;
 }
 
 int
 client_talk(struct relay *relay, const char *const *commands, int n_commands, struct str mail)
 {
 	struct wire wire;
-	int code = open_session(relay, &wire);
+	int code = client_open(relay, &wire);
 
 	if (code == 250)
 		code = send_mail(&wire, commands, n_commands, mail);

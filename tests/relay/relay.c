@@ -266,10 +266,10 @@ relay_start_as(struct relay *relay, struct sim *sim, const struct relay_plan *pl
 }
 
 static void
-start_usual(struct relay *relay, struct sim *sim, struct relay_plan *plan, struct resolver *names)
+start_usual(struct relay *relay, struct sim *sim, struct relay_plan *plan, struct resolver *names, struct forwarding forwarding)
 {
 	static const char *const domains[] = { "example.com" };
-	static const struct relay_rule rule = { .name = "moved", .domains = domains, .n_domains = 1 };
+	const struct relay_rule rule = { .name = "moved", .domains = domains, .n_domains = 1, .forwarding = forwarding };
 	struct next_hop_settings new_server = relay_next_hop(NEW_SERVER_AT), home = relay_next_hop(HOME_AT);
 	struct route_settings routes[] = {
 		{ .destination = "relay:moved", .next_hops = &new_server, .n_next_hops = 1, .connections_max = 5, .check_interval = span_s(10) },
@@ -286,7 +286,7 @@ start_usual(struct relay *relay, struct sim *sim, struct relay_plan *plan, struc
 void
 relay_start(struct relay *relay, struct sim *sim)
 {
-	start_usual(relay, sim, &(struct relay_plan){ .n_signers = 0 }, NULL);
+	start_usual(relay, sim, &(struct relay_plan){ .n_signers = 0 }, NULL, (struct forwarding){ .is_online = false });
 }
 
 struct verify_rules
@@ -300,13 +300,22 @@ relay_all_checks(void)
 void
 relay_start_judging(struct relay *relay, struct sim *sim, const struct relay_signer *signer, struct resolver *names)
 {
-	start_usual(relay, sim, &(struct relay_plan){ .verify = relay_all_checks(), .signers = signer, .n_signers = 1 }, names);
+	start_usual(relay, sim, &(struct relay_plan){ .verify = relay_all_checks(), .signers = signer, .n_signers = 1 }, names,
+	    (struct forwarding){ .is_online = false });
+}
+
+void
+relay_start_online(struct relay *relay, struct sim *sim, const struct relay_signer *signer, struct resolver *names)
+{
+	start_usual(relay, sim, &(struct relay_plan){ .verify = relay_all_checks(), .signers = signer, .n_signers = 1 }, names,
+	    (struct forwarding){ .is_online = true, .online_timeout = span_s(20) });
 }
 
 void
 relay_start_withholding(struct relay *relay, struct sim *sim, struct resolver *names)
 {
-	start_usual(relay, sim, &(struct relay_plan){ .verify = relay_all_checks(), .holds_unverified = true }, names);
+	start_usual(relay, sim, &(struct relay_plan){ .verify = relay_all_checks(), .holds_unverified = true }, names,
+	    (struct forwarding){ .is_online = false });
 }
 
 static void

@@ -13,6 +13,7 @@
 #include "smtpfwd/receive/listener.h"
 #include "smtpfwd/recipients/recipients.h"
 #include "smtpfwd/report/reporter.h"
+#include "tests/relay/wire.h"
 #include "tests/sim/sim.h"
 
 struct relay {
@@ -61,7 +62,9 @@ struct relay_plan {			/* whose mail goes where, and by rules' forwarding how; th
 void	relay_start(struct relay *relay, struct sim *sim);
 /* That, with all checks of mail, and mail of the signer's domain signed. */
 void	relay_start_judging(struct relay *relay, struct sim *sim, const struct relay_signer *signer, struct resolver *names);
-/* That, without the signer, and what fails of senders who were not verified is held. */
+/* As that, and the next hop of example.com is asked while clients wait, within 20 s. */
+void	relay_start_online(struct relay *relay, struct sim *sim, const struct relay_signer *signer, struct resolver *names);
+/* As judging, without the signer, and what fails of senders who were not verified is held. */
 void	relay_start_withholding(struct relay *relay, struct sim *sim, struct resolver *names);
 /* The plan is copied.  names: what checks of mail ask, which outlives the relay; NULL: nobody has a name. */
 void	relay_start_as(struct relay *relay, struct sim *sim, const struct relay_plan *plan, struct resolver *names);
@@ -80,7 +83,8 @@ void	relay_end(struct relay *relay);
 
 /*
  * A mail server at an endpoint.  It takes all but recipients whose local part starts with "bad" (550 5.1.1)
- * and, the first two times each, with "later" (451).  What it takes is noted before its 250: kind "arrived", key
+ * and, the first two times each, with "later" (451).  A mail whose first recipient is "never..." is refused at its end (554);
+ * one for "mute..." is taken, and the first time the session ends without a word.  What it takes is noted before its 250: kind "arrived", key
  * "SUBJECT to RECIPIENT", the bytes of the mail.  Each MAIL and RCPT command is a note of kind "mail" or "rcpt" with
  * the line as its key.
  */
@@ -88,6 +92,10 @@ void	new_server_start(struct relay *relay, const char *at);
 void	server_offer(struct relay *relay, const char *at, const char *offers);	/* its reply to EHLO from now on; kept */
 void	servers_stop(struct relay *relay);	/* all of them; their sessions end in the loop's next rounds */
 void	servers_free(struct relay *relay);
+
+/* A session past EHLO; 250, or what was said instead, or 0.  Its stream is NULL where there is none. */
+int	client_open(struct relay *relay, struct wire *wire_out);
+int	client_ask(const struct wire *wire, struct str command);	/* an empty one: only reads.  The reply's code, 0 when it broke */
 
 /*
  * Sends a mail from alice@example.org, in the calling fiber.  For each recipient a note of kind "promised", key

@@ -9,7 +9,6 @@
 #define TESTS_RELAY_STORM_H
 
 #include "tests/relay/relay.h"
-#include "tests/relay/wire.h"
 
 enum {
 	STORM_RECIPIENTS_MAX = 5,

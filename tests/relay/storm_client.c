@@ -6,7 +6,6 @@
 #include "base/insist.h"
 #include "base/mem.h"
 #include "tests/relay/storm.h"
-#include "tests/relay/wire.h"
 
 enum {
 	PATIENCE_S = 700,

@@ -9,7 +9,6 @@
 #include "base/insist.h"
 #include "base/mem.h"
 #include "tests/relay/storm.h"
-#include "tests/relay/wire.h"
 
 enum { PATIENCE_S = 1200, ACCEPTED_MAX = STORM_RECIPIENTS_MAX + 5, MAIL_MAX_BYTES = 4 << 20, GREY_MS = 5 * 60 * 1000,
 	SILENCE_MS = 800 * 1000 };	/* longer than anybody waits */

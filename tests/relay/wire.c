@@ -68,6 +68,12 @@ wire_read_data(const struct wire *wire, struct buf *mail)
 bool
 wire_read_reply(const struct wire *wire, int *code_out)
 {
+	return wire_read_reply_line(wire, code_out, NULL);
+}
+
+bool
+wire_read_reply_line(const struct wire *wire, int *code_out, struct buf *last)
+{
 	uint64_t code = 0;
 	bool is_last = false;
 	struct buf line;
@@ -76,6 +82,10 @@ wire_read_reply(const struct wire *wire, int *code_out)
 	while (!is_last && wire_read_line(wire, &line)) {
 		insist(line.len >= 4 && str_to_u64(str_sub(buf_str(&line), 0, 3), &code));
 		is_last = line.at[3] == ' ';
+	}
+	if (last != NULL) {
+		buf_clear(last);
+		insist(!is_last || buf_append(last, buf_str(&line)) == 0);
 	}
 	buf_fini(&line);
 	*code_out = is_last ? (int)code : 0;

@@ -23,5 +23,6 @@ bool	wire_read_bytes(const struct wire *wire, size_t n_bytes, void *room);
 bool	wire_read_line(const struct wire *wire, struct buf *line);	/* without its end */
 bool	wire_read_data(const struct wire *wire, struct buf *mail);	/* appends all up to the final dot, unstuffed */
 bool	wire_read_reply(const struct wire *wire, int *code_out);	/* all its lines; 0 when it broke */
+bool	wire_read_reply_line(const struct wire *wire, int *code_out, struct buf *last);	/* that, and its last line; NULL: nobody wants it */
 
 #endif
