@@ -48,3 +48,8 @@ check_PROGRAMS += tests/relay/test_online
 tests_relay_test_online_SOURCES = %D%/test_online.c %D%/patient.c %D%/patient.h $(tests_relay_around)
 tests_relay_test_online_LDADD = $(tests_relay_parts)
 TESTS += tests/relay/test_online
+
+check_PROGRAMS += tests/relay/test_crash_online
+tests_relay_test_crash_online_SOURCES = %D%/test_crash_online.c %D%/patient.c %D%/patient.h $(tests_relay_around)
+tests_relay_test_crash_online_LDADD = $(tests_relay_parts)
+TESTS += tests/relay/test_crash_online
