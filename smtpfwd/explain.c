@@ -7,7 +7,6 @@
 #include "policy/decide_srs.h"
 #include "policy/iprev.h"
 #include "smtpfwd/control/control.h"
-#include "smtpfwd/deliver/sender.h"
 #include "smtpfwd/explain.h"
 #include "smtpfwd/receive/refusal.h"
 #include "smtpfwd/runtime/os.h"
@@ -232,7 +231,6 @@ explain_recipient(struct explanation *e, const struct address *address)
 	char room[POLICY_DESTINATION_MAX];
 	json_t *step = step_new(e, "recipient");
 	const struct route_settings *route;
-	const struct address *srs;
 	struct str text, destination;
 
 	if (address_text(address, e->arena, &text))
@@ -254,11 +252,10 @@ explain_recipient(struct explanation *e, const struct address *address)
 	route = route_of(e->config, destination);
 	if (verdict.action == ACTION_ACCEPT) {
 		step_str(step, "destination", destination);
-		if (route != NULL)
+		if (route != NULL) {
 			step_route(step, route);
-		srs = route != NULL ? sender_srs(route->srs, &e->envelope, false) : NULL;
-		if (srs != NULL && address_text(srs, e->arena, &text))
-			step_str(step, "srs", text);
+			explain_identity(e, step, route);
+		}
 	}
 	count_recipient(e, address, &verdict);
 }

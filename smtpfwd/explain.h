@@ -3,6 +3,7 @@
  *
  *	explain.c		the steps of connection and envelope, in the order of SMTP, and the outcome
  *	explain_content.c	those of the mail itself
+ *	explain_identity.c	what the next hop is told of the client, and which reverse-path it gets
  *	explain_findings.c	the checks, and what SPF, DKIM, ARC and DMARC found
  *	explain_signing.c	by whom it would be signed and sealed, whoever may read the keys
  *	explain_text.c		steps as people read them
@@ -57,6 +58,9 @@ struct policy *explain_policy(const struct config *config, struct fault *fault_o
 /* By which section and keys a mail with this header section, as it would leave, would be signed, and whether it would get a set of ARC. */
 void	explain_signing(struct explanation *e, const struct header_section *section, const struct findings *findings);
 
+/* Of a recipient's step: how its next hop is told who the client is, whom SPF sees there, and the reverse-path if it is rewritten. */
+void	explain_identity(struct explanation *e, json_t *step, const struct route_settings *route);
+
 /* Suspends.  The steps of the mail itself. */
 void	explain_content(struct explanation *e);
 
@@ -76,5 +80,6 @@ void	 step_verdict(json_t *step, const struct verdict *verdict);
 
 /* One step; on stdout, for people. */
 void	 explain_show(const json_t *step);
+void	 explain_show_identity(const json_t *step);	/* lines below a recipient */
 
 #endif

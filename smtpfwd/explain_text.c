@@ -137,10 +137,7 @@ show_recipient(const json_t *step)
 		say(" (", step, "balance", ")");
 		say(", TLS ", step, "tls", "");
 		say(", with the login ", step, "login-as", "");
-		if (has(step, "srs")) {
-			begin_below();
-			show_member("with the reverse-path ", step, "srs");
-		}
+		explain_show_identity(step);
 	}
 	putchar('\n');
 }

@@ -20,13 +20,6 @@ lost_by_421(struct fault *fault_out)
 	return IDENTITY_LOST;
 }
 
-/* To others a loopback address is one of their own, which they trust. */
-static bool
-is_somebody(const struct identity *identity)
-{
-	return identity != NULL && !ip_is_loopback(&identity->client.ip);
-}
-
 static void
 speak_as(struct client *client, const struct identity *identity)
 {
@@ -35,6 +28,12 @@ speak_as(struct client *client, const struct identity *identity)
 
 	_Static_assert(sizeof(room) <= sizeof(client->hello), "a client's name fits");
 	memcpy(client->hello, room, hello.len + 1);
+}
+
+bool
+identity_can_be_told(const struct identity *identity)
+{
+	return identity != NULL && !ip_is_loopback(&identity->client.ip);
 }
 
 /* --- PROXY --- */
@@ -65,7 +64,7 @@ identity_say_proxy(struct client *client, const struct identity *identity, struc
 	struct buf bytes = { .at = room, .cap = sizeof(room), .max = sizeof(room) };
 	struct proxy_header header = { .kind = PROXY_LOCAL };
 
-	if (is_somebody(identity) && identity->client.ip.family != IP_NONE) {
+	if (identity_can_be_told(identity) && identity->client.ip.family != IP_NONE) {
 		header.kind = PROXY_TCP;
 		header.source = identity->client;
 		header.destination = proxy_destination(client, identity);
@@ -160,7 +159,7 @@ identity_tell(struct client *client, const struct identity *identity, const stru
 	struct str rest, line;
 	struct buf lines;
 
-	if (!is_somebody(identity) || client->stands_for_one || !may_xclient(client, rule))
+	if (!identity_can_be_told(identity) || client->stands_for_one || !may_xclient(client, rule))
 		return IDENTITY_NOT_POSSIBLE;
 	result = end_transaction(client, deadline, reply_out, fault_out);
 	buf_init(&lines, INTRODUCE_MAX_BYTES);
@@ -196,7 +195,7 @@ identity_forward(struct client *client, const struct identity *identity, const s
 	if (client->stands_for_one)
 		return IDENTITY_NOT_POSSIBLE;
 	client->told = IDENTITY_NONE;		/* of the mail before */
-	if (!is_somebody(identity) || client->ehlo.xforward_attributes == 0 ||
+	if (!identity_can_be_told(identity) || client->ehlo.xforward_attributes == 0 ||
 	    (rule->means != IDENTITY_AUTO && rule->means != IDENTITY_XFORWARD))
 		return IDENTITY_NOT_POSSIBLE;
 	result = end_transaction(client, deadline, reply_out, fault_out);

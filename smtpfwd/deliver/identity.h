@@ -40,6 +40,9 @@ enum identity_result {
 	IDENTITY_LOST,			/* the connection, or it says 421: a fault, as of any step; the session is over */
 };
 
+/* There is a client (not NULL), and at no address that is one of the next hop's own to it. */
+bool	identity_can_be_told(const struct identity *identity);
+
 /* True if a connection begins with the header, those for our own mail and for checks too. */
 bool	identity_by_proxy(const struct identity_rule *rule);
 

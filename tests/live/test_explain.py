@@ -204,10 +204,37 @@ def envelopes(tap):
     tap("too many recipients: the rest comes later", told.status == 75 and told.one("recipient", action="defer"), told)
     two = relay("two", 'listen "second" { address = { "127.0.0.1:%d" } networks = { "192.0.2.0/24" } }' % world.free_port())
     tap("another listener is asked for by its name", Told(two.config, more=("--listener", "second")).one("client", listener="second", trusted=True))
+    told = Told(OPEN)
+    tap("a relay tells its next hop of the client, where that takes it", told.one("recipient", identity="auto", seen="client-by-xclient"), told)
+    told = Told(OPEN, client="127.0.0.1")
+    tap("but not of this machine", told.one("recipient", identity="none", seen="us", **{"identity-why": "loopback"}), told)
     off = relay("off", "verify { spf = no  dkim = no  dmarc = off }")
     told = Told(off.config, signed(mail()))
     tap("without checks all senders count as verified", told.one("sender", verified=True, reason="unchecked"), told)
     tap("checks that are off", [row["why"] for row in told.steps if row.get("checked") is False] == ["off"] * 3, told)
+
+
+def identity(tap):
+    """What the next hop is told of the client, and which sender it gets"""
+    secret = world.WORK + "/srs.secret"
+    with open(secret, "w") as out:
+        out.write("a secret that is long enough\n")
+    os.chmod(secret, 0o600)
+    srs = 'srs { domain = "fwd.example.com" secret-file = "%s" }' % secret
+    for means, seen, is_rewritten in (("none", "us", True), ("xforward", "us", True), ("xclient", "client-by-xclient", True),
+                                      ("proxy", "client", False)):
+        config = relay("tells-" + means, srs, relay_extra="identity = " + means).config
+        told = Told(config)
+        row = told.one("recipient", identity=means, seen=seen)
+        tap("identity = %s" % means, row and row.get("srs", "").startswith("SRS0=") == is_rewritten
+            and row.get("srs-unless-client-seen", False) == (means == "xclient"), told)
+        told = Told(config, is_json=False)
+        tap("and in words", ("with the reverse-path SRS0=" in told.text) == is_rewritten and
+            ("SPF there sees the client" if seen != "us" else "SPF there sees this relay") in told.text and
+            ("fwd.example.com where it sees this relay\n" in told.text) == (means == "xclient"), told)
+    config = relay("tells-all", 'users = "%s/users"' % world.WORK, relay_extra="identity = xclient identity-login = yes",
+                   listen_extra="auth = offered").config
+    tap("the login, too", Told(config, more=("--login", "anna")).one("recipient", **{"login-told": True}))
 
 
 def signing(tap):
@@ -284,4 +311,4 @@ def bounds(tap):
     tap("a wrong configuration: its errors, and 2", told.status == 2 and "wrong.conf:" in told.errors, told)
 
 
-world.Tap().run(authentic, suspicious, envelopes, signing, hostile, bounds)
+world.Tap().run(authentic, suspicious, envelopes, identity, signing, hostile, bounds)
