@@ -64,34 +64,52 @@ align(struct check *c, const struct dmarc_author *author, struct identifier *id)
 	return dmarc_walks_align(c->walk, id->walk);
 }
 
-/* True if something is aligned and passed; *is_unsettled_out if something might be. */
-static bool
-find_aligned(struct check *c, struct dmarc_author *author, bool *is_unsettled_out)
+enum reach { REACH_ITSELF, REACH_OTHERS };	/* identifiers that are the author's domain cost nothing; others may cost a walk */
+
+/* The first that is aligned and passed, or NULL; *is_unsettled_out is set if something might be. */
+static const struct identifier *
+find_aligned(struct check *c, const struct dmarc_author *author, bool is_spf, enum reach reach, bool *is_unsettled_out)
 {
-	bool is_found = false;
+	for (int i = 0; i < c->n_identifiers; i++) {
+		struct identifier *id = &c->identifiers[i];
+		enum dmarc_alignment alignment;
 
-	*is_unsettled_out = false;
-	/* First those that are the author's domain itself, which cost nothing. */
-	for (int round = 0; round < 2 && !is_found; round++) {
-		for (int i = 0; i < c->n_identifiers && !is_found; i++) {
-			struct identifier *id = &c->identifiers[i];
-			enum dmarc_alignment alignment;
-
-			if (str_eq(id->domain, author->domain) != (round == 0))
-				continue;
-			alignment = align(c, author, id);
-			if (alignment == DMARC_NOT_ALIGNED)
-				continue;
-			if (alignment == DMARC_ALIGNMENT_UNSETTLED || id->evidence == DMARC_EVIDENCE_UNSETTLED) {
-				*is_unsettled_out = true;
-				continue;
-			}
-			is_found = true;
-			author->aligned_domain = id->domain;
-			author->is_aligned_by_spf = id->is_spf;
-		}
+		if (id->is_spf != is_spf || str_eq(id->domain, author->domain) != (reach == REACH_ITSELF))
+			continue;
+		alignment = align(c, author, id);
+		if (alignment == DMARC_NOT_ALIGNED)
+			continue;
+		if (alignment == DMARC_ALIGNED && id->evidence == DMARC_EVIDENCE_PASS)
+			return id;
+		*is_unsettled_out = true;
 	}
-	return is_found;
+	return NULL;
+}
+
+/*
+ * True if something is aligned and passed; *is_unsettled_out if something might be.  A signature goes before SPF, for it is
+ * good at the next hop too; but what SPF needs of the DNS is asked for first, lest slow names in signatures leave it no time.
+ */
+static bool
+find_pass(struct check *c, struct dmarc_author *author, bool *is_unsettled_out)
+{
+	bool is_dkim_unsettled = false, is_spf_unsettled = false;
+	const struct identifier *dkim = find_aligned(c, author, false, REACH_ITSELF, &is_dkim_unsettled), *spf = NULL, *found;
+
+	if (dkim == NULL) {
+		spf = find_aligned(c, author, true, REACH_ITSELF, &is_spf_unsettled);
+		if (spf == NULL)
+			spf = find_aligned(c, author, true, REACH_OTHERS, &is_spf_unsettled);
+		dkim = find_aligned(c, author, false, REACH_OTHERS, &is_dkim_unsettled);
+	}
+	*is_unsettled_out = is_dkim_unsettled || is_spf_unsettled;
+	found = dkim != NULL ? dkim : spf;
+	if (found == NULL)
+		return false;
+	author->aligned_domain = found->domain;
+	author->is_aligned_by_spf = found->is_spf;
+	author->is_dkim_unsettled = found->is_spf && is_dkim_unsettled;
+	return true;
 }
 
 /*
@@ -156,6 +174,17 @@ find_stake(const struct dmarc_author *author)
 	return weakened(author, record->sp > record->np ? record->sp : record->np);
 }
 
+/* What would at least be applied if nothing passed: nobody asks for that whether the domain exists (choose_policy). */
+static enum dmarc_policy
+find_least(const struct dmarc_author *author)
+{
+	const struct dmarc_record *record = &author->record;
+
+	if (str_eq(author->record_domain, author->domain))
+		return weakened(author, record->p);
+	return weakened(author, record->sp < record->np ? record->sp : record->np);
+}
+
 static void
 conclude(struct dmarc_author *author, enum dmarc_verdict verdict, const char *reason)
 {
@@ -188,8 +217,9 @@ check_author(struct check *c, struct dmarc_author *author)
 		conclude(author, DMARC_PERMERROR, "the DMARC record has no valid policy");
 		return;
 	}
-	if (find_aligned(c, author, &is_unsettled)) {
+	if (find_pass(c, author, &is_unsettled)) {
 		conclude(author, DMARC_PASS, NULL);
+		author->otherwise = find_least(author);
 	} else if (is_unsettled) {
 		conclude(author, DMARC_TEMPERROR, "the DNS did not tell what may be aligned");
 	} else if (!choose_policy(c, author)) {

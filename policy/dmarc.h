@@ -55,7 +55,9 @@ struct dmarc_author {			/* the judgement of one author domain */
 	struct str		 record_domain;	/* where it was found: the author's, its organization's or the public suffix's */
 	struct str		 organization;	/* "" if not known */
 	struct str		 aligned_domain;	/* for a pass: whose evidence it is */
-	bool			 is_aligned_by_spf;	/* else by DKIM */
+	bool			 is_aligned_by_spf;	/* no signature passed that is aligned; else by DKIM */
+	bool			 is_dkim_unsettled;	/* with that: one may have */
+	enum dmarc_policy	 otherwise;	/* for a pass: the least that would be applied if nothing had passed */
 	enum dmarc_policy_tag	 tag;		/* for a fail: whose policy applies */
 	enum dmarc_policy	 policy;	/* for a fail: as published, by that tag */
 	enum dmarc_policy	 applied;	/* for a fail: one less while the domain tests; else none */
