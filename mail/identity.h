@@ -24,6 +24,12 @@ struct identity {			/* strings are whose it is */
 	struct str	 login;		/* authenticated; "" for none */
 };
 
+enum client_view {			/* whose address a next hop sees in a session of ours: SPF there is asked for that one */
+	VIEW_UNKNOWN,
+	VIEW_OF_CLIENT,
+	VIEW_OF_US,
+};
+
 /* The strings are the peer's. */
 struct identity	identity_of_peer(const struct peer *peer);
 

@@ -1,6 +1,8 @@
 /*
  * decide.c - may it be relayed, does it go round in a circle, and does its author's domain want it refused
  */
+#include <string.h>
+
 #include "policy/decide.h"
 
 enum { OWN_PASSES_MAX = 3 };
@@ -124,6 +126,47 @@ decide_mail(const struct verify_rules *rules, const struct findings *findings, s
 	case DMARC_REJECT:
 		refusal.text = policy_text(&findings->dmarc, arena);
 		reject(verdict_out, "dmarc", refusal);
+		return;
+	}
+}
+
+/* 5.7.20: no signature is right; 5.7.22: some are, but not one of the author's domain; 5.7.21: one is, and cannot go on as it is. */
+static struct reply
+doomed_reply(const struct findings *findings, const struct survival *survival, struct arena *arena)
+{
+	const struct dmarc_author *author = findings->dmarc.deciding;
+	struct reply reply = REPLY(550, 5, 7, 20, "This mail is forwarded, and DMARC has it refused there: sign it with DKIM");
+	struct str domain = author != NULL ? author->domain : STR_EMPTY;
+	bool is_broken = strcmp(survival->reason, "signature-broken") == 0;
+
+	for (int i = 0; i < findings->n_dkim; i++)
+		if (findings->dkim[i].verdict == DKIM_PASS)
+			reply.status.detail = is_broken ? 21 : 22;
+	if (is_broken)
+		reply.text = STR("This mail is forwarded, and DMARC has it refused there: its signature covers fields that every relay"
+		    " changes (Authentication-Results, Received)");
+	else if (domain.len > 0)
+		(void)arena_printf(arena, &reply.text, "This mail is forwarded, and the DMARC policy of %.*s has it refused there, because"
+		    " only SPF speaks for it: sign it with DKIM for %.*s", STR_ARG(domain), STR_ARG(domain));
+	return reply;
+}
+
+void
+decide_doomed(const struct verify_rules *rules, const struct findings *findings, const struct survival *survival,
+    struct arena *arena, struct verdict *verdict)
+{
+	if (!survival->is_doomed)
+		return;
+	switch (rules->doomed) {
+	case DOOMED_SEND:
+		return;
+	case DOOMED_REJECT:
+		reject(verdict, "forward-doomed", doomed_reply(findings, survival, arena));
+		verdict->is_blameless = true;
+		return;
+	case DOOMED_HOLD:
+		verdict->is_held = true;
+		verdict->reason = "forward-doomed";
 		return;
 	}
 }

@@ -11,6 +11,7 @@
 #include "mail/peer.h"
 #include "policy/findings.h"
 #include "policy/policy.h"
+#include "policy/survive.h"
 #include "policy/verdict.h"
 
 /* May this peer send to this recipient?  Only a trusted peer may relay outside of the relay domains (RFC 5321 7.8 codes). */
@@ -31,5 +32,12 @@ void	decide_header(const struct policy *policy, const struct header_section *hea
  */
 void	decide_mail(const struct verify_rules *rules, const struct findings *findings, struct arena *arena,
 	    struct verdict *verdict_out);
+
+/*
+ * A mail that decide_mail accepted and that is doomed where it goes (survive.h): refused, with a code of RFC 7372 3.1 that says
+ * which signature is missing, held, or sent all the same; as decide_mail.
+ */
+void	decide_doomed(const struct verify_rules *rules, const struct findings *findings, const struct survival *survival,
+	    struct arena *arena, struct verdict *verdict);
 
 #endif

@@ -81,17 +81,6 @@ decide_srs_recipient(const struct policy *policy, const struct envelope *envelop
 	return true;
 }
 
-static bool
-is_ours(const struct policy *policy, struct str domain)
-{
-	struct sign_choice choice;
-
-	if (str_eq_nocase(domain, str_of(policy_hostname(policy))) || policy_relay_of(policy, domain) != NULL)
-		return true;
-	sign_rules_choose(policy_sign_rules(policy), SIGN_SOURCE_OWN, &domain, 1, &choice);
-	return choice.signer != NULL;
-}
-
 bool
 decide_srs_sender(const struct policy *policy, struct timestamp now, struct arena *arena, struct envelope *envelope)
 {
@@ -101,7 +90,7 @@ decide_srs_sender(const struct policy *policy, struct timestamp now, struct aren
 		return true;
 	switch (srs_forward(rules, &envelope->reverse_path, now, arena, &envelope->srs_path)) {
 	case SRS_FORWARD_REWRITTEN:
-		envelope->is_sender_ours = is_ours(policy, envelope->reverse_path.domain);
+		envelope->is_sender_ours = policy_is_ours(policy, envelope->reverse_path.domain);
 		return address_copy(arena, &envelope->srs_path, &envelope->srs_path);	/* the policy may go before the mail */
 	case SRS_FORWARD_NEEDLESS:
 	case SRS_FORWARD_TOO_LONG:

@@ -19,8 +19,8 @@ bool	decide_srs_recipient(const struct policy *policy, const struct envelope *en
 
 /*
  * Sets srs_path and is_sender_ours by the envelope's reverse-path; both stay unset where there is no srs section or no form
- * (srs.h).  Whether it is used is for each connection (smtpfwd/deliver/sender.h).  Ours are the hostname, what relays and
- * sign sections have, whoever sends.  False at the arena's limit.
+ * (srs.h).  Whether it is used is for each connection (smtpfwd/deliver/sender.h).  Ours (policy_is_ours),
+ * whoever sends.  False at the arena's limit.
  */
 bool	decide_srs_sender(const struct policy *policy, struct timestamp now, struct arena *arena, struct envelope *envelope);
 

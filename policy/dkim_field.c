@@ -225,6 +225,7 @@ read_names(struct dkim_field *field)
 		if (str_eq_nocase(name, STR("DKIM-Signature")))
 			field->n_signatures_covered++;
 	}
+	field->result.signed_fields = field->h;
 	if (!has_from)
 		dkim_field_refuse(field, DKIM_PERMERROR, "From is not signed");	/* RFC 6376 5.4 */
 }

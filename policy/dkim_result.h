@@ -24,6 +24,7 @@ struct dkim_result {
 	struct str	 identity;	/* header.i, as written; "@" and the domain if it had none */
 	struct str	 algorithm;	/* header.a: "rsa-sha256", "ed25519-sha256"; "rsa-sha1" never passes */
 	struct str	 canonicalization;	/* "relaxed/simple", as it was understood */
+	struct str	 signed_fields;	/* h=, as written; each item is a name */
 	struct str	 b_prefix;	/* header.b (RFC 6008): 8 characters or what tells it from the others */
 	int		 key_bits;	/* 0 if the key was not read */
 	int64_t		 signed_at_s;	/* t=, since 1970; -1: not said */

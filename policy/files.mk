@@ -11,9 +11,9 @@ policy_libpolicy_a_SOURCES = \
 	%D%/dkim_keys.c %D%/dkim_keys.h %D%/dkim_lookup.c %D%/dkim_lookup.h %D%/dkim_library.c %D%/dkim_library.h %D%/dkim_result.h \
 	%D%/dkim_tags.c %D%/dkim_tags.h %D%/dkim_verify.c %D%/dkim_verify.h \
 	%D%/class_rules.c %D%/class_rules.h %D%/classify.c %D%/classify.h %D%/glob.c %D%/glob.h %D%/pattern.c %D%/pattern.h %D%/rate.c %D%/rate.h \
-	%D%/decide.c %D%/decide.h %D%/decide_srs.c %D%/decide_srs.h %D%/findings.h %D%/inspect.c %D%/inspect.h %D%/policy.c %D%/policy.h \
+	%D%/decide.c %D%/decide.h %D%/decide_srs.c %D%/decide_srs.h %D%/field_changes.c %D%/field_changes.h %D%/findings.h %D%/inspect.c %D%/inspect.h %D%/policy.c %D%/policy.h \
 	%D%/iprev.c %D%/iprev.h %D%/spf.c %D%/spf.h %D%/spf_fence.c %D%/spf_fence.h \
 	%D%/sign_rules.c %D%/sign_rules.h \
 	%D%/spf_inquiry.c %D%/spf_inquiry.h %D%/spf_macro.c %D%/spf_macro.h %D%/spf_record.c %D%/spf_record.h \
 	%D%/spf_terms.c %D%/spf_terms.h \
-	%D%/seal.c %D%/seal.h %D%/sender.c %D%/sender.h %D%/srs.c %D%/srs.h %D%/srs_inside.h %D%/srs_rules.c %D%/settings.c %D%/settings.h %D%/stamp.c %D%/stamp.h %D%/verdict.h
+	%D%/seal.c %D%/seal.h %D%/sender.c %D%/sender.h %D%/srs.c %D%/srs.h %D%/srs_inside.h %D%/srs_rules.c %D%/settings.c %D%/settings.h %D%/stamp.c %D%/stamp.h %D%/survive.c %D%/survive.h %D%/verdict.h

@@ -297,6 +297,17 @@ policy_forwarding_of(const struct policy *policy, struct str domain)
 	return relay != NULL ? &relay->forwarding : NULL;
 }
 
+bool
+policy_is_ours(const struct policy *policy, struct str domain)
+{
+	struct sign_choice choice;
+
+	if (str_eq_nocase(domain, str_of(policy_hostname(policy))) || policy_relay_of(policy, domain) != NULL)
+		return true;
+	sign_rules_choose(policy_sign_rules(policy), SIGN_SOURCE_OWN, &domain, 1, &choice);
+	return choice.signer != NULL;
+}
+
 /* The same for all spellings of a domain; what is none stays as it is, and fails where hosts are looked for. */
 static struct str
 destination_by_domain(const char *outbound, struct str domain, char room[POLICY_DESTINATION_MAX])

@@ -40,6 +40,12 @@ struct relay_rule {			/* a relay section */
 	struct forwarding	 forwarding;
 };
 
+enum doomed_mode {			/* the setting `forward-doomed`: mail that DMARC will have refused behind us, though it passes here */
+	DOOMED_SEND,			/* as all other mail; the log tells */
+	DOOMED_REJECT,
+	DOOMED_HOLD,			/* queued, held until an operator releases it */
+};
+
 struct verify_rules {			/* the verify section; zero: nothing is checked */
 	bool			 spf, dkim, arc;
 	enum dmarc_mode		 dmarc;		/* other than DMARC_OFF only with SPF or DKIM */
@@ -48,6 +54,7 @@ struct verify_rules {			/* the verify section; zero: nothing is checked */
 	bool			 with_received_spf;
 	struct span		 timeout;	/* of all the checks of one mail */
 	const char		*mark_field;	/* "X-Spam-Flag: YES": of mail that is to be quarantined */
+	enum doomed_mode	 doomed;
 };
 
 struct policy_signing {			/* the sign sections, one signer for each rule, and the arc section */
@@ -103,6 +110,9 @@ const char	*policy_class_field(const struct policy *policy);	/* NULL: a mail's c
  */
 const char	*policy_relay_of(const struct policy *policy, struct str domain);
 const struct forwarding *policy_forwarding_of(const struct policy *policy, struct str domain);	/* the same relay's; or NULL */
+
+/* Ours are the hostname and what relays and sign sections have, in any form. */
+bool		 policy_is_ours(const struct policy *policy, struct str domain);
 
 enum { POLICY_DESTINATION_MAX = 1024 };	/* bytes: a route's name and a domain */
 

@@ -43,6 +43,19 @@ seal_edits(const struct policy *policy, const struct header_section *header, str
 	return has_room;
 }
 
+void
+seal_changes(const struct policy *policy, const struct header_section *header, const struct edits *edits, bool is_signed,
+    struct field_changes *changes_out)
+{
+	*changes_out = (struct field_changes){ .n = 0 };
+	field_changes_add(changes_out, header, edits, "Received");
+	field_changes_add(changes_out, header, edits, "Authentication-Results");
+	if (policy_verify_rules(policy)->with_received_spf)
+		field_changes_add(changes_out, header, edits, "Received-SPF");
+	if (is_signed)
+		field_changes_add(changes_out, header, edits, "DKIM-Signature");
+}
+
 struct seal {
 	const char		*reason;
 	const struct dkim_signer *signer;	/* the policy's; NULL: it does nothing */

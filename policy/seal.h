@@ -14,8 +14,8 @@
 #ifndef POLICY_SEAL_H
 #define POLICY_SEAL_H
 
-#include "mail/edits.h"
 #include "policy/arc_verify.h"
+#include "policy/field_changes.h"
 #include "policy/policy.h"
 
 /*
@@ -25,6 +25,10 @@
  */
 bool	seal_edits(const struct policy *policy, const struct header_section *header, struct arena *arena,
 	    struct edits *edits_out);
+
+/* What those edits and all that comes on top of a mail that was checked change of the section, as far as signatures can tell. */
+void	seal_changes(const struct policy *policy, const struct header_section *header, const struct edits *edits,
+	    bool is_signed, struct field_changes *changes_out);
 
 struct seal;
 

@@ -372,7 +372,7 @@ verdict_word(const struct verdict *verdict)
 {
 	switch (verdict->action) {
 	case ACTION_ACCEPT:
-		return verdict->is_marked ? "mark" : "accept";
+		return verdict->is_held ? "hold" : verdict->is_marked ? "mark" : "accept";
 	case ACTION_REJECT:
 		return "reject";
 	case ACTION_DEFER:

@@ -15,6 +15,8 @@ enum action {
 struct verdict {
 	enum action	 action;
 	bool		 is_marked;	/* goes on, with a field that says it is suspicious */
+	bool		 is_held;	/* accepted, but held in the queue for an operator */
+	bool		 is_blameless;	/* rejected for what comes behind us: no error of the client's */
 	struct reply	 reply;		/* for REJECT and DEFER; the text is constant or in the arena given */
 	const char	*reason;	/* a constant word for the log: "relay-denied", "loop", ... */
 };

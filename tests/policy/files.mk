@@ -139,3 +139,7 @@ check_PROGRAMS += tests/policy/test_rate
 tests_policy_test_rate_SOURCES = %D%/test_rate.c
 tests_policy_test_rate_LDADD = tests/libexpect.a policy/libpolicy.a base/libbase.a
 TESTS += tests/policy/test_rate
+check_PROGRAMS += tests/policy/test_survive
+tests_policy_test_survive_SOURCES = %D%/test_survive.c
+tests_policy_test_survive_LDADD = tests/libexpect.a policy/libpolicy.a mail/libmail.a base/libbase.a $(IDN2_LIBS)
+TESTS += tests/policy/test_survive
