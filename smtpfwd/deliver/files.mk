@@ -6,4 +6,4 @@ smtpfwd_deliver_libdeliver_a_SOURCES = \
 	%D%/identity.c %D%/identity.h %D%/login.c %D%/login.h %D%/mx.c %D%/mx.h %D%/next_hop.c %D%/next_hop.h %D%/online.c %D%/online.h %D%/online_envelope.c \
 	%D%/online_inside.h %D%/online_seek.c %D%/online_talk.c %D%/outcome.c %D%/outcome.h \
 	%D%/plan.c %D%/plan.h %D%/pool.c %D%/pool.h %D%/probe.c %D%/room.c %D%/room.h %D%/route.h %D%/site.c %D%/site.h %D%/site_find.c %D%/sender.h \
-	%D%/tls_policy.c %D%/tls_policy.h
+	%D%/tls_policy.c %D%/tls_policy.h %D%/view.c %D%/view.h

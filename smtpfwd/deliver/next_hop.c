@@ -70,6 +70,8 @@ next_hop_get(struct couriers *c, const struct route *route, const struct hop_pla
 void
 next_hop_set_route(struct next_hop *next_hop, const struct route *route)
 {
+	if (route->identity.means != next_hop->route->identity.means || route->identity.has_login != next_hop->route->identity.has_login)
+		next_hop->view = VIEW_UNKNOWN;
 	plan_use(route->plan);
 	plan_leave(next_hop->route->plan);
 	next_hop->route = route;
