@@ -65,7 +65,8 @@ queue_mail_json(const struct queue_mail_view *mail)
 	json_object_set_new(object, "listener", control_json_str(mail->facts->listener));
 	json_object_set_new(object, "held", json_boolean(mail->is_held || mail->is_withheld));
 	if (mail->is_held || mail->is_withheld)
-		json_object_set_new(object, "held-by", json_string(mail->is_held ? "operator" : "unverified-sender"));
+		json_object_set_new(object, "held-by", json_string(!mail->is_held ? "unverified-sender" :
+		    mail->facts->comes_held ? "forward-doomed" : "operator"));
 	json_object_set_new(object, "expires", time_json(mail->expires));
 	for (int i = 0; i < mail->n_recipients; i++)
 		json_array_append_new(recipients, recipient_json(&mail->recipients[i]));

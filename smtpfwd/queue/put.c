@@ -12,7 +12,7 @@ struct putting {			/* a MAIL record on its way; of the fiber that waits and of t
 	struct item	 item;
 	struct queue	*queue;
 	int		 n_refs;
-	bool		 is_done, is_abandoned;
+	bool		 is_done, is_abandoned, comes_held;
 	struct fault	 fault;
 	int		 result;
 	struct signal_list done;
@@ -52,9 +52,9 @@ putting_succeeded(struct putting *p, const struct place *place)
 		return;
 	}
 	queue->counts.n_put++;
-	for (struct slot *slot = entry->slots; slot != NULL; slot = slot->next)
+	for (struct slot *slot = entry->slots; slot != NULL && !p->comes_held; slot = slot->next)
 		slot_place(&queue->schedule, slot, now, now);
-	entry_set_clock(queue, entry);
+	entry_set_held(queue, entry, p->comes_held);
 	if (p->debt != NULL)
 		debt_is_paid(p->paid, p->debt, p->paid_recipients, p->n_paid_recipients, place->segment);
 }
@@ -92,6 +92,7 @@ putting_encode(struct putting *p, const struct put_plan *plan, struct fault *fau
 		.facts = *plan->facts,
 		.envelope = *plan->envelope,
 		.state.n_recipients = plan->envelope->n_recipients,
+		.state.is_held = plan->facts->comes_held,
 		.prefix_bytes = (uint32_t)plan->prefix.len,
 		.content_bytes = draft->content_bytes,
 		.is_large = draft->has_file,
@@ -183,6 +184,7 @@ put_begin(struct queue *queue, const struct put_plan *plan, struct instant deadl
 	p = mem_new(sizeof(*p));
 	p->queue = queue;
 	p->n_refs = 1;
+	p->comes_held = plan->facts->comes_held;
 	p->item.is_new_mail = true;
 	p->item.done = putting_done;
 	signal_init(&p->done);

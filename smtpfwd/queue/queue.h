@@ -53,6 +53,7 @@ struct mail_facts {
 	const struct identity	*identity;	/* of the client, for the next hop; NULL: not known, or of nobody (a report) */
 	bool			 is_from_trusted;	/* the client may relay */
 	bool			 is_report;	/* a DSN of ours */
+	bool			 comes_held;	/* it would be refused behind us: held from the start, until an operator releases it */
 	bool			 is_unverified;	/* nothing proves that it is from its reverse-path; of older records: false */
 };
 

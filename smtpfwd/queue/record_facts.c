@@ -15,6 +15,7 @@ enum tag {
 	TAG_HELO	 = 6,
 	TAG_IS_ESMTP	 = 7,
 	TAG_LOGIN	 = 8,
+	TAG_COMES_HELD	 = 9,
 };
 
 enum { PORT_BYTES = 2, ENDPOINT_MAX_BYTES = PORT_BYTES + 16 };
@@ -22,7 +23,7 @@ enum { PORT_BYTES = 2, ENDPOINT_MAX_BYTES = PORT_BYTES + 16 };
 bool
 record_has_more_facts(const struct mail_facts *facts)
 {
-	return facts->identity != NULL;
+	return facts->identity != NULL || facts->comes_held;
 }
 
 /* --- out --- */
@@ -93,7 +94,8 @@ record_put_facts(const struct mail_facts *facts, struct buf *out)
 	if (!record_has_more_facts(facts))
 		return 0;
 	length_at = out->len;
-	if (octets_put(out, 0, 4) != 0 || put_identity(facts->identity, out) != 0)
+	if (octets_put(out, 0, 4) != 0 || (facts->identity != NULL && put_identity(facts->identity, out) != 0) ||
+	    put_octet(TAG_COMES_HELD, facts->comes_held, out) != 0)
 		return -1;
 	octets_store(out->at + length_at, out->len - length_at - 4, 4);
 	return 0;
@@ -176,6 +178,7 @@ take_more(struct octets *more, struct arena *arena, struct mail_facts *facts_out
 
 		if (more->is_bad || !read_field(tag, value, arena, identity))
 			return false;
+		facts_out->comes_held |= tag == TAG_COMES_HELD;
 		if (tag == TAG_CLIENT)
 			facts_out->identity = identity;
 	}
@@ -192,6 +195,7 @@ record_take_facts(struct octets *o, bool has_more, struct arena *arena, struct m
 	facts_out->client = octets_take_text(o, arena);
 	facts_out->listener = octets_take_text(o, arena);
 	facts_out->identity = NULL;
+	facts_out->comes_held = false;
 	if (!has_more)
 		return;
 	more = octets_of(octets_take_bytes(o, (size_t)octets_take(o, 4)));
