@@ -22,6 +22,8 @@ static const struct setting top[] = {
 	  .sentence = "the route of mail for no relay domain: reports, and what trusted clients send; none: there is none" },
 	{ .name = "bounce-unverified", .type = SETTING_BOOL, .otherwise = "no",
 	  .sentence = "report failures, delays and successes also to senders that were not verified" },
+	{ .name = "forward-doomed", .type = SETTING_CHOICE, .choices = "reject send hold", .otherwise = "send",
+	  .sentence = "mail that passes DMARC only by SPF, and will be refused where it is forwarded to: what is done" },
 	{ .name = "trace-keep", .type = SETTING_SPAN, .otherwise = "7d", .least = "0s", .most = "365d",
 	  .sentence = "how long smtpfwdctl trace can tell what became of a mail; 0s: not at all" },
 	{ .name = "trace-max", .type = SETTING_SIZE, .otherwise = "1G", .least = "1M", .most = "1024G",

@@ -73,6 +73,7 @@ void
 config_read_verify(struct config *config)
 {
 	static const enum dmarc_mode modes[] = { DMARC_OFF, DMARC_STAMP, DMARC_ENFORCE };
+	static const enum doomed_mode doomed_modes[] = { DOOMED_REJECT, DOOMED_SEND, DOOMED_HOLD };
 	const struct conf_section *section = conf_section(config->conf, "verify");
 	struct verify_rules *rules = &config->policy.verify;
 
@@ -87,6 +88,7 @@ config_read_verify(struct config *config)
 	rules->with_received_spf = conf_bool(section, "received-spf");
 	rules->timeout = conf_span(section, "timeout");
 	rules->mark_field = read_mark_field(config, section);
+	rules->doomed = doomed_modes[conf_choice(conf_section(config->conf, ""), "forward-doomed")];
 	if (rules->dmarc != DMARC_OFF && !rules->spf && !rules->dkim)
 		conf_error(config->conf, section, "dmarc", "needs spf or dkim: without both every mail would fail; off is for that");
 	if (rules->with_received_spf && !rules->spf)

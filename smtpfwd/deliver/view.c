@@ -44,19 +44,23 @@ view_seen(const struct couriers *c, const struct route *route)
 }
 
 enum client_view
-view_of_destination(const struct couriers *c, struct str destination, const struct envelope *envelope,
-    const struct identity *identity, bool *is_rewritten_out)
+view_of_destination(const struct couriers *c, struct str destination, const struct identity *identity)
 {
 	struct str domain;
 	const struct route *route = plan_find(c->plan, destination, &domain);
 	enum client_view view;
 
-	*is_rewritten_out = false;
 	if (route == NULL)
 		return VIEW_UNKNOWN;
 	view = view_by_rule(&route->identity, identity);
-	if (view == VIEW_UNKNOWN)
-		view = view_seen(c, route);
-	*is_rewritten_out = sender_srs(route->srs, envelope, view == VIEW_OF_CLIENT) != NULL;
-	return view;
+	return view != VIEW_UNKNOWN ? view : view_seen(c, route);
+}
+
+bool
+view_is_rewritten(const struct couriers *c, struct str destination, const struct envelope *envelope, enum client_view view)
+{
+	struct str domain;
+	const struct route *route = plan_find(c->plan, destination, &domain);
+
+	return route != NULL && sender_srs(route->srs, envelope, view == VIEW_OF_CLIENT) != NULL;
 }

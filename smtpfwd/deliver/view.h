@@ -12,9 +12,13 @@ enum client_view	view_by_rule(const struct identity_rule *rule, const struct ide
 
 /*
  * The same, and where the next hops have a say by what each of them did last; not known where one was not seen yet, or they
- * differ.  *is_rewritten_out: by that view MAIL will say the SRS form (sender.h).
+ * differ.
  */
 enum client_view	view_of_destination(const struct couriers *couriers, struct str destination,
-			    const struct envelope *envelope, const struct identity *identity, bool *is_rewritten_out);
+			    const struct identity *identity);
+
+/* Whether MAIL will say the SRS form there (sender.h). */
+bool			view_is_rewritten(const struct couriers *couriers, struct str destination,
+			    const struct envelope *envelope, enum client_view view);
 
 #endif

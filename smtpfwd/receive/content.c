@@ -240,8 +240,10 @@ judge(struct session *session)
 	if (content->failure.code != 0)
 		return;
 	judgement_end(content->judgement, session, &verdict);
-	if (verdict.action != ACTION_ACCEPT)
-		content_fail(content, &verdict.reply, verdict.reason);
+	if (verdict.action == ACTION_ACCEPT)
+		return;
+	content_fail(content, &verdict.reply, verdict.reason);
+	content->is_blameless = verdict.is_blameless;
 }
 
 /*
@@ -286,6 +288,7 @@ put(struct session *session, const struct forward_mail *mail)
 		.identity = &identity,
 		.is_from_trusted = session->peer.is_trusted,
 		.is_unverified = !judgement_proves_sender(content->judgement, session),
+		.comes_held = judgement_is_held(content->judgement),
 	};
 	struct instant deadline = instant_min(instant_after(loop_now(fiber_loop()), span_s(CONTENT_PUT_MAX_S)),
 	    instant_after(mail->ended, span_s(CONTENT_ANSWER_MAX_S)));
@@ -307,6 +310,10 @@ give_away(struct session *session, const struct forward_mail *mail)
 	struct content *content = &transaction->content;
 	struct reply reply;
 
+	if (judgement_is_held(content->judgement)) {
+		put(session, mail);
+		return 0;
+	}
 	switch (forward_mail(session, mail, &reply)) {
 	case FORWARD_DELIVERED:
 		content->answer = reply;
@@ -358,7 +365,7 @@ content_answer_failure(struct session *session)
 
 	history_rejected(session->listener->world->log, &content->id, &session->peer, "data",
 	    &session->transaction->envelope.reverse_path, NULL, &content->failure, content->why);
-	if (reply_is_temporary(&content->failure))
+	if (reply_is_temporary(&content->failure) || content->is_blameless)
 		return session_reply_idle(session, &content->failure);
 	return session_reply_error(session, &content->failure);
 }
@@ -378,6 +385,8 @@ answer_success(struct session *session)
 	}
 	history_accepted(session->listener->world->log, &transaction->content.id, &session->peer,
 	    &transaction->envelope, transaction->content.decoder.n_bytes, judgement_message_id(transaction->content.judgement));
+	if (judgement_is_held(transaction->content.judgement))
+		history_held(session->listener->world->log, &transaction->content.id, "forward-doomed");
 	session->n_errors = session->n_idle = 0;
 	stress_begin(session);
 	session->n_mails++;

@@ -20,6 +20,7 @@ struct content {
 	struct reply		 answer;	/* the next hop's 2xx; code 0: it is the queue's */
 	struct reply		 failure;	/* code 0: none so far; else the answer at the end */
 	const char		*why;		/* for the log; may be NULL */
+	bool			 is_blameless;	/* the failure is no error of the client's */
 };
 
 /* The mail's id, made when it is asked for or with the start. */

@@ -10,7 +10,9 @@
 #include "policy/seal.h"
 #include "policy/sender.h"
 #include "policy/stamp.h"
+#include "policy/survive.h"
 #include "smtpfwd/receive/judgement.h"
+#include "smtpfwd/receive/onward.h"
 #include "smtpfwd/receive/refusal.h"
 #include "smtpfwd/receive/transaction.h"
 
@@ -51,7 +53,9 @@ struct judgement {
 	struct inspection	*inspection;	/* NULL: not begun, or ended */
 	const struct findings	*findings;	/* NULL before the end */
 	struct seal		*seal;
-	bool			 is_marked;
+	struct field_changes	 changes;
+	struct survival		 survival;	/* reason NULL: the mail did not come so far */
+	bool			 is_marked, is_held;
 	bool			 has_short_waits;	/* told once: who lost his patience for SPF still has it for DMARC */
 	struct span		 checked_for;	/* so far: waiting for the client is not in it */
 	size_t			 n_turn_bytes;	/* since others had a turn */
@@ -239,11 +243,13 @@ seal(struct judgement *judgement, const struct session *session, const struct he
 	};
 	struct edits edits;
 
-	if (seal_edits(policy, section, &judgement->header_arena, &edits) &&
-	    edits_apply(&edits, section, &judgement->header_arena, &judgement->edited))
-		judgement->seal = seal_new(&inputs);
-	else
+	if (!seal_edits(policy, section, &judgement->header_arena, &edits) ||
+	    !edits_apply(&edits, section, &judgement->header_arena, &judgement->edited)) {
 		defer_for_room(verdict);
+		return;
+	}
+	judgement->seal = seal_new(&inputs);
+	seal_changes(policy, section, &edits, seal_is_signing(judgement->seal), &judgement->changes);
 }
 
 void
@@ -325,6 +331,7 @@ say(const struct judgement *judgement, const struct session *session, const stru
 {
 	bool is_signed = seal_is_signing(judgement->seal);
 	struct stamp_inputs inputs = stamp_inputs(judgement, session, &session->transaction->envelope);
+	const struct survival *survival = &judgement->survival;
 	struct buf words;
 
 	if (judgement->findings->why_unchecked != NULL && !is_signed && !session->peer.is_trusted)
@@ -333,6 +340,10 @@ say(const struct judgement *judgement, const struct session *session, const stru
 		return;
 	buf_init(&words, STAMP_WORDS_MAX_BYTES);
 	stamp_words(&inputs, verdict, &words);
+	if (survival->reason != NULL && judgement->findings->why_unchecked == NULL && buf_append(&words, STR(" survives=")) == 0)
+		survive_words(survival, &words);
+	if (survival->is_doomed)
+		buf_printf(&words, " doomed=%s", survival->reason);
 	/* Without room for it the line ends as it is. */
 	if (is_signed && verdict->action == ACTION_ACCEPT)
 		buf_printf(&words, " signed=%.*s", STR_ARG(seal_signer(judgement->seal)));
@@ -344,6 +355,24 @@ say(const struct judgement *judgement, const struct session *session, const stru
 		buf_printf(&words, " unsealed=\"%s\"", seal_unsealed_reason(judgement->seal));
 	history_judged(session->listener->world->log, &session->transaction->content.id, buf_str(&words));
 	buf_fini(&words);
+}
+
+/* What becomes of it behind us, and whether that is known to be bad. */
+static void
+look_ahead(struct judgement *judgement, const struct session *session, struct verdict *verdict)
+{
+	struct transaction *transaction = session->transaction;
+	const struct onward onward = onward_look(session);
+	struct str signer = seal_signer(judgement->seal);
+	ptrdiff_t colon = str_find(signer, ':');
+	struct survival_inputs inputs = {
+		.policy = transaction->policy, .findings = judgement->findings, .envelope = &transaction->envelope,
+		.changes = &judgement->changes, .view = onward.view, .is_rewritten = onward.is_rewritten,
+		.signer = colon > 0 ? str_sub(signer, 0, (size_t)colon) : signer,
+	};
+
+	survive(&inputs, &judgement->survival);
+	decide_doomed(policy_verify_rules(transaction->policy), judgement->findings, &judgement->survival, &transaction->arena, verdict);
 }
 
 /* A set of ARC says what was found. */
@@ -402,10 +431,13 @@ judgement_end(struct judgement *judgement, struct session *session, struct verdi
 	else
 		decide_mail(rules, judgement->findings, &transaction->arena, verdict_out);
 	if (verdict_out->action == ACTION_ACCEPT)
+		look_ahead(judgement, session, verdict_out);
+	if (verdict_out->action == ACTION_ACCEPT)
 		tell_findings(judgement, session, verdict_out);
 	if (verdict_out->action == ACTION_ACCEPT)
 		sign(judgement, session, verdict_out);
 	judgement->is_marked = verdict_out->is_marked;
+	judgement->is_held = verdict_out->is_held;
 	say(judgement, session, verdict_out);
 }
 
@@ -413,6 +445,12 @@ bool
 judgement_proves_sender(const struct judgement *judgement, const struct session *session)
 {
 	return sender_prove(judgement->findings, &session->transaction->envelope, &session->peer).is_verified;
+}
+
+bool
+judgement_is_held(const struct judgement *judgement)
+{
+	return judgement->is_held;
 }
 
 int

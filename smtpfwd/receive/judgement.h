@@ -42,6 +42,9 @@ void	judgement_end(struct judgement *judgement, struct session *session, struct 
 /* Behind judgement_end: whether the sender was verified, so that it can be sent reports (policy/sender.h). */
 bool	judgement_proves_sender(const struct judgement *judgement, const struct session *session);
 
+/* Behind judgement_end: it is not to go on before an operator says so. */
+bool	judgement_is_held(const struct judgement *judgement);
+
 /*
  * Appends a set of ARC, DKIM-Signature, the mark, Authentication-Results, Received-SPF and Received, in this order.  0, or -1 when out is
  * full: JUDGEMENT_PREFIX_MAX_BYTES are enough.  They are ASCII unless the mail is stored as one that needs SMTPUTF8.

@@ -6,6 +6,7 @@
 
 #include "base/insist.h"
 #include "base/mem.h"
+#include "smtpfwd/deliver/view.h"
 #include "tests/receive/fake_online.h"
 
 enum { SLOW_S = 2 };
@@ -186,6 +187,20 @@ bool
 online_is_seen(const struct online *online)
 {
 	return online->couriers->is_seen;
+}
+
+enum client_view
+view_of_destination(const struct couriers *couriers, struct str destination, const struct identity *identity)
+{
+	(void)destination, (void)identity;
+	return couriers->view;
+}
+
+bool
+view_is_rewritten(const struct couriers *couriers, struct str destination, const struct envelope *envelope, enum client_view view)
+{
+	(void)couriers, (void)destination;
+	return view != VIEW_OF_CLIENT && !address_is_null(&envelope->srs_path);
 }
 
 bool

@@ -20,6 +20,7 @@ struct couriers {			/* stands for all next hops */
 	const char	*rcpts;		/* what comes of each RCPT in turn; the last one for all that follow */
 	char		 mail;
 	bool		 has_dsn, is_seen;
+	enum client_view view;		/* as it was the last time */
 	int		 n_open;	/* onlines: 0 at the end, or one leaked */
 	struct span	 budget, final_budget;	/* of the latest order */
 	char		 said[FAKE_ONLINE_SAID_MAX_BYTES];	/* "new DEST from rcpt ... send ... drop", what was asked for */
