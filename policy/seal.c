@@ -52,6 +52,8 @@ seal_changes(const struct policy *policy, const struct header_section *header, c
 	field_changes_add(changes_out, header, edits, "Authentication-Results");
 	if (policy_verify_rules(policy)->with_received_spf)
 		field_changes_add(changes_out, header, edits, "Received-SPF");
+	if (policy_class_field(policy) != NULL)
+		field_changes_add(changes_out, header, edits, policy_class_field(policy));
 	if (is_signed)
 		field_changes_add(changes_out, header, edits, "DKIM-Signature");
 }

@@ -115,6 +115,8 @@ find_rescue(const struct survival_inputs *in, const struct dmarc_author *author,
 		return "signed";
 	if (author->otherwise != DMARC_POLICY_REJECT)
 		return "policy";
+	if (in->is_sealed)
+		return "arc";
 	if (signature == PERHAPS_ALIGNED)
 		return "unclear";
 	if (author->is_dkim_unsettled)

@@ -21,6 +21,7 @@ struct survival_inputs {
 	enum client_view		 view;
 	bool				 is_rewritten;	/* MAIL will say the SRS form of the reverse-path */
 	struct str			 signer;	/* d= of a signature that we add; "": none */
+	bool				 is_sealed;	/* a set of ARC comes on top, for who trusts it */
 };
 
 enum spf_survival { SPF_IS_LOST, SPF_MAY_SURVIVE, SPF_SURVIVES };
@@ -39,7 +40,8 @@ struct survival {
  *
  * Not: "unchecked"; "no-dmarc", no record, or DMARC is off; "policy", one that does not reject; "no-pass", it fails here
  * already, which is decide_mail's; "unsettled", the DNS did not tell; "unclear", what cannot be judged, or is not sure to be
- * lost; "dkim"; "signed", by us; "seen", the next hop will ask SPF for the client's address, or may; "ours", SPF
+ * lost; "dkim"; "signed", by us; "arc", sealed for who
+ * believes our results; "seen", the next hop will ask SPF for the client's address, or may; "ours", SPF
  * of a domain of ours, which may name us; "null", a null reverse-path: a report that nobody could be told about.
  */
 void	survive(const struct survival_inputs *inputs, struct survival *survival_out);

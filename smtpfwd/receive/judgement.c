@@ -368,7 +368,7 @@ look_ahead(struct judgement *judgement, const struct session *session, struct ve
 	struct survival_inputs inputs = {
 		.policy = transaction->policy, .findings = judgement->findings, .envelope = &transaction->envelope,
 		.changes = &judgement->changes, .view = onward.view, .is_rewritten = onward.is_rewritten,
-		.signer = colon > 0 ? str_sub(signer, 0, (size_t)colon) : signer,
+		.signer = colon > 0 ? str_sub(signer, 0, (size_t)colon) : signer, .is_sealed = seal_is_sealing(judgement->seal),
 	};
 
 	survive(&inputs, &judgement->survival);

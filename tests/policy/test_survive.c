@@ -31,7 +31,7 @@ static const struct row {
 	const char		*header;	/* above From */
 	const char		*signer;
 	enum dmarc_policy	 otherwise;	/* ... + 1; 0: reject */
-	bool			 is_dkim_strict, is_dkim_unsettled;
+	bool			 is_dkim_strict, is_dkim_unsettled, is_sealed;
 	enum spf_value		 spf;		/* SPF_NONE: pass */
 } rows[] = {
 	{ .name = "only SPF, and the next hop sees us", VIEW_OF_US, false, true, "a.example", NO_DKIM, "doomed spf-only none" },
@@ -67,6 +67,8 @@ static const struct row {
 	{ .name = "we sign for the author", VIEW_OF_US, false, true, "a.example", NO_DKIM, "signed dkim:a.example", .signer = "a.example" },
 	{ .name = "for the domain above", VIEW_OF_US, false, true, "a.example", NO_DKIM, "signed dkim:example", .signer = "example" },
 	{ .name = "for somebody else", VIEW_OF_US, false, true, "a.example", NO_DKIM, "doomed spf-only dkim:b.example", .signer = "b.example" },
+
+	{ .name = "a set of ARC tells who believes it", VIEW_OF_US, false, true, "a.example", NO_DKIM, "arc none", .is_sealed = true },
 
 	{ .name = "results of others stay", VIEW_OF_US, false, false, "a.example", { { .verdict = DKIM_PASS, "a.example", "from:authentication-results" } },
 	  "dkim dkim:a.example", .header = "Authentication-Results: b.example; none\r\n" },
@@ -164,7 +166,8 @@ test_rows(const struct policy *policy)
 			envelope.reverse_path = (struct address){ .local = STR("u"),
 			    .domain = str_of(row->reverse_domain != NULL ? row->reverse_domain : "a.example") };
 		survive(&(struct survival_inputs){ .policy = policy, .findings = &findings, .envelope = &envelope, .changes = &changes,
-		    .view = row->view, .is_rewritten = row->is_rewritten, .signer = str_of(row->signer != NULL ? row->signer : "") }, &survival);
+		    .view = row->view, .is_rewritten = row->is_rewritten, .signer = str_of(row->signer != NULL ? row->signer : ""),
+		    .is_sealed = row->is_sealed }, &survival);
 		buf_init(&words, 1000);
 		buf_printf(&words, "%s%s ", survival.is_doomed ? "doomed " : "", survival.reason);
 		survive_words(&survival, &words);

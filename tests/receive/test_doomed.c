@@ -14,7 +14,7 @@
 #define FROM(address)	"CMAIL FROM:<" address ">", "S250 2.1.0", "CRCPT TO:<b@example.com>", "S250"
 #define MAIL(author)	"CDATA", "S354", "CFrom: " author "\r\nSubject: x\r\n\r\nx\r\n."
 
-enum { SCRIPT_MAX = 40 };
+enum { SCRIPT_MAX = 60 };
 
 static const char ZONE[] =
 	"example.org TXT v=spf1 ip4:192.0.2.1 -all\n"
