@@ -33,6 +33,13 @@ struct forwarding {			/* how a relay section's mail goes on; zero: it is taken i
 	int		 n_ways;
 };
 
+/* "NAME/NEXT-HOP" of a way, and "NAME" of "relay:NAME": what mailboxes there are known by. */
+static inline struct str
+forwarding_name(struct str destination)
+{
+	return str_from(destination, sizeof("relay:") - 1);
+}
+
 struct relay_rule {			/* a relay section */
 	const char		*name;
 	const char *const	*domains;	/* "example.org", or ".example.org" for its subdomains */

@@ -3,7 +3,6 @@
  */
 #include "base/mem.h"
 #include "smtpfwd/daemon_inside.h"
-#include "smtpfwd/ways.h"
 
 static struct recipients_settings
 settings_of(const struct config *config)
@@ -30,7 +29,7 @@ names_of(const struct config *config, int *n_out)
 		if (!forwarding->is_by_recipient)
 			names[(*n_out)++] = relays[i].name;
 		for (int k = 0; k < forwarding->n_ways; k++)
-			names[(*n_out)++] = way_name(forwarding->ways[k]).at;
+			names[(*n_out)++] = forwarding_name(str_of(forwarding->ways[k])).at;
 	}
 	return names;
 }
@@ -47,7 +46,7 @@ learn(void *context, const struct recipient_reply *said)
 	};
 
 	if (str_starts(said->destination, STR("relay:")))
-		knowledge_tell(recipients_knowledge(daemon->recipients), str_from(said->destination, strlen("relay:")),
+		knowledge_tell(recipients_knowledge(daemon->recipients), forwarding_name(said->destination),
 		    said->recipient, &answer, os_wall_clock());
 }
 

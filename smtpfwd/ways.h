@@ -19,17 +19,14 @@ enum {
 	WAYS_FRESH_S = 15 * 60,
 };
 
-/* The name of what is known there: "NAME/NEXT-HOP" of "relay:NAME/NEXT-HOP". */
-struct str	way_name(const char *way);
-
 struct ways_known {			/* NULL: nothing is known yet */
 	const struct knowledge	*knowledge;
 	const struct queue	*queue;		/* which destinations it holds back */
 };
 
 /*
- * As policy_destination_of; but of a relay's ways the first whose next hop may have the mailbox: all before it are known not
- * to, by what they said lately, or last if they are down.  Without such a one the very first.
+ * As policy_destination_of; but of a relay's ways the first whose next hop may have the mailbox: those before it said lately
+ * that they have it not, or are down and what is known passes them by (split.h).  Without such a one the very first.
  */
 struct str	ways_destination_of(const struct policy *policy, const struct ways_known *known, const struct address *mailbox,
 		    char room[POLICY_DESTINATION_MAX]);

@@ -115,7 +115,7 @@ tell_mailboxes(struct session *session, const struct address *mailbox, enum reci
 		.asker = asker(session->transaction),
 	};
 
-	mailboxes_tell(session, mailbox, &answer);
+	mailboxes_tell(session, session->transaction->forward.destination, mailbox, &answer);
 }
 
 /* --- recipients --- */
@@ -215,7 +215,7 @@ take_for_queue(struct session *session, const struct recipient *rcpt, struct rep
 	const struct forwarding *forwarding = policy_forwarding_of(transaction->policy, rcpt->address.domain);
 
 	*reply_out = REPLY(250, 2, 1, 5, "Recipient ok");
-	if (forwarding == NULL || !forwarding->verifies_recipients || forwarding->is_by_recipient || session->listener->world->couriers == NULL)
+	if (forwarding == NULL || !forwarding->verifies_recipients || session->listener->world->couriers == NULL)
 		return FORWARD_TAKEN;
 	if (verify_rcpt(session, &rcpt->address, reply_out) != 0)
 		return FORWARD_ENDED;

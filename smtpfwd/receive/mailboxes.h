@@ -9,16 +9,20 @@
 #include "smtpfwd/receive/session.h"
 
 /*
- * The next hop of the mailbox's relay has answered the question (recipients/meaning.h).  Of an address of no relay nothing is kept.
+ * The next hop of a relay's destination, or way, has answered the question (recipients/meaning.h).  Of others nothing is kept.
  * What is believed of it; KNOWN_NOT: the answer tells nothing.
  */
-enum known	mailboxes_tell(struct session *session, const struct address *mailbox, const struct recipient_answer *answer);
+enum known	mailboxes_tell(struct session *session, struct str destination, const struct address *mailbox,
+		    const struct recipient_answer *answer);
 
 /* Its next hop need not be asked (knowledge_is_fresh). */
 bool		mailboxes_is_fresh(const struct session *session, const struct address *mailbox);
 
-/* One that the next hop is sure to accept, if it does not refuse us (knowledge_own_accepted); copied into the arena. */
-bool		mailboxes_own_accepted(const struct session *session, const struct address *mailbox, struct arena *arena,
+/* Where the relay goes by the recipient: it is known well enough that this way's next hop, which cannot be asked, has it not. */
+bool		mailboxes_passes_by(const struct session *session, int way, const struct address *mailbox);
+
+/* One that the next hop there is sure to accept, if it does not refuse us (knowledge_own_accepted); copied into the arena. */
+bool		mailboxes_own_accepted(const struct session *session, struct str destination, struct arena *arena,
 		    struct address *accepted_out);
 
 /*

@@ -143,7 +143,7 @@ read_answer(struct session *session, const struct address *mailbox)
 		note_reply(verify, "RCPT");
 	if (meaning != MEANS_GOOD && meaning != MEANS_BAD && may_be_for_others(verify, reply))
 		return SAID_TOGETHER;
-	if (mailboxes_tell(session, mailbox, &answer) == KNOWN_BAD || meaning == MEANS_BAD || meaning_is_closed(reply))
+	if (mailboxes_tell(session, verify->destination, mailbox, &answer) == KNOWN_BAD || meaning == MEANS_BAD || meaning_is_closed(reply))
 		return SAID_BAD;
 	if (meaning == MEANS_BAD_PERHAPS)
 		return SAID_BARE;
@@ -210,11 +210,11 @@ ask_whether_it_is_us(struct session *session, const struct address *mailbox, enu
 
 	arena_init(&arena, ADDRESS_ARENA_MAX_BYTES);
 	*said_out = SAID_NOTHING;
-	if (mailboxes_own_accepted(session, mailbox, &arena, &accepted) && !address_eq(&accepted, mailbox)) {
+	if (mailboxes_own_accepted(session, verify->destination, &arena, &accepted) && !address_eq(&accepted, mailbox)) {
 		memcpy(why, verify->why, sizeof(why));
 		goes_on = ask_alone(session, &accepted, said_out);
 		memcpy(verify->why, why, sizeof(why));
-		*said_out = *said_out == SAID_GOOD && mailboxes_tell(session, mailbox, &(struct recipient_answer){
+		*said_out = *said_out == SAID_GOOD && mailboxes_tell(session, verify->destination, mailbox, &(struct recipient_answer){
 		    .reply = &verify->refusal, .question = QUESTION_RCPT, .asker = ASKER_OURSELVES }) == KNOWN_BAD ? SAID_BAD : SAID_NOTHING;
 	}
 	arena_fini(&arena);
@@ -238,6 +238,52 @@ find_out(struct session *session, const struct address *mailbox, enum said *said
 	return true;
 }
 
+/* --- which next hop --- */
+
+/* Another one: what was found out about one says nothing of the other. */
+static void
+turn_to(struct verify_rcpt *verify, struct str destination)
+{
+	if (str_eq(verify->destination, destination))
+		return;
+	verify_rcpt_drop(verify);
+	*verify = (struct verify_rcpt){ .destination = destination, .waited = verify->waited };
+}
+
+/* False: the session is to end. */
+static bool
+ask_at(struct session *session, struct str destination, const struct address *mailbox, enum said *said_out)
+{
+	struct verify_rcpt *verify = &session->transaction->verify;
+
+	*said_out = SAID_NOTHING;
+	turn_to(verify, destination);
+	if (!verify->is_out && verify->waited.ns >= span_s(ALL_MAX_S).ns)
+		give_up(verify, "its next hop took too long to answer for recipients before it");
+	return verify->is_out || find_out(session, mailbox, said_out);
+}
+
+/* In their order: does one of them have it?  There is none only if all say so. */
+static bool
+ask_all(struct session *session, const struct forwarding *forwarding, const struct address *mailbox, enum said *said_out)
+{
+	const struct verify_rcpt *verify = &session->transaction->verify;
+	bool is_sure = true;
+
+	for (int i = 0; i < forwarding->n_ways; i++) {
+		if (!ask_at(session, str_of(forwarding->ways[i]), mailbox, said_out))
+			return false;
+		if (*said_out == SAID_GOOD)
+			return true;
+		if (*said_out == SAID_BAD && meaning_is_closed(&verify->refusal))
+			return true;		/* it is there, and takes nothing */
+		is_sure &= *said_out == SAID_BAD;
+	}
+	if (!is_sure)
+		*said_out = SAID_NOTHING;
+	return true;
+}
+
 /* --- what the client hears --- */
 
 /* In the next hop's words; 550 and a status, whatever of the two it said. */
@@ -252,34 +298,22 @@ refusal(const struct reply *said)
 	return reply;
 }
 
-/* Another relay's mailbox: what was found out about one's next hop says nothing of the other's. */
-static void
-turn_to(struct verify_rcpt *verify, struct str destination)
-{
-	if (str_eq(verify->destination, destination))
-		return;
-	verify_rcpt_drop(verify);
-	*verify = (struct verify_rcpt){ .destination = destination, .waited = verify->waited };
-}
-
 int
 verify_rcpt(struct session *session, const struct address *mailbox, struct reply *reply_out)
 {
-	struct transaction *transaction = session->transaction;
-	struct verify_rcpt *verify = &transaction->verify;
-	enum said said = SAID_NOTHING;
+	const struct policy *policy = session->transaction->policy;
+	const struct forwarding *forwarding = policy_forwarding_of(policy, mailbox->domain);
 	char room[POLICY_DESTINATION_MAX];
+	enum said said;
 
 	*reply_out = REPLY(250, 2, 1, 5, "Recipient ok");
-	turn_to(verify, policy_destination_of(transaction->policy, mailbox, room));	/* a relay's: the policy's text */
 	if (mailboxes_is_fresh(session, mailbox))
 		return 0;
-	if (!verify->is_out && verify->waited.ns >= span_s(ALL_MAX_S).ns)
-		give_up(verify, "its next hop took too long to answer for recipients before it");
-	if (!verify->is_out && !find_out(session, mailbox, &said))
+	if (!(forwarding->is_by_recipient ? ask_all(session, forwarding, mailbox, &said) :
+	    ask_at(session, policy_destination_of(policy, mailbox, room), mailbox, &said)))	/* a relay's: the policy's text */
 		return -1;
 	if (said == SAID_BAD)
-		*reply_out = refusal(&verify->refusal);
+		*reply_out = refusal(&session->transaction->verify.refusal);
 	else if (said != SAID_GOOD)
 		*reply_out = mailboxes_outage_reply(session, mailbox);
 	return 0;

@@ -9,6 +9,8 @@
  *
  * Who was answered for lately, for whatever mail, is not asked about (knowledge_is_fresh).  Recipients of one transaction
  * are asked about in one session there, as long as nobody pauses for long.
+ *
+ * Where the relay goes by the recipient, its next hops are asked in their order until one has it.
  */
 #ifndef RECEIVE_VERIFY_RCPT_H
 #define RECEIVE_VERIFY_RCPT_H

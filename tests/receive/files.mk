@@ -81,3 +81,8 @@ check_PROGRAMS += tests/receive/test_doomed
 tests_receive_test_doomed_SOURCES = %D%/test_doomed.c
 tests_receive_test_doomed_LDADD = $(tests_receive_test_time_LDADD)
 TESTS += tests/receive/test_doomed
+
+check_PROGRAMS += tests/receive/test_by_recipient
+tests_receive_test_by_recipient_SOURCES = %D%/test_by_recipient.c
+tests_receive_test_by_recipient_LDADD = $(tests_receive_test_time_LDADD)
+TESTS += tests/receive/test_by_recipient

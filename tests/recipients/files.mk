@@ -21,3 +21,7 @@ tests_recipients_test_commands_SOURCES = %D%/test_commands.c
 tests_recipients_test_commands_LDADD = smtpfwd/control/libcontrol.a smtpfwd/recipients/librecipients.a tests/libexpect.a smtpfwd/runtime/libruntime.a tests/sim/libsim.a \
 	mail/libmail.a tests/libexpect.a base/libbase.a $(JANSSON_LIBS) $(OPENSSL_LIBS) $(IDN2_LIBS) -lpthread
 TESTS += tests/recipients/test_commands
+check_PROGRAMS += tests/recipients/test_split
+tests_recipients_test_split_SOURCES = %D%/test_split.c
+tests_recipients_test_split_LDADD = $(tests_recipients_test_meaning_LDADD)
+TESTS += tests/recipients/test_split
