@@ -68,8 +68,10 @@ lower(char c)
 }
 
 /*
- * What is hashed: the parts, in lower case, one behind the other.  Nothing stands between them (nor does with the others),
- * but a host has no =, and the stamp has two characters: no other address has the same.
+ * What is hashed: the parts, in lower case, one behind the other, as all who make such addresses do it, so that theirs are
+ * ours.  Nothing stands between the parts, so the same text parted elsewhere has the same hash: who was given an address for
+ * mbob@victim.co has one for bob@victim.com, and one of an SRS1 too, whose host begins with the stamp.  He could have had it by
+ * a MAIL of that sender, for the form is made for whoever says he is that; it carries reports, and is no proof of anybody.
  */
 static bool
 hashed_text(const struct str *parts, int n_parts, struct arena *arena, struct str *text_out)

@@ -351,6 +351,26 @@ test_days(void)
 	srs_rules_free(rules);
 }
 
+/* That is how it is with all who make them (the hash is theirs, too): a hash is no proof of who the sender was. */
+static void
+test_parted_elsewhere(void)
+{
+	struct srs_rules *rules = usual_rules();
+	struct str made, original, head;
+	struct arena arena;
+	char room[100];
+
+	test_case("the same text parted elsewhere has the same hash");
+	arena_init(&arena, ARENA_BYTES);
+	expect_int(forward(rules, "mbob@victim.co", now_s, &arena, &made), SRS_FORWARD_REWRITTEN);
+	head = str_sub(made, 0, strlen("SRS0=HHHH=TT="));
+	snprintf(room, sizeof(room), "%.*svictim.com=bob@fwd.example", STR_ARG(head));
+	expect_int(reverse(rules, room, now_s, &arena, &original), SRS_REVERSE_UNDONE);
+	expect_str(original, STR("bob@victim.com"));
+	arena_fini(&arena);
+	srs_rules_free(rules);
+}
+
 /* --- settings --- */
 
 static void
@@ -492,6 +512,7 @@ main(void)
 	test_reverse();
 	test_changes();
 	test_days();
+	test_parted_elsewhere();
 	test_rotation();
 	test_settings();
 	test_secrets_read();
