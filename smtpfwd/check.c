@@ -334,6 +334,8 @@ warn_of_srs(const struct config *config)
 	if (srs_file_look(srs->secret_file, &shortest_bytes, &fault) == 0 && shortest_bytes < SRS_FILE_GOOD_BYTES)
 		fprintf(stderr, "smtpfwd: note: srs: %s has a secret of %zu bytes, which can be guessed; %d or more are advised\n",
 		    srs->secret_file, shortest_bytes, SRS_FILE_GOOD_BYTES);
+	if (srs->settings.max_age_days * INT64_C(24) * 3600 < span_to_s(config->queue.retry.expire))
+		fprintf(stderr, "smtpfwd: note: srs: mail may wait for longer than its reports can come back (max-age, retry expire)\n");
 	if (config->policy.outbound == NULL)
 		fprintf(stderr, "smtpfwd: note: with outbound = none, reports to SRS addresses are refused\n");
 }

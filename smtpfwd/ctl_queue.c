@@ -90,6 +90,10 @@ show_mail_lines(const json_t *mail, bool is_long)
 	show_size(show_number(mail, "size"));
 	show_member("  from <", mail, "from");
 	printf(">");
+	if (show_text(mail, "srs")[0] != '\0') {
+		show_member("  srs <", mail, "srs");
+		printf(">");
+	}
 	if (json_is_true(json_object_get(mail, "held")))
 		fputs(strcmp(show_text(mail, "held-by"), "operator") == 0 ? "  (held)" : "  (held: the sender was not verified)", stdout);
 	putchar('\n');

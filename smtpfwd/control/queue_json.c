@@ -60,6 +60,11 @@ queue_mail_json(const struct queue_mail_view *mail)
 	json_object_set_new(object, "arrived", time_json(mail->facts->arrived));
 	json_object_set_new(object, "size", json_integer(mail->content_bytes));
 	json_object_set_new(object, "from", control_json_str(buf_str(&sender)));
+	if (!address_is_null(&mail->envelope->srs_path)) {
+		buf_clear(&sender);
+		address_append(&mail->envelope->srs_path, &sender);
+		json_object_set_new(object, "srs", control_json_str(buf_str(&sender)));
+	}
 	json_object_set_new(object, "class", control_json_str(mail->facts->class_name));
 	json_object_set_new(object, "client", control_json_str(mail->facts->client));
 	json_object_set_new(object, "listener", control_json_str(mail->facts->listener));

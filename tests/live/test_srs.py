@@ -3,6 +3,7 @@
 import os
 import re
 import smtplib
+import subprocess
 
 import world
 
@@ -44,6 +45,27 @@ def forward(tap):
     tap("the log has both", "from=alice@example.org" in log and srs in log, log[-1000:])
 
 
+def shown(tap):
+    """What waits is shown with both forms, and a max-age that is too short is noted"""
+    with open(relay.config) as file:
+        text = file.read()
+    short = os.path.join(world.WORK, "short.conf")
+    with open(short, "w") as out:
+        out.write(text.replace("srs {", "srs { max-age = 4d"))
+    check = lambda config: subprocess.run([world.BUILD + "/smtpfwd/smtpfwd", "-n", "-c", config], capture_output=True, text=True).stderr
+    tap("a max-age of 4d is noted", "note: srs: mail may wait for longer" in check(short), check(short))
+    tap("and 21d is not", "may wait for longer" not in check(relay.config), check(relay.config))
+    new.stop()
+    world.send(relay.port, world.message("waits"))
+    rows = [row["mail"] for row in relay.ctl("queue", "list") if "mail" in row]
+    tap("queue list has both forms", len(rows) == 1 and rows[0]["from"] == "alice@example.org"
+        and re.fullmatch(r"SRS0=.*=example\.org=alice@fwd\.example\.com", rows[0]["srs"]), rows)
+    text = relay.ctl("queue", "show", rows[0]["id"], json_out=False)
+    tap("queue show too, in words", "from <alice@example.org>  srs <SRS0=" in text, text)
+    new.start()
+    world.wait_for("it goes on", lambda: relay.queue_size() == 0)
+
+
 def back(tap):
     """A report comes back by Postfix"""
     world.send(sender.port, world.message("report"), sender="", recipients=(srs,))
@@ -73,4 +95,4 @@ def sigterm(tap):
     tap("the daemon ends with status 0", relay.stop() == 0, relay.log_text()[-1500:])
 
 
-world.Tap().run(setup, forward, back, rotate, sigterm)
+world.Tap().run(setup, forward, shown, back, rotate, sigterm)
