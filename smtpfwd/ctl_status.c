@@ -32,7 +32,7 @@ show_queue(const json_t *queue)
 		show_size(show_number(queue, "damaged-bytes"));
 		printf(" of damaged records are kept in the spool's directory damaged, until somebody removes them\n");
 	}
-	printf("since start  %lld accepted, %lld delivered, %lld deferred, %lld failed\n", show_number(queue, "put"),
+	printf("since start  %lld into the queue, %lld delivered from it, %lld deferred, %lld failed\n", show_number(queue, "put"),
 	    show_number(queue, "delivered"), show_number(queue, "deferred"), show_number(queue, "failed"));
 }
 

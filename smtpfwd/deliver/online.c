@@ -304,9 +304,3 @@ online_is_seen(const struct online *o)
 {
 	return o->is_seen;
 }
-
-bool
-online_has_dsn(const struct online *o)
-{
-	return o->has_dsn;
-}

@@ -62,7 +62,8 @@ enum online_end		 online_rcpt(struct online *online, const struct recipient *rec
 /*
  * Sends the mail to the recipients that were accepted (there is one), and gives what the next hop says of it.  deadline: for
  * all up to the final dot; final_deadline, later, for the answer to that: what is not waited for costs a second copy.
- * The draft stays the caller's, but for ONLINE_CANCELLED: then it is gone.  Once.  Suspends.
+ * Where a report of success is wanted and the next hop does no DSN, it is unavailable: the report is the queue's to make
+ * (RFC 3461 5.2.2).  The draft stays the caller's, but for ONLINE_CANCELLED: then it is gone.  Once.  Suspends.
  */
 enum online_end		 online_send(struct online *online, const struct online_mail *mail, struct instant deadline,
 			    struct instant final_deadline);
@@ -77,9 +78,6 @@ bool			 online_was_rcpt_answered(const struct online *online);
 
 /* It takes us for the client and not only in its log: the client's own reverse-path passes SPF there. */
 bool			 online_is_seen(const struct online *online);
-
-/* It does DSN and takes over what was asked of it (RFC 3461); else a report of success, if one is wanted, is ours to make. */
-bool			 online_has_dsn(const struct online *online);
 
 /* What it holds, but for its fiber and its session. */
 size_t			 online_memory_bytes(const struct online *online);

@@ -48,7 +48,7 @@ struct online {
 	char			 reply_text[OUTCOME_REPLY_MAX_BYTES];
 	struct trouble		 trouble;
 	char			 next_hop_name[ONLINE_NEXT_HOP_MAX_BYTES];
-	bool			 has_dsn, is_seen, was_rcpt_answered;
+	bool			 is_seen, was_rcpt_answered;
 
 	/* --- the fiber's --- */
 	bool			 is_running;	/* there is one */

@@ -78,7 +78,6 @@ asked(struct online *o, struct instant began)
 {
 	struct next_hop *next_hop = o->held.next_hop;
 
-	o->has_dsn = o->held.client->ehlo.has_dsn;
 	o->is_seen = sender_is_seen(o->held.client, o->has_identity ? &o->identity : NULL);
 	next_hop->last_sign = loop_now(o->c->loop);
 	if (o->has_identity)
@@ -199,6 +198,15 @@ lost_at_the_dot(struct online *o, const struct mail_id *id, struct instant began
 	return ONLINE_AMBIGUOUS;
 }
 
+static bool
+wants_success(const struct envelope *envelope)
+{
+	for (int i = 0; i < envelope->n_recipients; i++)
+		if ((envelope->recipients[i].notify & NOTIFY_SUCCESS) != 0)
+			return true;
+	return false;
+}
+
 /* What speaks against sending it at all.  False: nothing. */
 static bool
 cannot_send(struct online *o, enum online_end *end_out)
@@ -209,6 +217,11 @@ cannot_send(struct online *o, enum online_end *end_out)
 
 	if (trouble_of_lack(ehlo, &needed, &o->trouble)) {
 		*end_out = ONLINE_UNAVAILABLE;	/* the queue tries others, and believes it when it is told so again */
+		return true;
+	}
+	if (!ehlo->has_dsn && wants_success(&o->envelope)) {
+		trouble_of_text(STATUS(4, 3, 3), "the next hop reports no success (DSN)", &o->trouble);
+		*end_out = ONLINE_UNAVAILABLE;
 		return true;
 	}
 	if (!outcome_of_size(ehlo, o->content.n_bytes, STR_EMPTY, &outcome))

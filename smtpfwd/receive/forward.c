@@ -265,18 +265,6 @@ forward_rcpt(struct session *session, const struct recipient *rcpt, struct reply
 
 /* --- the mail --- */
 
-/* A report of success is due and the next hop does not do such: it is made by the queue (RFC 3461 5.2.2). */
-static bool
-lacks_dsn(const struct forward *forward, const struct envelope *envelope)
-{
-	if (online_has_dsn(forward->online))
-		return false;
-	for (int i = 0; i < envelope->n_recipients; i++)
-		if ((envelope->recipients[i].notify & NOTIFY_SUCCESS) != 0)
-			return true;
-	return false;
-}
-
 static enum online_end
 send(struct session *session, const struct forward_mail *mail)
 {
@@ -316,10 +304,6 @@ hand_over(struct session *session, const struct forward_mail *mail, struct reply
 {
 	struct forward *forward = &session->transaction->forward;
 
-	if (lacks_dsn(forward, mail->envelope)) {
-		give_up(forward, "the next hop reports no success (DSN)");
-		return FORWARD_TO_QUEUE;
-	}
 	if (session_flush(session) != 0)
 		return FORWARD_ENDED;
 	switch (send(session, mail)) {

@@ -93,6 +93,10 @@ static const struct row rows[] = {
 	  .dialogues = { PIPELINED ENVELOPE "C: DATA\nR: 354\\r\\n552 5.3.4 too much\\r\\n\nW: 1000\nX:\n" } },
 
 	/* --- what it does not offer --- */
+	{ .name = "a report of success is its own to make", .acts = "n1 send", .want = "250 250", .want_mails = 1,
+	  .dialogues = { PIPELINED "C: MAIL\nC: RCPT TO:<n1@example.com> NOTIFY=SUCCESS\nS: 250\nS: 250\nC: DATA\nS: 354\nD:\nS: 250\n" } },
+	{ .name = "if it makes none the queue is to do it", .acts = "n1 r2 send", .want = "250 250 unavailable", .want_trouble = "DSN",
+	  .dialogues = { PLAIN "C: MAIL\nS: 250\nC: RCPT TO:<n1@example.com>\nS: 250\nC: RCPT\nS: 250\nC: RSET\nS: 250\n" } },
 	{ .name = "larger than SIZE: refused without a question", .acts = "r1 big", .want = "250 5.3.4",
 	  .dialogues = { HELLO("S: 250 SIZE 1000\n") "C: MAIL FROM:<a@example.org>\nS: 250\nC: RCPT\nS: 250\nC: RSET\nS: 250\n" } },
 	{ .name = "8-bit mail without 8BITMIME is the queue's", .acts = "r1 send8", .want = "2.1.5 unavailable",
@@ -206,7 +210,10 @@ new_online(struct world *w, const struct row *row)
 static enum online_end
 ask(struct world *w, struct online *online, struct str local, int budget_s)
 {
-	const struct recipient recipient = { .address = { .local = local, .domain = STR("example.com") } };
+	const struct recipient recipient = {
+		.address = { .local = local, .domain = STR("example.com") },
+		.notify = str_starts(local, STR("n")) ? NOTIFY_SUCCESS : NOTIFY_UNSET,
+	};
 
 	return online_rcpt(online, &recipient, in_s(w, budget_s));
 }
@@ -278,7 +285,7 @@ act(struct world *w, const struct row *row, struct online *online, struct str wo
 		peer_listen(&w->peers[0]);
 	else if (word.at[0] == 'w')
 		wait_s(w, atoi(word.at + 1));
-	else if (word.at[0] == 'r')
+	else if (word.at[0] == 'r' || word.at[0] == 'n')
 		describe(online, ask(w, online, word, budget_s), got);
 	else if (word.at[0] == 'u')
 		describe(online, ask(w, online, STR("\xc3\xa4"), budget_s), got);

@@ -203,12 +203,6 @@ view_is_rewritten(const struct couriers *couriers, struct str destination, const
 	return view != VIEW_OF_CLIENT && !address_is_null(&envelope->srs_path);
 }
 
-bool
-online_has_dsn(const struct online *online)
-{
-	return online->couriers->has_dsn;
-}
-
 size_t
 online_memory_bytes(const struct online *online)
 {

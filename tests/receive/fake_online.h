@@ -19,7 +19,7 @@ struct couriers {			/* stands for all next hops */
 	struct loop	*loop;
 	const char	*rcpts;		/* what comes of each RCPT in turn; the last one for all that follow */
 	char		 mail;
-	bool		 has_dsn, is_seen;
+	bool		 is_seen;
 	enum client_view view;		/* as it was the last time */
 	int		 n_open;	/* onlines: 0 at the end, or one leaked */
 	struct span	 budget, final_budget;	/* of the latest order */

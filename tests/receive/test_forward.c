@@ -19,8 +19,9 @@ struct row {
 	const char	*name;
 	const char	*rcpts;
 	char		 mail;
-	bool		 queues_4xx, queues_mixed, accepts_unknown, has_dsn, is_known;
+	bool		 queues_4xx, queues_mixed, accepts_unknown, is_known;
 	const char	*script[SCRIPT_MAX];
+	void	       (*play)(struct stage *stage);	/* instead */
 };
 
 static const struct row rows[] = {
@@ -107,14 +108,6 @@ static const struct row rows[] = {
 	{ .name = "an outage of the one is none of the other", .rcpts = "u+", .mail = '+', .script = {
 	    HELLO, FROM, RCPT, "S451", "CRCPT TO:<x@example.net>", TAKEN, CONTENT, TAKEN, "Q0" } },
 
-	/* --- what is asked of reports --- */
-	{ .name = "NOTIFY=SUCCESS is the next hop's where it does DSN", .rcpts = "+", .mail = '+', .has_dsn = true, .script = {
-	    HELLO, FROM, RCPT " NOTIFY=SUCCESS", TAKEN, CONTENT, TAKEN, "Q0" } },
-	{ .name = "NOTIFY=SUCCESS is the queue's where it does not", .rcpts = "+", .mail = '+', .script = {
-	    HELLO, FROM, RCPT " NOTIFY=SUCCESS", TAKEN, CONTENT, "S250 2.0.0 queued as", "Q1", "Dwhy=\"the next hop reports no success (DSN)\"" } },
-	{ .name = "NOTIFY=FAILURE is nothing to wait for: what fails is refused", .rcpts = "+", .mail = '+', .script = {
-	    HELLO, FROM, RCPT " NOTIFY=FAILURE,DELAY", TAKEN, CONTENT, TAKEN, "Q0" } },
-
 	/* --- what the mail turns out to be --- */
 	{ .name = "8-bit data are told, in chunks too", .rcpts = "+", .mail = '+', .script = {
 	    HELLO, "CMAIL FROM:<a@example.org> BODY=8BITMIME", "S250", RCPT, TAKEN, "RBDAT 8\r\nA: b\r\n\r\n", "S250", "RBDAT 4 LAST\r\n\xc3\xa9\r\n",
@@ -178,9 +171,9 @@ change(struct stage *stage)
 
 	policy_free(stage->policy);
 	stage->policy = policy_new(&(struct policy_settings){ .hostname = "relay.example.com", .relays = relays, .n_relays = 3 }, seed);
+	stage->settings.connections_max = 10;
 	stage->couriers.rcpts = row->rcpts;
 	stage->couriers.mail = row->mail;
-	stage->couriers.has_dsn = row->has_dsn;
 	if (row->is_known)
 		stage->knowledge = know_some();
 }
@@ -211,6 +204,72 @@ play(void (*change_more)(struct stage *stage), void (*main)(struct stage *stage)
 	sim_free(sim);
 }
 
+/* --- the end of service, and a listener nearly full --- */
+
+enum { STOP_WITHIN_S = 5, N_MAX = 10 };
+
+static void
+stop_while(struct stage *stage, const char *const *said, const char *const *heard)
+{
+	struct stage_client client = { .stage = stage };
+	struct instant began;
+
+	stage_connect(&client, stage);
+	stage_play(&client, said);
+	fiber_sleep(instant_after(loop_now(stage->loop), span_s(1)));
+	began = loop_now(stage->loop);
+	listeners_stop(stage->listeners, instant_after(began, span_s(STOP_WITHIN_S)));
+	expect_int(span_to_s(instant_diff(began, loop_now(stage->loop))), STOP_WITHIN_S);
+	stage_play(&client, heard);
+	stage_close(&client);
+}
+
+static void
+stopped_at_rcpt(struct stage *stage)
+{
+	static const char *const said[] = { HELLO, FROM, RCPT, NULL };
+	static const char *const heard[] = { "S421 4.3.2", "E", "Q0", "Onew relay:moved a 1000; rcpt b; drop; ", NULL };
+
+	stop_while(stage, said, heard);
+}
+
+static void
+stopped_at_the_dot(struct stage *stage)
+{
+	static const char *const said[] = { HELLO, FROM, RCPT, TAKEN, CONTENT, NULL };
+	static const char *const heard[] = {
+		"S421 4.3.2", "E", "Q0", "Onew relay:moved a 1000; rcpt b; send 1 17; drop; ", "Drejected id=", "Uaccepted id=", NULL };
+
+	stop_while(stage, said, heard);
+}
+
+/* All places but one are taken by clients that wait for the next hop; then it answers, and there is the patience from before. */
+static void
+waiting_is_not_standing_still(struct stage *stage)
+{
+	static const char *const said[] = { HELLO, FROM, RCPT, NULL };
+	static const char *const then[] = { "S451 4.4.1", "P30000", "CNOOP", "S250", NULL };
+	struct stage_client clients[N_MAX - 1];
+
+	for (int i = 0; i < N_MAX - 1; i++) {
+		clients[i] = (struct stage_client){ .stage = stage };
+		stage_connect(&clients[i], stage);
+		stage_play(&clients[i], said);
+	}
+	fiber_sleep(instant_after(loop_now(stage->loop), span_s(61)));
+	for (int i = 0; i < N_MAX - 1; i++) {
+		stage_play(&clients[i], i == 0 ? then : (const char *const[]){ "S451 4.4.1", "CNOOP", "S250", NULL });
+		stage_close(&clients[i]);
+	}
+}
+
+static const struct row scenes[] = {
+	{ .name = "the service ends while a client waits at a recipient: 421", .rcpts = "w", .play = stopped_at_rcpt },
+	{ .name = "the service ends while a client waits at the dot: 421, and nothing is queued", .rcpts = "+", .mail = 'w',
+	  .play = stopped_at_the_dot },
+	{ .name = "who waits for us does not stand still", .rcpts = "w", .play = waiting_is_not_standing_still },
+};
+
 int
 main(void)
 {
@@ -218,6 +277,11 @@ main(void)
 		row = &rows[i];
 		test_case("%s", row->name);
 		play(change, talk);
+	}
+	for (size_t i = 0; i < sizeof(scenes) / sizeof(scenes[0]); i++) {
+		row = &scenes[i];
+		test_case("%s", row->name);
+		play(change, row->play);
 	}
 	return test_end();
 }
