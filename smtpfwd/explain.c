@@ -54,14 +54,14 @@ step_number(json_t *step, const char *key, int64_t value)
 	json_object_set_new(step, key, json_integer(value));
 }
 
-static void
-step_reply(json_t *step, const struct reply *reply)
+void
+step_reply(json_t *step, const char *key, const struct reply *reply)
 {
 	struct buf line;
 
 	buf_init(&line, REPLY_LINE_MAX_BYTES);
 	reply_append_line(reply, REPLY_LINE_MAX_BYTES, &line);
-	step_str(step, "reply", buf_str(&line));
+	step_str(step, key, buf_str(&line));
 	buf_fini(&line);
 }
 
@@ -81,7 +81,7 @@ step_verdict(json_t *step, const struct verdict *verdict)
 {
 	step_text(step, "action", action_word(verdict->action));
 	if (verdict->action != ACTION_ACCEPT)
-		step_reply(step, &verdict->reply);
+		step_reply(step, "reply", &verdict->reply);
 	step_text(step, "reason", verdict->reason);
 }
 
@@ -256,6 +256,7 @@ explain_recipient(struct explanation *e, const struct address *address)
 			step_route(step, route);
 			explain_identity(e, step, route);
 		}
+		explain_mailbox(e, step, address);
 	}
 	count_recipient(e, address, &verdict);
 }
@@ -275,7 +276,7 @@ explain_outcome(struct explanation *e)
 	step_text(step, "action", action_word(e->action));
 	step_text(step, "at", e->at);
 	if (e->reply.code != 0)
-		step_reply(step, &e->reply);
+		step_reply(step, "reply", &e->reply);
 	step_number(step, "recipients", e->n_recipients);
 	step_number(step, "accepted", n_accepted);
 	step_bool(step, "with-mail", e->mail != NULL);
@@ -294,4 +295,6 @@ explain(struct explanation *e)
 	else if (e->action == ACTION_ACCEPT)
 		explain_checks(e, NULL);
 	explain_outcome(e);
+	knowledge_free(e->knowledge);
+	e->knowledge = NULL;
 }

@@ -2,6 +2,7 @@
  * explain.h - what the daemon would check, find and do with a mail, step by step, without sending anything
  *
  *	explain.c		the steps of connection and envelope, in the order of SMTP, and the outcome
+ *	explain_mailbox.c	who is asked whether there is the mailbox, and what is known of it
  *	explain_content.c	those of the mail itself
  *	explain_identity.c	what the next hop is told of the client, and which reverse-path it gets
  *	explain_findings.c	the checks, and what SPF, DKIM, ARC and DMARC found
@@ -42,6 +43,8 @@ struct explanation {
 	struct reply			 reply;		/* unless it is accepted */
 	const char			*at;		/* "mail", "rcpt", "data": where it hears it; NULL: it was accepted */
 	int				 n_refused, n_deferred;		/* of the recipients */
+	struct knowledge		*knowledge;	/* explain_mailbox.c's; NULL: nobody needed it */
+	bool				 is_knowledge_hidden;	/* its file cannot be read here */
 };
 
 /* Suspends. */
@@ -61,6 +64,9 @@ void	explain_signing(struct explanation *e, const struct header_section *section
 /* Of a recipient's step: how its next hop is told who the client is, whom SPF sees there, and the reverse-path if it is rewritten. */
 void	explain_identity(struct explanation *e, json_t *step, const struct route_settings *route);
 
+/* Of a recipient's step: who is asked whether there is such a mailbox, what is known of it, and the answer while nobody can be asked. */
+void	explain_mailbox(struct explanation *e, json_t *step, const struct address *address);
+
 /* Suspends.  The steps of the mail itself. */
 void	explain_content(struct explanation *e);
 
@@ -73,6 +79,7 @@ void	 step_str(json_t *step, const char *key, struct str value);
 void	 step_text(json_t *step, const char *key, const char *value);
 void	 step_bool(json_t *step, const char *key, bool value);
 void	 step_number(json_t *step, const char *key, int64_t value);
+void	 step_reply(json_t *step, const char *key, const struct reply *reply);	/* as the client reads it */
 /* "action": "accept", "reject", "defer"; "reply" as the client reads it and the "reason" where it is not accept. */
 void	 step_verdict(json_t *step, const struct verdict *verdict);
 
@@ -81,5 +88,6 @@ void	 step_verdict(json_t *step, const struct verdict *verdict);
 /* One step; on stdout, for people. */
 void	 explain_show(const json_t *step);
 void	 explain_show_identity(const json_t *step);	/* lines below a recipient */
+void	 explain_show_mailbox(const json_t *step);	/* the same */
 
 #endif

@@ -138,6 +138,7 @@ show_recipient(const json_t *step)
 		say(", TLS ", step, "tls", "");
 		say(", with the login ", step, "login-as", "");
 		explain_show_identity(step);
+		explain_show_mailbox(step);
 	}
 	putchar('\n');
 }

@@ -96,6 +96,22 @@ def outage(tap, relay, name):
     tap("%s: and 4.4.1" % name, last.startswith("451 4.4.1 "), last)
 
 
+def explained(tap, relay, name, asked):
+    """smtpfwdctl explain reads the same from the spool"""
+    words = ["explain", "--client", "192.0.2.1", "--helo", "x.example", "--from", "alice@example.org"]
+    names = ("bob", "nobody", "stranger")
+    for who in names:
+        words += ["--to", who + "@example.com"]
+    steps = [step for step in relay.ctl(*words) if step["step"] == "recipient"]
+    tap("%s: explain says what is known" % name, [step["known"] for step in steps] == ["good", "bad", "unknown"] and
+        {step["asked"] for step in steps} == {asked}, steps)
+    tap("%s: and what is answered" % name, [step["outage"] for step in steps] == [answers(relay.port, who)[1].strip() for who in names], steps)
+    tap("%s: and when it was told" % name, [("told" in step, "until" in step) for step in steps] == [(True, True)] * 2 + [(False, False)])
+    text = relay.ctl(*words, json_out=False)
+    tap("%s: to people too" % name, "the mailbox is known to be good, told 20" in text and "the mailbox is not known" in text and
+        "if it cannot be asked: 550 5.1.1 No such mailbox" in text, text)
+
+
 def down(tap, relay, name):
     """The server stops; a mail waits; kill, restart, reload"""
     n_before = len(SERVER.mails())
@@ -108,6 +124,7 @@ def down(tap, relay, name):
     relay.kill()
     relay.start()
     outage(tap, relay, name + ", after a kill")
+    explained(tap, relay, name, "mail" if name == "online" else "question")
     relay.process.send_signal(signal.SIGHUP)
     world.wait_for("the reload", lambda: "reloaded" in relay.log_text())
     outage(tap, relay, name + ", after a reload")
