@@ -327,6 +327,7 @@ stop_parts(void *arg)
 	listeners_stop(relay->listeners, deadline);
 	couriers_stop(relay->couriers, deadline);
 	reporter_stop(relay->reporter, deadline);
+	deadline = instant_after(loop_now(relay->loop), span_s(60));	/* the disk has its own time */
 	insist(queue_stop(relay->queue, deadline, NULL) == 0);
 	insist(recipients_stop(relay->recipients, deadline));
 	servers_stop(relay);
@@ -334,10 +335,22 @@ stop_parts(void *arg)
 }
 
 void
-relay_end(struct relay *relay)
+relay_stop(struct relay *relay)
 {
 	insist(fiber_start(relay->loop, "stop", stop_parts, relay) != NULL);
 	loop_run(relay->loop);
+}
+
+void
+relay_end(struct relay *relay)
+{
+	relay_stop(relay);
+	relay_free(relay);
+}
+
+void
+relay_free(struct relay *relay)
+{
 	listeners_free(relay->listeners);
 	reporter_free(relay->reporter);
 	couriers_free(relay->couriers);

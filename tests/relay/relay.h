@@ -80,6 +80,9 @@ struct next_hop_settings	relay_next_hop(const char *at);		/* an endpoint's text,
 
 /* Ends all parts and servers and frees them; from outside of the loop: runs it until done. */
 void	relay_end(struct relay *relay);
+/* The same in two steps: what is of the caller's on the loop is told to end in between, and awaited by the second. */
+void	relay_stop(struct relay *relay);
+void	relay_free(struct relay *relay);
 
 /*
  * A mail server at an endpoint.  It takes all but recipients whose local part starts with "bad" (550 5.1.1)

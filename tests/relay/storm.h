@@ -88,7 +88,7 @@ struct storm_counts {
 	int	 n_results, n_temperrors, n_signed, n_reports_signed, n_disturbed;
 	int	 n_rewritten, n_returned, n_unreturned;	/* SRS: MAIL of them, reports that came back, and what was refused as none */
 	int	 n_withheld, n_bounced, n_let_off;	/* operator's: seen at the end, reported after all, tried again or removed */
-	int	 n_arrived, n_duplicates, n_reports, n_kills, n_removed, n_refused_by_relay, n_cut, n_troubles, n_reloads;
+	int	 n_arrived, n_duplicates, n_reports, n_kills, n_removed, n_stops, n_refused_by_relay, n_cut, n_troubles, n_reloads;
 };
 
 struct storm_ledger {
@@ -126,6 +126,8 @@ struct storm {				/* one life */
 	struct storm_hop	 hops[STORM_HOPS];
 	struct storm_names	 names;
 	bool			 is_calm;
+	bool			 is_ending;	/* no new troubles: the relay is to be stopped */
+	bool			 is_over;	/* no new mails: it is, in the midst of others */
 	bool			 is_clock_wrong;
 	bool			 is_reconfigured;	/* not as usual */
 	int			 n_until;	/* clients send the mails below this number */

@@ -298,7 +298,7 @@ visit(struct client *c)
 		hang_up(c);
 		return;
 	}
-	while (n_mails-- > 0 && (c->number = outcome_next_mail(c->storm, c->is_trusted, !c->is_trusted)) >= 0) {
+	while (n_mails-- > 0 && !c->storm->is_over && (c->number = outcome_next_mail(c->storm, c->is_trusted, !c->is_trusted)) >= 0) {
 		struct storm_mail *mail = &c->storm->ledger->mails[c->number];
 		int n_reloads = c->storm->ledger->counts.n_reloads;
 		bool stands;
@@ -328,9 +328,9 @@ run_client(void *arg)
 	struct storm *storm = c->storm;
 
 	buf_init(&c->wire, WIRE_MAX_BYTES);
-	while (storm->n_open > storm->n_until / OPEN_AT_END) {
+	while (storm->n_open > storm->n_until / OPEN_AT_END && !storm->is_over) {
 		pause_ms(c, 60000);
-		if (outcome_next_mail(storm, true, true) >= 0)
+		if (!storm->is_over && outcome_next_mail(storm, true, true) >= 0)
 			visit(c);
 	}
 	buf_fini(&c->wire);

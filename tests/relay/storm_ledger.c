@@ -390,9 +390,9 @@ print_counts(const struct storm_ledger *ledger, int n_promised)
 {
 	const struct storm_counts *c = &ledger->counts;
 
-	printf("# %d mails of %d promised, %d arrivals, %d explained duplicates, %d reports; %d kills, %d cut in delivery, "
+	printf("# %d mails of %d promised, %d arrivals, %d explained duplicates, %d reports; %d kills, %d stops, %d cut in delivery, "
 	    "%d refused by the relay for now, %d removed, %d troubles, %d reloads; %lld s of storm\n", n_promised, ledger->n_mails,
-	    c->n_arrived, c->n_duplicates, c->n_reports, c->n_kills, c->n_cut, c->n_refused_by_relay, c->n_removed,
+	    c->n_arrived, c->n_duplicates, c->n_reports, c->n_kills, c->n_stops, c->n_cut, c->n_refused_by_relay, c->n_removed,
 	    c->n_troubles, c->n_reloads, (long long)(ledger->now_ms / 1000));
 	printf("# while clients waited: %d recipients promised, %d told no, %d mails fell back; %d clients seen, %d in the log only\n",
 	    c->n_waited_for, c->n_rejected, c->n_fell_back, c->n_seen, c->n_forwarded);

@@ -248,9 +248,9 @@ run_troubles(void *arg)
 {
 	struct storm *storm = arg;
 
-	while (storm->n_clients > 0) {
+	while (storm->n_clients > 0 && !storm->is_ending) {
 		last_for(storm, 1, 60);
-		if (storm->n_clients > 0)
+		if (storm->n_clients > 0 && !storm->is_ending)
 			do_something(storm);
 	}
 	storm->n_troublemakers--;

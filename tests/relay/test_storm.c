@@ -2,7 +2,7 @@
  * test_storm.c - everything goes wrong at once, from one seed; then all is calm, and nothing may be lost or left
  *
  *	SIM_SEED=7 MAILS=20000 tests/relay/test_storm
- * A storm has several lives: the machine loses power in all but the last.  What went wrong can be looked at with
+ * A storm has several lives: the machine loses power in all but the last, or the relay is stopped in good order.  What went wrong can be looked at with
  * SIM_TRACE=1 and RELAY_LOG=1; LIVES=1 leaves the kills out.
  */
 #include <stdio.h>
@@ -13,6 +13,7 @@
 #include "tests/relay/storm.h"
 
 enum {
+	STOP_AT_MAX_S = 1500,		/* of a life; many are not longer */
 	MAILS_DEFAULT = 2500,
 	MAILS_TWICE = 150,		/* of the storm that is played twice */
 	CALLS_OF_A_MAIL = 60,		/* on disk, network and crews, about: where kills come */
@@ -34,6 +35,7 @@ struct weather {			/* of a whole storm */
 	struct sim		*sim;
 	struct storm_ledger	*ledger;
 	int			 n_lives, life;
+	int			 stops_at_s;	/* this life ends so, while clients and next hops are at work; 0: it does not */
 };
 
 static void
@@ -162,7 +164,23 @@ struct end {
 	struct storm	*storm;
 	int		 n_fibers_before;
 	bool		 is_last;
+	int		 stops_at_s;
 };
+
+/* The troubles end before, for they know the relay's parts; clients and next hops go on. */
+static bool
+is_to_stop(struct end *end)
+{
+	struct storm *storm = end->storm;
+
+	storm->is_ending |= end->stops_at_s > 0 && storm_now_ms(storm) - storm->ledger->base_ms > end->stops_at_s * 1000;
+	storm->is_over = storm->is_ending && storm->n_troublemakers == 0 && storm->n_clients > 0;
+	if (!storm->is_over)
+		return false;
+	sim_disk_heal(storm->relay.sim);
+	storm->ledger->counts.n_stops++;
+	return true;
+}
 
 static void
 wait_for_end(void *arg)
@@ -170,7 +188,7 @@ wait_for_end(void *arg)
 	struct end *end = arg;
 	struct storm *storm = end->storm;
 
-	while (storm->n_clients > 0 || storm->n_troublemakers > 0)
+	while ((storm->n_clients > 0 || storm->n_troublemakers > 0) && !is_to_stop(end))
 		sleep_for(storm, 5);
 	if (end->is_last) {
 		calm_down(storm);
@@ -190,7 +208,8 @@ live(struct sim *sim, void *arg)
 {
 	struct weather *weather = arg;
 	struct storm storm;
-	struct end end = { .storm = &storm, .is_last = weather->life == weather->n_lives - 1 };
+	struct end end = { .storm = &storm, .is_last = weather->life == weather->n_lives - 1,
+	    .stops_at_s = weather->stops_at_s };
 
 	(void)sim;
 	begin(&storm, weather, (int)((int64_t)weather->ledger->n_mails * (weather->life + 1) / weather->n_lives), false);
@@ -199,8 +218,9 @@ live(struct sim *sim, void *arg)
 	troubles_start(&storm);
 	insist(fiber_start(storm.relay.loop, "end", wait_for_end, &end) != NULL);
 	loop_run(storm.relay.loop);
+	relay_stop(&storm.relay);
 	hops_stop(&storm);
-	relay_end(&storm.relay);
+	relay_free(&storm.relay);
 	weather->ledger->counts.n_fell_back += storm.relay.n_fell_back;
 }
 
@@ -265,9 +285,11 @@ play(uint64_t seed, int n_mails, int n_lives)
 
 		dice = dice * 6364136223846793005 + 1442695040888963407;
 		at = 1 + (int64_t)((dice >> 33) % (uint64_t)(2 * calls));
-		if (sim_run(weather.sim, at, live, &weather) == SIM_CRASHED)
+		weather.stops_at_s = dice >> 62 == 0 ? 1 + (int)(dice >> 40) % STOP_AT_MAX_S : 0;
+		if (sim_run(weather.sim, weather.stops_at_s > 0 ? 0 : at, live, &weather) == SIM_CRASHED)
 			ledger_note_kill(weather.ledger);
 	}
+	weather.stops_at_s = 0;
 	/* The last one lives here, so that what it forgets to free is found. */
 	sim_enter(weather.sim);
 	live(weather.sim, &weather);
