@@ -154,8 +154,8 @@ learn(void *context, const struct recipient_reply *said)
 	};
 
 	if (str_starts(said->destination, STR("relay:")))
-		knowledge_tell(recipients_knowledge(relay->recipients), str_from(said->destination, strlen("relay:")), said->recipient,
-		    &answer, os_wall_clock());
+		knowledge_tell(recipients_knowledge(relay->recipients), forwarding_name(said->destination), said->recipient, &answer,
+		    os_wall_clock());
 }
 
 static const struct recipients_settings recipients_settings = { .path = "/spool/recipients", .bounds = { 2000, 500,
@@ -165,11 +165,18 @@ static void
 start_recipients(struct relay *relay, const struct relay_plan *plan)
 {
 	const char *names[RELAYS_MAX];
+	int n = 0;
 
-	insist(plan->n_rules <= RELAYS_MAX);
-	for (int i = 0; i < plan->n_rules; i++)
-		names[i] = plan->rules[i].name;
-	relay->recipients = recipients_new(relay->loop, &recipients_settings, names, plan->n_rules, &relay->log, NULL);
+	for (int i = 0; i < plan->n_rules; i++) {
+		const struct forwarding *forwarding = &plan->rules[i].forwarding;
+
+		insist(n + 1 + forwarding->n_ways <= RELAYS_MAX);
+		if (!forwarding->is_by_recipient)
+			names[n++] = plan->rules[i].name;
+		for (int k = 0; k < forwarding->n_ways; k++)
+			names[n++] = forwarding_name(str_of(forwarding->ways[k])).at;
+	}
+	relay->recipients = recipients_new(relay->loop, &recipients_settings, names, n, &relay->log, NULL);
 	insist(relay->recipients != NULL);
 	couriers_set_hearing(relay->couriers, &(struct hearing){ .told = learn, .context = relay });
 }

@@ -13,6 +13,7 @@
 enum {
 	STORM_RECIPIENTS_MAX = 5,
 	STORM_DOMAINS = 5,		/* d0.example ... d4.example, each a relay of its own */
+	STORM_SPLIT_DOMAIN = 1,		/* some of its mailboxes have moved: each next hop refuses those of the other */
 	STORM_HOPS = 9,			/* next hops of all of them; the last is the senders' home */
 	STORM_CLIENTS = 40,
 	STORM_TRIES_MAX = 14,		/* of a client for one mail; then it gives up.  Each may bring it to the recipients of one domain */
@@ -46,6 +47,7 @@ enum storm_names_trouble { NAMES_FINE, NAMES_LATE, NAMES_NEVER, NAMES_SERVFAIL, 
 struct storm_recipient {
 	enum storm_fate	 fate;
 	int		 domain;
+	bool		 is_moved;	/* of STORM_SPLIT_DOMAIN: its mailbox is at the second next hop, else at the first */
 	bool		 is_rejected;	/* its client was told so for good, and has nothing more to do */
 	int		 n_promised;	/* 250s to the mail */
 	int		 n_unanswered;	/* the whole mail was sent for it, and no answer came */

@@ -6,7 +6,7 @@
 
 enum { ONLINE_S = 20 };			/* less than a next hop may take */
 
-/* Hops 0: d0; 1, 2: d1, one behind the other; 3, 4, 5: d2, in turn; 6: d3; 7: d4, least connections, with 6; 8: home. */
+/* Hops 0: d0; 1, 2: d1, each has some of its mailboxes; 3, 4, 5: d2, in turn; 6: d3; 7: d4, least connections, with 6; 8: home. */
 static const char *const hop_ats[STORM_HOPS] = {
 	"192.0.2.10:25", "192.0.2.11:25", "192.0.2.12:25", "192.0.2.13:25", "192.0.2.14:25", "192.0.2.15:25",
 	"192.0.2.16:25", "192.0.2.17:25", "192.0.2.20:25",
@@ -28,10 +28,11 @@ storm_plan(struct route_settings routes[STORM_DOMAINS + 1], struct next_hop_sett
 		BALANCE_FAILOVER, BALANCE_FAILOVER, BALANCE_ROUND_ROBIN, BALANCE_FAILOVER, BALANCE_LEAST_CONNECTIONS, BALANCE_FAILOVER,
 	};
 
+	static const char *const ways[] = { "relay:r1/192.0.2.11:25", "relay:r1/192.0.2.12:25" };
 	static const struct forwarding forwardings[STORM_DOMAINS] = {
-		{ .is_online = true, .online_timeout = { ONLINE_S * INT64_C(1000000000) } },
 		{ .is_online = true, .online_timeout = { ONLINE_S * INT64_C(1000000000) }, .queues_4xx = true },
-		{ .is_online = false },
+		{ .is_by_recipient = true, .ways = ways, .n_ways = 2, .verifies_recipients = true },
+		{ .is_online = false, .verifies_recipients = true },
 		{ .is_online = true, .online_timeout = { ONLINE_S * INT64_C(1000000000) }, .queues_mixed = true },
 		{ .is_online = true, .online_timeout = { ONLINE_S * INT64_C(1000000000) }, .accepts_unknown = true },
 	};
@@ -42,7 +43,7 @@ storm_plan(struct route_settings routes[STORM_DOMAINS + 1], struct next_hop_sett
 		routes[i] = (struct route_settings){
 			.destination = destinations[i], .next_hops = &next_hops[firsts[i]], .n_next_hops = numbers[i],
 			.balance = balances[i], .connections_max = 4, .check_interval = span_s(10), .srs = returns_mode(i),
-			.identity = identity_of_route(i),
+			.identity = identity_of_route(i), .is_by_recipient = i == STORM_SPLIT_DOMAIN,
 		};
 	for (int i = 0; i < STORM_DOMAINS; i++)
 		rules[i] = (struct relay_rule){ .name = destinations[i] + sizeof("relay"), .domains = &domains[i], .n_domains = 1,

@@ -114,6 +114,22 @@ make_trouble(struct session *s, enum mischief what)
 
 /* --- mail --- */
 
+static void
+look_at_sender(struct session *s, const struct storm_recipient *r, int number)
+{
+	struct storm_counts *counts = &s->storm->ledger->counts;
+	bool is_rewritten = false, is_seen = s->identity.seen[0] != '\0';
+
+	if (!returns_is_sender(s->storm->ledger, number, r->domain, str_of(s->path), is_seen, &is_rewritten) ||
+	    !identity_is_right(&s->identity, &s->storm->ledger->mails[number])) {
+		printf("# a wrong sender or client of r%d at d%d: %s from %s, %s\n", number, r->domain, s->path, s->identity.seen, s->identity.forwarded);
+		counts->n_strange++;
+	}
+	counts->n_rewritten += is_rewritten;
+	counts->n_seen += is_seen;
+	counts->n_forwarded += s->identity.forwarded[0] != '\0';
+}
+
 /* Who wants the mail refused for good, wants it each time. */
 static bool
 is_poison(struct session *s)
@@ -144,6 +160,7 @@ enter_arrival(struct session *s, struct str bytes)
 			continue;
 		}
 		insist(ledger_find(ledger, str_of(s->accepted[i].address), NULL, &number) == r);
+		look_at_sender(s, r, number);
 		if (!ledger_is_whole(ledger, number, bytes, &top_bytes)) {
 			printf("# garbled: %s, %zu bytes\n", s->accepted[i].address, bytes.len);
 			counts->n_garbled++;
@@ -200,7 +217,6 @@ take_data(struct session *s)
 	struct buf mail;
 	bool goes_on;
 
-	s->identity.forwarded[0] = '\0';
 	if (s->n_accepted == 0)
 		return say(s, "554 5.5.1 for nobody\r\n");
 	if (what != NONE) {
@@ -216,6 +232,7 @@ take_data(struct session *s)
 	goes_on = goes_on && wire_read_data(&s->wire, &mail) && answer_data(s, buf_str(&mail));
 	buf_fini(&mail);
 	s->n_accepted = 0;
+	s->identity.forwarded[0] = '\0';
 	return goes_on;
 }
 
@@ -241,28 +258,11 @@ path_in(struct str line)
 	return str_sub(line, (size_t)start + 1, (size_t)(end - start - 1));
 }
 
-static void
-look_at_sender(struct session *s, const struct storm_recipient *r, int number)
-{
-	struct storm_counts *counts = &s->storm->ledger->counts;
-	bool is_rewritten = false, is_seen = s->identity.seen[0] != '\0';
-
-	if (!returns_is_sender(s->storm->ledger, number, r->domain, str_of(s->path), is_seen, &is_rewritten) ||
-	    !identity_is_right(&s->identity, &s->storm->ledger->mails[number])) {
-		printf("# a wrong sender or client of r%d at d%d: %s from %s, %s\n", number, r->domain, s->path, s->identity.seen, s->identity.forwarded);
-		counts->n_strange++;
-	}
-	counts->n_rewritten += is_rewritten;
-	counts->n_seen += is_seen;
-	counts->n_forwarded += s->identity.forwarded[0] != '\0';
-}
-
 static bool
 take_recipient(struct session *s, struct str line)
 {
-	int number;
 	struct str address = path_in(line);
-	struct storm_recipient *r = ledger_find(s->storm->ledger, address, NULL, &number);
+	struct storm_recipient *r = ledger_find(s->storm->ledger, address, NULL, NULL);
 	enum mischief what = mischief(s);
 
 	if (r == NULL && !(str_starts(address, STR("s")) && str_ends_nocase(address, STR(".home.example")))) {
@@ -274,12 +274,12 @@ take_recipient(struct session *s, struct str line)
 		return make_trouble(s, what);
 	if (!s->has_mail)
 		return say(s, "503 5.5.1 MAIL first\r\n");
-	if (r != NULL)
-		look_at_sender(s, r, number);
 	if (r != NULL && r->fate == FATE_BAD) {
 		r->n_refused++;
 		return say(s, "550 5.1.1 no such mailbox\r\n");
 	}
+	if (r != NULL && r->domain == STORM_SPLIT_DOMAIN && r->is_moved != (s->hop->number == 2))
+		return say(s, "550 5.1.1 not here\r\n");
 	if (r != NULL && is_grey_still(s, r))
 		return say(s, "451 4.7.1 greylisted\r\n");
 	if (s->n_accepted > 0 && s->hop->number % 3 == 1 && dice(s, 4) == 0)

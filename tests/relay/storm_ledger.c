@@ -72,6 +72,7 @@ plan_mail(struct storm_mail *mail, uint64_t *dice)
 		uint64_t fate = roll(dice) % 20;
 
 		mail->recipients[i].domain = (int)(roll(dice) % STORM_DOMAINS);
+		mail->recipients[i].is_moved = roll(dice) % 2 == 0;
 		mail->recipients[i].fate = fate == 0 ? FATE_BAD : fate < 4 ? FATE_GREY : FATE_GOOD;
 	}
 	if (roll(dice) % 12 == 0)
@@ -406,7 +407,7 @@ print_counts(const struct storm_ledger *ledger, int n_promised)
 static bool
 is_rich(const struct storm_counts *c)
 {
-	return c->n_rewritten > 0 && c->n_returned > 0 && c->n_unreturned > 0 && c->n_withheld > 0 && c->n_bounced > 0 &&
+	return c->n_rewritten > 0 && c->n_returned > 0 && c->n_unreturned > 0 && c->n_withheld > 0 &&
 	    c->n_waited_for > 0 && c->n_rejected > 0 && c->n_fell_back > 0 && c->n_seen > 0 && c->n_forwarded > 0;
 }
 

@@ -178,10 +178,10 @@ static void
 change_ways(struct storm *storm, struct relay_rule rules[STORM_DOMAINS])
 {
 	for (int i = 0; i < STORM_DOMAINS; i++)
-		if (dice(storm, 2) == 0)
+		if (dice(storm, 2) == 0 && i != STORM_SPLIT_DOMAIN)
 			rules[i].forwarding = (struct forwarding){
 				.is_online = dice(storm, 3) != 0, .online_timeout = span_s(2 + (int64_t)dice(storm, 60)),
-				.queues_4xx = dice(storm, 2) == 0, .queues_mixed = dice(storm, 2) == 0, .accepts_unknown = dice(storm, 3) == 0,
+				.queues_4xx = dice(storm, 2) == 0, .queues_mixed = dice(storm, 2) == 0, .accepts_unknown = dice(storm, 3) == 0, .verifies_recipients = dice(storm, 3) != 0,
 			};
 }
 
@@ -206,9 +206,9 @@ reload(struct storm *storm)
 		struct next_hop_settings *first = &next_hops[route->next_hops - next_hops];
 
 		route->connections_max = 1 + (int)dice(storm, 8);
-		if (dice(storm, 3) == 0 && route->n_next_hops > 1)
+		if (dice(storm, 3) == 0 && route->n_next_hops > 1 && !route->is_by_recipient)
 			route->n_next_hops--;
-		if (dice(storm, 3) == 0 && route->n_next_hops > 1) {
+		if (dice(storm, 3) == 0 && route->n_next_hops > 1 && !route->is_by_recipient) {
 			struct next_hop_settings other = first[1];
 
 			first[1] = first[0];
