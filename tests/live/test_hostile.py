@@ -272,6 +272,50 @@ def hostile_next_hops(tap):
         hop.end()
 
 
+def hostile_online(tap):
+    """The same while clients wait for them"""
+    hops = {name: Hop(serve, receive_buffer=4096 if name in LARGE else None) for name, serve in HOSTILE.items()
+            if name != "no-answer-to-the-dot"}      # for that a client waits five minutes
+    fine = Hop(good)
+    sections = "".join('relay "%s.example" { next-hop = { "127.0.0.1:%d" } mode = online  online-timeout = 2s  recipients-unknown = accept'
+                       '  check-interval = 1s }\n' % (name, hop.port) for name, hop in hops.items())
+    relay = world.Relay('"127.0.0.1:%d"' % fine.port, name="online", relay_extra="mode = online",
+                        extra=sections + "stop-within = 2s\nretry { first = 1h max = 1h }\n").start()
+    before, said = rss_mb(relay), {}
+
+    def bring(name):
+        data = world.message("to." + name, body=("x" * 70 + "\r\n") * (40000 if name in LARGE else 1))
+        client, began = world.Client(relay.port), time.monotonic()
+        client.say("EHLO client.example.org")
+        said[name] = client.mail(data, recipients=("bob@%s.example" % name,)), time.monotonic() - began
+
+    threads = [threading.Thread(target=bring, args=(name,)) for name in hops]
+    for thread in threads:
+        thread.start()
+    slowest = most = n = 0
+    while any(thread.is_alive() for thread in threads):
+        began = time.monotonic()
+        world.send(relay.port, world.message("beside.%d" % n))
+        n += 1
+        slowest, most = max(slowest, time.monotonic() - began), max(most, rss_mb(relay))
+        time.sleep(0.1)
+    print("# figure: beside them %d mails were answered, the slowest in %.0f ms; memory grew from %.1f to %.1f MB"
+          % (n, slowest * 1000, before, most))
+    tap("other mail goes through meanwhile", slowest < 2 and len(fine.mails) == n, (slowest, len(fine.mails), n))
+    tap("memory stays bounded", most - before < 64, (before, most))
+    late = {name: took for name, (_, took) in said.items() if took > 8}
+    tap("each client has an answer within its budgets", len(said) == len(hops) and not late, late)
+    odd = {name: reply for name, (reply, _) in said.items() if not reply.startswith(("250 2.0.0 queued as", "4", "5")) and not hops[name].mails}
+    tap("which is that of the queue, or a refusal", not odd, odd)
+    n_queued = sum("queued as" in reply for reply, _ in said.values())
+    tap("all of that is in the queue", relay.log_text().count("fell-back id=") == n_queued >= 15, (n_queued, said))
+    relay.process.send_signal(signal.SIGTERM)
+    relay.process.wait(60)
+    tap("and it stops", relay.process.returncode == 0, relay.log_text()[-2000:])
+    for hop in hops.values():
+        hop.end()
+
+
 # --- hostile clients ---
 
 def certificate():
@@ -536,4 +580,4 @@ def log_that_blocks(tap):
         tap("%s: it can be stopped" % name, time.monotonic() - began < 30)
 
 
-world.Tap().run(hostile_next_hops, hostile_clients, full_disk, read_only, log_that_blocks)
+world.Tap().run(hostile_next_hops, hostile_online, hostile_clients, full_disk, read_only, log_that_blocks)
