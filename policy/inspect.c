@@ -133,20 +133,6 @@ begin_dkim(struct inspection *c, const struct header_section *header, struct ins
 
 /* --- ARC --- */
 
-static void
-begin_arc(struct inspection *c, const struct header_section *header, struct instant deadline)
-{
-	const struct arc_verify_inputs inputs = {
-		.header = header, .now = c->inputs.now, .drift_s = c->rules->dkim_settings.drift_s, .resolver = c->resolver,
-		.deadline = deadline, .rest = c->inputs.rest,
-	};
-	struct fault fault;
-
-	c->findings.has_arc = true;
-	c->findings.arc = (struct arc_result){ .status = ARC_FAIL, .reason = NO_ROOM, .is_temporary = true };
-	c->arc = arc_verify_begin(&inputs, &c->arc_arena, &fault);
-}
-
 static bool
 keep_arc_result(struct arc_result *result, const struct arc_result *found, struct arena *arena)
 {
@@ -170,6 +156,22 @@ end_arc(struct inspection *c)
 		*result = (struct arc_result){ .status = ARC_FAIL, .reason = NO_ROOM, .is_temporary = true };
 	c->arc = NULL;
 	arena_fini(&c->arc_arena);
+}
+
+static void
+begin_arc(struct inspection *c, const struct header_section *header, struct instant deadline)
+{
+	const struct arc_verify_inputs inputs = {
+		.header = header, .now = c->inputs.now, .drift_s = c->rules->dkim_settings.drift_s, .resolver = c->resolver,
+		.deadline = deadline, .rest = c->inputs.rest,
+	};
+	struct fault fault;
+
+	c->findings.has_arc = true;
+	c->findings.arc = (struct arc_result){ .status = ARC_FAIL, .reason = NO_ROOM, .is_temporary = true };
+	c->arc = arc_verify_begin(&inputs, &c->arc_arena, &fault);
+	if (c->arc == NULL || !arc_verify_wants_body(c->arc))
+		end_arc(c);		/* its arena goes before the body comes */
 }
 
 /* --- DMARC --- */

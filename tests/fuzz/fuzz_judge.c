@@ -21,7 +21,7 @@ enum {
 	PIECE_MAX_BYTES = 300,
 	TIGHT_ARENA_BYTES = 30000,
 	SPF_QUESTIONS_MAX = 11 * 11 + 12 + 11 + 2,	/* fuzz_spf.c's */
-	QUESTIONS_MAX = 2 * SPF_QUESTIONS_MAX + DKIM_SIGNATURES_MAX + (AUTHOR_DOMAINS_MAX + DMARC_IDENTIFIERS_MAX) * (DMARC_WALK_MAX + 1),
+	QUESTIONS_MAX = 2 * SPF_QUESTIONS_MAX + DKIM_SIGNATURES_MAX + 2 * ARC_INSTANCES_MAX + (AUTHOR_DOMAINS_MAX + DMARC_IDENTIFIERS_MAX) * (DMARC_WALK_MAX + 1),
 	LINE_MAX_BYTES = 998,				/* RFC 5322 2.1.1 */
 };
 
@@ -42,17 +42,21 @@ struct judged {
 static struct policy *
 make_policy(unsigned choice, unsigned more)
 {
-	struct dkim_key *key = dkim_key_new(STR(RFC8463_ED25519_PEM), NULL);
-	struct dkim_signer_settings signer = { .domain = "example.com", .selectors = { { "e", key } }, .n_selectors = 1 };
+	struct dkim_key *keys[] = { dkim_key_new(STR(RFC8463_ED25519_PEM), NULL), dkim_key_new(STR(RFC8463_RSA_PEM), NULL) };
+	struct dkim_signer_settings signer = { .domain = "example.com", .selectors = { { "e", keys[0] } }, .n_selectors = 1 };
+	struct arc_sealer_settings sealer = { .domain = "example.com", .selector = { "r", keys[1] } };
 	struct sign_rule rule = { "example.com", true, dkim_signer_new(&signer, NULL) };
 	struct policy_settings settings = {
-		.hostname = "mail.relay.example", .dkim_verifier = dkim_verifier_new(), .signing = { &key, 1, &rule, 1 },
-		.verify = { .spf = !(more & 8), .dkim = !(more & 16), .authserv_id = ID, .with_received_spf = choice & 16,
+		.hostname = "mail.relay.example", .dkim_verifier = dkim_verifier_new(),
+		.signing = { .keys = keys, .n_keys = 2, .rules = &rule, .n_rules = 1 },
+		.verify = { .spf = !(more & 8), .dkim = !(more & 16), .arc = more & 2, .authserv_id = ID, .with_received_spf = choice & 16,
 		    .dkim_settings = { .signatures_max = 1 + (int)(more & 7), .drift_s = 300, .accepts_partial_body = choice & 128 } },
 	};
 
 	if (settings.verify.spf || settings.verify.dkim)
 		settings.verify.dmarc = (enum dmarc_mode)(choice >> 2 & 3) % 3;
+	if ((more & 6) == 6)
+		settings.signing.sealer = arc_sealer_new(&sealer, NULL);
 	return policy_new(&settings, (uint64_t[]){ 1, 2 });
 }
 
@@ -89,6 +93,7 @@ static const struct { const char *method, *words; } results[] = {	/* RFC 8601 2.
 	{ "iprev", " pass fail temperror permerror " },
 	{ "spf", " none neutral pass fail softfail policy temperror permerror " },
 	{ "dkim", " none pass fail policy neutral temperror permerror " },
+	{ "arc", " none pass fail " },
 	{ "dmarc", " none pass fail temperror permerror " },
 };
 
@@ -153,7 +158,7 @@ check_auth_results(struct judged *j, const struct header_field *field)
 
 /* The fields on top are lines that any server takes, and so many. */
 static void
-check_prefix(struct judged *j, int n_signatures, bool is_stamped)
+check_prefix(struct judged *j, int n_signatures, int n_sets, bool is_stamped)
 {
 	struct header_section header;
 	struct str rest = buf_str(&j->prefix), line;
@@ -174,7 +179,9 @@ check_prefix(struct judged *j, int n_signatures, bool is_stamped)
 	}
 	n_spf = header_count(&header, STR("Received-SPF"));
 	insist(header_count(&header, STR("DKIM-Signature")) == n_signatures && n_results == is_stamped);
-	insist(n_spf <= 2 * is_stamped && header.n_fields == n_signatures + n_results + n_spf);
+	insist(n_spf <= 2 * is_stamped && header.n_fields == ARC_KINDS * n_sets + n_signatures + n_results + n_spf);
+	insist(n_sets == 0 || str_eq(header.fields[0].name, STR("ARC-Seal")));
+	insist(header_count(&header, STR("ARC-Authentication-Results")) == n_sets);
 }
 
 static void
@@ -185,7 +192,7 @@ check_words(struct str words)
 	insist(words.len > 0 && words.len <= STAMP_WORDS_MAX_BYTES && str_is_printable(words));
 	while (str_take_word(&words, &word))
 		insist(str_take_until(&word, '=', &key) &&
-		    is_word_of(key, " unchecked iprev spf-helo spf dkim dmarc verdict ") && word.len > 0);
+		    is_word_of(key, " unchecked iprev spf-helo spf dkim arc dmarc verdict ") && word.len > 0);
 }
 
 static void
@@ -255,7 +262,8 @@ seal(struct judged *j, struct seal *seal, const struct header_section *edited, s
 	seal_ready(seal);
 	insist(seal_sign(seal, NULL) == 0 && seal_fields(seal, &j->prefix) == 0);
 	insist(!seal_is_signing(seal) || j->peer.is_trusted);
-	insist(j->prefix.len <= DKIM_FIELDS_MAX_BYTES && seal_reason(seal)[0] != '\0');
+	insist(!seal_is_sealing(seal) || !j->peer.is_trusted);
+	insist(j->prefix.len <= SEAL_FIELDS_MAX_BYTES && seal_reason(seal)[0] != '\0');
 	if (seal_is_signing(seal))
 		check_signature(j, edited, body);
 }
@@ -274,19 +282,33 @@ stamp(struct judged *j, const struct findings *findings, const struct verdict *v
 	buf_fini(&words);
 }
 
+/* What a set of ARC says. */
+static void
+tell(struct judged *j, struct seal *begun, const struct findings *findings)
+{
+	struct stamp_inputs inputs = { .policy = j->policy, .peer = &j->peer, .envelope = &j->envelope, .findings = findings };
+	struct buf results;
+
+	buf_init(&results, STAMP_FIELDS_MAX_BYTES);
+	insist(!seal_is_sealing(begun) || findings->has_arc);
+	insist(stamp_results(&inputs, &results) == 0 && (findings->why_unchecked != NULL) == (results.len == 0));
+	seal_found(begun, &findings->arc, buf_str(&results));
+	buf_fini(&results);
+}
+
 /* As receive/content does it. */
 static void
 go(struct judged *j, const struct header_section *header, struct inspection *inspection)
 {
 	struct str body = str_from(j->mail, header->body_at), rest = body, piece;
 	struct seal_inputs inputs = { .policy = j->policy, .now = j->now,
-	    .source = j->peer.is_trusted ? SIGN_SOURCE_TRUSTED : SIGN_SOURCE_OUTSIDE };
+	    .source = j->peer.is_trusted ? SIGN_SOURCE_TRUSTED : SIGN_SOURCE_OUTSIDE, .is_checked = !j->peer.is_trusted };
 	const struct findings *findings;
 	struct header_section edited;
 	struct verdict verdict;
 	struct edits edits;
 	struct seal *sealed;
-	bool is_signing;
+	bool is_signing, is_sealing;
 
 	insist(seal_edits(j->policy, header, &j->arena, &edits) && edits_apply(&edits, header, &j->arena, &edited));
 	insist(edited.n_fields == header->n_fields - edits.n_removed);
@@ -298,14 +320,17 @@ go(struct judged *j, const struct header_section *header, struct inspection *ins
 		seal_body(sealed, piece);
 	}
 	findings = inspect_end(inspection, INSTANT_NEVER);
-	insist((findings->why_unchecked != NULL) == (j->peer.is_trusted || !(findings->has_spf || findings->has_dkim)));
+	insist((findings->why_unchecked != NULL) ==
+	    (j->peer.is_trusted || !(findings->has_spf || findings->has_dkim || findings->has_arc)));
 	insist(j->zone.n_questions <= QUESTIONS_MAX);
 	decide_mail(policy_verify_rules(j->policy), findings, &j->arena, &verdict);
 	check_verdict(j, findings, &verdict);
+	tell(j, sealed, findings);
+	is_sealing = seal_is_sealing(sealed);
 	seal(j, sealed, &edited, body);
 	seal_free(sealed);
 	stamp(j, findings, &verdict);
-	check_prefix(j, is_signing, findings->why_unchecked == NULL);
+	check_prefix(j, is_signing, is_sealing, findings->why_unchecked == NULL);
 	insist(seal_edits(j->policy, &edited, &j->arena, &edits) && edits.n_removed == 0);
 }
 
