@@ -94,6 +94,7 @@ couriers_adopt(struct couriers *c, struct courier_plan *plan)
 	adopt_sites(c);
 	adopt_next_hops(c);
 	make_sites(c);
+	again_forget_unlisted(&c->again);
 	couriers_end_idle(c);
 	if (old != NULL)
 		plan_retire(old);

@@ -45,6 +45,8 @@ again_note(struct again *again, const struct mail_id *mail, struct next_hop *nex
 
 	if (ambiguous != NULL)
 		forget(again, ambiguous);
+	if (list_is_empty(&next_hop->listed))
+		return;
 	if (again->mails.n >= MAILS_MAX)
 		forget(again, LIST_ITEM(list_first(&again->mails), struct ambiguous, link));
 	ambiguous = mem_new(sizeof(*ambiguous));
@@ -75,6 +77,17 @@ again_is_elsewhere(const struct again *again, const struct mail_id *mail, const 
 	const struct ambiguous *ambiguous = find(again, mail);
 
 	return ambiguous != NULL && ambiguous->next_hop != next_hop && ambiguous->next_hop->is_up;
+}
+
+void
+again_forget_unlisted(struct again *again)
+{
+	LIST_EACH(link, &again->mails) {
+		struct ambiguous *ambiguous = LIST_ITEM(link, struct ambiguous, link);
+
+		if (list_is_empty(&ambiguous->next_hop->listed))
+			forget(again, ambiguous);
+	}
 }
 
 void

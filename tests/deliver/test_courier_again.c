@@ -82,10 +82,53 @@ online(struct world *w)
 	expect_int(w->peers[0].n_mails, 2);
 }
 
+static const struct next_hop_settings second_only[] = {
+	{ .written = "[192.0.2.2]:25", .ip = PEER_IP(2), .port = 25 },
+};
+
+/* It is gone, with the plan that had it, and the mail goes on at the other one. */
+static void
+taken_out(struct world *w)
+{
+	peer_says(&w->peers[0], LOST_AT_THE_DOT);
+	peer_says(&w->peers[1], FRIENDLY);
+	put(w, 1);
+	expect(wait_for_mails(w, 1, 5) >= 0);
+	w->peers[1].reply_wait_ms = 55000;	/* somebody is at work by the old plan for a while */
+	put(w, 1);
+	wait_s(w, 5);
+	w->routes[0].next_hops = second_only;
+	w->routes[0].n_next_hops = 1;
+	couriers_adopt(w->couriers, make_plan(w));
+	wait_s(w, 60);
+	expect_int(n_hops_known(w), 2);		/* and that of relay:second */
+	expect(wait_for_mails(w, 3, 200) >= 0);
+	expect_int(w->peers[1].n_mails, 2);
+}
+
+/* The same, while the mail is still on its way there. */
+static void
+taken_out_before(struct world *w)
+{
+	peer_says(&w->peers[0], "S: 220 hi\nC: EHLO\nS: 250 p\nC: MAIL\nS: 250\nC: RCPT\nS: 250\nC: DATA\nS: 354\nD:\nW: 5000\nX:\n");
+	peer_says(&w->peers[1], FRIENDLY);
+	put(w, 1);
+	expect(wait_for_mails(w, 1, 5) >= 0);
+	w->routes[0].next_hops = second_only;
+	w->routes[0].n_next_hops = 1;
+	couriers_adopt(w->couriers, make_plan(w));
+	wait_s(w, 10);
+	expect_int(n_lines(w, "ambiguous "), 1);
+	expect_int(n_hops_known(w), 2);
+	expect(wait_for_mails(w, 2, 100) >= 0);
+}
+
 static const struct story stories[] = {
 	{ .name = "a mail of the queue", .tell = queued, .n_hops = 2, .balance = BALANCE_ROUND_ROBIN },
 	{ .name = "while that is up", .tell = down, .n_hops = 2, .balance = BALANCE_ROUND_ROBIN },
 	{ .name = "whatever session is at hand", .tell = in_another_session, .n_hops = 2, .balance = BALANCE_ROUND_ROBIN, .connections_max = 1 },
+	{ .name = "but not for a next hop that a reload took out", .tell = taken_out, .n_hops = 2, .balance = BALANCE_ROUND_ROBIN },
+	{ .name = "nor for one that it took out while the mail was on its way", .tell = taken_out_before, .n_hops = 2 },
 	{ .name = "a mail whose client waited", .tell = online, .n_hops = 2, .balance = BALANCE_ROUND_ROBIN },
 };
 
