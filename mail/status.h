@@ -23,4 +23,11 @@ bool		status_take(struct str *rest, struct status *status_out);
 struct str	status_text(struct status status, char room[STATUS_TEXT_MAX]);	/* "" for none */
 bool		status_eq(struct status a, struct status b);
 
+/* There is no such mailbox here: 5.1.1, 5.1.6 (it has moved; RFC 3463 3.2), 5.1.10 (RFC 7505 4.2; Exchange says it for any). */
+static inline bool
+status_is_no_mailbox(struct status status)
+{
+	return status.class == 5 && status.subject == 1 && (status.detail == 1 || status.detail == 6 || status.detail == 10);
+}
+
 #endif

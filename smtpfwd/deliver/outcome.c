@@ -68,18 +68,6 @@ outcome_is_about_the_session(const struct reply *reply)
 	return reply->code == 503 || reply->code == 530 || reply->code == 534 || reply->code == 535 || reply->code == 538;
 }
 
-bool
-outcome_is_elsewhere(const struct reply *reply, enum outcome_stage stage)
-{
-	struct status status = reply->status;
-
-	if (!reply_is_permanent(reply) || stage == OUTCOME_OF_MAIL || stage == OUTCOME_OF_DATA)
-		return false;
-	if (status.class != 0)		/* 5.1.10 is what Exchange says for 5.1.1; 5.1.6: it has moved (RFC 3463 3.2) */
-		return status.class == 5 && status.subject == 1 && (status.detail == 1 || status.detail == 6 || status.detail == 10);
-	return stage == OUTCOME_OF_RCPT && (reply->code == 550 || reply->code == 551);
-}
-
 struct outcome
 outcome_of_reply(const struct reply *reply, enum outcome_stage stage, bool has_dsn, struct str remote_mta,
     struct arena *arena)

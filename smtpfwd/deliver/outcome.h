@@ -49,7 +49,15 @@ bool		outcome_is_about_the_session(const struct reply *reply);
  * The server does not have the mailbox, so another one that the domain's mail is split with may have it.  At RCPT a 551, or a
  * 550 that gives no other reason; at the end of a mail for this recipient alone only one that says so by its status.
  */
-bool		outcome_is_elsewhere(const struct reply *reply, enum outcome_stage stage);
+static inline bool
+outcome_is_elsewhere(const struct reply *reply, enum outcome_stage stage)
+{
+	if (!reply_is_permanent(reply) || stage == OUTCOME_OF_MAIL || stage == OUTCOME_OF_DATA)
+		return false;
+	if (reply->status.class != 0)
+		return status_is_no_mailbox(reply->status);
+	return stage == OUTCOME_OF_RCPT && (reply->code == 550 || reply->code == 551);
+}
 
 /*
  * From a reply that is not 421 (that is trouble of the next hop, not an answer).  Positive ones only at

@@ -7,7 +7,7 @@
 
 #include "mail/history.h"
 #include "smtpfwd/receive/client_name.h"
-#include "smtpfwd/receive/forward.h"
+#include "smtpfwd/receive/forward_inside.h"
 #include "smtpfwd/receive/mailboxes.h"
 #include "smtpfwd/receive/stress.h"
 #include "smtpfwd/receive/transaction.h"
@@ -16,18 +16,24 @@ void
 forward_drop(struct forward *forward)
 {
 	online_drop(forward->online);
+	for (int i = 0; i < FORWARDING_WAYS_MAX; i++)
+		online_drop(forward->others[i].online);
 	*forward = (struct forward){ .online = NULL };
 }
 
 size_t
 forward_memory_bytes(const struct forward *forward)
 {
-	return forward->online != NULL ? online_memory_bytes(forward->online) : 0;
+	size_t n = forward->online != NULL ? online_memory_bytes(forward->online) : 0;
+
+	for (int i = 0; i < FORWARDING_WAYS_MAX; i++)
+		if (forward->others[i].online != NULL)
+			n += online_memory_bytes(forward->others[i].online);
+	return n;
 }
 
-/* The first reason stays. */
-static void
-fall_back(struct forward *forward, const char *why)
+void
+forward_fall_back(struct forward *forward, const char *why)
 {
 	if (!forward->falls_back)
 		snprintf(forward->why, sizeof(forward->why), "%s", why);
@@ -51,7 +57,7 @@ fall_back_by_reply(struct forward *forward, const char *step, const struct reply
 static void
 give_up(struct forward *forward, const char *why)
 {
-	fall_back(forward, why);
+	forward_fall_back(forward, why);
 	online_drop(forward->online);
 	forward->online = NULL;
 	forward->is_out = true;
@@ -88,8 +94,8 @@ is_too_many(const struct reply *reply)
 	return reply->code == 452 && reply->status.subject == 5 && reply->status.detail == 3;
 }
 
-static void
-note_refusal(struct forward *forward)
+void
+forward_note_refusal(struct forward *forward)
 {
 	snprintf(forward->source, sizeof(forward->source), "%.*s said it", STR_ARG(online_next_hop(forward->online)));
 	forward->refusal = forward->source;
@@ -107,8 +113,8 @@ asker(const struct transaction *transaction)
 	return is_alone && !online_is_seen(transaction->forward.online) ? ASKER_OURSELVES : ASKER_CLIENT;
 }
 
-static void
-tell_mailboxes(struct session *session, const struct address *mailbox, enum recipient_question question)
+void
+forward_tell_mailboxes(struct session *session, const struct address *mailbox, enum recipient_question question)
 {
 	const struct recipient_answer answer = {
 		.reply = online_reply(session->transaction->forward.online), .question = question,
@@ -154,14 +160,14 @@ outage(struct session *session, const struct recipient *rcpt, struct reply *repl
 	return reply_is_positive(reply_out) ? FORWARD_TAKEN : FORWARD_REFUSED;
 }
 
-static enum forward_end
-answered(struct session *session, const struct recipient *rcpt, const struct forwarding *forwarding, struct reply *reply_out)
+enum forward_end
+forward_answered(struct session *session, const struct recipient *rcpt, const struct forwarding *forwarding, struct reply *reply_out)
 {
 	struct forward *forward = &session->transaction->forward;
 
 	*reply_out = told(online_reply(forward->online));
 	if (online_was_rcpt_answered(forward->online))
-		tell_mailboxes(session, &rcpt->address, QUESTION_RCPT);
+		forward_tell_mailboxes(session, &rcpt->address, QUESTION_RCPT);
 	if (reply_is_positive(reply_out))
 		return FORWARD_TAKEN;
 	if (reply_is_temporary(reply_out) && forwarding->queues_4xx && !is_too_many(reply_out)) {
@@ -169,8 +175,24 @@ answered(struct session *session, const struct recipient *rcpt, const struct for
 		*reply_out = REPLY(250, 2, 1, 5, "Recipient ok");
 		return FORWARD_TAKEN;
 	}
-	note_refusal(forward);
+	forward_note_refusal(forward);
 	return FORWARD_REFUSED;
+}
+
+bool
+forward_put_question(struct session *session, const struct recipient *rcpt, struct instant deadline, enum online_end *end_out)
+{
+	struct forward *forward = &session->transaction->forward;
+	struct instant began = loop_now(fiber_loop());
+
+	session->is_storing = true;
+	if (forward->online == NULL)
+		begin(session);
+	forward->n_asked++;
+	*end_out = online_rcpt(forward->online, rcpt, deadline);
+	session->is_storing = false;
+	stress_pass(session, began);
+	return *end_out != ONLINE_CANCELLED || session_end_cancelled(session) == 0;
 }
 
 /* Whom the next hop may be asked for: asks. */
@@ -178,33 +200,17 @@ static enum forward_end
 ask(struct session *session, const struct recipient *rcpt, const struct forwarding *forwarding, struct reply *reply_out)
 {
 	struct forward *forward = &session->transaction->forward;
-	struct loop *loop = fiber_loop();
-	struct instant began = loop_now(loop);
 	enum online_end end;
 
 	if (forward->is_out)
 		return outage(session, rcpt, reply_out);
-	if (session_flush(session) != 0)
+	if (session_flush(session) != 0 ||
+	    !forward_put_question(session, rcpt, instant_after(loop_now(fiber_loop()), forwarding->online_timeout), &end))
 		return FORWARD_ENDED;
-	session->is_storing = true;
-	if (forward->online == NULL)
-		begin(session);
-	forward->n_asked++;
-	end = online_rcpt(forward->online, rcpt, instant_after(loop_now(loop), forwarding->online_timeout));
-	session->is_storing = false;
-	stress_pass(session, began);
-	switch (end) {
-	case ONLINE_ANSWERED:
-		return answered(session, rcpt, forwarding, reply_out);
-	case ONLINE_UNAVAILABLE:
-	case ONLINE_AMBIGUOUS:			/* a mail's only */
-		give_up(forward, online_trouble(forward->online)->text);
-		return outage(session, rcpt, reply_out);
-	case ONLINE_CANCELLED:
-		break;
-	}
-	session_end_cancelled(session);
-	return FORWARD_ENDED;
+	if (end == ONLINE_ANSWERED)
+		return forward_answered(session, rcpt, forwarding, reply_out);
+	give_up(forward, online_trouble(forward->online)->text);
+	return outage(session, rcpt, reply_out);
 }
 
 /* Its mail will go into the queue: nobody is asked, or only whether there is such a mailbox. */
@@ -224,8 +230,8 @@ take_for_queue(struct session *session, const struct recipient *rcpt, struct rep
 }
 
 /* Recipients that do not go one way (RFC 5321 4.5.3.1.10: the client brings the others by themselves). */
-static enum forward_end
-mix(struct session *session, const struct recipient *rcpt, const struct forwarding *forwarding, struct reply *reply_out)
+enum forward_end
+forward_mix(struct session *session, const struct recipient *rcpt, const struct forwarding *forwarding, struct reply *reply_out)
 {
 	struct forward *forward = &session->transaction->forward;
 	enum forward_end end;
@@ -237,7 +243,7 @@ mix(struct session *session, const struct recipient *rcpt, const struct forwardi
 	}
 	end = take_for_queue(session, rcpt, reply_out);
 	if (end == FORWARD_TAKEN)
-		fall_back(forward, "its recipients go different ways");
+		forward_fall_back(forward, "its recipients go different ways");
 	return end;
 }
 
@@ -248,19 +254,20 @@ forward_rcpt(struct session *session, const struct recipient *rcpt, struct reply
 	struct forward *forward = &transaction->forward;
 	const struct policy *policy = transaction->policy;
 	const struct forwarding *forwarding = policy_forwarding_of(policy, rcpt->address.domain);
+	const struct forwarding *asked = forwarding;	/* whose next hop is; NULL: nobody's */
 	char room[POLICY_DESTINATION_MAX];
-	struct str destination = STR_EMPTY;	/* none is to be asked */
 
-	if (forwarding != NULL && forwarding->is_online && !forwarding->is_by_recipient && session->listener->world->couriers != NULL)
-		destination = policy_destination_of(policy, &rcpt->address, room);	/* a relay's: the policy's text */
-	if (!str_eq(forward->destination, destination)) {
+	if (forwarding == NULL || !forwarding->is_online || session->listener->world->couriers == NULL)
+		asked = NULL;
+	if (forward->forwarding != asked) {
 		if (transaction->envelope.n_recipients > 0)
-			return mix(session, rcpt, forward->forwarding != NULL ? forward->forwarding : forwarding, reply_out);
-		begin_anew(forward, destination, destination.len > 0 ? forwarding : NULL);
+			return forward_mix(session, rcpt, forward->forwarding != NULL ? forward->forwarding : forwarding, reply_out);
+		/* A relay's destination is the policy's text. */
+		begin_anew(forward, asked != NULL ? policy_destination_of(policy, &rcpt->address, room) : STR_EMPTY, asked);
 	}
-	if (destination.len > 0)
-		return ask(session, rcpt, forwarding, reply_out);
-	return take_for_queue(session, rcpt, reply_out);
+	if (asked == NULL)
+		return take_for_queue(session, rcpt, reply_out);
+	return asked->is_by_recipient ? forward_seek(session, rcpt, asked, reply_out) : ask(session, rcpt, asked, reply_out);
 }
 
 /* --- the mail --- */
@@ -290,12 +297,12 @@ answered_mail(struct session *session, struct reply *reply_out)
 	if (reply_is_positive(reply))
 		return FORWARD_DELIVERED;
 	if (reply_is_permanent(reply) && transaction->envelope.n_recipients == 1)
-		tell_mailboxes(session, &transaction->envelope.recipients[0].address, QUESTION_CONTENT);
+		forward_tell_mailboxes(session, &transaction->envelope.recipients[0].address, QUESTION_CONTENT);
 	if (reply_is_temporary(reply) && forward->forwarding->queues_4xx) {
 		fall_back_by_reply(forward, "the end of data", reply);
 		return FORWARD_TO_QUEUE;
 	}
-	note_refusal(forward);
+	forward_note_refusal(forward);
 	return FORWARD_REFUSED;
 }
 
@@ -325,10 +332,13 @@ enum forward_end
 forward_mail(struct session *session, const struct forward_mail *mail, struct reply *reply_out)
 {
 	const struct transaction *transaction = session->transaction;
-	const struct forward *forward = &transaction->forward;
+	struct forward *forward = &session->transaction->forward;
 	enum forward_end end = FORWARD_TO_QUEUE;
 
+	forward_drop_others(forward);
 	if (forward->online != NULL && !forward->falls_back)
+		end = hand_over(session, mail, reply_out);
+	while (end == FORWARD_REFUSED && forward_seek_on(session, mail, reply_out, &end) && end == FORWARD_TAKEN)
 		end = hand_over(session, mail, reply_out);
 	if (end == FORWARD_TO_QUEUE && forward->falls_back)
 		history_fell_back(session->listener->world->log, &transaction->content.id, forward->destination, forward->why);

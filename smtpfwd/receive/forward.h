@@ -5,7 +5,8 @@
  *	forward_mail	the mail, judged and sealed, at its end
  *
  * The first recipient that is taken says whose mail it is: one transaction has one relay's next hop, unless "mixed" puts
- * all of it into the queue (policy.h).  What falls back is queued whole.
+ * all of it into the queue (policy.h).  What falls back is queued whole.  Of a relay that goes by the recipient all next hops
+ * are asked, in their order, until one has the mailbox.
  */
 #ifndef RECEIVE_FORWARD_H
 #define RECEIVE_FORWARD_H
@@ -14,6 +15,12 @@
 #include "smtpfwd/receive/session.h"
 
 enum { FORWARD_WHY_MAX_BYTES = 400, FORWARD_SOURCE_MAX_BYTES = 320 };
+
+struct forward_way {			/* to one of the next hops of a relay that goes by the recipient */
+	struct online		*online;
+	int			 n_asked;
+	bool			 is_out;
+};
 
 struct forward {			/* a transaction's; zero: nobody was asked yet */
 	uint64_t		 size_bytes;	/* as MAIL said; 0: it did not */
@@ -26,6 +33,13 @@ struct forward {			/* a transaction's; zero: nobody was asked yet */
 	char			 why[FORWARD_WHY_MAX_BYTES];	/* it does */
 	char			 source[FORWARD_SOURCE_MAX_BYTES];
 	const char		*refusal;	/* for the log, of the last FORWARD_REFUSED: who says it, or why; may be NULL */
+
+	/* Where the relay goes by the recipient, online, destination, n_asked and is_out are of the way at hand: */
+	int			 way;
+	bool			 has_carrier;	/* then it is the carrier between calls */
+	int			 carrier;	/* that has the first recipient, and gets the mail */
+	struct forward_way	 others[FORWARDING_WAYS_MAX];	/* but the one at hand */
+	char			 trouble[FORWARD_WHY_MAX_BYTES];	/* the last one of a next hop that could not be asked */
 };
 
 enum forward_end {

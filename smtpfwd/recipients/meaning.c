@@ -3,13 +3,6 @@
  */
 #include "smtpfwd/recipients/meaning.h"
 
-/* 5.1.2 (no such system), 5.1.3 (syntax), 5.2.x (full, disabled), 5.7.x (policy) pass, or are about something else. */
-static bool
-is_no_such_mailbox(struct status status)
-{
-	return status.class == 5 && status.subject == 1 && (status.detail == 1 || status.detail == 6 || status.detail == 10);
-}
-
 bool
 meaning_is_closed(const struct reply *reply)
 {
@@ -29,7 +22,8 @@ meaning_of(const struct recipient_answer *answer)
 		return MEANS_GOOD;
 	if (!reply_is_permanent(reply))
 		return MEANS_NOTHING;
-	if (is_no_such_mailbox(reply->status))
+	/* 5.1.2 (no such system), 5.1.3 (syntax), 5.2.x (full, disabled), 5.7.x (policy) pass, or are about something else. */
+	if (status_is_no_mailbox(reply->status))
 		return MEANS_BAD;
 	if (reply->code == 550 && reply->status.class == 0 && answer->question == QUESTION_RCPT && answer->asker == ASKER_OURSELVES)
 		return MEANS_BAD_PERHAPS;

@@ -18,6 +18,10 @@ enum { SCRIPT_MAX = 60, WAYS = 3, KEEP_S = 3600 };
 #define LATER	"S451 4.4.1"
 #define NONE	"S550 5.1.1"
 #define CONTENT	"CDATA", "S354", "CSubject: x\r\n\r\nx\r\n."
+#define TAKEN_THERE "S250 2.6.9 the next hop likes it"
+#define ONE	"new relay:x/one a 1000; "
+#define TWO	"new relay:x/two a 1000; "
+#define THREE	"new relay:x/three a 1000; "
 #define QUEUED	CONTENT, "S250 2.0.0 queued as"
 
 struct row {
@@ -53,6 +57,101 @@ static const struct row rows[] = {
 	{ .name = "queue: nobody is asked about one that some next hop took of late", .is_queue = true, .rcpts = "5", .known = ".+.", .script = {
 	    HELLO, FROM, RCPT("b"), TAKEN, "O" } },
 	{ .name = "queue: a bare 550 of all may be meant for us", .is_queue = true, .rcpts = "b", .script = { HELLO, FROM, RCPT("b"), LATER } },
+
+	/* --- mode = online --- */
+	{ .name = "the first one has it", .rcpts = "+", .mail = '+', .script = {
+	    HELLO, FROM, RCPT("b"), TAKEN_THERE, CONTENT, "S250 2.6.9", "Q0", "O" ONE "rcpt b; send 1 17; drop; " } },
+	{ .name = "the last one has it", .rcpts = "55+", .mail = '+', .script = {
+	    HELLO, FROM, RCPT("b"), TAKEN_THERE, CONTENT, "S250 2.6.9", "Q0",
+	    "O" ONE "rcpt b; " TWO "rcpt b; " THREE "rcpt b; drop; drop; send 1 17; drop; " } },
+	{ .name = "nobody has it: the last one's words", .rcpts = "5", .script = {
+	    HELLO, FROM, RCPT("b"), "S550 5.1.1 here", "L5.1.1 the next hop: never", "Q0", "O" ONE "rcpt b; " TWO "rcpt b; " THREE "rcpt b; ",
+	    "Dnew.example.net:25 said it" } },
+	{ .name = "two have theirs at one next hop", .rcpts = "5+5+", .mail = '+', .script = {
+	    HELLO, FROM, RCPT("b"), TAKEN_THERE, RCPT("c"), TAKEN_THERE, CONTENT, "S250 2.6.9", "Q0",
+	    "O" ONE "rcpt b; " TWO "rcpt b; rcpt c; rcpt c; drop; send 2 17; drop; " } },
+	{ .name = "who is at another one comes in another transaction", .rcpts = "+5+5+", .mail = '+', .script = {
+	    HELLO, FROM, RCPT("b"), TAKEN_THERE, RCPT("c"), "S452 4.5.3", CONTENT, "S250 2.6.9", FROM, RCPT("c"), TAKEN_THERE, CONTENT, "S250 2.6.9", "Q0",
+	    "O" ONE "rcpt b; rcpt c; " TWO "rcpt c; drop; send 1 17; drop; " ONE "rcpt c; " TWO "rcpt c; drop; send 1 17; drop; " } },
+	{ .name = "the same, where the second one had the first recipient", .rcpts = "5++", .mail = '+', .script = {
+	    HELLO, FROM, RCPT("b"), TAKEN_THERE, RCPT("c"), "S452 4.5.3", CONTENT, "S250 2.6.9", "Q0",
+	    "O" ONE "rcpt b; " TWO "rcpt b; rcpt c; drop; send 1 17; drop; " } },
+	{ .name = "mixed = queue: all of it is queued", .rcpts = "+5+", .queues_mixed = true, .script = {
+	    HELLO, FROM, RCPT("b"), TAKEN_THERE, RCPT("c"), TAKEN, QUEUED, "Q1", "Tb@example.com c@example.com" } },
+	{ .name = "who is nowhere is refused beside one who is", .rcpts = "+5", .mail = '+', .script = {
+	    HELLO, FROM, RCPT("b"), TAKEN_THERE, RCPT("c"), "S550 5.1.1 here", "L5.1.1", CONTENT, "S250 2.6.9", "Q0" } },
+	{ .name = "a refusal for another reason is the answer", .rcpts = "p", .script = { HELLO, FROM, RCPT("b"), "S554 5.7.1", "O" ONE "rcpt b; " } },
+	{ .name = "as is a full mailbox", .rcpts = "5c", .script = { HELLO, FROM, RCPT("b"), "S552 5.2.2", "O" ONE "rcpt b; " TWO "rcpt b; " } },
+	{ .name = "and a refused reverse-path, whatever it says", .rcpts = "m", .script = { HELLO, FROM, RCPT("b"), "S550 5.1.1", "O" ONE "rcpt b; " } },
+	{ .name = "and a 4xx: it may have the mailbox", .rcpts = "4", .script = { HELLO, FROM, RCPT("b"), "S450 4.2.9", "O" ONE "rcpt b; " } },
+	{ .name = "online-4xx = queue: the queue asks again", .rcpts = "4", .queues_4xx = true, .script = {
+	    HELLO, FROM, RCPT("b"), TAKEN, QUEUED, "Q1", "O" ONE "rcpt b; drop; " } },
+	{ .name = "a bare 550 of one", .rcpts = "b+", .mail = '+', .script = { HELLO, FROM, RCPT("b"), TAKEN_THERE, CONTENT, "S250 2.6.9", "Q0" } },
+	{ .name = "no SMTPUTF8 at one", .rcpts = "8+", .mail = '+', .script = { HELLO, FROM, RCPT("b"), TAKEN_THERE, CONTENT, "S250 2.6.9", "Q0" } },
+	{ .name = "no SMTPUTF8 at one says more than that others have not the mailbox", .rcpts = "85", .script = {
+	    HELLO, FROM, RCPT("b"), "S550 5.6.7" } },
+
+	/* --- outages --- */
+	{ .name = "the first one is down, and may have it", .rcpts = "u+", .script = {
+	    HELLO, FROM, RCPT("b"), LATER, "O" ONE "rcpt b; drop; ", "Dnobody there" } },
+	{ .name = "the relay takes such", .rcpts = "u+", .accepts_unknown = true, .script = {
+	    HELLO, FROM, RCPT("b"), TAKEN, QUEUED, "Q1", "O" ONE "rcpt b; drop; " } },
+	{ .name = "it is known not to have it: the others are asked", .rcpts = "u+", .mail = '+', .known = "-..", .script = {
+	    HELLO, FROM, RCPT("b"), TAKEN_THERE, CONTENT, "S250 2.6.9", "Q0", "O" ONE "rcpt b; drop; " TWO "rcpt b; send 1 17; drop; " } },
+	{ .name = "one behind it is known to have it", .rcpts = "u+", .mail = '+', .known = ".g.", .script = {
+	    HELLO, FROM, RCPT("b"), TAKEN_THERE, CONTENT, "S250 2.6.9", "Q0" } },
+	{ .name = "which is not so any more", .rcpts = "u5", .known = ".g.", .script = { HELLO, FROM, RCPT("b"), LATER } },
+	{ .name = "it is known to have it: the mail is queued", .rcpts = "u+", .known = "+..", .script = {
+	    HELLO, FROM, RCPT("b"), TAKEN, QUEUED, "Q1", "O" ONE "rcpt b; drop; " } },
+	{ .name = "all are down: nobody is known to have it", .rcpts = "u", .known = "---", .script = { HELLO, FROM, RCPT("b"), NONE } },
+	{ .name = "all are down: the last one is known to have it", .rcpts = "u", .known = "--g", .script = {
+	    HELLO, FROM, RCPT("b"), TAKEN, QUEUED, "Q1" } },
+	{ .name = "all are down: the next transaction asks again", .rcpts = "uuu+", .mail = '+', .known = "--.", .script = {
+	    HELLO, FROM, RCPT("b"), LATER, "CRSET", "S250", FROM, RCPT("b"), TAKEN_THERE, CONTENT, "S250 2.6.9", "Q0" } },
+	{ .name = "one that is down is asked once in a transaction", .rcpts = "u++", .mail = '+', .known = "-..", .script = {
+	    HELLO, FROM, RCPT("b"), TAKEN_THERE, RCPT("b"), TAKEN_THERE, CONTENT, "S250 2.6.9", "Q0",
+	    "O" ONE "rcpt b; drop; " TWO "rcpt b; rcpt b; send 2 17; drop; " } },
+	{ .name = "that of the first recipient goes down: the mail is queued", .rcpts = "+u", .known = "+..", .script = {
+	    HELLO, FROM, RCPT("a"), TAKEN_THERE, RCPT("b"), TAKEN, QUEUED, "Q1", "Ta@example.com b@example.com", "O" ONE "rcpt a; rcpt b; drop; " } },
+	{ .name = "also when the second recipient is refused for it", .rcpts = "+u", .script = {
+	    HELLO, FROM, RCPT("a"), TAKEN_THERE, RCPT("b"), LATER, QUEUED, "Q1", "Ta@example.com" } },
+	{ .name = "who is found then is taken for the queue", .rcpts = "u5+", .known = "+..", .script = {
+	    HELLO, FROM, RCPT("b"), TAKEN, RCPT("c"), LATER, RCPT("b"), TAKEN, QUEUED, "Q1", "Tb@example.com b@example.com" } },
+	{ .name = "one is slow: there is time left for the others", .rcpts = "w+", .mail = '+', .known = "-..", .script = {
+	    HELLO, FROM, RCPT("b"), "P29000", "P2000", TAKEN_THERE, CONTENT, "S250 2.6.9", "Q0" } },
+	{ .name = "all are slow: a minute in all", .rcpts = "w", .known = "---", .script = { HELLO, FROM, RCPT("b"), "P59000", "P2000", NONE } },
+
+	/* --- the end of the mail --- */
+	{ .name = "a client that goes ends it everywhere", .rcpts = "55+", .script = { HELLO, FROM, RCPT("b"), TAKEN_THERE } },
+	{ .name = "RSET ends it everywhere", .rcpts = "5+", .script = {
+	    HELLO, FROM, RCPT("b"), TAKEN_THERE, "CRSET", "S250", "O" ONE "rcpt b; " TWO "rcpt b; drop; drop; " } },
+	{ .name = "one that is lost at the dot has the mail, or the queue", .rcpts = "5+", .mail = '?', .script = {
+	    HELLO, FROM, RCPT("b"), TAKEN_THERE, QUEUED, "Q1" } },
+	{ .name = "a mail that is refused is not brought to another one", .rcpts = "+", .mail = 'p', .script = {
+	    HELLO, FROM, RCPT("b"), TAKEN_THERE, CONTENT, "S554 5.7.1", "Q0", "O" ONE "rcpt b; send 1 17; drop; " } },
+	{ .name = "the last one says at the end that it has no such mailbox", .rcpts = "55+", .mail = '5', .script = {
+	    HELLO, FROM, RCPT("b"), TAKEN_THERE, CONTENT, "S550 5.1.1 here", "L5.1.1", "Q0" } },
+	{ .name = "all say it only there", .rcpts = "+", .mail = '5', .script = {
+	    HELLO, FROM, RCPT("b"), TAKEN_THERE, CONTENT, "S550 5.1.1 here", "L5.1.1", "Q0",
+	    "O" ONE "rcpt b; send 1 17; " TWO "rcpt b; send 1 17; " THREE "rcpt b; send 1 17; drop; drop; drop; " } },
+	{ .name = "one says it only there, and the others at RCPT", .rcpts = "+5", .mail = '5', .script = {
+	    HELLO, FROM, RCPT("b"), TAKEN_THERE, CONTENT, "S550 5.1.1 here", "L5.1.1", "Q0",
+	    "O" ONE "rcpt b; send 1 17; " TWO "rcpt b; " THREE "rcpt b; drop; drop; drop; " } },
+	{ .name = "one says it only there, and the others are down", .rcpts = "+u", .mail = '5', .script = {
+	    HELLO, FROM, RCPT("b"), TAKEN_THERE, CONTENT, "S451 4.4.1", "Q0" } },
+	{ .name = "one says it only there, and another one that is down is known to have it", .rcpts = "+u", .mail = '5', .known = ".g.", .script = {
+	    HELLO, FROM, RCPT("b"), TAKEN_THERE, QUEUED, "Q1" } },
+	{ .name = "of several recipients it may be any", .rcpts = "+", .mail = '5', .script = {
+	    HELLO, FROM, RCPT("b"), TAKEN_THERE, RCPT("c"), TAKEN_THERE, CONTENT, "S550 5.1.1 here", "L5.1.1", "Q0" } },
+
+	/* --- other relays --- */
+	{ .name = "a recipient of another relay comes in another transaction", .rcpts = "5+", .mail = '+', .script = {
+	    HELLO, FROM, RCPT("b"), TAKEN_THERE, "CRCPT TO:<b@example.net>", "S452 4.5.3", CONTENT, "S250 2.6.9", "Q0" } },
+	{ .name = "and the other way round", .rcpts = "+", .mail = '+', .script = {
+	    HELLO, FROM, "CRCPT TO:<b@example.net>", TAKEN_THERE, RCPT("b"), "S452 4.5.3", CONTENT, "S250 2.6.9", "Q0" } },
+	{ .name = "unless none of these was taken", .rcpts = "555+", .mail = '+', .script = {
+	    HELLO, FROM, RCPT("b"), "S550 5.1.1 here", "L5.1.1", "CRCPT TO:<b@example.net>", TAKEN_THERE, CONTENT, "S250 2.6.9", "Q0",
+	    "O" ONE "rcpt b; " TWO "rcpt b; " THREE "rcpt b; drop; drop; drop; new relay:other a 1000; rcpt b; send 1 17; drop; " } },
 };
 
 static const struct row *row;
