@@ -44,6 +44,7 @@ const char		*mail_direction_text(enum mail_direction direction);
  * Appends what is told of it, as words for a log line: "class=list class-by=network,field direction=outbound"; and as a header field
  * with its line end: "X-Traffic-Class: list; direction=outbound; by=network,field".  0, or -1 and nothing appended when out is full.
  */
+enum { CLASSIFY_FIELD_MAX_BYTES = 300 };	/* of a field whose name has 100 */
 int	classify_words(const struct mail_class *class, struct buf *out);
 int	classify_field(const struct mail_class *class, const char *field_name, struct buf *out);
 

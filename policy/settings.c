@@ -20,6 +20,8 @@ static const struct setting top[] = {
 	  .sentence = "the file with the logins for auth; not readable by all" },
 	{ .name = "outbound", .type = SETTING_STRING, .otherwise = "internet",
 	  .sentence = "the route of mail for no relay domain: reports, and what trusted clients send; none: there is none" },
+	{ .name = "class-header", .type = SETTING_STRING, .otherwise = "X-Traffic-Class", .most = "100",
+	  .sentence = "the field in which a mail's class is told, and that others cannot bring; none: it is told in none" },
 	{ .name = "bounce-unverified", .type = SETTING_BOOL, .otherwise = "no",
 	  .sentence = "report failures, delays and successes also to senders that were not verified" },
 	{ .name = "forward-doomed", .type = SETTING_CHOICE, .choices = "reject send hold", .otherwise = "send",
@@ -154,6 +156,27 @@ static const struct setting srs_settings[] = {
 	  .sentence = "mail to such an address is refused unless its reverse-path is null" },
 };
 
+static const struct setting class_settings[] = {
+	{ .name = "listeners", .type = SETTING_LIST, .most = "100",
+	  .sentence = "titles of listen sections: where it comes in" },
+	{ .name = "networks", .type = SETTING_LIST, .most = "100",
+	  .sentence = "of the client" },
+	{ .name = "logins", .type = SETTING_LIST, .most = "100",
+	  .sentence = "patterns of whom the client logged in as, in upper and lower case as they are" },
+	{ .name = "client-names", .type = SETTING_LIST, .most = "100",
+	  .sentence = "names in the client's proven certificate, .x for those below x" },
+	{ .name = "senders", .type = SETTING_LIST, .most = "100",
+	  .sentence = "patterns of the reverse-path; <> is the null one" },
+	{ .name = "recipients", .type = SETTING_LIST, .most = "100",
+	  .sentence = "patterns of recipients; one that matches is enough" },
+	{ .name = "headers", .type = SETTING_LIST, .most = "100",
+	  .sentence = "\"Name\", that there is such a field, or \"Name: pattern\" of its value" },
+	{ .name = "min-recipients", .type = SETTING_INTEGER, .otherwise = "0", .least = "0", .most = "50000",
+	  .sentence = "so many recipients or more; 0: their number is nothing" },
+	{ .name = "sign", .type = SETTING_CHOICE, .choices = "auto yes no", .otherwise = "auto",
+	  .sentence = "whether its mail is signed: what trusted clients send, what the named ones send too, or none" },
+};
+
 static const struct setting tls_settings[] = {
 	{ .name = "certificate", .type = SETTING_STRING, .is_file = true, .is_needed = true,
 	  .sentence = "a PEM file, the chain behind the certificate" },
@@ -285,6 +308,8 @@ const struct section_kind settings_kinds[] = {
 	  .sentence = "what we found of forwarded mail, sealed for the next hop" },
 	{ .name = "srs", .settings = srs_settings, .n_settings = COUNT(srs_settings),
 	  .sentence = "addresses that lead reports back to senders of other domains" },
+	{ .name = "class", .has_title = true, .settings = class_settings, .n_settings = COUNT(class_settings),
+	  .sentence = "a kind of mail, and by what it is known" },
 	{ .name = "tls", .has_title = true, .settings = tls_settings, .n_settings = COUNT(tls_settings),
 	  .sentence = "a certificate; the name a client asks for chooses among several" },
 	{ .name = "listen", .has_title = true, .settings = listen_settings, .n_settings = COUNT(listen_settings),

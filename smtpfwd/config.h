@@ -102,6 +102,19 @@ const char	*config_path(struct config *config, const struct conf_section *sectio
 /* A domain in the one form that look-ups use, a leading dot (what is below it) kept; NULL: it is none. */
 const char	*config_domain(struct config *config, const char *written);
 
+/* The networks of a list; those that are none are errors. */
+const struct network *config_networks(struct config *config, const struct conf_section *section, const char *setting, int *n_out);
+
+/* The list client-names: domains in their one form, or with a leading dot what is below them. */
+const char *const *config_client_names(struct config *config, const struct conf_section *section, int *n_out);
+
+/*
+ * A field that the configuration names and we write: whether it is a field's name (printable ASCII), and whether a field of that name
+ * says something to others already, so that ours, or its loss, would do more than was meant.
+ */
+bool		 config_is_field_name(struct str name);
+bool		 config_field_has_meaning(struct str name);
+
 /* True when not both can be bound: equal, or of one port and family and one is all addresses of it. */
 bool		 config_addresses_overlap(const struct endpoint *a, const struct endpoint *b);
 
@@ -114,5 +127,6 @@ void		 config_read_verify(struct config *config);
 void		 config_read_signs(struct config *config);
 void		 config_read_arc(struct config *config);	/* behind verify, which seals need */
 void		 config_read_srs(struct config *config);
+void		 config_read_classes(struct config *config);	/* behind the listeners */
 
 #endif

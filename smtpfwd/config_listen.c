@@ -3,8 +3,8 @@
  */
 #include "smtpfwd/config.h"
 
-static const struct network *
-read_networks(struct config *config, const struct conf_section *section, const char *setting, int *n_out)
+const struct network *
+config_networks(struct config *config, const struct conf_section *section, const char *setting, int *n_out)
 {
 	const char *const *texts = conf_list(section, setting, n_out);
 	struct network *networks = config_alloc(config, (size_t)*n_out, sizeof(*networks));
@@ -80,24 +80,30 @@ read_addresses(struct config *config, const struct conf_section *section, struct
 	listener->n_addresses = n;
 }
 
+const char *const *
+config_client_names(struct config *config, const struct conf_section *section, int *n_out)
+{
+	const char *const *texts = conf_list(section, "client-names", n_out);
+	const char **names = config_alloc(config, (size_t)*n_out, sizeof(*names));
+
+	for (int i = 0; i < *n_out; i++) {
+		names[i] = config_domain(config, texts[i]);
+		if (names[i] == NULL)
+			conf_error(config->conf, section, "client-names", "\"%s\" is no host's name", texts[i]);
+	}
+	return names;
+}
+
 /* Whom a certificate of client-ca makes one of ours. */
 static void
 read_client_names(struct config *config, const struct conf_section *section, struct listener_settings *listener)
 {
-	const char *const *texts = conf_list(section, "client-names", &listener->n_client_names);
-	const char **names = config_alloc(config, (size_t)listener->n_client_names, sizeof(*names));
-
+	listener->client_names = config_client_names(config, section, &listener->n_client_names);
 	listener->client_ca = config_path(config, section, "client-ca");
 	if (listener->client_ca != NULL && listener->tls == LISTEN_TLS_OFF)
 		conf_error(config->conf, section, "client-ca", "is of no use with tls = off");
 	if (listener->client_ca == NULL && listener->n_client_names > 0)
 		conf_error(config->conf, section, "client-names", "need a client-ca that proves them");
-	for (int i = 0; i < listener->n_client_names; i++) {
-		names[i] = config_domain(config, texts[i]);
-		if (names[i] == NULL)
-			conf_error(config->conf, section, "client-names", "\"%s\" is no host's name", texts[i]);
-	}
-	listener->client_names = names;
 }
 
 static void
@@ -135,9 +141,9 @@ read_listener(struct config *config, const struct conf_section *section, struct 
 	listener->tls = tls[conf_choice(section, "tls")];
 	listener->auth = auths[conf_choice(section, "auth")];
 	listener->bare_line_end = conf_choice(section, "bare-line-end") == 0 ? BARE_LINE_END_REFUSE : BARE_LINE_END_REPAIR;
-	listener->networks = read_networks(config, section, "networks", &listener->n_networks);
-	listener->xclient_from = read_networks(config, section, "xclient-from", &listener->n_xclient_from);
-	listener->proxy_from = read_networks(config, section, "proxy-from", &listener->n_proxy_from);
+	listener->networks = config_networks(config, section, "networks", &listener->n_networks);
+	listener->xclient_from = config_networks(config, section, "xclient-from", &listener->n_xclient_from);
+	listener->proxy_from = config_networks(config, section, "proxy-from", &listener->n_proxy_from);
 	read_client_names(config, section, listener);
 	read_limits(section, listener);
 	if (listener->auth != LISTEN_AUTH_OFF && config->users == NULL && !conf_is_set(conf_section(config->conf, ""), "users"))

@@ -25,17 +25,13 @@ read_authserv_id(struct config *config, const struct conf_section *section)
 	return id;
 }
 
-/*
- * Fields that say something else to whoever reads the mail, or to who checks it behind us: another one of them, or one on top,
- * would do more than mark.
- */
-static bool
-has_meaning(struct str name)
+bool
+config_field_has_meaning(struct str name)
 {
 	static const char *const names[] = { "Return-Path", "Received", "Date", "From", "Sender", "Reply-To", "To", "Cc", "Bcc",
 	    "Message-ID", "In-Reply-To", "References", "Subject", "MIME-Version", "Authentication-Results", "Received-SPF",
-	    "DKIM-Signature", "Delivered-To" };
-	static const char *const prefixes[] = { "Content-", "Resent-", "ARC-" };
+	    "DKIM-Signature", "Delivered-To", "Auto-Submitted", "Precedence" };
+	static const char *const prefixes[] = { "Content-", "Resent-", "ARC-", "List-" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (str_eq_nocase(name, str_of(names[i])))
@@ -46,10 +42,10 @@ has_meaning(struct str name)
 	return false;
 }
 
-static bool
-is_field_name(struct str name)
+bool
+config_is_field_name(struct str name)
 {
-	return name.len > 0 && str_is_printable(name) && str_find(name, ' ') < 0;
+	return name.len > 0 && str_is_printable(name) && str_find(name, ' ') < 0 && str_find(name, ':') < 0;
 }
 
 static const char *
@@ -60,11 +56,11 @@ read_mark_field(struct config *config, const struct conf_section *section)
 	ptrdiff_t colon = str_find(text, ':');
 
 	name = str_sub(text, 0, colon < 0 ? 0 : (size_t)colon);
-	if (colon < 0 || !is_field_name(name) || str_trim(str_from(text, (size_t)colon + 1)).len == 0)
+	if (colon < 0 || !config_is_field_name(name) || str_trim(str_from(text, (size_t)colon + 1)).len == 0)
 		conf_error(config->conf, section, "mark-field", "\"%s\" is no \"Name: value\"", written);
 	else if (!str_is_printable(text))
 		conf_error(config->conf, section, "mark-field", "has bytes that are not printable ASCII");
-	else if (has_meaning(name))
+	else if (config_field_has_meaning(name))
 		conf_error(config->conf, section, "mark-field", "%.*s means something else already", STR_ARG(name));
 	return written;
 }

@@ -292,8 +292,10 @@ explain(struct explanation *e)
 		explain_recipient(e, &e->recipients[i]);
 	if (e->action == ACTION_ACCEPT && e->mail != NULL)
 		explain_content(e);
-	else if (e->action == ACTION_ACCEPT)
+	else if (e->action == ACTION_ACCEPT) {
+		explain_class(e, NULL);
 		explain_checks(e, NULL);
+	}
 	explain_outcome(e);
 	knowledge_free(e->knowledge);
 	e->knowledge = NULL;

@@ -4,6 +4,7 @@
  *	explain.c		the steps of connection and envelope, in the order of SMTP, and the outcome
  *	explain_mailbox.c	who is asked whether there is the mailbox, and what is known of it
  *	explain_content.c	those of the mail itself
+ *	explain_class.c		its class
  *	explain_identity.c	what the next hop is told of the client, and which reverse-path it gets
  *	explain_findings.c	the checks, and what SPF, DKIM, ARC and DMARC found
  *	explain_signing.c	by whom it would be signed and sealed, whoever may read the keys
@@ -17,6 +18,7 @@
 
 #include <jansson.h>
 
+#include "policy/classify.h"
 #include "policy/inspect.h"
 #include "policy/verdict.h"
 #include "smtpfwd/config.h"
@@ -39,6 +41,7 @@ struct explanation {
 	json_t				*steps;		/* an array */
 
 	/* So far: */
+	struct mail_class		 class;		/* behind explain_class */
 	enum action			 action;	/* what the client hears in the end of the whole mail */
 	struct reply			 reply;		/* unless it is accepted */
 	const char			*at;		/* "mail", "rcpt", "data": where it hears it; NULL: it was accepted */
@@ -57,6 +60,9 @@ void	explain(struct explanation *e);
  * but what a signature would be.  NULL and a fault.
  */
 struct policy *explain_policy(const struct config *config, struct fault *fault_out);
+
+/* The class of a mail with this header section; of one whose header is not known (NULL). */
+void	explain_class(struct explanation *e, const struct header_section *section);
 
 /* By which section and keys a mail with this header section, as it would leave, would be signed, and whether it would get a set of ARC. */
 void	explain_signing(struct explanation *e, const struct header_section *section, const struct findings *findings);

@@ -105,10 +105,12 @@ explain_stamps(struct explanation *e, const struct findings *findings, const str
 	struct stamp_inputs inputs = { .policy = e->policy, .peer = &e->peer, .envelope = &e->envelope, .findings = findings };
 	struct buf fields;
 
-	buf_init(&fields, STAMP_FIELDS_MAX_BYTES);
+	buf_init(&fields, STAMP_FIELDS_MAX_BYTES + CLASSIFY_FIELD_MAX_BYTES);
 	if (verdict->is_marked)
 		buf_printf(&fields, "%s\r\n", policy_verify_rules(e->policy)->mark_field);
 	stamp_fields(&inputs, &fields);
+	if (policy_class_field(e->policy) != NULL)
+		classify_field(&e->class, policy_class_field(e->policy), &fields);
 	explain_added(e, buf_str(&fields));
 	buf_fini(&fields);
 }
@@ -140,6 +142,7 @@ explain_content(struct explanation *e)
 			explain_hops(e, &section);
 		return;
 	}
+	explain_class(e, &section);
 	if (!explain_hops(e, &section))
 		return;
 	findings = explain_checks(e, &section);

@@ -143,7 +143,7 @@ void
 explain_signing(struct explanation *e, const struct header_section *section, const struct findings *findings)
 {
 	struct seal_inputs inputs = { .policy = e->policy, .header = section, .now = e->now,
-	    .source = e->peer.is_trusted ? SIGN_SOURCE_TRUSTED : SIGN_SOURCE_OUTSIDE, .is_checked = !e->peer.is_trusted };
+	    .source = classify_sign_source(&e->class, &e->peer), .is_checked = !e->peer.is_trusted };
 	struct seal *seal = seal_new(&inputs);
 	json_t *step = step_new(e, "signing");
 

@@ -157,6 +157,28 @@ show_content(const json_t *step)
 	putchar('\n');
 }
 
+/* "network 10.0.0.40/32", "field Precedence: bulk" */
+static void
+say_reason(const char *before, const json_t *reason)
+{
+	if (reason == NULL)
+		return;
+	show_member(before, reason, "by");
+	say(" ", reason, "criterion", "");
+}
+
+static void
+show_class(const json_t *step)
+{
+	begin("Class");
+	show_member("", step, "class");
+	say_reason(": ", json_object_get(step, "peer"));
+	say_reason(", ", json_object_get(step, "mail"));
+	show_member("; ", step, "direction");
+	fputs(is_true(step, "without-header") ? "; a header may change it" : "", stdout);
+	putchar('\n');
+}
+
 static void
 show_hops(const json_t *step)
 {
@@ -390,6 +412,7 @@ show_signing(const json_t *step)
 		{ "exact", "the section is for the author's very domain" },
 		{ "parent", "the section is for a parent of the author's domain" },
 		{ "outside", "mail of clients that are not trusted never is" },
+		{ "class", "it is off for its class" },
 		{ "no-author", "it has no author" },
 		{ "no-rule", "no sign section is for the author's domain" },
 		{ "authors-differ", "its authors are of different domains" },
@@ -443,7 +466,7 @@ explain_show(const json_t *step)
 {
 	static const struct { const char *step; void (*show)(const json_t *step); } rows[] = {
 		{ "client", show_client }, { "iprev", show_iprev }, { "mail", show_mail }, { "recipient", show_recipient },
-		{ "content", show_content }, { "hops", show_hops }, { "spf", show_spf }, { "dkim", show_dkim }, { "arc", show_arc },
+		{ "content", show_content }, { "class", show_class }, { "hops", show_hops }, { "spf", show_spf }, { "dkim", show_dkim }, { "arc", show_arc },
 		{ "dmarc-author", show_dmarc }, { "dmarc", show_dmarc }, { "sender", show_sender },
 		{ "decision", show_decision },
 		{ "removed", show_removed }, { "added", show_added }, { "signing", show_signing }, { "sealing", show_sealing }, { "outcome", show_outcome },

@@ -8,7 +8,7 @@ smtpfwd_libs = $(OPENSSL_LIBS) $(UNBOUND_LIBS) $(CONFUSE_LIBS) $(IDN2_LIBS) $(JA
 
 # What reads a configuration and asks the DNS as it says: the daemon, and commands that need none.
 smtpfwd_config_sources = \
-	smtpfwd/config.c smtpfwd/config.h smtpfwd/config_files.c smtpfwd/config_files.h smtpfwd/config_arc.c smtpfwd/config_listen.c smtpfwd/config_route.c \
+	smtpfwd/config.c smtpfwd/config.h smtpfwd/config_files.c smtpfwd/config_files.h smtpfwd/config_arc.c smtpfwd/config_class.c smtpfwd/config_listen.c smtpfwd/config_route.c \
 	smtpfwd/config_sign.c smtpfwd/config_srs.c smtpfwd/config_verify.c smtpfwd/sign_keys.c smtpfwd/sign_keys.h smtpfwd/srs_file.c smtpfwd/srs_file.h \
 	smtpfwd/daemon_resolver.c smtpfwd/daemon_resolver.h
 
@@ -25,7 +25,7 @@ smtpfwd_smtpfwdctl_SOURCES = $(smtpfwd_config_sources) \
 	%D%/ctl_queue.c %D%/ctl_export.c %D%/ctl_recipients.c \
 	%D%/ctl_top.c %D%/ctl_status.c %D%/ctl_trace.c \
 	%D%/ctl_inquiry.c %D%/ctl_inquiry.h %D%/ctl_explain.c %D%/explain.c %D%/explain.h %D%/explain_mail.c %D%/explain_mail.h \
-	%D%/explain_content.c %D%/explain_findings.c %D%/explain_signing.c %D%/explain_identity.c %D%/explain_mailbox.c %D%/explain_text.c \
+	%D%/explain_class.c %D%/explain_content.c %D%/explain_findings.c %D%/explain_signing.c %D%/explain_identity.c %D%/explain_mailbox.c %D%/explain_text.c \
 	%D%/ctl_check_keys.c
 smtpfwd_smtpfwdctl_LDADD = smtpfwd/control/libcontrol.a smtpfwd/receive/libreceive.a smtpfwd/deliver/libdeliver.a smtpfwd/recipients/librecipients.a smtpfwd/smtp/libsmtp.a smtpfwd/auth/libauth.a \
 	smtpfwd/runtime/libruntime.a smtpfwd/runtime/libos.a policy/libpolicy.a mail/libmail.a base/libbase.a $(smtpfwd_libs)

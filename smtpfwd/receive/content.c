@@ -282,7 +282,7 @@ put(struct session *session, const struct forward_mail *mail)
 	const struct identity identity = identity_of_peer(&session->peer);
 	struct mail_facts facts = {
 		.arrived = mail->arrived,
-		.class_name = str_of(listener->settings.class_name),
+		.class_name = str_of(judgement_class(content->judgement)),
 		.client = ip_text(&session->peer.client.ip, client_room),
 		.listener = str_of(listener->settings.name),
 		.identity = &identity,

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "mail/history.h"
 #include "mail/trace.h"
+#include "policy/classify.h"
 #include "policy/decide.h"
 #include "policy/inspect.h"
 #include "policy/seal.h"
@@ -32,7 +33,7 @@ enum {
 	TURN_BYTES = INSPECT_CHUNK_MAX_BYTES,
 };
 
-_Static_assert((int)SEAL_FIELDS_MAX_BYTES + MARK_MAX_BYTES + (int)STAMP_FIELDS_MAX_BYTES + (int)TRACE_MAX_BYTES <=
+_Static_assert((int)SEAL_FIELDS_MAX_BYTES + MARK_MAX_BYTES + (int)CLASSIFY_FIELD_MAX_BYTES + (int)STAMP_FIELDS_MAX_BYTES + (int)TRACE_MAX_BYTES <=
     (int)JUDGEMENT_PREFIX_MAX_BYTES, "room for all fields");
 
 /* The resolver of a mail's checks: what they hold while they wait is weighed too. */
@@ -52,6 +53,7 @@ struct judgement {
 	struct weighed_resolver	 dns;
 	struct inspection	*inspection;	/* NULL: not begun, or ended */
 	const struct findings	*findings;	/* NULL before the end */
+	struct mail_class	 class;		/* from the header section on */
 	struct seal		*seal;
 	struct field_changes	 changes;
 	struct survival		 survival;	/* reason NULL: the mail did not come so far */
@@ -233,12 +235,28 @@ check(struct judgement *judgement, struct session *session, const struct header_
 	return verdict->action == ACTION_ACCEPT;
 }
 
+/* The header section is whole, so this is final. */
+static void
+classify_mail(struct judgement *judgement, const struct session *session, const struct header_section *section)
+{
+	struct class_evidence evidence = {
+		.peer = &session->peer,
+		.listener_class = session->listener->settings.class_name,
+		/* A certificate names who speaks, not for whom. */
+		.certificate_name = session->is_told_by_xclient ? STR_EMPTY : session->peer.tls.verified_name,
+		.envelope = &session->transaction->envelope,
+		.header = section,
+	};
+
+	judgement->class = classify(session->transaction->policy, &evidence);
+}
+
 static void
 seal(struct judgement *judgement, const struct session *session, const struct header_section *section, struct verdict *verdict)
 {
 	const struct policy *policy = session->transaction->policy;
 	struct seal_inputs inputs = {
-		.policy = policy, .source = session->peer.is_trusted ? SIGN_SOURCE_TRUSTED : SIGN_SOURCE_OUTSIDE,
+		.policy = policy, .source = classify_sign_source(&judgement->class, &session->peer),
 		.header = &judgement->edited, .now = os_wall_clock(), .is_checked = !session->peer.is_trusted,
 	};
 	struct edits edits;
@@ -268,6 +286,7 @@ judgement_header(struct judgement *judgement, struct session *session, struct st
 		defer_for_memory(verdict_out);
 		return;
 	}
+	classify_mail(judgement, session, &section);
 	decide_header(policy, &section, session->listener->settings.received_max, verdict_out);
 	if (verdict_out->action == ACTION_ACCEPT && check(judgement, session, &section, verdict_out))
 		seal(judgement, session, &section, verdict_out);
@@ -290,6 +309,12 @@ struct str
 judgement_message_id(const struct judgement *judgement)
 {
 	return judgement->message_id;
+}
+
+const char *
+judgement_class(const struct judgement *judgement)
+{
+	return judgement->class.match.name;
 }
 
 /* --- the body --- */
@@ -325,7 +350,15 @@ stamp_inputs(const struct judgement *judgement, const struct session *session, c
 	    .envelope = envelope, .findings = judgement->findings };
 }
 
-/* Mail that is neither checked nor of a domain that is signed for makes no line: there is nothing to say of it. */
+/* Of mail that is neither checked nor of a domain that is signed for, nor of a class section's, there is nothing to say. */
+static bool
+is_worth_a_line(const struct judgement *judgement, const struct session *session)
+{
+	if (judgement->findings->why_unchecked == NULL || judgement->class.is_of_section)
+		return true;
+	return (seal_is_signing(judgement->seal) || session->peer.is_trusted) && strcmp(seal_reason(judgement->seal), "no-rule") != 0;
+}
+
 static void
 say(const struct judgement *judgement, const struct session *session, const struct verdict *verdict)
 {
@@ -334,9 +367,7 @@ say(const struct judgement *judgement, const struct session *session, const stru
 	const struct survival *survival = &judgement->survival;
 	struct buf words;
 
-	if (judgement->findings->why_unchecked != NULL && !is_signed && !session->peer.is_trusted)
-		return;
-	if (judgement->findings->why_unchecked != NULL && strcmp(seal_reason(judgement->seal), "no-rule") == 0)
+	if (!is_worth_a_line(judgement, session))
 		return;
 	buf_init(&words, STAMP_WORDS_MAX_BYTES);
 	stamp_words(&inputs, verdict, &words);
@@ -344,7 +375,7 @@ say(const struct judgement *judgement, const struct session *session, const stru
 		survive_words(survival, &words);
 	if (survival->is_doomed)
 		buf_printf(&words, " doomed=%s", survival->reason);
-	/* Without room for it the line ends as it is. */
+	/* Without room for more the line ends as it is. */
 	if (is_signed && verdict->action == ACTION_ACCEPT)
 		buf_printf(&words, " signed=%.*s", STR_ARG(seal_signer(judgement->seal)));
 	else if (session->peer.is_trusted)
@@ -353,6 +384,7 @@ say(const struct judgement *judgement, const struct session *session, const stru
 		buf_printf(&words, " sealed=%.*s:%d", STR_ARG(seal_sealer(judgement->seal)), seal_instance(judgement->seal));
 	else if (seal_unsealed_reason(judgement->seal)[0] != '\0')
 		buf_printf(&words, " unsealed=\"%s\"", seal_unsealed_reason(judgement->seal));
+	(void)classify_words(&judgement->class, &words);
 	history_judged(session->listener->world->log, &session->transaction->content.id, buf_str(&words));
 	buf_fini(&words);
 }
@@ -459,6 +491,7 @@ judgement_prefix(const struct judgement *judgement, const struct session *sessio
 {
 	const struct transaction *transaction = session->transaction;
 	const char *mark = policy_verify_rules(transaction->policy)->mark_field;
+	const char *class_field = policy_class_field(transaction->policy);
 	struct stamp_inputs inputs = stamp_inputs(judgement, session, stored);
 
 	if (seal_fields(judgement->seal, out) != 0)
@@ -466,6 +499,8 @@ judgement_prefix(const struct judgement *judgement, const struct session *sessio
 	if (judgement->is_marked && buf_printf(out, "%s\r\n", mark) != 0)
 		return -1;
 	if (stamp_fields(&inputs, out) != 0)
+		return -1;
+	if (class_field != NULL && classify_field(&judgement->class, class_field, out) != 0)
 		return -1;
 	return trace_append_received(&session->peer, &transaction->envelope, str_of(policy_hostname(transaction->policy)),
 	    &transaction->content.id, now, out);

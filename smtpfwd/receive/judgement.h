@@ -31,6 +31,7 @@ void	judgement_header(struct judgement *judgement, struct session *session, stru
 /* The section as it goes on: fields that stay, in order; body_at as it came. */
 const struct header_section *judgement_edited(const struct judgement *judgement);
 void	judgement_forget_header(struct judgement *judgement);
+const char *judgement_class(const struct judgement *judgement);	/* its name; the policy's, or the listener's */
 struct str judgement_message_id(const struct judgement *judgement);	/* the field's value, or ""; its own */
 
 /* Of any length.  Lets other fibers run in between if there is work to do. */
@@ -46,7 +47,7 @@ bool	judgement_proves_sender(const struct judgement *judgement, const struct ses
 bool	judgement_is_held(const struct judgement *judgement);
 
 /*
- * Appends a set of ARC, DKIM-Signature, the mark, Authentication-Results, Received-SPF and Received, in this order.  0, or -1 when out is
+ * Appends a set of ARC, DKIM-Signature, the mark, Authentication-Results, Received-SPF, the class and Received, in this order.  0, or -1 when out is
  * full: JUDGEMENT_PREFIX_MAX_BYTES are enough.  They are ASCII unless the mail is stored as one that needs SMTPUTF8.
  */
 enum { JUDGEMENT_PREFIX_MAX_BYTES = 176 * 1024 };
