@@ -11,6 +11,8 @@
 #include "base/mem.h"
 #include "policy/arc_sealer.h"
 
+enum { SIGNATURES_ARENA_MAX_BYTES = 64 * 1024 };	/* ours as structs, in an array that doubles */
+
 enum stage {
 	STAGE_BODY,			/* the body comes */
 	STAGE_READY,
@@ -30,6 +32,7 @@ struct arc_sealing {
 	struct dkim_canon_body	 body;
 	struct buf		 names;		/* h=, folded */
 	struct buf		 fields;	/* the signed fields in canonical form; */
+	int			 n_signatures;	/* of ours that h= has, behind all others */
 	ptrdiff_t		 results_at;	/* where among them our own results belong; -1: nowhere */
 	struct buf		 results;	/* the three fields of the set; of the message signature and the seal: */
 	struct buf		 message, seal;	/* up to "b=", then whole */
@@ -111,8 +114,19 @@ hash_chain(struct arc_sealing *s, const struct arc_chain *chain)
 	}
 }
 
+/* Those that come later are the topmost of their name, of which all others stand before. */
+static void
+announce_signatures(struct arc_sealing *s, int n_signatures, struct str *names, int *n_names)
+{
+	if (s->sealer->n_names > 0 || *n_names + n_signatures > DKIM_SIGNED_FIELDS_MAX)
+		return;
+	s->n_signatures = n_signatures;
+	for (int i = 0; i < n_signatures; i++)
+		names[(*n_names)++] = STR("DKIM-Signature");
+}
+
 static int
-begin(struct arc_sealing *s, const struct header_section *header, struct timestamp now, struct arena *arena,
+begin(struct arc_sealing *s, const struct header_section *header, int n_signatures, struct timestamp now, struct arena *arena,
     struct fault *fault_out)
 {
 	struct str *names = arena_array(arena, DKIM_SIGNED_FIELDS_MAX, sizeof(names[0]));
@@ -127,6 +141,7 @@ begin(struct arc_sealing *s, const struct header_section *header, struct timesta
 		return fault_permanent(fault_out, "the chain has %d sets", ARC_INSTANCES_MAX);
 	if (arc_sealer_names(s->sealer, header, names, &n_names, fault_out) != 0)
 		return -1;
+	announce_signatures(s, n_signatures, names, &n_names);
 	s->instance = chain.n_sets + 1;
 	s->is_chain_whole = chain.trouble.len == 0;
 	buf_init(&s->fields, 2 * header->header_bytes + (size_t)n_names * 2);	/* a name may lack its line end */
@@ -142,7 +157,7 @@ begin(struct arc_sealing *s, const struct header_section *header, struct timesta
 }
 
 struct arc_sealing *
-arc_sealing_new(const struct arc_sealer *sealer, const struct header_section *header, struct timestamp now,
+arc_sealing_new(const struct arc_sealer *sealer, const struct header_section *header, int n_signatures, struct timestamp now,
     struct fault *fault_out)
 {
 	struct arc_sealing *s = mem_new(sizeof(*s));
@@ -157,7 +172,7 @@ arc_sealing_new(const struct arc_sealer *sealer, const struct header_section *he
 	buf_init(&s->message_rest, DKIM_FIELD_MAX_BYTES);
 	buf_init(&s->seal, DKIM_FIELD_MAX_BYTES);
 	arena_init(&arena, 16 * ARC_HEADER_MAX_BYTES);
-	result = begin(s, header, now, &arena, fault_out);
+	result = begin(s, header, n_signatures, now, &arena, fault_out);
 	arena_fini(&arena);
 	if (result == 0)
 		return s;
@@ -237,8 +252,24 @@ hash_unsigned(const struct buf *front, const struct buf *rest, EVP_MD_CTX *hash)
 	buf_fini(&text);
 }
 
+/* From the bottom up, as h= means them. */
+static void
+hash_signatures(struct arc_sealing *s, struct str signatures)
+{
+	struct header_section section;
+	struct arena arena;
+
+	if (s->n_signatures == 0)
+		return;
+	arena_init(&arena, SIGNATURES_ARENA_MAX_BYTES);
+	insist(header_read(signatures, &arena, &section) == 0 && section.n_fields == s->n_signatures);
+	for (int i = section.n_fields - 1; i >= 0; i--)
+		dkim_canon_field(DKIM_RELAXED, section.fields[i].whole, true, (struct dkim_sink){ hash_more, s->message_hash });
+	arena_fini(&arena);
+}
+
 void
-arc_sealing_ready(struct arc_sealing *s, enum arc_status cv, struct str results)
+arc_sealing_ready(struct arc_sealing *s, enum arc_status cv, struct str results, struct str signatures)
 {
 	struct dkim_sink message_sink = { hash_more, s->message_hash };
 	struct str fields = buf_str(&s->fields);
@@ -259,6 +290,7 @@ arc_sealing_ready(struct arc_sealing *s, enum arc_status cv, struct str results)
 	if (s->results_at >= 0)
 		dkim_canon_field(DKIM_RELAXED, buf_str(&s->results), true, message_sink);
 	hash_more(s->message_hash, str_from(fields, at));
+	hash_signatures(s, signatures);
 	hash_unsigned(&s->message, &s->message_rest, s->message_hash);
 	s->stage = STAGE_READY;
 }

@@ -52,15 +52,15 @@ struct str		 arc_sealer_text(const struct arc_sealer *sealer);
 struct arc_sealing;
 
 /*
- * Begins with a mail's header section, as it will leave: all edits are made, our DKIM signatures, if any, are in it.  The section
- * is not needed afterwards.  now goes into t=.  The sealer outlives the sealing.
+ * Begins with a mail's header section, as it will leave: all edits are made, but our DKIM signatures, n_signatures of them, may come
+ * with arc_sealing_ready.  The section is not needed afterwards.  now goes into t=.  The sealer outlives the sealing.
  *
  * NULL with a permanent fault if this mail gets no seal: its newest set says cv=fail, which is for good (5.1 step 2), it has 50
  * sets, its header is too large, or, unless names were set, it has no From or several, or more fields to sign than the bounds
  * of dkim_sign.h let.
  */
-struct arc_sealing	*arc_sealing_new(const struct arc_sealer *sealer, const struct header_section *header, struct timestamp now,
-			    struct fault *fault_out);
+struct arc_sealing	*arc_sealing_new(const struct arc_sealer *sealer, const struct header_section *header, int n_signatures,
+			    struct timestamp now, struct fault *fault_out);
 void			 arc_sealing_free(struct arc_sealing *sealing);	/* NULL is nothing */
 size_t			 arc_sealing_memory_bytes(const struct arc_sealing *sealing);	/* what strangers can make large of it */
 
@@ -70,9 +70,10 @@ void	arc_sealing_body(struct arc_sealing *sealing, struct str piece);
 /*
  * cv is what arc_verify said of the mail as it came in; a chain that its own structure or a none contradicts is sealed as failed.
  * results: what goes into ARC-Authentication-Results behind "i=N;", the value of our own Authentication-Results, folded or not,
- * without its last line end; at most ARC_RESULTS_MAX_BYTES.
+ * without its last line end; at most ARC_RESULTS_MAX_BYTES.  signatures: our DKIM-Signature fields, whole, as many as were announced, which
+ * will stand below the set and are signed with it (4.1.2) where the sealer chooses its names itself.
  */
-void	arc_sealing_ready(struct arc_sealing *sealing, enum arc_status cv, struct str results);
+void	arc_sealing_ready(struct arc_sealing *sealing, enum arc_status cv, struct str results, struct str signatures);
 
 /* 0, or -1 with a temporary fault.  Reads sealer, key and its own only; no clock, no files. */
 int	arc_sealing_sign(struct arc_sealing *sealing, struct fault *fault_out);

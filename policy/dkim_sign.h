@@ -75,6 +75,8 @@ void			 dkim_signer_free(struct dkim_signer *signer);		/* NULL is nothing */
 
 /* d= and the selectors, without blanks: "example.com:2026a,2026e".  The signer's. */
 struct str		 dkim_signer_text(const struct dkim_signer *signer);
+/* How many fields a mail gets. */
+int			 dkim_signer_n_signatures(const struct dkim_signer *signer);
 
 struct dkim_signing;
 

@@ -261,3 +261,9 @@ dkim_signer_text(const struct dkim_signer *signer)
 {
 	return signer->text;
 }
+
+int
+dkim_signer_n_signatures(const struct dkim_signer *signer)
+{
+	return signer->n_selectors;
+}

@@ -3,6 +3,7 @@
  *
  * Whom a signature may speak for is sign_rules.c's to know; here stands what else keeps a mail from being signed.
  */
+#include "base/insist.h"
 #include "base/mem.h"
 #include "mail/auth_results.h"
 #include "mail/author.h"
@@ -64,6 +65,8 @@ struct seal {
 	struct dkim_signing	*signing;
 	const struct arc_sealer	*sealer;	/* the policy's; with a sealing */
 	struct arc_sealing	*sealing;	/* NULL: no set of ARC is added */
+	enum arc_status		 cv;		/* what the set says: by seal_found */
+	struct buf		 results;
 	struct fault		 why_unsealed;	/* its text is empty: it is, or nobody wants that */
 };
 
@@ -88,12 +91,24 @@ choose_signer(const struct seal_inputs *inputs, struct sign_choice *choice_out)
 }
 
 static void
+begin_signing(struct seal *seal, const struct dkim_signer *signer, const struct seal_inputs *inputs)
+{
+	seal->signing = dkim_signing_new(signer, inputs->header, inputs->now, NULL);
+	if (seal->signing != NULL)
+		seal->signer = signer;
+	else
+		seal->reason = "many-fields";	/* there is one From: what else it refuses is too much */
+}
+
+static void
 begin_sealing(struct seal *seal, const struct seal_inputs *inputs)
 {
+	int n_signatures = seal->signer != NULL ? dkim_signer_n_signatures(seal->signer) : 0;
+
 	seal->sealer = policy_arc_sealer(inputs->policy);
 	if (seal->sealer == NULL || !inputs->is_checked)
 		return;
-	seal->sealing = arc_sealing_new(seal->sealer, inputs->header, inputs->now, &seal->why_unsealed);
+	seal->sealing = arc_sealing_new(seal->sealer, inputs->header, n_signatures, inputs->now, &seal->why_unsealed);
 }
 
 struct seal *
@@ -105,14 +120,10 @@ seal_new(const struct seal_inputs *inputs)
 	if (inputs->source != SIGN_SOURCE_OUTSIDE)
 		choose_signer(inputs, &choice);
 	seal->reason = choice.reason;
+	buf_init(&seal->results, ARC_RESULTS_MAX_BYTES);
+	if (choice.signer != NULL)
+		begin_signing(seal, choice.signer, inputs);
 	begin_sealing(seal, inputs);
-	if (choice.signer == NULL)
-		return seal;
-	seal->signing = dkim_signing_new(choice.signer, inputs->header, inputs->now, NULL);
-	if (seal->signing != NULL)
-		seal->signer = choice.signer;
-	else
-		seal->reason = "many-fields";	/* there is one From: what else it refuses is too much */
 	return seal;
 }
 
@@ -123,6 +134,7 @@ seal_free(struct seal *seal)
 		return;
 	dkim_signing_free(seal->signing);
 	arc_sealing_free(seal->sealing);
+	buf_fini(&seal->results);
 	mem_free(seal);
 }
 
@@ -189,7 +201,8 @@ seal_found(struct seal *seal, const struct arc_result *arc, struct str results)
 	if (seal->sealing == NULL)
 		return;
 	if (!arc->is_temporary) {
-		arc_sealing_ready(seal->sealing, arc->status, results);
+		seal->cv = arc->status;
+		insist(buf_append(&seal->results, results) == 0);
 		return;
 	}
 	fault_temporary(&seal->why_unsealed, "the chain could not be checked");
@@ -207,9 +220,18 @@ seal_ready(struct seal *seal)
 int
 seal_sign(struct seal *seal, struct fault *fault_out)
 {
+	struct buf signatures;
+
 	if (seal->signing != NULL && dkim_signing_sign(seal->signing, fault_out) != 0)
 		return -1;
-	return seal->sealing != NULL ? arc_sealing_sign(seal->sealing, fault_out) : 0;
+	if (seal->sealing == NULL)
+		return 0;
+	/* The set is over our signature too. */
+	buf_init(&signatures, DKIM_FIELDS_MAX_BYTES);
+	insist(seal->signing == NULL || dkim_signing_fields(seal->signing, &signatures) == 0);
+	arc_sealing_ready(seal->sealing, seal->cv, buf_str(&seal->results), buf_str(&signatures));
+	buf_fini(&signatures);
+	return arc_sealing_sign(seal->sealing, fault_out);
 }
 
 int

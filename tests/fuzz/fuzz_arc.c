@@ -74,10 +74,10 @@ seal(const struct arc_sealer *sealer, struct str mail, enum arc_status cv, struc
 	insist(header_read(mail, &arena, &section) == 0);
 	/* Without a header our fields would stand above what is none. */
 	sealing = section.n_fields > 0 && section.has_empty_line ?
-	    arc_sealing_new(sealer, &section, (struct timestamp){ NOW_S * INT64_C(1000000) }, NULL) : NULL;
+	    arc_sealing_new(sealer, &section, 0, (struct timestamp){ NOW_S * INT64_C(1000000) }, NULL) : NULL;
 	if (sealing != NULL) {
 		arc_sealing_body(sealing, str_from(mail, section.body_at));
-		arc_sealing_ready(sealing, cv, STR("relay.example.net; none"));
+		arc_sealing_ready(sealing, cv, STR("relay.example.net; none"), STR_EMPTY);
 		insist(arc_sealing_sign(sealing, NULL) == 0);
 		insist(arc_sealing_fields(sealing, out) == 0 && buf_append(out, mail) == 0);
 	}

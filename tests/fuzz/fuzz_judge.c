@@ -287,13 +287,13 @@ static void
 tell(struct judged *j, struct seal *begun, const struct findings *findings)
 {
 	struct stamp_inputs inputs = { .policy = j->policy, .peer = &j->peer, .envelope = &j->envelope, .findings = findings };
-	struct buf results;
+	struct buf text;
 
-	buf_init(&results, STAMP_FIELDS_MAX_BYTES);
+	buf_init(&text, STAMP_FIELDS_MAX_BYTES);
 	insist(!seal_is_sealing(begun) || findings->has_arc);
-	insist(stamp_results(&inputs, &results) == 0 && (findings->why_unchecked != NULL) == (results.len == 0));
-	seal_found(begun, &findings->arc, buf_str(&results));
-	buf_fini(&results);
+	insist(stamp_results(&inputs, &text) == 0 && (findings->why_unchecked != NULL) == (text.len == 0));
+	seal_found(begun, &findings->arc, buf_str(&text));
+	buf_fini(&text);
 }
 
 /* As receive/content does it. */

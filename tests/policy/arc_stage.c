@@ -73,11 +73,11 @@ arc_stage_seal(const struct arc_sealer *sealer, struct str mail, enum arc_status
 
 	arena_init(&arena, ARC_CASES_MAX_BYTES);
 	insist(header_read(mail, &arena, &section) == 0);
-	sealing = arc_sealing_new(sealer, &section, (struct timestamp){ ARC_STAGE_NOW_S * INT64_C(1000000) + 999999 }, fault_out);
+	sealing = arc_sealing_new(sealer, &section, 0, (struct timestamp){ ARC_STAGE_NOW_S * INT64_C(1000000) + 999999 }, fault_out);
 	if (sealing != NULL) {
 		for (size_t at = section.body_at; at < mail.len; at += piece_bytes)
 			arc_sealing_body(sealing, str_sub(mail, at, piece_bytes));
-		arc_sealing_ready(sealing, cv, results);
+		arc_sealing_ready(sealing, cv, results, STR_EMPTY);
 		insist(arc_sealing_sign(sealing, NULL) == 0);
 		buf_clear(out);
 		insist(arc_sealing_fields(sealing, out) == 0 && buf_append(out, mail) == 0);

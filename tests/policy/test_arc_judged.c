@@ -202,12 +202,22 @@ test_checked(struct scene *s)
 /* --- sealed --- */
 
 static void
+expect_status(struct scene *s, struct str mail, const char *want)
+{
+	struct arena arena;
+
+	arena_init(&arena, ARC_VERIFY_ARENA_BYTES);
+	expect_text(arc_status_word(arc_stage_verify(&s->stage, mail, 5, &arena)->status), want);
+	arena_fini(&arena);
+}
+
+static void
 test_sealed(struct scene *s)
 {
 	const struct findings *findings;
-	struct str mail = STR(MAIL), closed;
-	struct arena arena;
+	struct str mail = STR(MAIL), changed, closed;
 	struct seal *seal;
+	ptrdiff_t at;
 
 	test_case("mail that is checked gets a set, others get none, and nobody asks why");
 	seal = begin_seal(s, mail, SIGN_SOURCE_OUTSIDE, true);
@@ -224,9 +234,13 @@ test_sealed(struct scene *s)
 	mail = end_seal(s, begin_seal(s, mail, SIGN_SOURCE_CLASS, true), findings, mail);
 	expect(str_starts(mail, STR("ARC-Seal: ")));
 	expect(str_find_str(mail, STR("\r\nDKIM-Signature: ")) > str_find_str(mail, STR("\r\nARC-Authentication-Results: i=1; mx.relay.example;")));
-	arena_init(&arena, ARC_VERIFY_ARENA_BYTES);
-	expect_text(arc_status_word(arc_stage_verify(&s->stage, mail, 5, &arena)->status), "pass");
-	arena_fini(&arena);
+	expect_status(s, mail, "pass");
+	test_case("the set is over our signature too (RFC 8617 4.1.2)");
+	expect(str_find_str(mail, STR(":dkim-signature;\r\n i=1;")) > 0);
+	at = str_find_str(mail, STR("DKIM-Signature: v=1;"));
+	insist(at > 0 && arena_copy(&s->arena, mail, &changed));
+	((char *)(uintptr_t)changed.at)[(size_t)at + strlen("DKIM-Signature: v=")] = '2';
+	expect_status(s, changed, "fail");
 
 	test_case("a chain that could not be checked for now gets none: cv=fail would be for good");
 	s->stage.is_silent = true;
