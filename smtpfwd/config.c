@@ -1,5 +1,5 @@
 /*
- * config.c - the settings that stand once: names, paths, log, resolver, retry, recipients, certificates
+ * config.c - the settings that stand once: names, paths, log, resolver, retry, certificates
  */
 #include "base/insist.h"
 #include "base/mem.h"
@@ -128,17 +128,6 @@ read_resolver(struct config *config)
 }
 
 static void
-read_recipients(struct config *config)
-{
-	const struct conf_section *section = conf_section(config->conf, "recipients");
-
-	config->knowledge = (struct knowledge_bounds){
-		.good_keep = conf_span(section, "keep-good"), .bad_keep = conf_span(section, "keep-bad"),
-		.good_max = conf_integer(section, "max-good"), .bad_max = conf_integer(section, "max-bad"),
-	};
-}
-
-static void
 read_retry(struct config *config)
 {
 	const struct conf_section *section = conf_section(config->conf, "retry");
@@ -185,7 +174,7 @@ config_load(const char *path)
 	read_log(config);
 	read_resolver(config);
 	read_retry(config);
-	read_recipients(config);
+	config_read_recipients(config);
 	read_certificates(config);
 	config_read_listeners(config);
 	config_read_routes(config);

@@ -115,6 +115,9 @@ const char *const *config_client_names(struct config *config, const struct conf_
 bool		 config_is_field_name(struct str name);
 bool		 config_field_has_meaning(struct str name);
 
+/* Names of struct knowledge: each relay, or each of its next hops where it goes by the recipient.  Owned by the caller. */
+const char	**config_recipients_names(const struct config *config, int *n_out);
+
 /* True when not both can be bound: equal, or of one port and family and one is all addresses of it. */
 bool		 config_addresses_overlap(const struct endpoint *a, const struct endpoint *b);
 
@@ -123,6 +126,7 @@ bool		 config_has_address(const struct config *config, const struct endpoint *ad
 
 void		 config_read_listeners(struct config *config);
 void		 config_read_routes(struct config *config);	/* relays, routes, outbound */
+void		 config_read_recipients(struct config *config);
 void		 config_read_verify(struct config *config);
 void		 config_read_signs(struct config *config);
 void		 config_read_arc(struct config *config);	/* behind verify, which seals need */

@@ -11,29 +11,6 @@ settings_of(const struct config *config)
 	    .bounds = config->knowledge };
 }
 
-/* Each relay, or each of its next hops where it goes by the recipient.  Owned. */
-static const char **
-names_of(const struct config *config, int *n_out)
-{
-	const struct relay_rule *relays = config->policy.relays;
-	const char **names;
-	int n = 0;
-
-	for (int i = 0; i < config->policy.n_relays; i++)
-		n += 1 + relays[i].forwarding.n_ways;
-	names = mem_new_array((size_t)n + 1, sizeof(const char *));
-	*n_out = 0;
-	for (int i = 0; i < config->policy.n_relays; i++) {
-		const struct forwarding *forwarding = &relays[i].forwarding;
-
-		if (!forwarding->is_by_recipient)
-			names[(*n_out)++] = relays[i].name;
-		for (int k = 0; k < forwarding->n_ways; k++)
-			names[(*n_out)++] = forwarding_name(str_of(forwarding->ways[k])).at;
-	}
-	return names;
-}
-
 /* --- what couriers hear --- */
 
 static void
@@ -58,7 +35,7 @@ daemon_make_recipients(struct daemon *daemon, struct fault *fault_out)
 	const struct config *config = daemon->generation->config;
 	struct recipients_settings settings = settings_of(config);
 	int n_names;
-	const char **names = names_of(config, &n_names);
+	const char **names = config_recipients_names(config, &n_names);
 
 	daemon->recipients = recipients_new(daemon->loop, &settings, names, n_names, daemon->log, fault_out);
 	mem_free(names);
@@ -74,7 +51,7 @@ daemon_adopt_recipients(struct daemon *daemon)
 	const struct config *config = daemon->generation->config;
 	struct recipients_settings settings = settings_of(config);
 	int n_names;
-	const char **names = names_of(config, &n_names);
+	const char **names = config_recipients_names(config, &n_names);
 
 	recipients_set(daemon->recipients, &settings, names, n_names);
 	mem_free(names);

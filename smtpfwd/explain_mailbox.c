@@ -10,6 +10,7 @@
 #include "smtpfwd/explain.h"
 #include "smtpfwd/recipients/known_file.h"
 #include "smtpfwd/recipients/outage.h"
+#include "smtpfwd/recipients/split.h"
 #include "smtpfwd/show.h"
 
 struct loading {
@@ -30,21 +31,25 @@ static void
 load(struct explanation *e)
 {
 	static const uint64_t seed[2] = { 0, 0 };
-	const struct policy_settings *policy = &e->config->policy;
-	const char **names = mem_new_array((size_t)policy->n_relays + 1, sizeof(*names));
+	int error, n_names;
+	const char **names = config_recipients_names(e->config, &n_names);
 	struct known_file file;
-	int error;
 
-	for (int i = 0; i < policy->n_relays; i++)
-		names[i] = policy->relays[i].name;
 	e->knowledge = knowledge_new(&e->config->knowledge, seed);
-	knowledge_set_relays(e->knowledge, names, policy->n_relays);
+	knowledge_set_relays(e->knowledge, names, n_names);
 	mem_free(names);
 	known_file_init(&file, e->config->recipients_file, 0);
 	error = known_file_read(&file, load_one, &(struct loading){ .knowledge = e->knowledge, .now = e->now });
 	knowledge_loaded(e->knowledge);
 	known_file_fini(&file);
 	e->is_knowledge_hidden = error != 0 && error != -EBADMSG;
+}
+
+/* A mail that goes by the recipient is queued, for its next hop is not known before. */
+static bool
+is_online(const struct forwarding *forwarding)
+{
+	return forwarding->is_online && !forwarding->is_by_recipient;
 }
 
 static const char *
@@ -58,21 +63,34 @@ known_word(enum known known)
 	return "unknown";
 }
 
+/* When it was told so. */
 static void
-step_known(struct explanation *e, json_t *step, struct str relay, const struct address *address, const struct forwarding *forwarding)
+step_told(json_t *step, const struct split *split, const struct address *address, enum known known, struct timestamp now)
 {
-	struct known_record record = { .known = KNOWN_NOT };
+	struct known_record record;
 	char room[DATE_TEXT_MAX];
-	struct reply reply;
 
-	if (knowledge_look_up(e->knowledge, relay, address, e->now, &record)) {
+	for (int i = 0; i < split->n; i++) {
+		if (!knowledge_look_up(split->knowledge, split->names[i], address, now, &record) || record.known != known)
+			continue;
 		step_str(step, "told", date_iso_text(record.told, room));
-		step_str(step, "until", date_iso_text(knowledge_until(e->knowledge, record.known, record.told), room));
+		step_str(step, "until", date_iso_text(knowledge_until(split->knowledge, record.known, record.told), room));
+		return;
 	}
-	step_text(step, "known", e->is_knowledge_hidden ? "hidden" : known_word(record.known));
-	if (!forwarding->is_online && knowledge_is_fresh(e->knowledge, relay, address, e->now))
+}
+
+static void
+step_known(struct explanation *e, json_t *step, const struct split *split, const struct address *address,
+    const struct forwarding *forwarding)
+{
+	enum known known = split_ask(split, address, e->now);
+	struct reply reply = outage_reply(known, forwarding->accepts_unknown ? OUTAGE_ACCEPT : OUTAGE_DEFER);
+
+	step_text(step, "known", e->is_knowledge_hidden ? "hidden" : known_word(known));
+	if (known != KNOWN_NOT)
+		step_told(step, split, address, known, e->now);
+	if (!is_online(forwarding) && split_is_fresh(split, address, e->now))
 		step_bool(step, "fresh", true);
-	reply = outage_reply(record.known, forwarding->accepts_unknown ? OUTAGE_ACCEPT : OUTAGE_DEFER);
 	if (!e->is_knowledge_hidden)
 		step_reply(step, "outage", &reply);
 }
@@ -81,16 +99,22 @@ void
 explain_mailbox(struct explanation *e, json_t *step, const struct address *address)
 {
 	const struct forwarding *forwarding = policy_forwarding_of(e->policy, address->domain);
-	const char *relay = policy_relay_of(e->policy, address->domain);
+	struct str names[FORWARDING_WAYS_MAX];
+	struct split split = { .names = names };
 
-	if (forwarding == NULL || relay == NULL)
+	if (forwarding == NULL)
 		return;
-	step_text(step, "asked", forwarding->is_online ? "mail" : forwarding->verifies_recipients ? "question" : "no");
-	if (!forwarding->is_online && !forwarding->verifies_recipients)
+	step_text(step, "asked", is_online(forwarding) ? "mail" : forwarding->verifies_recipients ? "question" : "no");
+	if (!is_online(forwarding) && !forwarding->verifies_recipients)
 		return;
 	if (e->knowledge == NULL)
 		load(e);
-	step_known(e, step, str_of(relay), address, forwarding);
+	split.knowledge = e->knowledge;
+	for (; split.n < forwarding->n_ways; split.n++)
+		names[split.n] = forwarding_name(str_of(forwarding->ways[split.n]));
+	if (!forwarding->is_by_recipient)
+		names[split.n++] = str_of(policy_relay_of(e->policy, address->domain));
+	step_known(e, step, &split, address, forwarding);
 }
 
 /* --- for people --- */

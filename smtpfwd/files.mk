@@ -8,7 +8,7 @@ smtpfwd_libs = $(OPENSSL_LIBS) $(UNBOUND_LIBS) $(CONFUSE_LIBS) $(IDN2_LIBS) $(JA
 
 # What reads a configuration and asks the DNS as it says: the daemon, and commands that need none.
 smtpfwd_config_sources = \
-	smtpfwd/config.c smtpfwd/config.h smtpfwd/config_files.c smtpfwd/config_files.h smtpfwd/config_arc.c smtpfwd/config_class.c smtpfwd/config_listen.c smtpfwd/config_route.c \
+	smtpfwd/config.c smtpfwd/config.h smtpfwd/config_files.c smtpfwd/config_files.h smtpfwd/config_arc.c smtpfwd/config_class.c smtpfwd/config_listen.c smtpfwd/config_recipients.c smtpfwd/config_route.c \
 	smtpfwd/config_sign.c smtpfwd/config_srs.c smtpfwd/config_verify.c smtpfwd/sign_keys.c smtpfwd/sign_keys.h smtpfwd/srs_file.c smtpfwd/srs_file.h \
 	smtpfwd/daemon_resolver.c smtpfwd/daemon_resolver.h
 
