@@ -191,6 +191,20 @@ survive(const struct survival_inputs *inputs, struct survival *survival_out)
 		judge_authors(inputs, survival_out);
 }
 
+int
+survive_hope(enum client_view view, bool is_rewritten)
+{
+	switch (view) {
+	case VIEW_OF_US:
+		return is_rewritten ? 0 : 1;	/* of a domain of ours it may be something */
+	case VIEW_UNKNOWN:
+		return is_rewritten ? 0 : 2;
+	case VIEW_OF_CLIENT:
+		return is_rewritten ? 0 : 3;
+	}
+	return 0;
+}
+
 void
 survive_words(const struct survival *survival, struct buf *out)
 {

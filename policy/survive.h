@@ -49,6 +49,9 @@ void	survive(const struct survival_inputs *inputs, struct survival *survival_out
 /* Whether a signature that is right here is so there. */
 bool	survive_dkim(const struct dkim_result *result, const struct field_changes *changes);
 
+/* How much of SPF is left by such a way, from 0 on: where there are several, the best one dooms no mail that another does. */
+int	survive_hope(enum client_view view, bool is_rewritten);
+
 /* "dkim:example.com,spf", "spf?" where it only may, "none": for a log line; bytes of others made safe. */
 void	survive_words(const struct survival *survival, struct buf *out);
 

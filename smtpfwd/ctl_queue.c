@@ -77,6 +77,14 @@ show_recipient(const json_t *recipient, bool is_long)
 	putchar('\n');
 }
 
+static const char *
+why_held(const char *by)
+{
+	if (strcmp(by, "unverified-sender") == 0)
+		return "  (held: the sender was not verified)";
+	return strcmp(by, "forward-doomed") == 0 ? "  (held: it would be refused behind us, forward-doomed)" : "  (held)";
+}
+
 static void
 show_mail_lines(const json_t *mail, bool is_long)
 {
@@ -95,7 +103,7 @@ show_mail_lines(const json_t *mail, bool is_long)
 		printf(">");
 	}
 	if (json_is_true(json_object_get(mail, "held")))
-		fputs(strcmp(show_text(mail, "held-by"), "operator") == 0 ? "  (held)" : "  (held: the sender was not verified)", stdout);
+		fputs(why_held(show_text(mail, "held-by")), stdout);
 	putchar('\n');
 	if (is_long) {
 		show_member("    class ", mail, "class");

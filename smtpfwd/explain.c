@@ -173,9 +173,8 @@ explain_reverse_path(struct explanation *e)
 	e->at = "mail";
 }
 
-/* The section of a destination, which is "route:NAME/DOMAIN" where mail goes by each domain's MX records. */
-static const struct route_settings *
-route_of(const struct config *config, struct str destination)
+const struct route_settings *
+explain_route(const struct config *config, struct str destination)
 {
 	ptrdiff_t slash = str_find(destination, '/');
 	struct str name = slash >= 0 ? str_sub(destination, 0, (size_t)slash) : destination;
@@ -245,11 +244,13 @@ explain_recipient(struct explanation *e, const struct address *address)
 		if (address_text(address, e->arena, &text))
 			step_str(step, "undone", text);
 	}
+	if (verdict.action == ACTION_ACCEPT)
+		explain_way(e, address, step, &verdict);
 	if (e->config->srs.secret_file != NULL && policy_srs(e->policy)->rules == NULL)
 		step_bool(step, "srs-unknown", true);
 	step_verdict(step, &verdict);
 	destination = policy_destination_of(e->policy, address, room);
-	route = route_of(e->config, destination);
+	route = explain_route(e->config, destination);
 	if (verdict.action == ACTION_ACCEPT) {
 		step_str(step, "destination", destination);
 		if (route != NULL) {
@@ -280,6 +281,7 @@ explain_outcome(struct explanation *e)
 	step_number(step, "recipients", e->n_recipients);
 	step_number(step, "accepted", n_accepted);
 	step_bool(step, "with-mail", e->mail != NULL);
+	step_bool(step, "held", e->is_held);
 }
 
 void

@@ -5,6 +5,7 @@
  *	explain_mailbox.c	who is asked whether there is the mailbox, and what is known of it
  *	explain_content.c	those of the mail itself
  *	explain_class.c		its class
+ *	explain_onward.c	whether it waits for the answer, and what of its proofs holds at the next hop
  *	explain_identity.c	what the next hop is told of the client, and which reverse-path it gets
  *	explain_findings.c	the checks, and what SPF, DKIM, ARC and DMARC found
  *	explain_signing.c	by whom it would be signed and sealed, whoever may read the keys
@@ -20,6 +21,8 @@
 
 #include "policy/classify.h"
 #include "policy/inspect.h"
+#include "policy/seal.h"
+#include "policy/survive.h"
 #include "policy/verdict.h"
 #include "smtpfwd/config.h"
 #include "smtpfwd/explain_mail.h"
@@ -48,6 +51,9 @@ struct explanation {
 	int				 n_refused, n_deferred;		/* of the recipients */
 	struct knowledge		*knowledge;	/* explain_mailbox.c's; NULL: nobody needed it */
 	bool				 is_knowledge_hidden;	/* its file cannot be read here */
+	bool				 is_held;	/* if it is accepted: for an operator */
+	struct str			 way;		/* the destination that is asked about the recipients taken; "": none is */
+	const struct forwarding		*forwarding;	/* its; NULL without one */
 };
 
 /* Suspends. */
@@ -64,8 +70,24 @@ struct policy *explain_policy(const struct config *config, struct fault *fault_o
 /* The class of a mail with this header section; of one whose header is not known (NULL). */
 void	explain_class(struct explanation *e, const struct header_section *section);
 
-/* By which section and keys a mail with this header section, as it would leave, would be signed, and whether it would get a set of ARC. */
-void	explain_signing(struct explanation *e, const struct header_section *section, const struct findings *findings);
+/* A seal for a mail with this header section, as it would leave: by no key that signs.  To be freed. */
+struct seal *explain_seal(const struct explanation *e, const struct header_section *section);
+
+/* By which section and keys it would be signed, and whether it would get a set of ARC. */
+void	explain_signing(struct explanation *e, struct seal *seal, const struct findings *findings);
+
+/* Of a recipient's step: by which mode it goes on; the verdict where it goes another way than those before. */
+void	explain_way(struct explanation *e, const struct address *recipient, json_t *step, struct verdict *verdict);
+
+/*
+ * What of a mail's proofs holds at the next hop, and what is done if too little does; section is as it came, and the edits what goes
+ * of it.  False: the verdict refuses it.
+ */
+bool	explain_survival(struct explanation *e, const struct findings *findings, const struct header_section *section,
+	    const struct edits *edits, struct seal *seal, struct verdict *verdict);
+
+/* The section of a destination, which is "route:NAME/DOMAIN" where mail goes by each domain's MX records; NULL: there is none. */
+const struct route_settings *explain_route(const struct config *config, struct str destination);
 
 /* Of a recipient's step: how its next hop is told who the client is, whom SPF sees there, and the reverse-path if it is rewritten. */
 void	explain_identity(struct explanation *e, json_t *step, const struct route_settings *route);
@@ -93,6 +115,8 @@ void	 step_verdict(json_t *step, const struct verdict *verdict);
 
 /* One step; on stdout, for people. */
 void	 explain_show(const json_t *step);
+void	 explain_show_way(const json_t *step);
+void	 explain_show_survival(const json_t *step);
 void	 explain_show_identity(const json_t *step);	/* lines below a recipient */
 void	 explain_show_mailbox(const json_t *step);	/* the same */
 

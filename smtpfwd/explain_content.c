@@ -115,25 +115,44 @@ explain_stamps(struct explanation *e, const struct findings *findings, const str
 	buf_fini(&fields);
 }
 
-/* The header section as it will be; false at the arena's limit. */
-static bool
-explain_removed(struct explanation *e, const struct header_section *section, struct header_section *edited_out)
+static void
+explain_removed(struct explanation *e, const struct header_section *section, const struct edits *edits)
 {
-	struct edits edits = { .n_removed = 0 };
-
-	if (!seal_edits(e->policy, section, e->arena, &edits))
-		return false;
-	for (int i = 0; edits.removed != NULL && i < section->n_fields; i++)
-		if (edits.removed[i])
+	for (int i = 0; edits->removed != NULL && i < section->n_fields; i++)
+		if (edits->removed[i])
 			step_str(step_new(e, "removed"), "field", section->fields[i].whole);
-	return edits_apply(&edits, section, e->arena, edited_out);
+}
+
+/* It is decided by what was found; now by what is left of that behind us, and what is done to it. */
+static void
+explain_handling(struct explanation *e, const struct header_section *section, const struct findings *findings, struct verdict *verdict)
+{
+	const struct verdict no_room = { .action = ACTION_DEFER, .reply = REFUSAL_NO_ROOM_FOR_CHECKS };
+	struct header_section edited;
+	struct edits edits;
+	struct seal *seal;
+
+	if (!seal_edits(e->policy, section, e->arena, &edits) || !edits_apply(&edits, section, e->arena, &edited)) {
+		refuse(e, &no_room);
+		return;
+	}
+	seal = explain_seal(e, &edited);
+	if (findings->has_arc)
+		seal_found(seal, &findings->arc, STR_EMPTY);
+	if (explain_survival(e, findings, section, &edits, seal, verdict)) {
+		explain_removed(e, section, &edits);
+		explain_stamps(e, findings, verdict);
+		explain_signing(e, seal, findings);
+	} else {
+		refuse(e, verdict);
+	}
+	seal_free(seal);
 }
 
 void
 explain_content(struct explanation *e)
 {
-	const struct verdict no_room = { .action = ACTION_DEFER, .reply = REFUSAL_NO_ROOM_FOR_CHECKS };
-	struct header_section section, edited;
+	struct header_section section;
 	const struct findings *findings;
 	struct verdict verdict;
 
@@ -148,12 +167,6 @@ explain_content(struct explanation *e)
 	findings = explain_checks(e, &section);
 	if (findings == NULL)
 		return;
-	if (!explain_decision(e, findings, &verdict))
-		return;
-	if (!explain_removed(e, &section, &edited)) {
-		refuse(e, &no_room);
-		return;
-	}
-	explain_stamps(e, findings, &verdict);
-	explain_signing(e, &edited, findings);
+	if (explain_decision(e, findings, &verdict))
+		explain_handling(e, &section, findings, &verdict);
 }

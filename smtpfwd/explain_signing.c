@@ -128,7 +128,6 @@ explain_sealing(struct explanation *e, struct seal *seal, const struct findings 
 	if (e->config->arc.key_path == NULL || !findings->has_arc)
 		return;
 	step = step_new(e, "sealing");
-	seal_found(seal, &findings->arc, STR_EMPTY);
 	step_bool(step, "sealed", seal_is_sealing(seal));
 	step_text(step, "reason", seal_unsealed_reason(seal));
 	if (!seal_is_sealing(seal))
@@ -139,12 +138,16 @@ explain_sealing(struct explanation *e, struct seal *seal, const struct findings 
 	json_object_set_new(step, "key", tell_key(e->config->arc.settings.selector.name, e->config->arc.key_path));
 }
 
-void
-explain_signing(struct explanation *e, const struct header_section *section, const struct findings *findings)
+struct seal *
+explain_seal(const struct explanation *e, const struct header_section *section)
 {
-	struct seal_inputs inputs = { .policy = e->policy, .header = section, .now = e->now,
-	    .source = classify_sign_source(&e->class, &e->peer), .is_checked = !e->peer.is_trusted };
-	struct seal *seal = seal_new(&inputs);
+	return seal_new(&(struct seal_inputs){ .policy = e->policy, .header = section, .now = e->now,
+	    .source = classify_sign_source(&e->class, &e->peer), .is_checked = !e->peer.is_trusted });
+}
+
+void
+explain_signing(struct explanation *e, struct seal *seal, const struct findings *findings)
+{
 	json_t *step = step_new(e, "signing");
 
 	step_bool(step, "signed", seal_is_signing(seal));
@@ -152,5 +155,4 @@ explain_signing(struct explanation *e, const struct header_section *section, con
 	if (seal_is_signing(seal))
 		step_section(step, e->config, seal_signer(seal));
 	explain_sealing(e, seal, findings);
-	seal_free(seal);
 }

@@ -139,6 +139,7 @@ show_recipient(const json_t *step)
 		say(", with the login ", step, "login-as", "");
 		explain_show_identity(step);
 		explain_show_mailbox(step);
+		explain_show_way(step);
 	}
 	putchar('\n');
 }
@@ -355,7 +356,8 @@ show_sender(const json_t *step)
 	begin("Sender");
 	fputs(is_true(step, "verified") ? "verified: " : "not verified: ", stdout);
 	show_member("", step, "reason");
-	fputs(is_true(step, "bounced") ? "; a bounce would be sent" : "; a bounce would not be sent", stdout);
+	fputs(is_true(step, "bounced") ? "; a bounce would be sent" : says(step, "reason", "null") ? "; no bounce has anywhere to go" :
+	    "; a bounce would not be sent: what fails in the queue is held there", stdout);
 	putchar('\n');
 }
 
@@ -452,6 +454,7 @@ show_outcome(const json_t *step)
 	begin("Outcome");
 	if (says(step, "action", "accept")) {
 		fputs(is_true(step, "with-mail") ? "the mail would be accepted" : "the envelope would be accepted", stdout);
+		fputs(is_true(step, "held") ? ", and held in the queue" : "", stdout);
 	} else if (has(step, "reply")) {
 		fputs(says(step, "action", "defer") ? "the mail would be deferred: " : "the mail would be refused: ", stdout);
 		show_member("", step, "reply");
@@ -469,7 +472,7 @@ explain_show(const json_t *step)
 		{ "content", show_content }, { "class", show_class }, { "hops", show_hops }, { "spf", show_spf }, { "dkim", show_dkim }, { "arc", show_arc },
 		{ "dmarc-author", show_dmarc }, { "dmarc", show_dmarc }, { "sender", show_sender },
 		{ "decision", show_decision },
-		{ "removed", show_removed }, { "added", show_added }, { "signing", show_signing }, { "sealing", show_sealing }, { "outcome", show_outcome },
+		{ "survival", explain_show_survival }, { "removed", show_removed }, { "added", show_added }, { "signing", show_signing }, { "sealing", show_sealing }, { "outcome", show_outcome },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)

@@ -25,7 +25,7 @@ smtpfwd_smtpfwdctl_SOURCES = $(smtpfwd_config_sources) \
 	%D%/ctl_queue.c %D%/ctl_export.c %D%/ctl_recipients.c \
 	%D%/ctl_top.c %D%/ctl_status.c %D%/ctl_trace.c \
 	%D%/ctl_inquiry.c %D%/ctl_inquiry.h %D%/ctl_explain.c %D%/explain.c %D%/explain.h %D%/explain_mail.c %D%/explain_mail.h \
-	%D%/explain_class.c %D%/explain_content.c %D%/explain_findings.c %D%/explain_signing.c %D%/explain_identity.c %D%/explain_mailbox.c %D%/explain_text.c \
+	%D%/explain_class.c %D%/explain_content.c %D%/explain_findings.c %D%/explain_signing.c %D%/explain_identity.c %D%/explain_mailbox.c %D%/explain_onward.c %D%/explain_text.c \
 	%D%/ctl_check_keys.c
 smtpfwd_smtpfwdctl_LDADD = smtpfwd/control/libcontrol.a smtpfwd/receive/libreceive.a smtpfwd/deliver/libdeliver.a smtpfwd/recipients/librecipients.a smtpfwd/smtp/libsmtp.a smtpfwd/auth/libauth.a \
 	smtpfwd/runtime/libruntime.a smtpfwd/runtime/libos.a policy/libpolicy.a mail/libmail.a base/libbase.a $(smtpfwd_libs)

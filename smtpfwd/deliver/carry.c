@@ -230,7 +230,7 @@ hand_over(struct errand *e, struct next_hop *next_hop)
 	end = handover_run(&h, e->deadline, &e->trouble, &n_ambiguous);
 	e->was_reached = true;
 	e->srs = h.srs;
-	if (end == HANDOVER_DONE && introduction.identity != NULL)
+	if (end == HANDOVER_DONE && identity_can_be_told(introduction.identity))
 		next_hop->view = identity_is_seen(h.client) ? VIEW_OF_CLIENT : VIEW_OF_US;
 	e->is_means_refused |= introduction.is_means_refused;
 	if (n_ambiguous > 0) {

@@ -463,9 +463,9 @@ judgement_end(struct judgement *judgement, struct session *session, struct verdi
 	else
 		decide_mail(rules, judgement->findings, &transaction->arena, verdict_out);
 	if (verdict_out->action == ACTION_ACCEPT)
-		look_ahead(judgement, session, verdict_out);
-	if (verdict_out->action == ACTION_ACCEPT)
 		tell_findings(judgement, session, verdict_out);
+	if (verdict_out->action == ACTION_ACCEPT)
+		look_ahead(judgement, session, verdict_out);
 	if (verdict_out->action == ACTION_ACCEPT)
 		sign(judgement, session, verdict_out);
 	judgement->is_marked = verdict_out->is_marked;

@@ -1,24 +1,10 @@
 /*
  * onward.c - what is known of the way that a mail will go
  */
+#include "policy/survive.h"
 #include "smtpfwd/deliver/view.h"
 #include "smtpfwd/receive/onward.h"
 #include "smtpfwd/receive/transaction.h"
-
-/* How much of SPF is left, from nothing on. */
-static int
-hope(const struct onward *onward)
-{
-	switch (onward->view) {
-	case VIEW_OF_US:
-		return onward->is_rewritten ? 0 : 1;	/* of a domain of ours it may be something */
-	case VIEW_UNKNOWN:
-		return 2;
-	case VIEW_OF_CLIENT:
-		return onward->is_rewritten ? 0 : 3;
-	}
-	return 2;
-}
 
 static struct onward
 look_at(const struct session *session, struct str destination)
@@ -56,7 +42,7 @@ onward_look(const struct session *session)
 			continue;
 		last = destination;
 		onward = look_at(session, destination);
-		if (i == 0 || hope(&onward) > hope(&best))
+		if (i == 0 || survive_hope(onward.view, onward.is_rewritten) > survive_hope(best.view, best.is_rewritten))
 			best = onward;
 	}
 	return best;

@@ -238,6 +238,37 @@ def identity(tap):
     tap("the login, too", Told(config, more=("--login", "anna")).one("recipient", **{"login-told": True}))
 
 
+def onward(tap):
+    """How it would go on"""
+    told = Told(relay("online", "forward-doomed = reject", relay_extra="mode = online  identity = none").config, mail())
+    tap("the next hop is asked while the client waits", told.one("recipient", mode="online", asked="mail", **{"online-timeout": 60, "online-4xx": "pass"}), told)
+    tap("only SPF speaks for it, and the next hop sees us: refused", told.status == 1 and told.one("survival", spf="no", doomed=True,
+        why="spf-only", action="reject", **{"forward-doomed": "reject"}).get("reply", "").startswith("550 5.7.20 ") and
+        told.one("outcome", at="data") and not told.all("added"), told)
+    told = Told(relay("online", "forward-doomed = reject", relay_extra="mode = online  identity = none").config, signed(mail()))
+    tap("signed it goes on", told.status == 0 and told.one("survival", dkim="sender.example", doomed=False, why="dkim"), told)
+    told = Told(relay("held", "forward-doomed = hold", relay_extra="mode = queue  verify-recipients = yes  identity = none").config, mail())
+    tap("or it is accepted, and held", told.status == 0 and told.one("survival", held=True, action="accept") and told.one("outcome", held=True) and
+        told.one("recipient", mode="queue", asked="question"), told)
+    told = Told(relay("seeing", "forward-doomed = reject", relay_extra="mode = online").config, mail())
+    tap("what only the next hop's session shows is said as such", told.status == 0 and told.one("survival", spf="maybe", doomed=False, **{"doomed-if-unseen": True}), told)
+    told = Told(relay("proxy", "forward-doomed = reject", relay_extra="mode = online  identity = proxy").config, mail())
+    tap("behind a PROXY header the client is seen", told.status == 0 and told.one("survival", spf="yes", doomed=False, **{"doomed-if-unseen": None}), told)
+    broken = Told(relay("online", "forward-doomed = reject", relay_extra="mode = online  identity = none").config,
+                  signed(mail(), include_headers=[b"from", b"subject", b"authentication-results"]))
+    tap("a signature that forbids our own field on top does not survive", broken.one("dkim", result="pass") and broken.one("survival",
+        doomed=True, why="signature-broken", action="reject").get("reply", "").startswith("550 5.7.21 "), broken)
+    second = 'relay "example.net" { next-hop = { "127.0.0.1:2" } mode = %s mixed = %s }'
+    for mode, mixed, want in (("online", "refuse", ["accept", "defer", "accept"]), ("online", "queue", ["accept"] * 3), ("queue", "refuse", ["accept", "defer", "accept"])):
+        told = Told(relay("mixed", second % (mode, mixed), relay_extra="mode = online  mixed = %s" % mixed).config,
+                    to=("bob@example.com", "x@example.net", "carol@example.com"))
+        tap("recipients of another way, %s, mixed = %s" % (mode, mixed), [row["action"] for row in told.all("recipient")] == want and
+            (mixed == "queue" or told.all("recipient")[1]["reply"].startswith("452 4.5.3 ")), told)
+    text = Told(relay("online", "forward-doomed = reject", relay_extra="mode = online  identity = none").config, mail(), is_json=False)
+    tap("people read it too", re.search("asked while the client waits.*Decision.*Survives +nothing: only SPF.*forward-doomed = reject.*Outcome +the mail would be refused: 550",
+        text.text, re.S), text)
+
+
 def signing(tap):
     """By which key it would be signed"""
     subprocess.run([CTL, "keygen", "--directory", KEYS, "example.com", "2026a"], check=True, capture_output=True)
@@ -312,4 +343,4 @@ def bounds(tap):
     tap("a wrong configuration: its errors, and 2", told.status == 2 and "wrong.conf:" in told.errors, told)
 
 
-world.Tap().run(authentic, suspicious, envelopes, identity, signing, hostile, bounds)
+world.Tap().run(authentic, suspicious, envelopes, identity, onward, signing, hostile, bounds)

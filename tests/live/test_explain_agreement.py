@@ -58,6 +58,8 @@ def mail(author="alice@sender.example", more="", body="Hello.\r\n"):
             "Message-ID: <1@sender.example>\r\n\r\n%s" % (more, author, body)).encode()
 
 
+HOP = world.NextHop(offers=("PIPELINING", "8BITMIME", "SMTPUTF8", "SIZE 100000000"))
+SEEING = world.NextHop(offers=("PIPELINING", "8BITMIME", "SMTPUTF8", "XCLIENT ADDR NAME HELO PROTO"))
 FORGED = "Authentication-Results: OLD.example.com; dmarc=pass header.from=bank.example\r\n"
 LOOP = "Received: from a by old.example.com with SMTP; Sat, 21 Nov 2026 10:00:00 +0000\r\n" * 3
 CASES = (       # name, mail, client, HELO, MAIL FROM
@@ -116,6 +118,11 @@ def whole(session, data):
     return session.getreply()
 
 
+def above(mail):
+    """What stands above our field Received."""
+    return re.split(rb"(?m)^Received: from ", mail, maxsplit=1)[0].decode(errors="backslashreplace")
+
+
 def really(relay, data, client, helo, sender):
     """The same of the daemon, as far as it can be seen: the reply, the fields above Received, and the whole mail."""
     address = ("IPV6:" if ":" in client else "") + client
@@ -129,12 +136,14 @@ def really(relay, data, client, helo, sender):
         code, text = whole(session, data)
     if code != 250:
         return "%d %s" % (code, text.decode()), "", b""
+    if HOP.mails:                       # it was not queued
+        return "250", above(HOP.mails[-1][2]), HOP.mails.pop()[2]
     name = text.decode().split()[-1]
     where = relay.directory + "/export-" + name
     relay.ctl("queue", "export", where, name)
     with open("%s/%s.eml" % (where, name), "rb") as file:
         stored = file.read()
-    return "250", re.split(rb"(?m)^Received: from ", stored, maxsplit=1)[0].decode(errors="backslashreplace"), stored
+    return "250", above(stored), stored
 
 
 def agree(tap, relay, mode):
@@ -156,6 +165,62 @@ def enforce(tap):
     extra = 'verify { dmarc = enforce  received-spf = yes  authserv-id = "mx.example.com"  mark-field = "X-Mark: suspicious" }'
     agree(tap, world.Relay('"127.0.0.1:1"', extra + ZONE.section("timeout = 1s tries = 1"), name="enforce",
                            listen_extra='xclient-from = { "127.0.0.0/8" } networks = { "10.0.0.0/8" } max-message = 400K').start(), "enforce")
+
+
+def told_step(relay, data, client, helo, sender, step):
+    """One step of an explanation, and its exit status."""
+    with open(relay.directory + "/mail.eml", "wb") as file:
+        file.write(data)
+    result = subprocess.run([CTL, "-c", relay.config, "--json", "explain", "--client", client, "--helo", helo, "--from", sender,
+                             "--to", "bob@example.com", relay.directory + "/mail.eml"], capture_output=True, text=True, timeout=60)
+    return ([row for row in map(json.loads, result.stdout.splitlines()) if row["step"] == step] or [{}])[0], result.returncode
+
+
+def online(tap):
+    """mode = online: the same, and the mail comes to the next hop with those fields; what it does not have in common with DKIM is refused"""
+    extra = "forward-doomed = reject\n" + ZONE.section("timeout = 1s tries = 1")
+    relay = world.Relay('"127.0.0.1:%d"' % HOP.port, extra, relay_extra="mode = online  identity = none", name="online",
+                        listen_extra='xclient-from = { "127.0.0.0/8" } networks = { "10.0.0.0/8" } max-message = 400K').start()
+    agree(tap, relay, "online")
+    tap("and nothing was queued", relay.queue_size() == 0)
+    for name, data, client, helo, sender in CASES:
+        step, status = told_step(relay, data, client, helo, sender, "survival")
+        if not step:
+            continue
+        _, _, stored = really(relay, data, client, helo, sender)
+        line = [line for line in relay.log_text().splitlines() if " judged " in line or line.startswith("judged")][-1]
+        words = ([("dkim:" + step["dkim"])] if "dkim" in step else []) + {"yes": ["spf"], "maybe": ["spf?"], "no": []}[step["spf"]]
+        tap("online, %s: survives %s" % (name, ",".join(words) or "none"), "survives=%s" % (",".join(words) or "none") in line and
+            ("doomed=%s" % step["why"] in line) == step["doomed"] and (not step["doomed"] or (status == 1 and not stored)), "%s\n%s" % (step, line))
+    name, data, client, helo, sender = CASES[1]
+    for mode, want in (("send", "250"), ("hold", "250"), ("reject", "550 5.7.20")):
+        relay = world.Relay('"127.0.0.1:%d"' % HOP.port, "forward-doomed = %s\n" % mode + ZONE.section("timeout = 1s tries = 1"),
+                            relay_extra="mode = online  identity = none", name="doomed-" + mode, listen_extra='xclient-from = { "127.0.0.0/8" }').start()
+        step, _ = told_step(relay, data, client, helo, sender, "survival")
+        reply, _, _ = really(relay, data, client, helo, sender)
+        held = [row["mail"] for row in relay.ctl("queue", "list", "--held") if "mail" in row]
+        tap("forward-doomed = %s: %s" % (mode, reply), reply.startswith(want) and step["doomed"] and step["held"] == (mode == "hold") and
+            step.get("reply", "250").startswith(want) and [row["held-by"] for row in held] == (["forward-doomed"] if mode == "hold" else []), (step, held))
+        if mode == "hold":
+            relay.ctl("queue", "release", held[0]["id"])
+            world.wait_for("it is delivered", lambda: HOP.mails)
+            tap("and released it goes on", HOP.mails.pop()[0] == sender and "forward-doomed" in relay.log_text())
+    relay = world.Relay('"127.0.0.1:%d"' % SEEING.port, "forward-doomed = reject\n" + ZONE.section("timeout = 1s tries = 1"),
+                        relay_extra="mode = online", name="seeing", listen_extra='xclient-from = { "127.0.0.0/8" }').start()
+    step, _ = told_step(relay, data, client, helo, sender, "survival")
+    reply, _, _ = really_seen(relay, data, client, helo, sender)
+    tap("a next hop that takes XCLIENT: SPF is right there", reply == "250" and not step["doomed"] and step["doomed-if-unseen"] and
+        step["spf"] == "maybe" and "survives=spf verdict" not in relay.log_text() and " survives=spf" in relay.log_text(), step)
+
+
+def really_seen(relay, *mail):
+    """As really, by the next hop that takes XCLIENT."""
+    global HOP
+    HOP, before = SEEING, HOP
+    try:
+        return really(relay, *mail)
+    finally:
+        HOP = before
 
 
 def recipients(tap):
@@ -218,4 +283,4 @@ def signs(tap):
             (step["signed"] or step["reason"] in ("outside", "no-rule") or logged[-1:] == [step["reason"]]), "%s\n%s\n%s" % (step, fields, logged))
 
 
-world.Tap().run(stamp, enforce, recipients, signs)
+world.Tap().run(stamp, enforce, online, recipients, signs)

@@ -262,6 +262,8 @@ class NextHop:
                 answer = self.answer(sender, recipients)
                 (self.mails if answer.startswith("2") else self.refused).append((sender, recipients, b"".join(lines)))
                 say(answer)
+            elif verb == b"XCLI":
+                say("220 hop ESMTP")
             elif verb == b"QUIT":
                 return say("221 2.0.0 bye")
             else:
