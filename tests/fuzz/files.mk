@@ -7,7 +7,7 @@ fuzz_plain = tests/fuzz/fuzz_address tests/fuzz/fuzz_arc tests/fuzz/fuzz_auth te
 	tests/fuzz/fuzz_dkim \
 	tests/fuzz/fuzz_dkim_canon tests/fuzz/fuzz_dkim_sign tests/fuzz/fuzz_dns tests/fuzz/fuzz_ehlo tests/fuzz/fuzz_endpoint tests/fuzz/fuzz_envelope tests/fuzz/fuzz_header tests/fuzz/fuzz_judge \
 	tests/fuzz/fuzz_proxy tests/fuzz/fuzz_reply tests/fuzz/fuzz_spf tests/fuzz/fuzz_srs tests/fuzz/fuzz_trace tests/fuzz/fuzz_words
-fuzz_worlds = tests/fuzz/fuzz_client tests/fuzz/fuzz_control tests/fuzz/fuzz_mx tests/fuzz/fuzz_names \
+fuzz_worlds = tests/fuzz/fuzz_client tests/fuzz/fuzz_control tests/fuzz/fuzz_mx tests/fuzz/fuzz_names tests/fuzz/fuzz_online \
 	tests/fuzz/fuzz_recipients tests/fuzz/fuzz_record tests/fuzz/fuzz_server tests/fuzz/fuzz_spool tests/fuzz/fuzz_story tests/fuzz/fuzz_wording
 fuzz_programs = $(fuzz_plain) $(fuzz_worlds)
 EXTRA_PROGRAMS += $(fuzz_programs)
@@ -81,6 +81,10 @@ tests_fuzz_fuzz_client_LDADD = tests/fuzz/libfuzz.a smtpfwd/deliver/libdeliver.a
 tests_fuzz_fuzz_client_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_server_LDADD = tests/fuzz/libfuzz.a tests/receive/libstage.a smtpfwd/receive/libreceive.a smtpfwd/recipients/librecipients.a $(fuzz_world_libs)
 tests_fuzz_fuzz_server_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_online_SOURCES = %D%/fuzz_online.c tests/relay/relay.c tests/relay/relay.h tests/relay/peers.c tests/relay/wire.c tests/relay/wire.h
+tests_fuzz_fuzz_online_LDADD = tests/fuzz/libfuzz.a smtpfwd/receive/libreceive.a smtpfwd/report/libreport.a smtpfwd/deliver/libdeliver.a \
+	smtpfwd/recipients/librecipients.a $(fuzz_world_libs)
+tests_fuzz_fuzz_online_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_recipients_LDADD = tests/fuzz/libfuzz.a smtpfwd/recipients/librecipients.a $(fuzz_world_libs)
 tests_fuzz_fuzz_recipients_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_record_LDADD = tests/fuzz/libfuzz.a $(fuzz_world_libs)

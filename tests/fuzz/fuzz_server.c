@@ -52,7 +52,7 @@ judging_policy(bool is_enforced)
 		.hostname = "relay.example.com", .relays = relays, .n_relays = 1, .outbound = "internet",
 		.verify = { .spf = true, .dkim = true, .dmarc = is_enforced ? DMARC_ENFORCE : DMARC_STAMP, .timeout = span_s(20),
 		    .dkim_settings = { .signatures_max = 3, .drift_s = 300 } },
-		.dkim_verifier = dkim_verifier_new(), .signing = { &key, 1, &rule, 1 },
+		.dkim_verifier = dkim_verifier_new(), .signing = { .keys = &key, .n_keys = 1, .rules = &rule, .n_rules = 1 },
 	};
 
 	return policy_new(&settings, (uint64_t[]){ 1, 2 });

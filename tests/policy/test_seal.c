@@ -49,7 +49,7 @@ scene_init(struct scene *s)
 	struct sign_rule rules[] = { { "example.com", true, signer_of(&both) }, { "example.net", false, signer_of(&dated) },
 	    { "news.example.net", false, signer_of(&timeless) } };
 	struct policy_settings settings = { .hostname = "mail.relay.example", .verify = { .authserv_id = ID },
-	    .signing = { keys, N_OF(keys), rules, N_OF(rules) }, .classes = { .field_name = "X-Traffic-Class" } };
+	    .signing = { .keys = keys, .n_keys = N_OF(keys), .rules = rules, .n_rules = N_OF(rules) }, .classes = { .field_name = "X-Traffic-Class" } };
 
 	s->now_s = time(NULL);
 	s->judge = dkim_judge_new((uint64_t)s->now_s + 1);

@@ -64,7 +64,7 @@ make_policy(const struct relay_plan *plan)
 	struct policy_settings settings = {
 		.hostname = "old.example.com", .relays = plan->rules, .n_relays = plan->n_rules, .outbound = "out",
 		.verify = plan->verify, .dkim_verifier = plan->verify.dkim ? dkim_verifier_new() : NULL,
-		.signing = { keys, plan->n_signers, rules, plan->n_signers },
+		.signing = { .keys = keys, .n_keys = plan->n_signers, .rules = rules, .n_rules = plan->n_signers },
 	};
 
 	if (plan->srs_secret != NULL)
