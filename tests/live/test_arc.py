@@ -239,6 +239,21 @@ def beside_dkim(tap):
     tap("a chain that a trusted client brings stays as it is", data.count(b"ARC-Seal:") == 1 and by_dkimpy(data)[0] == "pass", data[:1500])
 
 
+def signed_for_a_class(tap):
+    """Mail of a stranger that a class signs is sealed, too"""
+    relay = Forwarder("classes", more='class "partner" { networks = { "192.0.2.0/24" }  sign = yes }\n')
+    relay.start()
+    data = relay.through(ONE.replace(b"joe@football.example.com>", b"joe@example.com>"), "partner@example.com")
+    names_of = [name for name, _ in fields_of(data)]
+    look_up = lambda name, timeout=5: records.get(name.decode())
+    tap("the set stands above our signature", set_on_top(data) and names_of[3] == b"DKIM-Signature", data[:2000])
+    tap("the signature verifies", dkim.verify(data, dnsfunc=look_up), data[:2000])
+    tap("so does the set", by_dkimpy(data)[0] == "pass" == by_perl(data)[0], (by_dkimpy(data), by_perl(data)))
+    changed = data.replace(b"\r\nDKIM-Signature: v=1;", b"\r\nDKIM-Signature: v=2;", 1)
+    tap("which is over it", changed != data and by_dkimpy(changed)[0] == "fail", by_dkimpy(changed))
+    relay.stop()
+
+
 def temporary(tap):
     """A DNS that is silent"""
     mail = next(mail for name, _, _, mail in CASES if name == "no key for the signature and the seal").replace(b"s=gone", b"s=silent")
@@ -307,4 +322,4 @@ def operation(tap):
 
 
 socket.setdefaulttimeout(60)
-world.Tap().run(cases, chain_of_ours, beside_dkim, temporary, configuration, operation)
+world.Tap().run(cases, chain_of_ours, beside_dkim, signed_for_a_class, temporary, configuration, operation)
