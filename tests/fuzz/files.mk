@@ -3,7 +3,7 @@
 # A target is one file, its name in fuzz_programs; corpus/NAME has what it begins with.
 EXTRA_DIST += %D%/README %D%/run %D%/seeds %D%/corpus %D%/dictionaries
 
-fuzz_plain = tests/fuzz/fuzz_address tests/fuzz/fuzz_arc tests/fuzz/fuzz_auth tests/fuzz/fuzz_auth_results tests/fuzz/fuzz_author tests/fuzz/fuzz_dmarc tests/fuzz/fuzz_code tests/fuzz/fuzz_conf tests/fuzz/fuzz_command tests/fuzz/fuzz_data \
+fuzz_plain = tests/fuzz/fuzz_address tests/fuzz/fuzz_arc tests/fuzz/fuzz_auth tests/fuzz/fuzz_auth_results tests/fuzz/fuzz_author tests/fuzz/fuzz_dmarc tests/fuzz/fuzz_classify tests/fuzz/fuzz_code tests/fuzz/fuzz_conf tests/fuzz/fuzz_command tests/fuzz/fuzz_data \
 	tests/fuzz/fuzz_dkim \
 	tests/fuzz/fuzz_dkim_canon tests/fuzz/fuzz_dkim_sign tests/fuzz/fuzz_dns tests/fuzz/fuzz_ehlo tests/fuzz/fuzz_endpoint tests/fuzz/fuzz_envelope tests/fuzz/fuzz_header tests/fuzz/fuzz_judge \
 	tests/fuzz/fuzz_proxy tests/fuzz/fuzz_reply tests/fuzz/fuzz_spf tests/fuzz/fuzz_srs tests/fuzz/fuzz_trace tests/fuzz/fuzz_words
@@ -33,6 +33,8 @@ tests_fuzz_fuzz_author_LDADD = $(fuzz_libs)
 tests_fuzz_fuzz_author_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_dmarc_LDADD = policy/libpolicy.a $(fuzz_libs)
 tests_fuzz_fuzz_dmarc_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_classify_LDADD = policy/libpolicy.a $(fuzz_libs)
+tests_fuzz_fuzz_classify_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_conf_LDADD = policy/libpolicy.a $(fuzz_libs)
 tests_fuzz_fuzz_conf_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_code_LDADD = $(fuzz_libs)
