@@ -11,7 +11,6 @@
 #include "policy/seal.h"
 #include "policy/sender.h"
 #include "policy/stamp.h"
-#include "policy/survive.h"
 #include "smtpfwd/receive/judgement.h"
 #include "smtpfwd/receive/onward.h"
 #include "smtpfwd/receive/refusal.h"
@@ -389,24 +388,6 @@ say(const struct judgement *judgement, const struct session *session, const stru
 	buf_fini(&words);
 }
 
-/* What becomes of it behind us, and whether that is known to be bad. */
-static void
-look_ahead(struct judgement *judgement, const struct session *session, struct verdict *verdict)
-{
-	struct transaction *transaction = session->transaction;
-	const struct onward onward = onward_look(session);
-	struct str signer = seal_signer(judgement->seal);
-	ptrdiff_t colon = str_find(signer, ':');
-	struct survival_inputs inputs = {
-		.policy = transaction->policy, .findings = judgement->findings, .envelope = &transaction->envelope,
-		.changes = &judgement->changes, .view = onward.view, .is_rewritten = onward.is_rewritten,
-		.signer = colon > 0 ? str_sub(signer, 0, (size_t)colon) : signer, .is_sealed = seal_is_sealing(judgement->seal),
-	};
-
-	survive(&inputs, &judgement->survival);
-	decide_doomed(policy_verify_rules(transaction->policy), judgement->findings, &judgement->survival, &transaction->arena, verdict);
-}
-
 /* A set of ARC says what was found. */
 static void
 tell_findings(struct judgement *judgement, const struct session *session, struct verdict *verdict)
@@ -465,7 +446,7 @@ judgement_end(struct judgement *judgement, struct session *session, struct verdi
 	if (verdict_out->action == ACTION_ACCEPT)
 		tell_findings(judgement, session, verdict_out);
 	if (verdict_out->action == ACTION_ACCEPT)
-		look_ahead(judgement, session, verdict_out);
+		onward_judge(session, judgement->findings, &judgement->changes, judgement->seal, &judgement->survival, verdict_out);
 	if (verdict_out->action == ACTION_ACCEPT)
 		sign(judgement, session, verdict_out);
 	judgement->is_marked = verdict_out->is_marked;

@@ -1,10 +1,15 @@
 /*
  * onward.c - what is known of the way that a mail will go
  */
-#include "policy/survive.h"
+#include "policy/decide.h"
 #include "smtpfwd/deliver/view.h"
 #include "smtpfwd/receive/onward.h"
 #include "smtpfwd/receive/transaction.h"
+
+struct onward {
+	enum client_view view;
+	bool		 is_rewritten;	/* in that view MAIL will say the SRS form of the reverse-path */
+};
 
 static struct onward
 look_at(const struct session *session, struct str destination)
@@ -23,27 +28,45 @@ look_at(const struct session *session, struct str destination)
 	return onward;
 }
 
-struct onward
-onward_look(const struct session *session)
+static struct onward
+look(const struct session *session)
 {
 	const struct transaction *transaction = session->transaction;
 	const struct envelope *envelope = &transaction->envelope;
 	struct onward best = { .view = VIEW_UNKNOWN };
-	char rooms[2][POLICY_DESTINATION_MAX];
-	struct str last = STR_EMPTY;
+	char room[POLICY_DESTINATION_MAX];
+	const char *last = NULL;
 
 	if (session->listener->world->couriers == NULL)
 		return best;
 	for (int i = 0; i < envelope->n_recipients; i++) {
-		struct str destination = policy_destination_of(transaction->policy, &envelope->recipients[i].address, rooms[i % 2]);
+		struct str destination = policy_destination_of(transaction->policy, &envelope->recipients[i].address, room);
 		struct onward onward;
 
-		if (str_eq(destination, last))
+		if (destination.at == last && last != room)	/* the policy's text: the same relay */
 			continue;
-		last = destination;
+		last = destination.at;
 		onward = look_at(session, destination);
 		if (i == 0 || survive_hope(onward.view, onward.is_rewritten) > survive_hope(best.view, best.is_rewritten))
 			best = onward;
 	}
 	return best;
+}
+
+void
+onward_judge(struct session *session, const struct findings *findings, const struct field_changes *changes,
+    const struct seal *seal, struct survival *survival_out, struct verdict *verdict)
+{
+	struct transaction *transaction = session->transaction;
+	const struct onward onward = look(session);
+	struct str signer = seal_signer(seal);
+	ptrdiff_t colon = str_find(signer, ':');
+	struct survival_inputs inputs = {
+		.policy = transaction->policy, .findings = findings, .envelope = &transaction->envelope, .changes = changes,
+		.view = onward.view, .is_rewritten = onward.is_rewritten,
+		.signer = colon > 0 ? str_sub(signer, 0, (size_t)colon) : signer, .is_sealed = seal_is_sealing(seal),
+	};
+
+	survive(&inputs, survival_out);
+	decide_doomed(policy_verify_rules(transaction->policy), findings, survival_out, &transaction->arena, verdict);
 }

@@ -1,17 +1,18 @@
 /*
- * onward.h - what is known of the way that a mail will go, while its client still waits: whose address its next hops see
+ * onward.h - what is known of the way that a mail will go, while its client still waits, and what follows
  */
 #ifndef RECEIVE_ONWARD_H
 #define RECEIVE_ONWARD_H
 
+#include "policy/seal.h"
+#include "policy/survive.h"
 #include "smtpfwd/receive/session.h"
 
-struct onward {
-	enum client_view view;		/* the best that one of the next hops has: what is lost there is lost for all recipients */
-	bool		 is_rewritten;	/* in that one's view MAIL will say the SRS form of the reverse-path */
-};
-
-/* Of the transaction's mail, whose recipients are all there. */
-struct onward	onward_look(const struct session *session);
+/*
+ * What of the transaction's mail, which was accepted by what was found, holds behind us, and what is done where that is too
+ * little (decide_doomed).  By what the best of its next hops sees: what is lost there is lost for all recipients.
+ */
+void	onward_judge(struct session *session, const struct findings *findings, const struct field_changes *changes,
+	    const struct seal *seal, struct survival *survival_out, struct verdict *verdict);
 
 #endif
