@@ -231,11 +231,7 @@ find_out(struct session *session, const struct address *mailbox, enum said *said
 		return false;
 	if (*said_out == SAID_BAD || *said_out == SAID_BARE)
 		keep_reply(verify);
-	if (*said_out == SAID_BARE && !ask_whether_it_is_us(session, mailbox, said_out))
-		return false;
-	if (*said_out != SAID_GOOD && *said_out != SAID_BAD)
-		session_count_idle(session);	/* it cost the next hop a question */
-	return true;
+	return *said_out != SAID_BARE || ask_whether_it_is_us(session, mailbox, said_out);
 }
 
 /* --- which next hop --- */
@@ -316,5 +312,7 @@ verify_rcpt(struct session *session, const struct address *mailbox, struct reply
 		*reply_out = refusal(&session->transaction->verify.refusal);
 	else if (said != SAID_GOOD)
 		*reply_out = mailboxes_outage_reply(session, mailbox);
+	if (reply_is_temporary(reply_out) && !session->transaction->verify.is_out)
+		session_count_idle(session);	/* it cost the next hop a question */
 	return 0;
 }

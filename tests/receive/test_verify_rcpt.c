@@ -185,6 +185,24 @@ talk_long(struct stage *stage)
 	stage_close(&client);
 }
 
+/* What is known of k (good), x (bad) and b (nothing), and what comes of each answer: codes for k, x, b, and b where the relay wants all. */
+static const struct {
+	const char	*name, *rcpts;
+	int		 codes[4];
+} table[] = {
+	{ "accepted", "+", { 250, 250, 250, 250 } },
+	{ "refused with 5.1.1", "5", { 550, 550, 550, 550 } },
+	{ "full", "c", { 550, 550, 550, 550 } },
+	{ "no SMTPUTF8", "8", { 550, 550, 550, 550 } },
+	{ "put off", "4", { 250, 550, 451, 250 } },
+	{ "refused with 5.7.1", "p", { 250, 550, 451, 250 } },
+	{ "refused with a bare 550", "b", { 250, 550, 451, 250 } },
+	{ "too many", "f", { 250, 550, 451, 250 } },
+	{ "MAIL refused", "n", { 250, 550, 451, 250 } },
+	{ "MAIL refused with 5.1.1", "m", { 250, 550, 451, 250 } },
+	{ "nobody there", "u", { 250, 550, 451, 250 } },
+};
+
 /* In the simulated world, where time moves when all wait. */
 static void
 play(void (*main)(struct stage *stage))
@@ -211,6 +229,18 @@ main(void)
 		row = &rows[i];
 		play(talk);
 	}
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+		for (int k = 0; k < 4; k++) {
+			char name[TEXT_MAX_BYTES], rcpt[TEXT_MAX_BYTES], code[TEXT_MAX_BYTES];
+			struct row combination = { .name = name, .rcpts = table[i].rcpts, .told_s = KEEP_S / 2, .accepts_unknown = k == 3,
+			    .script = { HELLO, FROM, rcpt, code } };
+
+			snprintf(name, sizeof(name), "%s: %s", table[i].name, (const char *const[]){ "known good", "known bad", "unknown", "unknown, accept" }[k]);
+			snprintf(rcpt, sizeof(rcpt), "CRCPT TO:<%c@example.com>", "kxbb"[k]);
+			snprintf(code, sizeof(code), "S%d", table[i].codes[k]);
+			row = &combination;
+			play(talk);
+		}
 	row = &long_row;
 	play(talk_long);
 	return test_end();
