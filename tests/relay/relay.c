@@ -7,6 +7,7 @@
 #include "base/insist.h"
 #include "base/mem.h"
 #include "tests/expect.h"
+#include "tests/policy/dkim_vectors.h"
 #include "tests/relay/relay.h"
 
 const char RELAY_AT[] = "192.0.2.1:25", NEW_SERVER_AT[] = "192.0.2.10:25", HOME_AT[] = "192.0.2.20:25", TRUSTED_AT[] = "198.51.100.77";
@@ -59,7 +60,7 @@ static struct policy *
 make_policy(const struct relay_plan *plan)
 {
 	static const uint64_t seed[2] = { 1, 2 };
-	struct dkim_key *keys[SIGNERS_MAX];
+	struct dkim_key *keys[SIGNERS_MAX + 1];		/* and the sealer's */
 	struct sign_rule rules[SIGNERS_MAX];
 	struct policy_settings settings = {
 		.hostname = "old.example.com", .relays = plan->rules, .n_relays = plan->n_rules, .outbound = "out",
@@ -79,6 +80,12 @@ make_policy(const struct relay_plan *plan)
 		signer.selectors[0] = (struct dkim_selector){ from->selector, keys[i] };
 		rules[i] = (struct sign_rule){ .domain = from->domain, .signer = dkim_signer_new(&signer, NULL) };
 		insist(keys[i] != NULL && rules[i].signer != NULL);
+	}
+	if (plan->verify.arc) {
+		struct dkim_key *key = dkim_key_new(STR(RFC8463_RSA_PEM), NULL);
+
+		keys[settings.signing.n_keys++] = key;
+		settings.signing.sealer = arc_sealer_new(&(struct arc_sealer_settings){ .domain = "example.com", .selector = { "arc", key } }, NULL);
 	}
 	return policy_new(&settings, seed);
 }
@@ -300,7 +307,7 @@ struct verify_rules
 relay_all_checks(void)
 {
 	return (struct verify_rules){
-		.spf = true, .dkim = true, .dmarc = DMARC_STAMP, .timeout = span_s(20), .dkim_settings = { .signatures_max = 5, .drift_s = 300 },
+		.spf = true, .dkim = true, .arc = true, .dmarc = DMARC_STAMP, .timeout = span_s(20), .dkim_settings = { .signatures_max = 5, .drift_s = 300 },
 	};
 }
 

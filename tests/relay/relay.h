@@ -51,7 +51,7 @@ struct relay_plan {			/* whose mail goes where, and by rules' forwarding how; th
 	int				 n_rules;
 	const struct route_settings	*routes;
 	int				 n_routes;
-	struct verify_rules		 verify;	/* zero: nothing is checked */
+	struct verify_rules		 verify;	/* zero: nothing is checked; with arc, what is checked is sealed too */
 	const struct relay_signer	*signers;
 	int				 n_signers;
 	bool				 holds_unverified;	/* what fails of senders who were not verified */

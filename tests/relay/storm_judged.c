@@ -110,7 +110,7 @@ judged_write_forged(struct buf *out)
 /* --- what was found --- */
 
 struct found {				/* words; "" for a result that is not there */
-	struct str	spf, helo, dkim, dmarc;
+	struct str	spf, helo, dkim, arc, dmarc;
 	int		n_strange;
 };
 
@@ -126,6 +126,8 @@ take_result(struct str text, struct found *found)
 		*(is_helo ? &found->helo : &found->spf) = word;
 	else if (str_eq(method, STR("dkim")))
 		found->dkim = word;
+	else if (str_eq(method, STR("arc")))
+		found->arc = word;
 	else if (str_eq(method, STR("dmarc")))
 		found->dmarc = word;
 	else if (!str_eq(method, STR("iprev")))
@@ -138,7 +140,7 @@ read_results(struct str value, struct found *found)
 {
 	struct str part;
 
-	*found = (struct found){ .spf = STR_EMPTY, .helo = STR_EMPTY, .dkim = STR_EMPTY, .dmarc = STR_EMPTY };
+	*found = (struct found){ .spf = STR_EMPTY, .helo = STR_EMPTY, .dkim = STR_EMPTY, .arc = STR_EMPTY, .dmarc = STR_EMPTY };
 	found->n_strange += !str_take_until(&value, ';', &part) || !str_eq(str_trim(part), STR("old.example.com"));
 	while (str_take_until(&value, ';', &part))
 		take_result(part, found);
@@ -175,6 +177,8 @@ wrong_with_results(struct storm_ledger *ledger, const struct storm_mail *mail, s
 		return "a wrong result of DKIM";
 	if (!is_fine(counts, found.dmarc, is_by_spf || is_by_dkim ? "pass" : "fail", mail->is_disturbed))
 		return "a wrong result of DMARC";
+	if (!str_eq(found.arc, STR("none")))
+		return "a chain of ARC that nobody made";
 	counts->n_results++;
 	return NULL;
 }
@@ -221,6 +225,8 @@ wrong_with_top(struct storm_ledger *ledger, const struct storm_mail *mail, const
 		return "signed though it is not ours, or not signed once";
 	if (header_count(top, STR("Authentication-Results")) != !is_ours)
 		return "not one field of results";
+	if (header_count(top, STR("ARC-Authentication-Results")) != !is_ours || str_eq(top->fields[0].name, STR("ARC-Seal")) == is_ours)
+		return "not sealed on top of all, or sealed though it was not checked";
 	if (is_ours)
 		return NULL;
 	buf_init(&value, ROOM_MAX_BYTES);
