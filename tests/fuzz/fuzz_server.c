@@ -21,7 +21,7 @@ enum {
 
 enum choice {				/* bits of the input's first two bytes */
 	CHOICE_REPAIR = 1, CHOICE_PROXY = 2, CHOICE_XCLIENT = 4, CHOICE_TRUSTED = 8, CHOICE_HANGS_UP = 16,
-	CHOICE_PUT_FAILS = 32, CHOICE_SMALL_PIECES = 64, CHOICE_APPEND_FAILS = 256, CHOICE_FULL = 512,
+	CHOICE_PUT_FAILS = 32, CHOICE_SMALL_PIECES = 64, CHOICE_ONLINE = 128, CHOICE_APPEND_FAILS = 256, CHOICE_FULL = 512,
 	CHOICE_GREETED = 1024, CHOICE_DELAY = 2048, CHOICE_AUTH = 4096, CHOICE_AUTH_REQUIRED = 8192,
 	CHOICE_JUDGED = 16384, CHOICE_ENFORCED = 32768,
 };
@@ -31,6 +31,7 @@ struct scene {
 	struct fuzz	 f;
 	unsigned	 choice;
 	int		 n_lines;	/* LFs that were sent */
+	char		 answers[4];	/* of next hops, to RCPT (fake_online.h) */
 	struct buf	 replies;
 };
 
@@ -41,10 +42,10 @@ static const char users[] =
     "user:SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=\n";
 
 static struct policy *
-judging_policy(bool is_enforced)
+judging_policy(bool is_enforced, const struct forwarding *forwarding)
 {
 	static const char *const domains[] = { "example.com" };
-	static const struct relay_rule relays[] = { { .name = "moved", .domains = domains, .n_domains = 1 } };
+	const struct relay_rule relays[] = { { .name = "moved", .domains = domains, .n_domains = 1, .forwarding = *forwarding } };
 	struct dkim_key *key = dkim_key_new(STR(RFC8463_ED25519_PEM), NULL);
 	struct dkim_signer_settings signer = { .domain = "example.org", .selectors = { { "e", key } }, .n_selectors = 1 };
 	struct sign_rule rule = { .domain = "example.org", .signer = dkim_signer_new(&signer, NULL) };
@@ -58,11 +59,39 @@ judging_policy(bool is_enforced)
 	return policy_new(&settings, (uint64_t[]){ 1, 2 });
 }
 
+static struct policy *
+simple_policy(const struct forwarding *forwarding)
+{
+	static const char *const domains[] = { "example.com" };
+	const struct relay_rule relays[] = { { .name = "moved", .domains = domains, .n_domains = 1, .forwarding = *forwarding } };
+
+	return policy_new(&(struct policy_settings){
+		.hostname = "relay.example.com", .relays = relays, .n_relays = 1, .outbound = "internet",
+	}, (uint64_t[]){ 1, 2 });
+}
+
+/* Next hops that answer in some way. */
+static struct forwarding
+settle_online(struct scene *s)
+{
+	static const char ways[] = "+345fmnbpc8u?sw";
+
+	if ((s->choice & CHOICE_ONLINE) == 0)
+		return (struct forwarding){ .is_online = false };
+	for (size_t i = 0; i + 1 < sizeof(s->answers); i++)
+		s->answers[i] = ways[fuzz_dice(&s->f, sizeof(ways) - 1)];
+	s->stage.couriers.rcpts = s->answers;
+	s->stage.couriers.mail = "+345u?sw"[fuzz_dice(&s->f, 8)];
+	return (struct forwarding){ .is_online = true, .online_timeout = span_s(60), .queues_4xx = fuzz_dice(&s->f, 2) == 0,
+	    .queues_mixed = fuzz_dice(&s->f, 2) == 0, .accepts_unknown = fuzz_dice(&s->f, 2) == 0 };
+}
+
 static void
 settle_stage(struct stage *stage)
 {
 	struct scene *s = (struct scene *)(void *)stage;
 	struct listener_settings *settings = &stage->settings;
+	struct forwarding forwarding = settle_online(s);
 
 	settings->bare_line_end = s->choice & CHOICE_REPAIR ? BARE_LINE_END_REPAIR : BARE_LINE_END_REFUSE;
 	settings->message_max_bytes = MESSAGE_MAX_BYTES;
@@ -77,9 +106,9 @@ settle_stage(struct stage *stage)
 		settings->auth = s->choice & CHOICE_AUTH_REQUIRED ? LISTEN_AUTH_REQUIRED : LISTEN_AUTH_OFFERED;
 		stage->users = users_parse(str_of(users), "users", NULL);
 	}
+	policy_free(stage->policy);
+	stage->policy = s->choice & CHOICE_JUDGED ? judging_policy(s->choice & CHOICE_ENFORCED, &forwarding) : simple_policy(&forwarding);
 	if (s->choice & CHOICE_JUDGED) {
-		policy_free(stage->policy);
-		stage->policy = judging_policy(s->choice & CHOICE_ENFORCED);
 		stage->signers = os_crew_new(loop_poller(stage->loop), 1);
 	}
 	stage->queue.does_put_fail = (s->choice & CHOICE_PUT_FAILS) != 0;
