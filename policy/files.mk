@@ -12,7 +12,7 @@ policy_libpolicy_a_SOURCES = \
 	%D%/dkim_tags.c %D%/dkim_tags.h %D%/dkim_verify.c %D%/dkim_verify.h \
 	%D%/class_rules.c %D%/class_rules.h %D%/classify.c %D%/classify.h %D%/glob.c %D%/glob.h %D%/pattern.c %D%/pattern.h %D%/rate.c %D%/rate.h \
 	%D%/decide.c %D%/decide.h %D%/decide_srs.c %D%/decide_srs.h %D%/field_changes.c %D%/field_changes.h %D%/findings.h %D%/inspect.c %D%/inspect.h %D%/policy.c %D%/policy.h \
-	%D%/iprev.c %D%/iprev.h %D%/spf.c %D%/spf.h %D%/spf_fence.c %D%/spf_fence.h \
+	%D%/iprev.c %D%/iprev.h %D%/judged.c %D%/judged.h %D%/spf.c %D%/spf.h %D%/spf_fence.c %D%/spf_fence.h \
 	%D%/sign_rules.c %D%/sign_rules.h \
 	%D%/spf_inquiry.c %D%/spf_inquiry.h %D%/spf_macro.c %D%/spf_macro.h %D%/spf_record.c %D%/spf_record.h \
 	%D%/spf_terms.c %D%/spf_terms.h \

@@ -5,12 +5,10 @@
 #include "base/mem.h"
 #include "mail/history.h"
 #include "mail/trace.h"
-#include "policy/classify.h"
 #include "policy/decide.h"
 #include "policy/inspect.h"
-#include "policy/seal.h"
+#include "policy/judged.h"
 #include "policy/sender.h"
-#include "policy/stamp.h"
 #include "smtpfwd/receive/judgement.h"
 #include "smtpfwd/receive/onward.h"
 #include "smtpfwd/receive/refusal.h"
@@ -349,42 +347,17 @@ stamp_inputs(const struct judgement *judgement, const struct session *session, c
 	    .envelope = envelope, .findings = judgement->findings };
 }
 
-/* Of mail that is neither checked nor of a domain that is signed for, nor of a class section's, there is nothing to say. */
-static bool
-is_worth_a_line(const struct judgement *judgement, const struct session *session)
-{
-	if (judgement->findings->why_unchecked == NULL || judgement->class.is_of_section)
-		return true;
-	return (seal_is_signing(judgement->seal) || session->peer.is_trusted) && strcmp(seal_reason(judgement->seal), "no-rule") != 0;
-}
-
 static void
 say(const struct judgement *judgement, const struct session *session, const struct verdict *verdict)
 {
-	bool is_signed = seal_is_signing(judgement->seal);
 	struct stamp_inputs inputs = stamp_inputs(judgement, session, &session->transaction->envelope);
-	const struct survival *survival = &judgement->survival;
+	const struct judged judged = { .stamped = &inputs, .verdict = verdict, .survival = &judgement->survival,
+	    .seal = judgement->seal, .class = &judgement->class };
 	struct buf words;
 
-	if (!is_worth_a_line(judgement, session))
-		return;
 	buf_init(&words, STAMP_WORDS_MAX_BYTES);
-	stamp_words(&inputs, verdict, &words);
-	if (survival->reason != NULL && judgement->findings->why_unchecked == NULL && buf_append(&words, STR(" survives=")) == 0)
-		survive_words(survival, &words);
-	if (survival->is_doomed)
-		buf_printf(&words, " doomed=%s", survival->reason);
-	/* Without room for more the line ends as it is. */
-	if (is_signed && verdict->action == ACTION_ACCEPT)
-		buf_printf(&words, " signed=%.*s", STR_ARG(seal_signer(judgement->seal)));
-	else if (session->peer.is_trusted)
-		buf_printf(&words, " unsigned=%s", is_signed ? "failed" : seal_reason(judgement->seal));
-	if (seal_is_sealing(judgement->seal) && verdict->action == ACTION_ACCEPT)
-		buf_printf(&words, " sealed=%.*s:%d", STR_ARG(seal_sealer(judgement->seal)), seal_instance(judgement->seal));
-	else if (seal_unsealed_reason(judgement->seal)[0] != '\0')
-		buf_printf(&words, " unsealed=\"%s\"", seal_unsealed_reason(judgement->seal));
-	(void)classify_words(&judgement->class, &words);
-	history_judged(session->listener->world->log, &session->transaction->content.id, buf_str(&words));
+	if (judged_words(&judged, &words))
+		history_judged(session->listener->world->log, &session->transaction->content.id, buf_str(&words));
 	buf_fini(&words);
 }
 

@@ -147,3 +147,7 @@ check_PROGRAMS += tests/policy/test_survive
 tests_policy_test_survive_SOURCES = %D%/test_survive.c
 tests_policy_test_survive_LDADD = tests/libexpect.a policy/libpolicy.a mail/libmail.a base/libbase.a $(IDN2_LIBS)
 TESTS += tests/policy/test_survive
+check_PROGRAMS += tests/policy/test_judged
+tests_policy_test_judged_SOURCES = %D%/test_judged.c %D%/dkim_vectors.h
+tests_policy_test_judged_LDADD = tests/libexpect.a policy/libpolicy.a mail/libmail.a base/libbase.a $(IDN2_LIBS) $(SPF2_LIBS)
+TESTS += tests/policy/test_judged
