@@ -13,7 +13,7 @@ import names
 import witnesses
 import world
 
-RELAY = "203.0.113.9"
+RELAY, NEW = "203.0.113.9", "198.51.100.25"
 ZONE = """
 sender.example TXT v=spf1 ip4:192.0.2.77 ip6:2001:db8::77 -all
 other.example TXT v=spf1 ip4:192.0.2.78 -all
@@ -39,7 +39,8 @@ exim = world.Exim(package="exim4-daemon-heavy")             # it may have to be 
 def own_network():
     if ctypes.CDLL(None, use_errno=True).unshare(0x40020000) != 0:      # CLONE_NEWNET | CLONE_NEWNS
         raise SystemExit("unshare: %s (to be run as root)" % os.strerror(ctypes.get_errno()))
-    for command in ("mount --make-rprivate /", "ip link set lo up", "ip address add %s/32 dev lo" % RELAY):
+    for command in ("mount --make-rprivate /", "ip link set lo up", "ip address add %s/32 dev lo" % RELAY,
+                    "ip address add %s/32 dev lo" % NEW):
         subprocess.run(command.split(), check=True)
     with open(world.WORK + "/resolv.conf", "w") as out:
         out.write("nameserver 127.0.0.1\n")
@@ -60,7 +61,7 @@ inet_protocols = all
     new.ports = {door: world.free_port() for door in DOORS}
     with open(new.etc + "/master.cf", "a") as out:
         for door, option in DOORS.items():
-            out.write("%d inet n - n - - smtpd -o syslog_name=%s -o %s\n" % (new.ports[door], door, option))
+            out.write("%s:%d inet n - n - - smtpd -o syslog_name=%s -o %s\n" % (NEW, new.ports[door], door, option))
     new.start()
 
 
@@ -80,8 +81,8 @@ def setup(tap):
     os.chmod(SECRET, 0o600)
     sections = []
     for name, port in list(new.ports.items()) + [("exim", exim.port)]:
-        rest = ('next-hop = { "127.0.0.1:%d" } source = { "%s" } check-interval = 1s %s }'
-                % (port, RELAY, "identity = proxy" if "proxy" in name or name == "exim" else ""))
+        rest = ('next-hop = { "%s:%d" } source = { "%s" } check-interval = 1s %s }'
+                % ("127.0.0.1" if name == "exim" else NEW, port, RELAY, "identity = proxy" if "proxy" in name or name == "exim" else ""))
         sections.append('relay "%s.example" { %s' % (name, rest))
         sections.append('relay "%s-q.example" { mode = queue %s' % (name, rest))
     relay = world.Relay('"127.0.0.1:1"', listen_extra='xclient-from = { "127.0.0.1" }',
@@ -223,14 +224,14 @@ def without_ipv6(tap):
 
 
 def restart(tap):
-    """Mail that waited while both servers were away is told as well"""
-    new.stop()
+    """Mail that waited while the new server was away, and the relay, is told as well"""
+    subprocess.run(["ip", "address", "del", NEW + "/32", "dev", "lo"], check=True)
     for door in ("xclient", "proxy"):
         for mode, domain in both(door):
             reply = send("late-%s-%s" % (door, mode), domain)
             tap("accepted while the new server is away, %s, %s" % (door, mode), reply.startswith("250"), reply)
     relay.kill()
-    new.start()
+    subprocess.run(["ip", "address", "add", NEW + "/32", "dev", "lo"], check=True)
     relay.start()
     for door in ("xclient", "proxy"):
         for mode, _ in both(door):
