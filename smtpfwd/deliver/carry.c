@@ -123,6 +123,8 @@ errand_turn_to(struct errand *e, struct next_hop *next_hop)
 {
 	if (next_hop != NULL)
 		next_hop_use(next_hop);
+	if (e->next_hop != next_hop)
+		e->is_means_refused = false;	/* another one may take it */
 	if (e->next_hop != NULL)
 		next_hop_leave(e->next_hop);
 	e->next_hop = next_hop;

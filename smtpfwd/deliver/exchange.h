@@ -49,7 +49,7 @@ enum exchange_end	exchange_read(struct exchange *x, enum client_step step, const
 /*
  * Between EHLO and MAIL, of every mail: XCLIENT once for a session, XFORWARD each time, as the rule has it.
  * ANSWERED: go on, unless *is_turned_away_out: the reply is the answer to the client, as one to MAIL, and the session is
- * over.  GONE: to be said otherwise, in a fresh session.  Suspends.
+ * over.  GONE: to be said otherwise, in a fresh session.  TROUBLE with is_to_client: it hung up on the client.  Suspends.
  */
 enum exchange_end	exchange_introduce(struct exchange *x, struct introduction *introduction, bool *is_turned_away_out,
 			    struct reply *reply_out);

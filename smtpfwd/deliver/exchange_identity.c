@@ -15,9 +15,25 @@ lost(struct exchange *x, const struct fault *fault, const char *context)
 	return end;
 }
 
+/*
+ * The next hop served us so far: if it hangs up when it hears of the client, by 421 or without a word, that is the client's
+ * trouble, and others are to be served.
+ */
+static enum exchange_end
+hung_up(struct exchange *x, const struct fault *fault, const struct reply *reply, bool was_open)
+{
+	enum exchange_end end = lost(x, fault, "XCLIENT");
+
+	if (x->client->is_closing)		/* by a 421, which says why */
+		trouble_of_reply(reply, "XCLIENT", x->trouble);
+	x->trouble->is_to_client = end == EXCHANGE_TROUBLE && fault->cause == FAULT_CLOSED && !was_open;
+	return end;
+}
+
 static enum exchange_end
 tell(struct exchange *x, struct introduction *in, bool *is_turned_away_out, struct reply *reply_out)
 {
+	bool was_open = x->client->is_in_transaction;	/* then RSET goes before */
 	struct fault fault;
 
 	*is_turned_away_out = false;
@@ -35,7 +51,7 @@ tell(struct exchange *x, struct introduction *in, bool *is_turned_away_out, stru
 		x->client->is_broken = true;
 		break;
 	case IDENTITY_LOST:
-		return lost(x, &fault, "XCLIENT");
+		return hung_up(x, &fault, reply_out, was_open);
 	}
 	return EXCHANGE_ANSWERED;
 }

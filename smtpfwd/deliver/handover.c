@@ -189,7 +189,8 @@ take_mail(struct transaction_run *t, bool *is_refused_out)
 		return STOP;
 	*is_refused_out = !reply_is_positive(&reply);
 	if (*is_refused_out) {
-		if (outcome_is_slow_down(&reply)) {
+		/* Where we stand for the client, it is the one to be slowed down. */
+		if (outcome_is_slow_down(&reply) && !identity_is_seen(t->h->client)) {
 			trouble_of_reply(&reply, "MAIL", t->x.trouble);
 			t->h->is_slowed = true;
 		}

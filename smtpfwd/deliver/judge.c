@@ -55,6 +55,8 @@ judge_strike(struct next_hop *next_hop, const struct mail_id *mail, struct insta
 {
 	struct couriers *c = next_hop->couriers;
 
+	if (trouble->is_to_client)
+		return;
 	next_hop_note_trouble(next_hop, trouble);
 	if (next_hop->n_strikes > 0 && mail_id_eq(&next_hop->last_struck, mail))
 		return;

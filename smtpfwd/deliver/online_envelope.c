@@ -129,7 +129,10 @@ introduce(struct online *o, struct exchange *x)
 	enum exchange_end end = exchange_introduce(x, &introduction, &is_turned_away, &reply);
 
 	o->rule = introduction.rule;
-	o->is_means_refused |= introduction.is_means_refused;
+	if (introduction.is_means_refused) {
+		o->is_means_refused = true;
+		o->means_refused_by = o->held.next_hop;
+	}
 	if (end == EXCHANGE_ANSWERED && is_turned_away)
 		take_mail(o, &reply);
 	return end;
@@ -171,7 +174,7 @@ online_say_envelope(struct online *o, bool with_asked)
 bool
 online_goes_on(struct online *o, enum exchange_end end, const struct mail_id *id, struct instant began)
 {
-	bool may_retry = end == EXCHANGE_GONE || (end == EXCHANGE_TROUBLE && !online_is_late(o));
+	bool may_retry = end == EXCHANGE_GONE || (end == EXCHANGE_TROUBLE && !online_is_late(o) && !online_is_turned_away(o));
 
 	if (end == EXCHANGE_TROUBLE && may_retry) {
 		judge_strike(o->held.next_hop, id, began, &o->trouble);

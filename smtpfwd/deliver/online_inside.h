@@ -58,6 +58,7 @@ struct online {
 	struct held		 held;
 	struct identity_rule	 rule;		/* for the held session */
 	bool			 is_means_refused;	/* of the route's: what is left is used */
+	const struct next_hop	*means_refused_by;	/* to be compared only */
 	int			 n_replies_before;	/* of the held session, if it was idle as the order came; else -1 */
 	const struct address	*srs;		/* what the last MAIL said instead of the reverse-path; NULL: nothing else */
 	bool			 is_open;	/* our transaction stands in the held session: MAIL was accepted */
@@ -84,6 +85,12 @@ bool	online_seek(struct online *o);
 void	online_pass_over(struct online *o);
 
 void	online_seek_end(struct online *o);	/* of the order */
+
+/*
+ * A client that is turned away for who it is, by the trouble at hand: that is the answer to it, as one to MAIL would be, and is
+ * kept as such.  False where recipients were accepted before.
+ */
+bool	online_is_turned_away(struct online *o);
 
 /* Keeps what the next hop said for online_reply. */
 void	online_keep_reply(struct online *o, const struct reply *reply);

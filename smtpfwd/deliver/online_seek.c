@@ -99,9 +99,8 @@ reply_at_door(const struct trouble *trouble)
 	return reply;
 }
 
-/* A client that was told by PROXY, and turned away for who it is: that is the answer to it, as one to MAIL would be. */
-static bool
-is_turned_away(struct online *o)
+bool
+online_is_turned_away(struct online *o)
 {
 	const struct reply reply = reply_at_door(&o->trouble);
 
@@ -118,6 +117,7 @@ open_session(struct online *o, struct next_hop *next_hop)
 		return false;
 	o->is_open = false;
 	o->rule = next_hop->route->identity;
+	o->is_means_refused &= o->means_refused_by == next_hop;
 	if (o->is_means_refused)
 		o->rule.means = identity_next_means(o->rule.means);
 	o->n_replies_before = o->held.was_idle ? o->held.client->n_replies : -1;
@@ -163,7 +163,7 @@ online_seek(struct online *o)
 		}
 		if (open_session(o, o->choices->at[i].next_hop))
 			return true;
-		if (o->trouble.is_cancelled || o->trouble.is_ours || is_turned_away(o))
+		if (o->trouble.is_cancelled || o->trouble.is_ours || online_is_turned_away(o))
 			return false;
 		o->n_tried++;
 		if (!o->trouble.is_full)		/* then there is less room from now on, and it may come free */

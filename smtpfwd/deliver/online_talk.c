@@ -65,7 +65,7 @@ static enum online_end
 refused_mail(struct online *o, struct instant began)
 {
 	/* Where we stand for the client, it is the one to be slowed down. */
-	if (outcome_is_slow_down(&o->reply) && !o->held.client->stands_for_one) {
+	if (outcome_is_slow_down(&o->reply) && !identity_is_seen(o->held.client)) {
 		trouble_of_reply(&o->reply, "MAIL", &o->trouble);
 		judge_strike(o->held.next_hop, &o->id, began, &o->trouble);
 	}
@@ -134,7 +134,7 @@ online_ask(struct online *o)
 		if (end == EXCHANGE_ANSWERED)
 			return asked(o, began);
 		if (!online_goes_on(o, end, &o->id, began))
-			return ONLINE_UNAVAILABLE;
+			return o->is_refused ? ONLINE_ANSWERED : ONLINE_UNAVAILABLE;
 	}
 	if (o->is_refused)			/* at the door */
 		return ONLINE_ANSWERED;

@@ -28,7 +28,7 @@ struct trouble {
 	bool		 is_full;		/* it serves other connections of ours meanwhile */
 	bool		 is_ours;		/* no connection could be made for want of something of our own */
 	bool		 is_lack;		/* it does not offer what the mail needs */
-	bool		 is_to_client;		/* it is the client's that we stood for by PROXY: turned away at the door, maybe without a word */
+	bool		 is_to_client;		/* it is the client's that we stood for: turned away at the door, maybe without a word */
 };
 
 /* context: "greeting 192.0.2.1:25" ...; NULL: the fault says it all */

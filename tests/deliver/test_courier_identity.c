@@ -239,6 +239,57 @@ loopback(struct world *w)
 	expect_int(n_heard(w, "XFORWARD"), 0);
 }
 
+#define XCLIENT_THEN	"S: 220 hi\nC: EHLO\nS: 250-hi\nS: 250 XCLIENT ADDR\nC: XCLIENT ADDR=198.51.100.7\n"
+
+/* By a client that it does not want nobody takes a next hop down. */
+static void
+hung_up_at_xclient(struct world *w)
+{
+	for (int i = 0; i < 3; i++) {
+		peer_says(&w->peers[0], XCLIENT_THEN "S: 421 4.7.0 too many of you\nX:");
+		peer_says(&w->peers[0], XCLIENT_THEN "X:");
+		peer_says(&w->peers[0], XCLIENT_THEN "S: 220 hi\nC: EHLO\nX:");
+	}
+	peer_says(&w->peers[0], "S: 220 hi\nM: XCLIENT ADDR");
+	for (int i = 0; i < 9; i++) {
+		put_of(w, &one);
+		wait_s(w, 1);
+	}
+	expect_int(n_lines(w, "deferred "), 9);
+	expect_int(n_lines(w, "nexthop-down "), 0);
+	expect_int(hop(w, 0).limit, 4);
+	put_of(w, &other);
+	expect(wait_for_mails(w, 1, 5) >= 0);
+	expect(log_has(w, "421 4.7.0 too many of you"));
+}
+
+static void
+slowed_down(struct world *w)
+{
+	for (int i = 0; i < 6; i++)
+		peer_says(&w->peers[0], XCLIENT_THEN "S: 220 hi\nC: EHLO\nS: 250 hi\nC: MAIL\nS: 450 4.7.1 slow down\n");
+	peer_says(&w->peers[0], "S: 220 hi\nM: XCLIENT ADDR");
+	for (int i = 0; i < 6; i++) {
+		put_of(w, &one);
+		wait_s(w, 1);
+	}
+	expect_int(n_lines(w, "deferred "), 6);
+	expect_int(n_lines(w, "nexthop-down "), 0);
+	expect_int(hop(w, 0).limit, 4);
+}
+
+static void
+refused_by_the_first(struct world *w)
+{
+	peer_says(&w->peers[0], XCLIENT_THEN "S: 501 5.5.4 bad value");
+	peer_says(&w->peers[0], "S: 421 4.3.2 not now\nX:");
+	peer_says(&w->peers[1], XCLIENT_THEN "S: 220 hi\nC: EHLO\nS: 250 hi\nC: MAIL\nS: 250\nC: RCPT\nS: 250\nC: DATA\nS: 354\nD:\nS: 250\n");
+	put_of(w, &one);
+	expect(wait_for_mails(w, 1, 10) >= 0);
+	expect_int(w->peers[1].n_mails, 1);
+	expect_int(n_logged(w, "identity=xclient"), 1);
+}
+
 /* What it says of our TLS is no answer to the client. */
 static void
 our_trouble_behind_proxy(struct world *w)
@@ -264,6 +315,9 @@ static const struct story stories[] = {
 	{ .name = "but not where it could be told of others like it", .tell = took_ipv6_before, .identity = IDENTITY_PROXY },
 	{ .name = "who hangs up on us too is down", .tell = hangs_up_on_all, .identity = IDENTITY_PROXY },
 	{ .name = "a client at a loopback address is not told", .tell = loopback, .identity = IDENTITY_AUTO },
+	{ .name = "who hangs up when it hears of a client by XCLIENT is up", .tell = hung_up_at_xclient, .identity = IDENTITY_AUTO },
+	{ .name = "a client that is to slow down slows nobody else", .tell = slowed_down, .identity = IDENTITY_AUTO },
+	{ .name = "refused by one next hop, XCLIENT is said to the next", .tell = refused_by_the_first, .identity = IDENTITY_AUTO, .n_hops = 2 },
 	{ .name = "what a next hop says of our TLS is no answer to the client", .tell = our_trouble_behind_proxy,
 	  .identity = IDENTITY_PROXY, .tls = TLS_REQUIRED },
 };
