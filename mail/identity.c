@@ -10,7 +10,7 @@ identity_of_peer(const struct peer *peer)
 	return (struct identity){
 		.client = peer->client, .local = peer->local,
 		.name_state = peer->name_state, .name = peer->name, .reverse_name = peer->reverse_name,
-		.helo = peer->helo, .is_esmtp = peer->is_esmtp, .login = peer->login,
+		.helo = peer->helo, .is_esmtp = peer->is_esmtp, .login = peer->login, .is_trusted = peer->is_trusted,
 	};
 }
 

@@ -22,6 +22,7 @@ struct identity {			/* strings are whose it is */
 	struct str	 helo;		/* claimed, any bytes; "" for none */
 	bool		 is_esmtp;	/* said EHLO */
 	struct str	 login;		/* authenticated; "" for none */
+	bool		 is_trusted;	/* it may relay: by our networks, a login or a certificate */
 };
 
 enum client_view {			/* whose address a next hop sees in a session of ours: SPF there is asked for that one */

@@ -12,15 +12,20 @@ static enum identity_means
 means_here(const struct explanation *e, const struct route_settings *route, const char **why_out)
 {
 	const struct identity identity = identity_of_peer(&e->peer);
+	const struct identity_rule rule = { .means = route->identity, .tells_login = route->tells_login };
 
 	*why_out = NULL;
 	if (route->identity != IDENTITY_NONE && !identity_can_be_told(&identity)) {
-		*why_out = "loopback";
+		*why_out = "address";
 		return IDENTITY_NONE;
 	}
 	if (route->identity == IDENTITY_AUTO && route->login != NULL) {
 		*why_out = "login";
 		return IDENTITY_XFORWARD;
+	}
+	if (route->identity != IDENTITY_NONE && route->identity != IDENTITY_XFORWARD && !identity_may_be_seen(&identity, &rule)) {
+		*why_out = "trusted";
+		return route->identity == IDENTITY_AUTO ? IDENTITY_XFORWARD : IDENTITY_NONE;
 	}
 	return route->identity;
 }
@@ -85,8 +90,10 @@ explain_show_identity(const json_t *step)
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		if (says(step, "identity", texts[i].means))
 			printf("\n%-10s  %s", "", texts[i].text);
-	if (says(step, "identity-why", "loopback"))
-		fputs(" (the client is at a loopback address)", stdout);
+	if (says(step, "identity-why", "address"))
+		fputs(" (the client's address means another machine there)", stdout);
+	if (says(step, "identity-why", "trusted"))
+		fputs(" (we answer for a client that we trust)", stdout);
 	if (says(step, "identity-why", "login"))
 		fputs(" (XCLIENT would undo our login)", stdout);
 	if (json_is_true(json_object_get(step, "login-told")))

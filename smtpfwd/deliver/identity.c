@@ -30,10 +30,32 @@ speak_as(struct client *client, const struct identity *identity)
 	memcpy(client->hello, room, hello.len + 1);
 }
 
+/* Loopback, this network (RFC 1122 3.2.1.3), link-local (RFC 3927, RFC 4291 2.5.6), or none. */
+static bool
+is_of_here(const struct ip *ip)
+{
+	static const uint8_t zero[16];
+
+	if (ip_is_loopback(ip))
+		return true;
+	if (ip->family == IP_V4)
+		return ip->bytes[0] == 0 || (ip->bytes[0] == 169 && ip->bytes[1] == 254);
+	return ip->family == IP_V6 && (memcmp(ip->bytes, zero, sizeof(zero)) == 0 ||
+	    (ip->bytes[0] == 0xfe && (ip->bytes[1] & 0xc0) == 0x80));
+}
+
 bool
 identity_can_be_told(const struct identity *identity)
 {
-	return identity != NULL && !ip_is_loopback(&identity->client.ip);
+	return identity != NULL && !is_of_here(&identity->client.ip);
+}
+
+bool
+identity_may_be_seen(const struct identity *identity, const struct identity_rule *rule)
+{
+	if (!identity_can_be_told(identity))
+		return false;
+	return !identity->is_trusted || (rule->means != IDENTITY_PROXY && rule->tells_login && identity->login.len > 0);
 }
 
 /* --- PROXY --- */
@@ -60,11 +82,12 @@ proxy_destination(const struct client *client, const struct identity *identity)
 int
 identity_say_proxy(struct client *client, const struct identity *identity, struct instant deadline, struct fault *fault_out)
 {
+	const struct identity_rule rule = { .means = IDENTITY_PROXY };
 	char room[PROXY_WRITTEN_MAX_BYTES];
 	struct buf bytes = { .at = room, .cap = sizeof(room), .max = sizeof(room) };
 	struct proxy_header header = { .kind = PROXY_LOCAL };
 
-	if (identity_can_be_told(identity) && identity->client.ip.family != IP_NONE) {
+	if (identity_may_be_seen(identity, &rule) && identity->client.ip.family != IP_NONE) {
 		header.kind = PROXY_TCP;
 		header.source = identity->client;
 		header.destination = proxy_destination(client, identity);
@@ -159,7 +182,9 @@ identity_tell(struct client *client, const struct identity *identity, const stru
 	struct str rest, line;
 	struct buf lines;
 
-	if (!identity_can_be_told(identity) || client->stands_for_one || !may_xclient(client, rule))
+	if (!identity_may_be_seen(identity, rule) || client->stands_for_one || !may_xclient(client, rule))
+		return IDENTITY_NOT_POSSIBLE;
+	if (identity->is_trusted && (client->ehlo.xclient_attributes & 1u << XCLIENT_LOGIN) == 0)
 		return IDENTITY_NOT_POSSIBLE;
 	result = end_transaction(client, deadline, reply_out, fault_out);
 	buf_init(&lines, INTRODUCE_MAX_BYTES);

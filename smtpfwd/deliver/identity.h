@@ -6,7 +6,9 @@
  * (client->stands_for_one).  XFORWARD is for its log only, once for each mail.  A next hop is told only what
  * it announced: XCLIENT and XFORWARD are privileges that it gives, PROXY is set by its administrator and ours.
  *
- * A client at a loopback address is this machine: there it would have the rights of the next hop's own.  It is not told.
+ * A client at a loopback or link-local address is not told: there it would be another machine, and have its rights.  Mail of
+ * a client that we trust is ours to answer for, and its address is often one that nobody takes mail from: XFORWARD may
+ * tell of it, and XCLIENT with its login.
  *
  * How a session goes (NULL: our own mail, of nobody):
  *
@@ -40,8 +42,11 @@ enum identity_result {
 	IDENTITY_LOST,			/* the connection, or it says 421: a fault, as of any step; the session is over */
 };
 
-/* There is a client (not NULL), and at no address that is one of the next hop's own to it. */
+/* There is a client (not NULL), and at no address that means another machine at the next hop. */
 bool	identity_can_be_told(const struct identity *identity);
+
+/* The same, and by the rule it may be seen in our place: it is not one that we answer for. */
+bool	identity_may_be_seen(const struct identity *identity, const struct identity_rule *rule);
 
 /* True if a connection begins with the header, those for our own mail and for checks too. */
 bool	identity_by_proxy(const struct identity_rule *rule);

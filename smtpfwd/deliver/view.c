@@ -8,7 +8,7 @@
 enum client_view
 view_by_rule(const struct identity_rule *rule, const struct identity *identity)
 {
-	if (!identity_can_be_told(identity))
+	if (!identity_may_be_seen(identity, rule) || identity->client.ip.family == IP_NONE)
 		return VIEW_OF_US;
 	switch (rule->means) {
 	case IDENTITY_NONE:

@@ -171,7 +171,10 @@ take_more(struct octets *more, struct arena *arena, struct mail_facts *facts_out
 
 	if (identity == NULL)
 		return false;
-	*identity = (struct identity){ .name = STR_EMPTY, .reverse_name = STR_EMPTY, .helo = STR_EMPTY, .login = STR_EMPTY };
+	*identity = (struct identity){
+		.name = STR_EMPTY, .reverse_name = STR_EMPTY, .helo = STR_EMPTY, .login = STR_EMPTY,
+		.is_trusted = facts_out->is_from_trusted,
+	};
 	while (!more->is_bad && more->at < more->end) {
 		uint64_t tag = octets_take(more, 1);
 		struct str value = octets_take_bytes(more, (size_t)octets_take(more, 2));

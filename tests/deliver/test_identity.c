@@ -41,6 +41,12 @@ static const struct identity silent = {		/* it gave no name at all */
 	.client = { { .family = IP_V6, .bytes = { 0x20, 0x01, 0x0d, 0xb8, [15] = 9 } }, 4660 },
 	.local = { { .family = IP_V4, .bytes = { 198, 51, 100, 2 } }, 25 },
 };
+static const struct identity ours = {		/* it may relay */
+	.client = { { .family = IP_V4, .bytes = { 192, 0, 2, 1 } }, 4660 }, .helo = W("client.example.org"), .login = W("alice"), .is_trusted = true,
+};
+static const struct identity link_local = {
+	.client = { { .family = IP_V6, .bytes = { 0xfe, 0x80, [15] = 9 } }, 4660 }, .helo = W("client.example.org"),
+};
 static const struct identity no_address = { .helo = W("client.example.org") };
 
 struct stage {
@@ -217,6 +223,20 @@ static const struct row rows[] = {
 	{ .name = "PROXY for ourselves is LOCAL, and we say our name", .rule = { .means = IDENTITY_PROXY }, .is_own = true,
 	  .tell = IDENTITY_NOT_POSSIBLE, .forward = IDENTITY_NOT_POSSIBLE, .is_bound = true, .means = "none",
 	  .heard = W("\n\n\0\nQUIT\n\x20\0\0\0" "EHLO relay.example.net\n"), .dialogue = "C: \nC: \nC: \nS: 220 hi\nC: QUIT\nS: 250 hop\n" },
+	{ .name = "one that we trust is ours, behind PROXY", .rule = { .means = IDENTITY_PROXY, .tells_login = true }, .identity = &ours,
+	  .tell = IDENTITY_NOT_POSSIBLE, .forward = IDENTITY_NOT_POSSIBLE, .is_bound = true, .means = "none",
+	  .heard = W("\n\n\0\nQUIT\n\x20\0\0\0" "EHLO relay.example.net\n"), .dialogue = "C: \nC: \nC: \nS: 220 hi\nC: QUIT\nS: 250 hop\n" },
+	{ .name = "without its login XCLIENT tells nothing of it, XFORWARD does", .rule = { .means = IDENTITY_AUTO }, .identity = &ours,
+	  .tell = IDENTITY_NOT_POSSIBLE, .forward = IDENTITY_TOLD, .means = "xforward",
+	  .dialogue = GREETED "S: 250-XCLIENT ADDR LOGIN\nS: 250 XFORWARD ADDR\nC: XFORWARD ADDR=192.0.2.1\nS: 250\n" },
+	{ .name = "nor where the login is not taken", .rule = { .means = IDENTITY_XCLIENT, .tells_login = true }, .identity = &ours,
+	  .tell = IDENTITY_NOT_POSSIBLE, .forward = IDENTITY_NOT_POSSIBLE, .means = "none", .dialogue = GREETED "S: 250 XCLIENT ADDR\n" },
+	{ .name = "with it, it is told", .rule = { .means = IDENTITY_AUTO, .tells_login = true }, .identity = &ours,
+	  .tell = IDENTITY_TOLD, .code = 250, .is_seen = true, .is_bound = true, .means = "xclient",
+	  .dialogue = GREETED "S: 250 XCLIENT ADDR LOGIN\nC: XCLIENT ADDR=192.0.2.1 LOGIN=alice\nS: 220 hi\nC: EHLO client.example.org\nS: 250 hop\n" },
+	{ .name = "a link-local address is told by nothing", .rule = { .means = IDENTITY_AUTO }, .identity = &link_local,
+	  .tell = IDENTITY_NOT_POSSIBLE, .forward = IDENTITY_NOT_POSSIBLE, .means = "none",
+	  .dialogue = GREETED "S: 250-XCLIENT ADDR\nS: 250 XFORWARD ADDR\n" },
 	{ .name = "a client whose address is not known cannot be told by PROXY", .rule = { .means = IDENTITY_PROXY }, .identity = &no_address,
 	  .tell = IDENTITY_NOT_POSSIBLE, .forward = IDENTITY_NOT_POSSIBLE, .is_bound = true, .means = "none",
 	  .heard = W("\n\n\0\nQUIT\n\x20\0\0\0" "EHLO relay.example.net\n"), .dialogue = "C: \nC: \nC: \nS: 220 hi\nC: QUIT\nS: 250 hop\n" },

@@ -66,7 +66,7 @@ decode(const char *bytes, struct arena *arena, struct mail_record *mail_out, str
 }
 
 static void
-expect_identity(const struct identity *got)
+expect_identity(const struct identity *got, bool is_trusted)
 {
 	if (!expect(got != NULL))
 		return;
@@ -77,6 +77,7 @@ expect_identity(const struct identity *got)
 	expect_str(got->helo, identity.helo);
 	expect(got->is_esmtp);
 	expect_str(got->login, identity.login);
+	expect_int(got->is_trusted, is_trusted);
 }
 
 static void
@@ -98,7 +99,7 @@ comes_back(void)
 		expect_str(mail.facts.class_name, STR("list"));
 		expect(mail.facts.is_report && mail.facts.is_unverified && !mail.facts.is_from_trusted && !mail.is_large);
 		expect_int(mail.facts.arrived.us, 1699999999000001);
-		expect_identity(mail.facts.identity);
+		expect_identity(mail.facts.identity, mail.facts.is_from_trusted);
 		expect_int(mail.envelope.n_recipients, 2);
 		expect_int(mail.envelope.recipients[0].notify, NOTIFY_DELAY);
 		expect_str(mail.envelope.recipients[1].orcpt, STR("rfc822;c@z.example"));
