@@ -169,6 +169,7 @@ change_judgement(struct storm *storm, struct relay_signer signers[STORM_SIGNERS]
 	plan->verify.spf = off != 0;
 	plan->verify.dkim = off != 1;
 	plan->verify.dmarc = (enum dmarc_mode)dice(storm, DMARC_ENFORCE + 1);
+	plan->verify.doomed = (enum doomed_mode)dice(storm, 3);
 	plan->verify.with_received_spf = dice(storm, 2) == 0;
 	plan->verify.timeout = span_s(1 + (int64_t)dice(storm, 30));
 }

@@ -15,6 +15,7 @@
 enum {
 	STOP_AT_MAX_S = 1500,		/* of a life; many are not longer */
 	MAILS_DEFAULT = 2500,
+	MAILS_OF_ONE_LIFE = 1000,
 	MAILS_TWICE = 150,		/* of the storm that is played twice */
 	CALLS_OF_A_MAIL = 60,		/* on disk, network and crews, about: where kills come */
 	/* Once all is well: retry.max, a check of a next hop that was down for long, and the time to hand over the rest. */
@@ -323,6 +324,9 @@ main(void)
 	play(seed, n_mails, n_lives);
 
 	if (getenv("MAILS") == NULL) {
+		test_case("without kills nothing arrives twice but what no answer came for, and that is in the log");
+		play(seed + 2, MAILS_OF_ONE_LIFE / MAILS_DIVISOR, 1);
+
 		test_case("the same seed is the same storm, call by call");
 		expect(play(seed + 1, MAILS_TWICE, 2) == play(seed + 1, MAILS_TWICE, 2));
 	}
