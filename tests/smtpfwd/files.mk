@@ -5,27 +5,20 @@ tests_smtpfwd_test_sandbox_LDADD = tests/libexpect.a base/libbase.a
 TESTS += tests/smtpfwd/test_sandbox
 
 check_PROGRAMS += tests/smtpfwd/test_config
-tests_smtpfwd_test_config_SOURCES = %D%/test_config.c \
-	smtpfwd/config.c smtpfwd/config.h smtpfwd/config_files.c smtpfwd/config_arc.c smtpfwd/config_files.h \
-	smtpfwd/config_class.c smtpfwd/config_listen.c smtpfwd/config_route.c smtpfwd/config_sign.c smtpfwd/config_srs.c smtpfwd/config_verify.c
-tests_smtpfwd_test_config_LDADD = tests/libexpect.a policy/libpolicy.a mail/libmail.a base/libbase.a \
+tests_smtpfwd_test_config_SOURCES = %D%/test_config.c
+tests_smtpfwd_test_config_LDADD = smtpfwd/libconfig.a tests/libexpect.a policy/libpolicy.a mail/libmail.a base/libbase.a \
 	$(CONFUSE_LIBS) $(IDN2_LIBS)
 TESTS += tests/smtpfwd/test_config
 
 check_PROGRAMS += tests/smtpfwd/test_config_judge
-tests_smtpfwd_test_config_judge_SOURCES = %D%/test_config_judge.c \
-	smtpfwd/config.c smtpfwd/config.h smtpfwd/config_files.c smtpfwd/config_arc.c smtpfwd/config_files.h \
-	smtpfwd/config_class.c smtpfwd/config_listen.c smtpfwd/config_route.c smtpfwd/config_sign.c smtpfwd/config_srs.c smtpfwd/config_verify.c \
-	smtpfwd/sign_keys.c smtpfwd/sign_keys.h
-tests_smtpfwd_test_config_judge_LDADD = tests/libexpect.a smtpfwd/auth/libauth.a smtpfwd/runtime/libos.a policy/libpolicy.a \
+tests_smtpfwd_test_config_judge_SOURCES = %D%/test_config_judge.c
+tests_smtpfwd_test_config_judge_LDADD = smtpfwd/libconfig.a tests/libexpect.a smtpfwd/auth/libauth.a smtpfwd/runtime/libos.a policy/libpolicy.a \
 	mail/libmail.a base/libbase.a $(CONFUSE_LIBS) $(IDN2_LIBS) $(OPENSSL_LIBS) -lpthread
 TESTS += tests/smtpfwd/test_config_judge
 
 check_PROGRAMS += tests/smtpfwd/test_changes
-tests_smtpfwd_test_changes_SOURCES = %D%/test_changes.c smtpfwd/changes.c smtpfwd/changes.h \
-	smtpfwd/config.c smtpfwd/config.h smtpfwd/config_files.c smtpfwd/config_arc.c smtpfwd/config_files.h \
-	smtpfwd/config_class.c smtpfwd/config_listen.c smtpfwd/config_route.c smtpfwd/config_sign.c smtpfwd/config_srs.c smtpfwd/config_verify.c
-tests_smtpfwd_test_changes_LDADD = tests/libexpect.a policy/libpolicy.a mail/libmail.a base/libbase.a \
+tests_smtpfwd_test_changes_SOURCES = %D%/test_changes.c smtpfwd/changes.c smtpfwd/changes.h
+tests_smtpfwd_test_changes_LDADD = smtpfwd/libconfig.a tests/libexpect.a policy/libpolicy.a mail/libmail.a base/libbase.a \
 	$(CONFUSE_LIBS) $(IDN2_LIBS)
 TESTS += tests/smtpfwd/test_changes
 
@@ -46,8 +39,6 @@ tests_smtpfwd_test_show_LDADD = tests/libexpect.a base/libbase.a $(JANSSON_LIBS)
 TESTS += tests/smtpfwd/test_show
 
 check_PROGRAMS += tests/smtpfwd/test_config_class
-tests_smtpfwd_test_config_class_SOURCES = %D%/test_config_class.c \
-	smtpfwd/config.c smtpfwd/config.h smtpfwd/config_files.c smtpfwd/config_arc.c smtpfwd/config_files.h \
-	smtpfwd/config_class.c smtpfwd/config_listen.c smtpfwd/config_route.c smtpfwd/config_sign.c smtpfwd/config_srs.c smtpfwd/config_verify.c
+tests_smtpfwd_test_config_class_SOURCES = %D%/test_config_class.c
 tests_smtpfwd_test_config_class_LDADD = $(tests_smtpfwd_test_config_LDADD)
 TESTS += tests/smtpfwd/test_config_class
