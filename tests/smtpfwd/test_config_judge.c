@@ -1,5 +1,5 @@
 /*
- * test_config_judge.c - the sections verify and sign: what they mean, what is said of wrong ones, and the keys they name
+ * test_config_judge.c - the sections verify, sign and arc: what they mean, what is said of wrong ones, and the keys they name
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +12,7 @@
 #include "tests/policy/dkim_vectors.h"
 
 #define GOOD	"hostname = \"mx.example.net\"\nrelay \"example.com\" { next-hop = { \"192.0.2.1\" } }\n"
+#define ARC	"domain = \"example.com\"\n selector = \"arc1\" key = \"/k.pem\"\n"
 #define SIGN	"selector = { \"s\" }\n key = { \"/k.pem\" }\n"
 
 static char path[] = "/tmp/smtpfwd-config.XXXXXX";
@@ -92,6 +93,19 @@ static const struct {
 	{ "one that is no name", GOOD "sign \"example.com\" { " SIGN "oversign = { \"a:b\" } }\n", ":5: sign \"example.com\": oversign: a field to be signed is no field's name" },
 	{ "one twice", GOOD "sign \"example.com\" { " SIGN "fields = { \"To\", \"TO\" } }\n", ":5: sign \"example.com\": fields: the field TO is to be signed twice" },
 	{ "a canonical form nobody knows", GOOD "sign \"example.com\" { " SIGN "canonicalization = relaxed }\n", ":5: sign \"example.com\": canonicalization: " },
+	{ "mail is sealed", GOOD "arc { " ARC "}\n", NULL },
+	{ "by another's key", GOOD "sign \"example.com\" { " SIGN " }\narc { " ARC "}\n", NULL },
+	{ "fields of one's own, a name twice", GOOD "arc { " ARC "fields = { \"from\", \"to\", \"to\", \"&&&\" } }\n", NULL },
+	{ "sealed and checked", GOOD "verify { arc = yes }\narc { " ARC "}\n", NULL },
+	{ "sealed and nothing else checked", GOOD "verify { spf = no dkim = no dmarc = off }\narc { " ARC "}\n", NULL },
+	{ "sealed and not checked", GOOD "verify {\n arc = no }\narc { " ARC "}\n", ":4: verify: arc: is needed: there is a section arc" },
+	{ "no domain of the sealer's", GOOD "arc { selector = \"s\" key = \"/k\" }\n", ":3: arc: needs domain" },
+	{ "no selector of the sealer's", GOOD "arc { domain = \"example.com\" key = \"/k\" }\n", ":3: arc: needs selector" },
+	{ "no key of the sealer's", GOOD "arc { domain = \"example.com\" selector = \"s\" }\n", ":3: arc: needs key" },
+	{ "a sealer that is no domain", GOOD "arc {\n domain = \".example.com\" selector = \"s\" key = \"/k\" }\n", ":4: arc: domain: \".example.com\" is no domain" },
+	{ "a sealer's selector that is no name", GOOD "arc { domain = \"example.com\"\n selector = \"a b\"\n key = \"/k\" }\n", ":4: arc: selector: a selector is no name" },
+	{ "a sealer's key with no absolute path", GOOD "arc { domain = \"example.com\" selector = \"s\"\n key = \"k\" }\n", ":4: arc: key: " },
+	{ "a field that ARC must not sign", GOOD "arc { " ARC " fields = { \"from\", \"ARC-Seal\" } }\n", ":5: arc: fields: ARC-Seal must not be sealed" },
 	{ "a lifetime of no second", GOOD "sign \"example.com\" { " SIGN "lifetime = 999ms }\n", ":5: sign \"example.com\": lifetime: is less than a second" },
 };
 
@@ -177,6 +191,31 @@ test_sign(void)
 	expect_int(config->n_files, 3);
 	expect_text(config->files[2].path, "/e.pem");
 	expect_text(config->files[2].setting, "key");
+	config_free(config);
+}
+
+static void
+test_arc(void)
+{
+	struct config *config = load(GOOD);
+
+	test_case("ARC is neither checked nor sealed by default");
+	expect(!config->policy.verify.arc && config->arc.key_path == NULL);
+	config_free(config);
+	test_case("checked without a section");
+	config = load(GOOD "verify { arc = yes }\n");
+	expect(conf_n_errors(config->conf) == 0 && config->policy.verify.arc && config->arc.key_path == NULL);
+	config_free(config);
+	test_case("a section arc switches the check on, and its key is among the files");
+	config = load(GOOD "arc { domain = \"Example.COM\" selector = \"s\" key = \"/k.pem\" fields = { \"to\", \"to\" } }\n");
+	expect_int(conf_n_errors(config->conf), 0);
+	expect(config->policy.verify.arc);
+	expect_text(config->arc.settings.domain, "example.com");
+	expect_text(config->arc.settings.selector.name, "s");
+	expect_int(config->arc.settings.n_names, 2);
+	expect_text(config->arc.key_path, "/k.pem");
+	expect_int(config->n_files, 1);
+	expect_text(config->files[0].path, "/k.pem");
 	config_free(config);
 }
 
@@ -346,6 +385,7 @@ main(void)
 	test_errors();
 	test_verify();
 	test_sign();
+	test_arc();
 	test_forms();
 	test_fields();
 	test_oversign_alone();
