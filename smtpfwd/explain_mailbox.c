@@ -45,13 +45,6 @@ load(struct explanation *e)
 	e->is_knowledge_hidden = error != 0 && error != -EBADMSG;
 }
 
-/* A mail that goes by the recipient is queued, for its next hop is not known before. */
-static bool
-is_online(const struct forwarding *forwarding)
-{
-	return forwarding->is_online && !forwarding->is_by_recipient;
-}
-
 static const char *
 known_word(enum known known)
 {
@@ -89,7 +82,7 @@ step_known(struct explanation *e, json_t *step, const struct split *split, const
 	step_text(step, "known", e->is_knowledge_hidden ? "hidden" : known_word(known));
 	if (known != KNOWN_NOT)
 		step_told(step, split, address, known, e->now);
-	if (!is_online(forwarding) && split_is_fresh(split, address, e->now))
+	if (!forwarding->is_online && split_is_fresh(split, address, e->now))
 		step_bool(step, "fresh", true);
 	if (!e->is_knowledge_hidden)
 		step_reply(step, "outage", &reply);
@@ -104,8 +97,8 @@ explain_mailbox(struct explanation *e, json_t *step, const struct address *addre
 
 	if (forwarding == NULL)
 		return;
-	step_text(step, "asked", is_online(forwarding) ? "mail" : forwarding->verifies_recipients ? "question" : "no");
-	if (!is_online(forwarding) && !forwarding->verifies_recipients)
+	step_text(step, "asked", forwarding->is_online ? "mail" : forwarding->verifies_recipients ? "question" : "no");
+	if (!forwarding->is_online && !forwarding->verifies_recipients)
 		return;
 	if (e->knowledge == NULL)
 		load(e);
