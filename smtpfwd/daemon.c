@@ -23,14 +23,11 @@ static struct str
 destination_of(void *context, const struct envelope *envelope, const struct recipient *recipient, const struct mail_facts *facts)
 {
 	struct daemon *daemon = context;
-	const struct policy *policy = daemon->generation->policy;
-	struct ways_known known = { .queue = daemon->queue };
+	const struct knowledge *knowledge = daemon->recipients != NULL ? recipients_knowledge(daemon->recipients) : NULL;
 
 	(void)envelope;
 	(void)facts;
-	if (daemon->recipients != NULL)
-		known.knowledge = recipients_knowledge(daemon->recipients);
-	return ways_destination_of(policy, &known, &recipient->address, daemon->destination_room);
+	return ways_destination_of(daemon->generation->policy, knowledge, &recipient->address, os_wall_clock(), daemon->destination_room);
 }
 
 /* Mail that an operator wants tried waits for no check of a next hop that was down. */

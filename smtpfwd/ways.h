@@ -1,34 +1,20 @@
 /*
- * ways.h - at which of its relay's next hops a recipient's mail begins, by what is known of the mailbox
+ * ways.h - where a recipient's mailbox is thought to be, of its relay's next hops, by what is known of it
  *
- * For next-hop-by-recipient (policy.h); couriers go on to the others from there (deliver/carry_pass.c).  What is known saves
- * questions, and in an outage it stands in for the answer: it never decides that there is no such mailbox.
+ * For next-hop-by-recipient (policy.h).  Couriers ask the next hops in their order all the same (deliver/carry_pass.c): this
+ * says whose line the mail waits in, and which of those that are down it need not wait for.
  */
 #ifndef SMTPFWD_WAYS_H
 #define SMTPFWD_WAYS_H
 
 #include "policy/policy.h"
-#include "smtpfwd/queue/queue.h"
 #include "smtpfwd/recipients/knowledge.h"
 
-enum {
-	/*
-	 * So long what a next hop said is its answer, though it could be asked: a mail that was asked for at its RCPT does
-	 * not ask again.  The table writes a time anew only every 7 or 8 minutes.
-	 */
-	WAYS_FRESH_S = 15 * 60,
-};
-
-struct ways_known {			/* NULL: nothing is known yet */
-	const struct knowledge	*knowledge;
-	const struct queue	*queue;		/* which destinations it holds back */
-};
-
 /*
- * As policy_destination_of; but of a relay's ways the first whose next hop may have the mailbox: those before it said lately
- * that they have it not, or are down and what is known passes them by (split.h).  Without such a one the very first.
+ * As policy_destination_of; but of a relay's ways the first that is not passed by for what is known of the mailbox (split.h);
+ * the very first if all are.  knowledge NULL: nothing is known yet.
  */
-struct str	ways_destination_of(const struct policy *policy, const struct ways_known *known, const struct address *mailbox,
-		    char room[POLICY_DESTINATION_MAX]);
+struct str	ways_destination_of(const struct policy *policy, const struct knowledge *knowledge, const struct address *mailbox,
+		    struct timestamp now, char room[POLICY_DESTINATION_MAX]);
 
 #endif

@@ -135,7 +135,7 @@ errand_turn_to(struct errand *e, struct next_hop *next_hop)
 static enum choosing
 choose(struct errand *e, int *i_out)
 {
-	enum line line = e->is_large ? LINE_LARGE : LINE_MAIL;
+	enum line line = pass_line(e);
 
 	if (e->n_tried == 0 && (*i_out = again_find(&e->c->again, &e->delivery->mail, e->choices, line)) >= 0)
 		return CHOICE_MADE;
@@ -171,7 +171,7 @@ get_session(struct errand *e)
 		}
 		next_hop = e->choices->at[i].next_hop;
 		errand_turn_to(e, next_hop);
-		if (held_open(e->c, e->site == e->home ? e->site : NULL, next_hop, e->delivery->facts->identity, e->deadline, e->held, &e->trouble))
+		if (pass_open(e, next_hop))
 			return true;
 		if (e->trouble.is_cancelled) {
 			e->is_cancelled = true;

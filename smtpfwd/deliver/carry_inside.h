@@ -37,8 +37,10 @@ struct errand {
 	/* carry_pass.c's */
 	struct courier_plan	*plan;		/* of the ring; used; NULL: there is none */
 	const struct route	*route;		/* of it, where it is tried */
-	int			 n_passed;	/* how often it was passed on */
-	struct instant		 waits_until;	/* there, for room */
+	uint64_t		 asked;		/* places in it, a bit each; this one too */
+	bool			 is_again;	/* all were asked before */
+	bool			 has_left_home;
+	struct instant		 waits_until;	/* elsewhere, for room */
 	struct outcome		*refusals;	/* of each recipient that was passed on, what is to be said of it if all refuse */
 };
 
@@ -53,7 +55,7 @@ void	errand_end_left(struct errand *e);
 
 /* --- carry_pass.c --- */
 
-void	pass_begin(struct errand *e);
+void	pass_begin(struct errand *e);		/* may turn to another site */
 void	pass_end(struct errand *e);
 
 /* True if the recipient's failure here is not the end: another next hop may have the mailbox, and is asked. */
@@ -62,12 +64,15 @@ bool	pass_is_due(const struct errand *e, const struct offered *offered);
 /* The ith recipient failed for good: by the reply that says most. */
 void	pass_conclude(const struct errand *e, int i);
 
-/* Waits a little for room where it was passed on to; false: for long enough.  Suspends. */
+/* Away from home it has the place of a mail whose client waits: others stand in line for theirs. */
+enum line	pass_line(const struct errand *e);
+bool	pass_open(struct errand *e, struct next_hop *next_hop);		/* as held_open */
+/* Waits for room there; false: for long enough.  Suspends. */
 bool	pass_waits_for_room(struct errand *e);
 
 /*
  * When all was said where it is tried.  True: who is passed on is without an outcome, the others have theirs, what is
- * delivered is settled, and the site is the next one of the ring.  False: nobody is; or it cannot be now, and they are
+ * delivered is settled, and the site is the next one to ask.  False: nobody is; or it cannot be now, and they are
  * without an outcome, with trouble.
  */
 bool	pass_on(struct errand *e);

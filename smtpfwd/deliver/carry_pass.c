@@ -1,40 +1,130 @@
 /*
  * carry_pass.c - whom one next hop does not have is passed on to the next one, where the relay goes by the recipient
  *
- * A delivery goes around the ring of the relay's next hops, from that of its destination on.  Only who is at none of them
+ * The next hops are asked in their order, whichever of them the destination is: that is only where the mailbox is thought
+ * to be, whose line it waits in, and before which those that are down need not be asked yet.  Only who is at none of them
  * fails: one that cannot be asked may have the mailbox, and then it waits.  A mailbox may move while its mail waits, so each
- * try goes around anew; nothing of it is remembered.
+ * try asks anew; nothing of it is remembered.  And it may move while they are asked, from the last one to the first: where
+ * all said no, those before the last are asked once more.
  */
 #include "base/mem.h"
 #include "mail/history.h"
 #include "smtpfwd/deliver/carry_inside.h"
 
 enum {
-	/* The queue knows of room at the first next hop only; a little later there may be some at the next ones too. */
-	ROOM_WAIT_MAX_S = 30,
-	ROOM_LOOK_MS = 200,
+	ROOM_WAIT_MAX_S = 60,		/* away from home; then it is for the next try */
 };
 
-void
-pass_begin(struct errand *e)
+/* --- where to --- */
+
+static uint64_t
+bit(int place)
 {
-	if (e->home == NULL || e->home->route->next == NULL)
-		return;
-	e->route = e->home->route;
-	e->plan = e->route->plan;
-	plan_use(e->plan);
-	e->refusals = mem_new_array((size_t)e->delivery->n_recipients, sizeof(*e->refusals));
+	return (uint64_t)1 << place;
+}
+
+static bool
+are_all_asked(const struct errand *e)
+{
+	return e->asked == bit(e->route->n_ring) - 1;
+}
+
+/* The site of a place of the ring; NULL: there is none any more. */
+static struct site *
+site_at(const struct errand *e, int place)
+{
+	return site_get(e->c, e->route->ring[place].destination);
+}
+
+static bool
+is_down(const struct errand *e, int place)
+{
+	const struct site *site = site_at(e, place);
+
+	return site != NULL && site->choices != NULL && choices_are_down(site->choices);
+}
+
+/* The first one that was not asked, the second time if all were; -1: nobody.  But what is down and stands before home only when all others were. */
+static int
+next_place(const struct errand *e)
+{
+	uint64_t asked = are_all_asked(e) && !e->is_again ? bit(e->route->place) : e->asked;
+	int later = -1;
+
+	for (int i = 0; i < e->route->n_ring; i++) {
+		if ((asked & bit(i)) != 0)
+			continue;
+		if (i >= e->home->route->place || !is_down(e, i))
+			return i;
+		if (later < 0)
+			later = i;
+	}
+	return later;
+}
+
+/* It has no place in home's line, or not any more. */
+static bool
+is_away(const struct errand *e)
+{
+	return e->site != e->home || e->has_left_home;
 }
 
 static void
 leave_site(struct errand *e)
 {
-	if (e->site == e->home)
-		return;
 	if (e->held->client != NULL)
 		held_keep(e->c, e->held);	/* home's next mail begins there */
-	site_leave_online(e->site);
+	if (e->site != e->home)
+		site_leave_online(e->site);
+	else if (e->asked != 0 && !e->has_left_home) {
+		e->has_left_home = true;	/* it looks for no place there any more */
+		e->home->n_holding++;
+		room_tell(e->home);
+	}
 	e->site = e->home;
+}
+
+static void
+go_to(struct errand *e, int place, struct site *site)
+{
+	if (site != e->home)
+		site_enter_online(site);
+	if (site != e->site)
+		leave_site(e);
+	errand_turn_to(e, NULL);
+	choices_leave(e->choices);
+	e->choices = NULL;
+	e->site = site;
+	if (are_all_asked(e)) {
+		e->asked = bit(e->route->place);
+		e->is_again = true;
+	}
+	e->route = &e->route->ring[place];
+	e->asked |= bit(place);
+	e->tried = 0;
+	e->n_tried = 0;
+	e->is_means_refused = e->is_crowded = false;
+	e->waits_until = instant_after(loop_now(e->c->loop), span_s(ROOM_WAIT_MAX_S));
+}
+
+/* --- the beginning and the end --- */
+
+void
+pass_begin(struct errand *e)
+{
+	struct site *first;
+	int place;
+
+	if (e->home == NULL || e->home->route->ring == NULL)
+		return;
+	e->route = e->home->route;
+	e->plan = e->route->plan;
+	plan_use(e->plan);
+	e->refusals = mem_new_array((size_t)e->delivery->n_recipients, sizeof(*e->refusals));
+	place = next_place(e);
+	first = site_at(e, place);
+	if (first != NULL)
+		go_to(e, place, first);
 }
 
 void
@@ -42,7 +132,10 @@ pass_end(struct errand *e)
 {
 	if (e->plan == NULL)
 		return;
-	leave_site(e);
+	if (is_away(e))
+		leave_site(e);
+	if (e->has_left_home)
+		e->home->n_holding--;
 	plan_leave(e->plan);
 	mem_free(e->refusals);
 }
@@ -52,17 +145,37 @@ bool
 pass_is_due(const struct errand *e, const struct offered *offered)
 {
 	return e->plan != NULL && offered->has_outcome && offered->is_elsewhere && offered->outcome.kind == OUTCOME_FAILED &&
-	    (e->n_passed + 1 < e->route->n_ring || e->c->plan != e->plan);
+	    (next_place(e) >= 0 || e->c->plan != e->plan);
+}
+
+/* --- a session --- */
+
+enum line
+pass_line(const struct errand *e)
+{
+	if (is_away(e))
+		return LINE_ONLINE;
+	return e->is_large ? LINE_LARGE : LINE_MAIL;
+}
+
+bool
+pass_open(struct errand *e, struct next_hop *next_hop)
+{
+	const struct identity *identity = e->delivery->facts->identity;
+
+	if (is_away(e))
+		return held_open_online(e->c, next_hop, identity, e->deadline, e->held, &e->trouble);
+	return held_open(e->c, e->site, next_hop, identity, e->deadline, e->held, &e->trouble);
 }
 
 bool
 pass_waits_for_room(struct errand *e)
 {
-	struct instant now = loop_now(e->c->loop);
+	struct instant now = loop_now(e->c->loop), look_again = instant_after(now, span_s(1));
 
-	if (e->site == e->home || e->c->is_stopping || !instant_is_before(now, e->waits_until))
+	if (!is_away(e) || e->c->is_stopping || e->site->choices != e->choices || !instant_is_before(now, e->waits_until))
 		return false;
-	e->is_cancelled |= fiber_sleep(instant_after(now, span_ms(ROOM_LOOK_MS))) == WAKE_CANCELLED;
+	e->is_cancelled |= site_wait_for_room(e->site, look_again) == WAKE_CANCELLED;
 	return !e->is_cancelled;
 }
 
@@ -71,7 +184,7 @@ pass_conclude(const struct errand *e, int i)
 {
 	struct offered *offered = &e->offered[i];
 
-	if (e->n_passed > 0 && offered->outcome.kind == OUTCOME_FAILED && offered->is_elsewhere &&
+	if (offered->outcome.kind == OUTCOME_FAILED && offered->is_elsewhere &&
 	    e->refusals[i].status.subject == 3)
 		offered->outcome = e->refusals[i];
 }
@@ -84,7 +197,7 @@ keep_refusal(struct errand *e, int i)
 {
 	const struct outcome *outcome = &e->offered[i].outcome;
 
-	if (e->n_passed == 0 || e->refusals[i].status.subject != 3)
+	if (e->refusals[i].status.subject != 3)
 		e->refusals[i] = *outcome;
 }
 
@@ -128,25 +241,6 @@ settle_delivered(struct errand *e)
 	mem_free(is_over);
 }
 
-static void
-go_to(struct errand *e, struct site *next)
-{
-	site_enter_online(next);
-	if (e->held->client != NULL)
-		held_keep(e->c, e->held);
-	errand_turn_to(e, NULL);
-	choices_leave(e->choices);
-	e->choices = NULL;
-	leave_site(e);
-	e->site = next;
-	e->route = e->route->next;
-	e->n_passed++;
-	e->tried = 0;
-	e->n_tried = 0;
-	e->is_means_refused = e->is_crowded = false;
-	e->waits_until = instant_after(loop_now(e->c->loop), span_s(ROOM_WAIT_MAX_S));
-}
-
 bool
 pass_on(struct errand *e)
 {
@@ -158,7 +252,7 @@ pass_on(struct errand *e)
 	if (n_due == 0)
 		return false;
 	if (!e->is_cancelled && e->c->plan == e->plan)
-		next = site_get(e->c, e->route->next->destination);
+		next = site_at(e, next_place(e));
 	if (!e->is_cancelled)
 		errand_end_left(e);
 	for (int i = 0; i < e->delivery->n_recipients; i++) {
@@ -176,6 +270,6 @@ pass_on(struct errand *e)
 		return false;
 	}
 	settle_delivered(e);
-	go_to(e, next);
+	go_to(e, next_place(e), next);
 	return true;
 }

@@ -63,15 +63,15 @@ void	couriers_drop_sites(struct couriers *c);	/* no courier is left */
 struct history_attempt;
 
 struct held {			/* client NULL: none */
-	struct site	*site;		/* for whose mail of the queue; NULL: a probe's, is_online, or for one that was passed on */
+	struct site	*site;		/* for whose mail of the queue; NULL: a probe's, or is_online */
 	struct next_hop	*next_hop;
 	struct client	*client;
 	bool		 was_idle;	/* it carried a mail or waited in the pool before */
-	bool		 is_online;	/* for a mail whose client waits */
+	bool		 is_online;	/* for a mail whose client waits, or that was passed on */
 };
 
 /*
- * An idle session that still stands, or a new one; site NULL: for mail of the queue of another one.  Trouble of the next hop takes it down, or lowers its limit, whichever
+ * An idle session that still stands, or a new one.  Trouble of the next hop takes it down, or lowers its limit, whichever
  * it means.  False with trouble.  Suspends.
  */
 bool	held_open(struct couriers *c, struct site *site, struct next_hop *next_hop, const struct identity *identity, struct instant deadline,

@@ -182,13 +182,11 @@ held_open(struct couriers *c, struct site *site, struct next_hop *next_hop, cons
 	struct client *client = take_standing(next_hop);
 	bool was_idle = client != NULL;
 
-	if (site != NULL)
-		site->n_holding++;
+	site->n_holding++;
 	if (!was_idle) {
 		client = held_dial(c, next_hop, identity, deadline, trouble_out);
 		if (client == NULL) {
-			if (site != NULL)
-				site->n_holding--;
+			site->n_holding--;
 			if (!trouble_out->is_to_client)		/* that is no sign of how the next hop is itself */
 				judge_dialling(next_hop, began, trouble_out);
 			next_hop_unclaim(next_hop);
@@ -196,8 +194,7 @@ held_open(struct couriers *c, struct site *site, struct next_hop *next_hop, cons
 		}
 	}
 	next_hop->was_online_last = false;
-	if (site != NULL)
-		room_tell(site);	/* it looks for no place any more */
+	room_tell(site);		/* it looks for no place any more */
 	*held_out = (struct held){ .site = site, .next_hop = next_hop, .client = client, .was_idle = was_idle };
 	return true;
 }

@@ -98,7 +98,6 @@ init_route(struct courier_plan *plan, const struct route_settings *from, struct 
 		.plan = plan,
 		.destination = str_of(keep(plan, from->destination)),
 		.section = section,
-		.n_ring = 1,
 		.may_use_loopback = from->may_use_loopback,
 		.balance = from->balance,
 		.tls = { .mode = from->tls, .name = keep(plan, from->tls_name) },
@@ -135,8 +134,9 @@ init_ring(struct courier_plan *plan, const struct route_settings *from, struct s
 		if (init_route(plan, &one, section, &ring[i], fault_out) != 0)
 			return -1;
 		plan->n_routes++;
+		ring[i].ring = ring;
 		ring[i].n_ring = from->n_next_hops;
-		ring[i].next = &ring[(i + 1) % from->n_next_hops];
+		ring[i].place = i;
 	}
 	return 0;
 }

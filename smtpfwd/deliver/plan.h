@@ -27,8 +27,9 @@ struct route {				/* a relay section or a route section */
 	struct courier_plan	*plan;
 	struct str		 destination;	/* "relay:NAME", or of one of its next hops alone "relay:NAME/NEXT-HOP" */
 	struct str		 section;	/* "relay:NAME" in any case */
-	const struct route	*next;		/* asked for whom this one does not have; in a ring; NULL: nobody is */
-	int			 n_ring;	/* routes in it; 1: none */
+	const struct route	*ring;		/* those of all next hops that have each some of its mailboxes, in their order; NULL: one has all */
+	int			 n_ring;
+	int			 place;		/* in that */
 	const struct hop_plan	*hops;
 	int			 n_hops;
 	bool			 is_by_domain;	/* each recipient domain is a destination of its own: "route:NAME/DOMAIN" */

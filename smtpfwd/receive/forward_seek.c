@@ -20,6 +20,7 @@ struct seeking {
 	const struct reply	*none;		/* that says best that there is no such mailbox; of an online that stands; NULL: none does */
 	bool			 is_too_large;	/* it says that of the mail, before the mailbox was asked for */
 	bool			 is_all_asked;	/* none was passed by for what is known */
+	bool			 was_known;	/* one had the mailbox not long ago */
 	struct reply		*reply_out;
 };
 
@@ -179,19 +180,27 @@ goes_on(struct seeking *s, enum forward_end *end_out)
 	return false;
 }
 
+/* False: none of these has it.  Else *end_out is what it came to. */
+static bool
+ask_some(struct seeking *s, int from, int to, enum forward_end *end_out)
+{
+	for (int way = from; way < to; way++) {
+		turn_to(s->forward, s->forwarding, way);
+		if (!goes_on(s, end_out))
+			return true;
+	}
+	return false;
+}
+
+/* A mailbox that is known may have moved while we asked, from the last one to one before: these are asked again. */
 static enum forward_end
 seek(struct seeking *s, int from)
 {
 	struct forward *forward = s->forward;
 	enum forward_end end = FORWARD_REFUSED;
-	int way = from;
+	int n = s->forwarding->n_ways;
 
-	for (; way < s->forwarding->n_ways; way++) {
-		turn_to(forward, s->forwarding, way);
-		if (!goes_on(s, &end))
-			break;
-	}
-	if (way == s->forwarding->n_ways) {
+	if (!ask_some(s, from, n, &end) && !(s->was_known && s->is_all_asked && ask_some(s, 0, n - 1, &end))) {
 		if (s->is_all_asked) {
 			*s->reply_out = *s->none;
 			forward->refusal = forward->source;
@@ -213,6 +222,7 @@ forward_seek(struct session *session, const struct recipient *rcpt, const struct
 
 	if (session_flush(session) != 0)
 		return FORWARD_ENDED;
+	s.was_known = mailboxes_is_known(session, &rcpt->address);
 	s.deadline = instant_after(loop_now(fiber_loop()), forwarding->online_timeout);
 	return seek(&s, 0);
 }

@@ -54,6 +54,15 @@ mailboxes_own_accepted(const struct session *session, struct str destination, st
 }
 
 bool
+mailboxes_is_known(const struct session *session, const struct address *mailbox)
+{
+	struct str names[FORWARDING_WAYS_MAX];
+	struct split split = split_of(session, mailbox, names);
+
+	return split.n > 0 && split_ask(&split, mailbox, os_wall_clock()) == KNOWN_GOOD;
+}
+
+bool
 mailboxes_passes_by(const struct session *session, int way, const struct address *mailbox)
 {
 	struct str names[FORWARDING_WAYS_MAX];

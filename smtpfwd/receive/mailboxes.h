@@ -18,6 +18,9 @@ enum known	mailboxes_tell(struct session *session, struct str destination, const
 /* Its next hop need not be asked (knowledge_is_fresh). */
 bool		mailboxes_is_fresh(const struct session *session, const struct address *mailbox);
 
+/* It is known that there is one. */
+bool		mailboxes_is_known(const struct session *session, const struct address *mailbox);
+
 /* Where the relay goes by the recipient: it is known well enough that this way's next hop, which cannot be asked, has it not. */
 bool		mailboxes_passes_by(const struct session *session, int way, const struct address *mailbox);
 

@@ -63,8 +63,10 @@ nobody_has_it(struct world *w)
 	have(w, "r9", "r9", "r9");
 	put(w, 1);
 	wait_s(w, 5);
-	expect_int(n_lines(w, "passed-on "), 2);
+	expect_int(n_lines(w, "passed-on "), 4);
 	expect_int(n_lines(w, "failed "), 1);
+	expect_int(n_heard(w, 0, "RCPT") + n_heard(w, 1, "RCPT"), 4);
+	expect_int(n_heard(w, 2, "RCPT"), 1);
 	expect(log_has(w, "nexthop=[192.0.2.3]:25"));
 	expect_int(counts(w).n_owed, 1);
 	expect_mails(w, 0, 0, 0);
@@ -113,6 +115,22 @@ it_moves(struct world *w)
 	expect_int(n_lines(w, "failed "), 0);
 }
 
+/* From the second one to the first, between the two questions. */
+static void
+it_moves_meanwhile(struct world *w)
+{
+	w->peers[0].has = "r9";
+	peer_says(&w->peers[0], FRIENDLY);
+	w->peers[1].has = "r9";
+	peer_says(&w->peers[1], "S: 220 hi\nC: EHLO\nS: 250 p\nC: MAIL\nS: 250\nW: 5000\nC: RCPT\nS: 550 5.1.1 not any more\n");
+	put(w, 1);
+	wait_s(w, 2);
+	w->peers[0].has = "r1";
+	expect(wait_for_mails(w, 1, 10) >= 0);
+	expect_mails(w, 1, 0, 0);
+	expect_int(n_lines(w, "failed "), 0);
+}
+
 static void
 fifty(struct world *w)
 {
@@ -140,12 +158,57 @@ fifty(struct world *w)
 static void
 begins_later(struct world *w)
 {
-	have(w, "r1", "r9", "r9");
+	have(w, "r9", "r9", "r1");
 	w->begin_at = 1;
 	put(w, 1);
 	expect(wait_for_mails(w, 1, 5) >= 0);
-	expect_mails(w, 1, 0, 0);
+	expect_mails(w, 0, 0, 1);
 	expect_int(n_lines(w, "passed-on "), 2);
+}
+
+/* It was copied, and the old one has it still. */
+static void
+copied(struct world *w)
+{
+	have(w, "r1", "r1", "r1");
+	w->begin_at = 1;
+	put(w, 3);
+	expect(wait_for_mails(w, 3, 5) >= 0);
+	expect_mails(w, 3, 0, 0);
+	expect_int(w->peers[1].n_connections, 0);
+}
+
+static void
+known_where_while_down(struct world *w)
+{
+	have(w, "r9", "r1", "r9");
+	w->begin_at = 1;
+	peer_stop(&w->peers[0]);
+	put(w, 1);
+	expect(wait_for_mails(w, 1, 70) >= 0);
+	put(w, 5);
+	expect(wait_for_mails(w, 6, 5) >= 0);
+	expect_mails(w, 0, 6, 0);
+}
+
+/* Those of the first one are not behind those that wait for the second. */
+static void
+slow_second(struct world *w)
+{
+	int waited;
+
+	have(w, "r1", "r2", NULL);
+	w->peers[1].reply_wait_ms = 20000;
+	put_to(w, "example.com", 2);
+	put_to(w, "example.com", 2);
+	put_to(w, "example.com", 2);
+	put(w, 20);
+	waited = wait_for_mails(w, 26, 300);
+	expect(waited >= 0);
+	expect(n_heard(w, 0, "RCPT TO:<r1@") == 23);
+	wait_s(w, 400);
+	expect_mails(w, 23, 3, 0);
+	expect_int(counts(w).n_mails, 0);
 }
 
 static void
@@ -356,8 +419,12 @@ static const struct story stories[] = {
 	{ .name = "the first one, when it is down, may have it", .tell = first_is_down, BY_RECIPIENT(3) },
 	{ .name = "so may one in the middle, and what the others took is theirs once", .tell = second_is_down, BY_RECIPIENT(3) },
 	{ .name = "a mailbox moves while its mail waits", .tell = it_moves, BY_RECIPIENT(2) },
+	{ .name = "a mailbox moves while it is asked for", .tell = it_moves_meanwhile, BY_RECIPIENT(2) },
 	{ .name = "50 recipients, half of them here and half there", .tell = fifty, BY_RECIPIENT(2) },
 	{ .name = "what is known was wrong: all are asked", .tell = begins_later, BY_RECIPIENT(3) },
+	{ .name = "a mailbox that two have is the first one's, whatever was known", .tell = copied, BY_RECIPIENT(3) },
+	{ .name = "the first one is down, and the second is known to have it", .tell = known_where_while_down, BY_RECIPIENT(3) },
+	{ .name = "a slow second one does not hold up the first one's mail", .tell = slow_second, BY_RECIPIENT(2), .connections_max = 2 },
 	{ .name = "what is known was wrong: one that is down is waited for", .tell = begins_later_and_first_is_down, BY_RECIPIENT(3) },
 	{ .name = "a refusal for another reason is the answer", .tell = a_policy, BY_RECIPIENT(2) },
 	{ .name = "as is a mailbox that is full", .tell = full, BY_RECIPIENT(2) },

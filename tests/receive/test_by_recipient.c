@@ -80,6 +80,10 @@ static const struct row rows[] = {
 	    HELLO, FROM, RCPT("b"), TAKEN_THERE, RCPT("c"), TAKEN, QUEUED, "Q1", "Tb@example.com c@example.com" } },
 	{ .name = "who is nowhere is refused beside one who is", .rcpts = "+5", .mail = '+', .script = {
 	    HELLO, FROM, RCPT("b"), TAKEN_THERE, RCPT("c"), "S550 5.1.1 here", "L5.1.1", CONTENT, "S250 2.6.9", "Q0" } },
+	{ .name = "one that is known may have moved while it was asked for", .rcpts = "555+", .mail = '+', .known = "..g", .script = {
+	    HELLO, FROM, RCPT("b"), TAKEN_THERE, CONTENT, "S250 2.6.9", "Q0", "O" ONE "rcpt b; " TWO "rcpt b; " THREE "rcpt b; rcpt b; drop; drop; send 1 17; drop; " } },
+	{ .name = "or it is gone", .rcpts = "5", .known = "..g", .script = {
+	    HELLO, FROM, RCPT("b"), "S550 5.1.1 here", "L5.1.1", "O" ONE "rcpt b; " TWO "rcpt b; " THREE "rcpt b; rcpt b; rcpt b; " } },
 	{ .name = "a refusal for another reason is the answer", .rcpts = "p", .script = { HELLO, FROM, RCPT("b"), "S554 5.7.1", "O" ONE "rcpt b; " } },
 	{ .name = "as is a full mailbox", .rcpts = "5c", .script = { HELLO, FROM, RCPT("b"), "S552 5.2.2", "O" ONE "rcpt b; " TWO "rcpt b; " } },
 	{ .name = "and a refused reverse-path, whatever it says", .rcpts = "m", .script = { HELLO, FROM, RCPT("b"), "S550 5.1.1", "O" ONE "rcpt b; " } },
