@@ -17,6 +17,7 @@ include tests/story/files.mk
 include tests/recipients/files.mk
 include tests/control/files.mk
 include tests/smtpfwd/files.mk
+include tests/milter/files.mk
 include tests/relay/files.mk
 include tests/sim/files.mk
 include tests/talk/files.mk
