@@ -310,6 +310,7 @@ def down(tap):
     reply.say("EHLO client.example.org")
     tap("known: 250", text.startswith("2.0.0 queued as") and place.queue_size() == 1, text)
     unknown = reply.mail(world.message("unknown", recipient="dave@example.com"), recipients=("dave@example.com",))
+    reply.say("QUIT")
     tap("unknown: 451", unknown.startswith("451 4.4.1"), unknown)
     hop.come_back()
     world.wait_for("it arrives when it is back", lambda: hop.n_mails("waits") == 1)

@@ -263,7 +263,32 @@ waiting_is_not_standing_still(struct stage *stage)
 	}
 }
 
+/* Some of it went by. */
+static void
+expect_about_s(struct span span, int want_s)
+{
+	expect_int(span_to_s((struct span){ span.ns + span_ms(999).ns }), want_s);
+}
+
+/* RFC 5321 4.5.3.2.6: the client waits 10 minutes at the dot. */
+static void
+keeps_budgets(struct stage *stage)
+{
+	static const char *const envelope[] = { HELLO, FROM, RCPT, TAKEN, NULL };
+	static const char *const mail[] = { CONTENT, TAKEN, NULL };
+	struct stage_client client = { .stage = stage };
+
+	stage_connect(&client, stage);
+	stage_play(&client, envelope);
+	expect_about_s(stage->couriers.budget, 60);
+	stage_play(&client, mail);
+	expect_about_s(stage->couriers.budget, 60);
+	expect_about_s(stage->couriers.final_budget, 300);
+	stage_close(&client);
+}
+
 static const struct row scenes[] = {
+	{ .name = "the next hop has a minute for each step, and five for its last answer", .rcpts = "+", .mail = '+', .play = keeps_budgets },
 	{ .name = "the service ends while a client waits at a recipient: 421", .rcpts = "w", .play = stopped_at_rcpt },
 	{ .name = "the service ends while a client waits at the dot: 421, and nothing is queued", .rcpts = "+", .mail = 'w',
 	  .play = stopped_at_the_dot },
