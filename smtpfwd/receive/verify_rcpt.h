@@ -24,6 +24,7 @@ struct verify_rcpt {			/* a transaction's; zero: nothing was asked yet */
 	struct online		*online;	/* NULL: none, or it is of no more use */
 	struct str		 destination;	/* of the questions, the policy's */
 	int			 n_asked;	/* by this online */
+	struct instant		 asked_at;	/* the last question was answered */
 	bool			 is_out;	/* no answer can be had for that destination in this transaction any more */
 	struct span		 waited;	/* for answers, in all */
 	struct reply		 refusal;	/* the last one, its text below */

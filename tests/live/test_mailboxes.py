@@ -3,7 +3,6 @@
 
 Postfix is the new server; what is asked of it shows in its log.  A server that takes nobody of ours stands for the bare 550.
 """
-import os
 import re
 import signal
 import socket
@@ -96,6 +95,14 @@ def outage(tap, relay, name):
     tap("%s: and 4.4.1" % name, last.startswith("451 4.4.1 "), last)
 
 
+def written(relay):
+    try:
+        with open(relay.spool + "/recipients", "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        return b""
+
+
 def explained(tap, relay, name, asked):
     """smtpfwdctl explain reads the same from the spool"""
     words = ["explain", "--client", "192.0.2.1", "--helo", "x.example", "--from", "alice@example.org"]
@@ -119,8 +126,7 @@ def down(tap, relay, name):
     outage(tap, relay, name)
     world.send(relay.port, world.message("waits at " + name), recipients=("bob@example.com",))
     tap("%s: the mail waits in the queue" % name, relay.queue_size() == 1, relay.queue_size())
-    world.wait_for("what is known is written", lambda: os.path.exists(relay.spool + "/recipients"))
-    time.sleep(6)
+    world.wait_for("what is known is written", lambda: all(who in written(relay) for who in (b"bob@", b"ann@", b"nobody@")))
     relay.kill()
     relay.start()
     outage(tap, relay, name + ", after a kill")

@@ -105,6 +105,10 @@ static const struct row rows[] = {
 	{ .name = "slow each time: a minute for all of a transaction", .rcpts = "s", .script = {
 	    HELLO, FROM, "RRCPT TO:<1@example.com>\r\nRCPT TO:<2@example.com>\r\n", "P5000", TAKEN, TAKEN, CONTENT, "Q1" } },
 
+	{ .name = "a client that pauses: the session was given back, and nobody is said again in another one", .rcpts = "+", .script = {
+	    HELLO, FROM, RCPT("a"), TAKEN, "P500", RCPT("b"), TAKEN, "P1500", RCPT("c"), TAKEN, CONTENT, "Q1",
+	    "Oask relay:moved; rcpt a; rcpt b; drop; ask relay:moved; rcpt c; drop; " } },
+
 	/* --- who is asked --- */
 	{ .name = "another relay's next hop for its mailbox", .rcpts = "u++", .script = {
 	    HELLO, FROM, RCPT("a"), LATER, "CRCPT TO:<b@example.net>", TAKEN, RCPT("c"), TAKEN, CONTENT, "Q1", "Tb@example.net c@example.com",
