@@ -10,6 +10,7 @@
 
 struct dkim_signature {			/* one under verification */
 	struct dkim_field	 field;
+	int			 place;		/* among all signatures of the mail, from the top */
 	const struct header_field *from;	/* the caller's; for the beginning only */
 	struct str		 key_record;	/* written by us, with nothing but type and key; under 1024 bytes */
 	int			 candidate;	/* its number at the library; -1: the library does not see it */

@@ -6,6 +6,7 @@
 #include "base/insist.h"
 #include "base/mem.h"
 #include "policy/dkim_body.h"
+#include "policy/dkim_choose.h"
 #include "policy/dkim_field.h"
 #include "policy/dkim_lookup.h"
 #include "policy/dkim_library.h"
@@ -45,19 +46,25 @@ refuse_all(struct dkim_verification *v, enum dkim_verdict verdict, const char *r
 /* --- the fields --- */
 
 static bool
-read_signatures(struct dkim_verification *v, const struct header_section *header, struct timestamp now)
+read_signatures(struct dkim_verification *v, const struct header_section *header, const struct authors *authors,
+    struct timestamp now)
 {
+	bool *is_chosen = arena_array(v->arena, (size_t)header->n_fields + 1, sizeof(*is_chosen));
+	int place = 0;
+
+	if (is_chosen == NULL)
+		return false;
+	v->n_rest = dkim_choose(header, authors, v->settings.signatures_max, is_chosen);
 	for (int i = 0; i < header->n_fields; i++) {
 		struct dkim_signature *s;
 
-		if (!is_signature(&header->fields[i]))
+		place += is_signature(&header->fields[i]);
+		if (!is_chosen[i])
 			continue;
-		if (v->n_signatures == v->settings.signatures_max) {
-			v->n_rest++;
-			continue;
-		}
+		v->n_rest--;
 		s = &v->signatures[v->n_signatures];
 		s->from = &header->fields[i];
+		s->place = place - 1;
 		s->candidate = -1;
 		if (!dkim_field_read(s->from->value, now, v->settings.drift_s, v->arena, &s->field))
 			return false;
@@ -160,7 +167,7 @@ refuse_for_others(struct dkim_verification *v)
 			dkim_field_refuse(field, DKIM_NEUTRAL, "signs signatures that cannot be checked");
 			field->is_well_formed = false;
 		}
-		if (field->is_well_formed && n_good == n_all - 1 - i)
+		if (field->is_well_formed && n_good == n_all - 1 - v->signatures[i].place)
 			n_good++;
 	}
 }
@@ -219,12 +226,12 @@ settle_header(struct dkim_verification *v)
 }
 
 static bool
-begin(struct dkim_verification *v, struct dkim_verifier *verifier, const struct header_section *header, struct timestamp now,
-    struct resolver *resolver, struct instant deadline)
+begin(struct dkim_verification *v, struct dkim_verifier *verifier, const struct header_section *header,
+    const struct authors *authors, struct timestamp now, struct resolver *resolver, struct instant deadline)
 {
 	const char *why;
 
-	if (!read_signatures(v, header, now))
+	if (!read_signatures(v, header, authors, now))
 		return false;
 	tell_apart(v);
 	refuse_for_header(v, header);
@@ -245,7 +252,8 @@ begin(struct dkim_verification *v, struct dkim_verifier *verifier, const struct 
 
 struct dkim_verification *
 dkim_verify_begin(struct dkim_verifier *verifier, const struct dkim_settings *settings, const struct header_section *header,
-    struct timestamp now, struct resolver *resolver, struct instant deadline, struct arena *arena, struct fault *fault_out)
+    const struct authors *authors, struct timestamp now, struct resolver *resolver, struct instant deadline, struct arena *arena,
+    struct fault *fault_out)
 {
 	struct dkim_verification *v = arena_alloc(arena, sizeof(*v));
 
@@ -256,7 +264,7 @@ dkim_verify_begin(struct dkim_verifier *verifier, const struct dkim_settings *se
 		v->candidates = arena_array(arena, (size_t)settings->signatures_max, sizeof(v->candidates[0]));
 		v->results = arena_array(arena, (size_t)settings->signatures_max + 1, sizeof(v->results[0]));
 		if (v->signatures != NULL && v->candidates != NULL && v->results != NULL &&
-		    begin(v, verifier, header, now, resolver, deadline))
+		    begin(v, verifier, header, authors, now, resolver, deadline))
 			return v;
 	}
 	fault_because(fault_out, FAULT_FULL, "no room for the verification of signatures");

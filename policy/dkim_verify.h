@@ -15,7 +15,7 @@
 
 #include "base/dns.h"
 #include "base/fault.h"
-#include "mail/header.h"
+#include "mail/author.h"
 #include "policy/dkim_result.h"
 
 enum {
@@ -29,7 +29,7 @@ enum {
 };
 
 struct dkim_settings {
-	int	 signatures_max;		/* looked at, from the top; 1 to DKIM_SIGNATURES_MAX */
+	int	 signatures_max;		/* looked at; 1 to DKIM_SIGNATURES_MAX */
 	int	 drift_s;			/* by how many seconds a signer's clock may be wrong; 300 is usual */
 	bool	 accepts_partial_body;		/* pass although l= leaves a part of the body unsigned; else DKIM_POLICY */
 };
@@ -49,10 +49,11 @@ void			 dkim_verifier_free(struct dkim_verifier *verifier);
  * Reads the signatures of a header section, asks for all their keys at once and waits for them.
  * Suspends until the deadline at most; a key that is not there then is a temperror.  What it
  * returns is the caller's to end, keeps nothing of the header, and is NULL with a temporary
- * fault when the arena or the library has no room.
+ * fault when the arena or the library has no room.  Where there are too many signatures, those of the authors are looked at
+ * first (dkim_choose.h; NULL: the first from the top).
  */
 struct dkim_verification *dkim_verify_begin(struct dkim_verifier *verifier, const struct dkim_settings *settings,
-			    const struct header_section *header, struct timestamp now, struct resolver *resolver,
+			    const struct header_section *header, const struct authors *authors, struct timestamp now, struct resolver *resolver,
 			    struct instant deadline, struct arena *arena, struct fault *fault_out);
 
 /* What it holds beside the arena. */

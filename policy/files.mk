@@ -7,7 +7,7 @@ policy_libpolicy_a_SOURCES = \
 	%D%/dkim_canon.c %D%/dkim_canon.h %D%/dkim_key.c %D%/dkim_key.h %D%/dkim_key_record.c %D%/dkim_key_record.h \
 	%D%/dkim_sign.c %D%/dkim_sign.h %D%/dkim_sign_inside.h %D%/dkim_signature.c %D%/dkim_signature.h %D%/dkim_signer.c \
 	%D%/dmarc.c %D%/dmarc.h %D%/dmarc_record.c %D%/dmarc_record.h %D%/dmarc_walk.c %D%/dmarc_walk.h \
-	%D%/dkim_body.c %D%/dkim_body.h %D%/dkim_field.c %D%/dkim_field.h %D%/dkim_public.c %D%/dkim_public.h \
+	%D%/dkim_choose.c %D%/dkim_choose.h %D%/dkim_body.c %D%/dkim_body.h %D%/dkim_field.c %D%/dkim_field.h %D%/dkim_public.c %D%/dkim_public.h \
 	%D%/dkim_keys.c %D%/dkim_keys.h %D%/dkim_lookup.c %D%/dkim_lookup.h %D%/dkim_library.c %D%/dkim_library.h %D%/dkim_result.h \
 	%D%/dkim_tags.c %D%/dkim_tags.h %D%/dkim_verify.c %D%/dkim_verify.h \
 	%D%/class_rules.c %D%/class_rules.h %D%/classify.c %D%/classify.h %D%/glob.c %D%/glob.h %D%/pattern.c %D%/pattern.h %D%/rate.c %D%/rate.h \

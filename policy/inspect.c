@@ -121,7 +121,7 @@ begin_dkim(struct inspection *c, const struct header_section *header, struct ins
 
 	insist(verifier != NULL);			/* policy.h: there is one where the rules want DKIM */
 	c->findings.has_dkim = true;
-	c->dkim = dkim_verify_begin(verifier, &c->rules->dkim_settings, header, c->inputs.now, c->resolver, deadline, c->arena,
+	c->dkim = dkim_verify_begin(verifier, &c->rules->dkim_settings, header, &c->findings.authors, c->inputs.now, c->resolver, deadline, c->arena,
 	    &fault);
 	if (c->dkim != NULL)
 		return;

@@ -96,7 +96,7 @@ static const struct setting verify_settings[] = {
 	{ .name = "authserv-id", .type = SETTING_STRING, .most = "253",
 	  .sentence = "our name in Authentication-Results; without it the hostname" },
 	{ .name = "max-signatures", .type = SETTING_INTEGER, .otherwise = "10", .least = "1", .most = "32",
-	  .sentence = "signatures of a mail that are looked at, from the top" },
+	  .sentence = "signatures of a mail that are looked at; those of its author first" },
 	{ .name = "clock-drift", .type = SETTING_SPAN, .otherwise = "5m", .least = "0s", .most = "1d",
 	  .sentence = "by how much a signer's clock may be wrong" },
 	{ .name = "partial-body", .type = SETTING_BOOL, .otherwise = "no",

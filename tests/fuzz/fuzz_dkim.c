@@ -67,7 +67,7 @@ verify(struct fuzz *f, struct keys *keys, struct arena *arena)
 
 	insist(verifier != NULL);
 	if (header_read(f->rest, arena, &header) == 0 &&
-	    (v = dkim_verify_begin(verifier, &settings, &header, now, &keys->resolver, INSTANT_NEVER, arena, NULL)) != NULL) {
+	    (v = dkim_verify_begin(verifier, &settings, &header, NULL, now, &keys->resolver, INSTANT_NEVER, arena, NULL)) != NULL) {
 		body = str_from(f->rest, header.body_at);
 		while (fuzz_piece(f, PIECE_MAX_BYTES, &body, &piece))
 			dkim_verify_body(v, piece);

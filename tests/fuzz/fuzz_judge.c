@@ -246,7 +246,7 @@ check_signature(struct judged *j, const struct header_section *edited, struct st
 		buf_append(&whole, STR("\r\n"));
 		zone_init(&zone, STR(ZONE));
 		insist(header_read(buf_str(&whole), &j->arena, &header) == 0);
-		v = dkim_verify_begin(policy_dkim_verifier(j->policy), &settings, &header, j->now, &zone.resolver, INSTANT_NEVER,
+		v = dkim_verify_begin(policy_dkim_verifier(j->policy), &settings, &header, NULL, j->now, &zone.resolver, INSTANT_NEVER,
 		    &j->arena, NULL);
 		insist(v != NULL);
 		dkim_verify_body(v, body);

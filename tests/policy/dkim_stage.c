@@ -161,7 +161,7 @@ dkim_stage_verify(struct dkim_stage *stage, struct str mail, size_t chunk_bytes,
 	arena_fini(&stage->arena);
 	arena_init(&stage->arena, ARENA_MAX_BYTES);
 	insist(header_read(mail, &stage->arena, &header) == 0);
-	verification = dkim_verify_begin(stage->verifier, &stage->settings, &header, stage->now, &stage->resolver, INSTANT_NEVER,
+	verification = dkim_verify_begin(stage->verifier, &stage->settings, &header, stage->authors, stage->now, &stage->resolver, INSTANT_NEVER,
 	    &stage->arena, &fault);
 	insist(verification != NULL);
 	for (size_t at = header.body_at; at < mail.len; at += chunk_bytes)

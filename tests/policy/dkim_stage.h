@@ -14,6 +14,7 @@ struct dkim_stage {
 	struct dkim_verifier	*verifier;
 	struct dkim_settings	 settings;
 	struct timestamp	 now;
+	const struct authors	*authors;	/* NULL: nobody says whose signatures go first */
 	struct str		 keys;		/* lines: name, tab, record */
 	/*
 	 * Instead of the records of the keys: each may have one "%", which stands for what is behind "p="

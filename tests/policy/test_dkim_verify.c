@@ -289,6 +289,50 @@ test_settings(struct dkim_stage *stage)
 	stage->settings.signatures_max = 5;
 }
 
+/* A list, or somebody who means harm, puts many on top: what DMARC needs is looked at all the same, and told in its order. */
+static void
+test_choice(struct dkim_stage *stage)
+{
+	static const char many[] = "DKIM-Signature: v=1; a=rsa-sha256; d=list%d.example; s=x; h=from;\r\n\tbh=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=; b=AAAA\r\n";
+	static const struct authors mine = { .domains = { STR("example.com") }, .n_domains = 1 },
+	    below = { .domains = { STR("mail.example.com") }, .n_domains = 1 }, others = { .domains = { STR("other.example") }, .n_domains = 1 };
+	struct str mail = dkim_stage_mail(stage, "both");
+	struct dkim_result *r;
+	struct buf text;
+	int n;
+
+	buf_init(&text, 100000);
+	for (int i = 0; i < 7; i++)
+		buf_printf(&text, many, i);
+	buf_append(&text, mail);
+	test_case("choice: signatures of the author's domain are looked at first, below all others");
+	stage->authors = &mine;
+	r = dkim_stage_verify(stage, buf_str(&text), 100, &n);
+	expect_int(n, 6);
+	expect_str(r[0].domain, STR("list0.example"));
+	expect_str(r[2].domain, STR("list2.example"));
+	dkim_stage_expect(&r[3], "pass", NULL);
+	dkim_stage_expect(&r[4], "pass", NULL);
+	dkim_stage_expect(&r[5], "policy", "4 more signatures were not looked at");
+	test_case("choice: those of the domain above it next");
+	stage->authors = &below;
+	r = dkim_stage_verify(stage, buf_str(&text), 100, &n);
+	dkim_stage_expect(&r[4], "pass", NULL);
+	test_case("choice: of others the first from the top");
+	stage->authors = &others;
+	r = dkim_stage_verify(stage, buf_str(&text), 100, &n);
+	expect_str(r[4].domain, STR("list4.example"));
+	test_case("choice: of too many of the author's the lowest, which were there first");
+	stage->authors = &mine;
+	stage->settings.signatures_max = 1;
+	r = dkim_stage_verify(stage, mail, 100, &n);
+	expect_int(n, 2);
+	expect_str(r[0].algorithm, STR("rsa-sha256"));
+	stage->settings.signatures_max = 5;
+	stage->authors = NULL;
+	buf_fini(&text);
+}
+
 static void
 test_lookup(struct dkim_stage *stage)
 {
@@ -390,7 +434,7 @@ test_together(struct dkim_stage *stage)
 	arena_init(&stage->arena, 1 << 22);
 	for (int i = 0; i < 3; i++) {
 		expect_int(header_read(mails[i], &stage->arena, &headers[i]), 0);
-		v[i] = dkim_verify_begin(stage->verifier, &stage->settings, &headers[i], stage->now, &stage->resolver, INSTANT_NEVER,
+		v[i] = dkim_verify_begin(stage->verifier, &stage->settings, &headers[i], NULL, stage->now, &stage->resolver, INSTANT_NEVER,
 		    &stage->arena, NULL);
 		expect(dkim_verify_wants_body(v[i]));
 	}
@@ -407,7 +451,7 @@ test_together(struct dkim_stage *stage)
 	}
 
 	test_case("together: one can be dropped");
-	v[0] = dkim_verify_begin(stage->verifier, &stage->settings, &headers[0], stage->now, &stage->resolver, INSTANT_NEVER,
+	v[0] = dkim_verify_begin(stage->verifier, &stage->settings, &headers[0], NULL, stage->now, &stage->resolver, INSTANT_NEVER,
 	    &stage->arena, NULL);
 	expect(dkim_verify_wants_body(v[0]));
 	dkim_verify_body(v[0], STR("Hi"));
@@ -420,7 +464,7 @@ test_together(struct dkim_stage *stage)
 		int n;
 
 		arena_init(&arena, room);
-		v[0] = dkim_verify_begin(stage->verifier, &stage->settings, &headers[2], stage->now, &stage->resolver, INSTANT_NEVER,
+		v[0] = dkim_verify_begin(stage->verifier, &stage->settings, &headers[2], NULL, stage->now, &stage->resolver, INSTANT_NEVER,
 		    &arena, &fault);
 		if (v[0] == NULL)
 			expect(fault.kind == FAULT_TEMPORARY && fault.cause == FAULT_FULL);
@@ -439,6 +483,7 @@ main(void)
 	test_cases(&stage);
 	test_details(&stage);
 	test_settings(&stage);
+	test_choice(&stage);
 	test_lookup(&stage);
 	test_chunks(&stage);
 	test_flips(&stage);

@@ -250,7 +250,7 @@ test_many_signatures(void)
 
 		mail = inspect_stage_sign(&stage, domain, "e", mail);
 	}
-	test_case("of many signatures the upper ones are looked at, and the rest is told of");
+	test_case("of many signatures the author's own is looked at below all others, and the rest is told of");
 	inspect_stage_reset(&stage);
 	inspect_stage_set_client(&stage, "203.0.113.9", "mail.example.com");
 	n_questions = stage.zone.n_questions;
@@ -258,12 +258,12 @@ test_many_signatures(void)
 	insist(findings != NULL);
 	expect_int(findings->n_dkim, 11);
 	expect(findings->dkim[10].is_rest);
-	expect_text(dmarc_verdict_text(findings->dmarc.verdict), "fail");
+	expect_str(findings->dkim[9].domain, STR("example.com"));
+	expect_text(dmarc_verdict_text(findings->dmarc.verdict), "pass");
 	expect(stage.zone.n_questions - n_questions <= 10 + 2 * 3 + DMARC_WALK_MAX);
-	test_case("a rule for more finds the author's own");
+	test_case("a rule for more looks at more");
 	stage.rules.dkim_settings.signatures_max = DKIM_SIGNATURES_MAX;
 	inspect_stage_set_rules(&stage);
-	mail = inspect_stage_sign(&stage, "example.com", "e", mail);
 	findings = inspect_stage_inspect(&stage, mail);
 	insist(findings != NULL);
 	expect_int(findings->n_dkim, DKIM_SIGNATURES_MAX + 1);
