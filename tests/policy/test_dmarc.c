@@ -224,6 +224,42 @@ test_worlds(void)
 	}
 }
 
+/* By which evidence a mail passes, and what it would come to without: what of it holds behind a forwarder hangs on that. */
+static void
+test_passes(void)
+{
+	static const struct { struct world world; bool is_by_spf, is_dkim_unsettled; const char *aligned; enum dmarc_policy otherwise; } cases[] = {
+		{ { "by SPF alone", "_dmarc.a.example TXT v=DMARC1; p=reject", "u@a.example", "a.example", "", NULL }, true, false, "a.example", DMARC_POLICY_REJECT },
+		{ { "a signature goes before SPF", "_dmarc.a.example TXT v=DMARC1; p=reject", "u@a.example", "a.example", "a.example", NULL }, false, false, "a.example", DMARC_POLICY_REJECT },
+		{ { "also one of the organization before SPF of the very domain", "_dmarc.a.example TXT v=DMARC1; p=quarantine", "u@m.a.example", "m.a.example", "a.example", NULL },
+		  false, false, "a.example", DMARC_POLICY_QUARANTINE },
+		{ { "one whose key the DNS did not tell", "_dmarc.a.example TXT v=DMARC1; p=reject", "u@a.example", "a.example", "?a.example", NULL }, true, true, "a.example", DMARC_POLICY_REJECT },
+		{ { "another's, whose key the DNS did not tell", "_dmarc.a.example TXT v=DMARC1; p=reject", "u@a.example", "a.example", "?list.example", NULL },
+		  true, false, "a.example", DMARC_POLICY_REJECT },
+		{ { "a signature that is wrong", "_dmarc.a.example TXT v=DMARC1; p=none", "u@a.example", "m.a.example", "-a.example", NULL }, true, false, "m.a.example", DMARC_POLICY_NONE },
+		{ { "a domain that tests", "_dmarc.a.example TXT v=DMARC1; p=reject; t=y", "u@a.example", "a.example", "", NULL }, true, false, "a.example", DMARC_POLICY_QUARANTINE },
+		{ { "a subdomain's policy", "_dmarc.a.example TXT v=DMARC1; p=none; sp=reject", "u@m.a.example", "m.a.example", "", NULL }, true, false, "m.a.example", DMARC_POLICY_REJECT },
+		{ { "np might be what applies: the least of both", "_dmarc.a.example TXT v=DMARC1; p=reject; np=none", "u@m.a.example", "m.a.example", "", NULL },
+		  true, false, "m.a.example", DMARC_POLICY_NONE },
+	};
+
+	for (int i = 0; i < N_OF(cases); i++) {
+		const struct dmarc_author *author;
+		struct stage stage;
+
+		test_case("passes: %s", cases[i].world.name);
+		play(&stage, &cases[i].world);
+		author = stage.result.deciding;
+		expect_text(dmarc_verdict_text(stage.result.verdict), "pass");
+		expect_int(author->is_aligned_by_spf, cases[i].is_by_spf);
+		expect_int(author->is_dkim_unsettled, cases[i].is_dkim_unsettled);
+		expect_str(author->aligned_domain, str_of(cases[i].aligned));
+		expect_int(author->otherwise, cases[i].otherwise);
+		expect_int(stage.result.n_queries, stage.zone.n_questions);
+		arena_fini(&stage.arena);
+	}
+}
+
 /* The eight queries of 4.10, of 5.1.8, and no more for 130 labels. */
 static void
 test_walks(void)
@@ -377,6 +413,7 @@ int
 main(void)
 {
 	test_worlds();
+	test_passes();
 	test_walks();
 	test_bounds();
 	test_auth_result();

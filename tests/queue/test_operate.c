@@ -51,6 +51,18 @@ held_after_restart_story(struct yard *yard)
 		yard_settle(yard, d, OUTCOME_DELIVERED);
 }
 
+/* As one that an operator holds, but from the start. */
+static void
+comes_held_story(struct yard *yard)
+{
+	yard->comes_held = true;
+	(void)yard_put(yard, "b@x.example", STR("hello"));
+	yard->comes_held = false;
+	(void)yard_put(yard, "b@y.example", STR("hello"));
+	expect_int(yard_count(yard).n_held, 1);
+	expect_int(yard_count(yard).n_mails, 2);
+}
+
 static void
 retry_now_story(struct yard *yard)
 {
@@ -262,6 +274,7 @@ int
 main(void)
 {
 	yard_lives("a hold survives a restart, until it is released", hold_story, held_after_restart_story, nothing_left_story);
+	yard_lives("so does that of a mail that comes in held", comes_held_story, held_after_restart_story, nothing_left_story);
 	yard_lives("a mail released when it was too old has time left, after a restart too", held_too_long_story, lives_on_story, NULL);
 	yard_lives("retry now is now", retry_now_story, NULL, NULL);
 	yard_lives("what is removed is gone, after its delivery if it is in one", remove_story, nothing_left_story, NULL);

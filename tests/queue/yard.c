@@ -116,7 +116,7 @@ yard_put_from(struct yard *yard, const char *from, const char *recipients, struc
 	struct envelope envelope = { .recipients = list };
 	struct mail_facts facts = {
 		.arrived = os_wall_clock(), .class_name = STR("incoming"), .client = STR("192.0.2.7"), .listener = STR("mx"),
-		.is_unverified = yard->is_unverified,
+		.is_unverified = yard->is_unverified, .comes_held = yard->comes_held,
 	};
 	struct draft *draft = draft_new(yard->queue);
 	struct mail_id id = draft_id(draft);

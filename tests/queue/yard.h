@@ -21,6 +21,7 @@ struct yard {
 	void	       (*story)(struct yard *yard);
 	void		*arg;
 	bool		 is_unverified;	/* the senders of mails put from now on */
+	bool		 comes_held;	/* what is put */
 };
 
 enum { YARD_SEGMENT_BYTES = 32 * 1024 };	/* so that a few mails fill one */
