@@ -4,8 +4,10 @@
 Clients are told by XCLIENT; what the daemon stored is exported from its queue.
 """
 import json
+import os
 import re
 import smtplib
+import ssl
 import subprocess
 
 import world
@@ -149,4 +151,58 @@ def wrong(tap):
     relay.stop()
 
 
-world.Tap().run(classes, other_fields, wrong)
+def openssl(*words):
+    subprocess.run(["openssl", *words], check=True, capture_output=True, timeout=60)
+
+
+def certificate(name, host, authority=None):
+    """NAME.key and NAME.pem, by an authority or by itself."""
+    path = KEYS + "/" + name
+    openssl("req", *(["-x509", "-days", "10"] if not authority else []), "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+            "-subj", "/CN=" + name, "-keyout", path + ".key", "-out", path + (".csr" if authority else ".pem"))
+    if authority:
+        with open(path + ".ext", "w") as out:
+            out.write("subjectAltName = DNS:%s\nextendedKeyUsage = clientAuth\n" % host)
+        openssl("x509", "-req", "-in", path + ".csr", "-CA", "%s/%s.pem" % (KEYS, authority), "-CAkey", "%s/%s.key" % (KEYS, authority),
+                "-CAcreateserial", "-days", "10", "-extfile", path + ".ext", "-out", path + ".pem")
+
+
+def proven(tap):
+    """By a login, and by a certificate, which names who speaks and not whom he speaks for"""
+    os.makedirs(KEYS, exist_ok=True)
+    certificate("authority", None)
+    certificate("node", "n7.nodes.example.com", "authority")
+    users = KEYS + "/users"
+    with open(users, "w") as out:
+        for login in ("app-7", "joe"):
+            out.write(subprocess.run([CTL, "passwd", login], input="pencil\n", check=True, capture_output=True, text=True, timeout=60).stdout)
+    os.chmod(users, 0o600)
+    relay = world.Relay('"127.0.0.1:1"', 'class "node" { client-names = { ".nodes.example.com" } }\nclass "shop" { logins = { "app-*" } headers = { "X-Shop" } }\n'
+                        'users = "%s"\n' % users, name="proven",
+                        listen_extra='auth = offered client-ca = "%s/authority.pem" xclient-from = { "127.0.0.0/8" }' % KEYS).start()
+    for name, login, with_certificate, speaks_for, want in (
+            ("a login", "app-7", False, None, "shop; direction=internal; by=login,field"), ("another login", "joe", False, None, "incoming; direction=internal; by=listener"),
+            ("no login", None, False, None, "incoming; direction=inbound; by=outsider"), ("a certificate", None, True, None, "node; direction=inbound; by=certificate"),
+            ("a login and a certificate: the first in the file", "app-7", True, None, "node; direction=internal; by=certificate"),
+            ("a certificate of who speaks for another", None, True, OUTSIDER, "incoming; direction=inbound; by=outsider")):
+        tls = ssl._create_unverified_context()
+        if with_certificate:
+            tls.load_cert_chain(KEYS + "/node.pem", KEYS + "/node.key")
+        with smtplib.SMTP("127.0.0.1", relay.port, local_hostname="h", timeout=60) as session:
+            session.starttls(context=tls)
+            if login:
+                session.login(login, "pencil")
+            if speaks_for:
+                assert session.docmd("XCLIENT", "ADDR=%s" % speaks_for)[0] == 220
+            session.ehlo("h")
+            assert session.mail("a@x.example")[0] == 250 and session.rcpt("bob@example.com")[0] == 250
+            identity = session.data(mail("X-Shop: 7\r\n"))[1].decode().split()[-1]
+        where = relay.directory + "/export-" + identity
+        relay.ctl("queue", "export", where, identity)
+        with open("%s/%s.eml" % (where, identity), "rb") as file:
+            told = re.findall(r"(?m)^X-Traffic-Class: (.*?)\r?$", file.read().decode())
+        tap("%s: %s" % (name, want), told == [want], told)
+    relay.stop()
+
+
+world.Tap().run(classes, other_fields, proven, wrong)
