@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""kill -9 of the daemon under load on a real disk: each mail that got a 250 arrives; twice only where it was in doubt."""
+"""kill -9 of the daemon under load on a real disk, in both modes: each mail that got a 250 arrives; twice only where it was in doubt."""
 import asyncio
 import os
 import random
@@ -71,7 +71,7 @@ class Sink(threading.Thread):
 sink = Sink()
 sink.start()
 sink.ready.wait(10)
-relay = world.Relay('"127.0.0.1:%d"' % sink.port)
+relay = mode = None
 promised = {}		# name -> body: what got a 250
 lock = threading.Lock()
 
@@ -87,7 +87,7 @@ def feed(worker, stop, round_number):
                 for _ in range(20):
                     if stop.is_set():
                         return
-                    name = "r%d.w%d.m%d" % (round_number, worker, i)
+                    name = "%s.r%d.w%d.m%d" % (mode, round_number, worker, i)
                     i += 1
                     size = body_chance.choice((10, 500, 4000, 60000, 400000 if i % 40 == 0 else 100))
                     body = "%s %s\r\n" % (name, "z" * 60) * (size // 70 + 1)
@@ -133,28 +133,42 @@ def one_round(number):
     return how
 
 
-def kill_rounds(tap):
-    """Nothing that got a 250 is lost"""
-    hows = [one_round(i) for i in range(ROUNDS)]
-    tap("%d kills, %s" % (ROUNDS, ", ".join("%d %s" % (hows.count(h), h) for h in sorted(set(hows)))), len(hows) == ROUNDS)
+def queueing(tap):
+    """Nothing that got a 250 is lost: mail is queued first"""
+    kill_rounds(tap, "queue", ROUNDS)
+
+
+def online(tap):
+    """... or goes to the new server while its client waits"""
+    kill_rounds(tap, "online", ROUNDS // 2)
+
+
+def kill_rounds(tap, its_mode, n_rounds):
+    global relay, mode
+    mode = its_mode
+    relay = world.Relay('"127.0.0.1:%d"' % sink.port, name=mode, relay_extra="mode = " + mode)
+    promised.clear()
+    sink.arrived.clear()
+    hows = [one_round(i) for i in range(n_rounds)]
+    tap("%s: %d kills, %s" % (mode, n_rounds, ", ".join("%d %s" % (hows.count(h), h) for h in sorted(set(hows)))), len(hows) == n_rounds)
     relay.start()
     world.wait_for("the queue drains", lambda: relay.queue_size() == 0, 120)
     missing = [name for name in promised if name not in sink.arrived]
-    tap("%d mails got a 250, each arrived" % len(promised), len(promised) > ROUNDS and not missing, missing[:20])
+    tap("%d mails got a 250, each arrived" % len(promised), len(promised) > n_rounds and not missing, missing[:20])
     damaged = [name for name, copies in sink.arrived.items() for data in copies
                if name in promised and promised[name].encode() not in data]
     tap("byte for byte", not damaged, damaged[:20])
     twice = [name for name, copies in sink.arrived.items() if len(copies) > 1]
     tap("%d of %d arrived more than once: at most what was in flight at a kill" % (len(twice), len(sink.arrived)),
-        len(twice) <= ROUNDS * 40, twice[:20])
+        len(twice) <= n_rounds * 40, twice[:20])
     # A kill may cut off the batch that was being written, which nobody was told 250 for; that is set aside as a torn end,
     # or as a mail whose content is not all there.  Damage to what was promised would show above.
     torn = [line for line in relay.log_text().splitlines() if "damaged" in line]
     known = [line for line in torn if "end of the last batch" in line or "content's checksum" in line]
     tap("%d batches were found torn: a record or two a kill, and nothing else is damaged" % len(torn),
-        len(torn) <= 2 * ROUNDS and torn == known, torn)
+        len(torn) <= 2 * n_rounds and torn == known, torn)
     tap("the daemon ends cleanly after all that", relay.stop() == 0)
 
 
 sys.setswitchinterval(0.001)
-world.Tap().run(kill_rounds)
+world.Tap().run(queueing, online)
