@@ -239,6 +239,33 @@ def beside_dkim(tap):
     tap("a chain that a trusted client brings stays as it is", data.count(b"ARC-Seal:") == 1 and by_dkimpy(data)[0] == "pass", data[:1500])
 
 
+def fields_of_ours(tap):
+    """What the public suite's signing half tries: canonical forms change nothing, h= is as it was written"""
+    same = (("as it is", ONE), ("blanks at the end of a line", ONE.replace(b"Hi.\r\n", b"Hi.  \r\n")),
+            ("more blanks in a line", ONE.replace(b"the game", b"the   game")), ("empty lines at the end", ONE + b"\r\n\r\n"),
+            ("names in another case", ONE.replace(b"From:", b"FROM:").replace(b"\nTo:", b"\nto:")),
+            ("a field folded", ONE.replace(b"SixPack <", b"SixPack\r\n  <")), ("blanks at its end", ONE.replace(b"ready?", b"ready?   ")),
+            ("more blanks in it", ONE.replace(b"Is dinner", b"Is   dinner")), ("blanks behind the colon", ONE.replace(b"From: ", b"From:   ")))
+    orders = (("mime-version:date:from:to:subject", ONE), ("to:from:date", ONE), ("from:to:to", ONE),
+              ("from:to:to", ONE.replace(b"To: list", b"To: morty@example.org\r\nTo: list")), ("from:&&&:to", ONE))
+    relays = {}
+    for names_of, _ in orders:
+        if names_of not in relays:
+            fields = ", ".join('"%s"' % name for name in names_of.split(":"))
+            relays[names_of] = Forwarder("fields%d" % len(relays), arc="fields = { %s }" % fields)
+            relays[names_of].start()
+    first = None
+    for i, (names_of, name, mail) in enumerate([(orders[0][0], name, mail) for name, mail in same] + [(o, o, mail) for o, mail in orders]):
+        data = relays[names_of].through(mail, "fields%d@football.example.com" % i)
+        message, seal = (set_on_top(data)[kind] for kind in (b"ARC-Message-Signature", b"ARC-Seal"))
+        told = [tag(message, key) for key in (b"a", b"c", b"d", b"i", b"s", b"bh")] + [tag(seal, key) for key in (b"a", b"cv", b"d", b"i", b"s")]
+        first = first or told
+        tap("%s: h= is %s, all else as ever" % (name, names_of), tag(message, b"h") == names_of and told == first, data[:1500])
+        tap("%s: the judges agree" % name, by_dkimpy(data)[0] == "pass" and ("&&&" in names_of or by_perl(data)[0] == "pass"), (by_dkimpy(data), by_perl(data)))
+    for relay in relays.values():
+        relay.stop()
+
+
 def signed_for_a_class(tap):
     """Mail of a stranger that a class signs is sealed, too"""
     relay = Forwarder("classes", more='class "partner" { networks = { "192.0.2.0/24" }  sign = yes }\n')
@@ -322,4 +349,4 @@ def operation(tap):
 
 
 socket.setdefaulttimeout(60)
-world.Tap().run(cases, chain_of_ours, beside_dkim, signed_for_a_class, temporary, configuration, operation)
+world.Tap().run(cases, chain_of_ours, beside_dkim, fields_of_ours, signed_for_a_class, temporary, configuration, operation)
