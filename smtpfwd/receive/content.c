@@ -408,6 +408,7 @@ content_finish(struct session *session)
 	if (content->failure.code == 0)
 		result = hand_on(session, ended);
 	session->is_storing = false;
+	stress_pass(session, ended);
 	if (result != 0)
 		return result;			/* the session ends, and the transaction with it */
 	result = content->failure.code != 0 ? content_answer_failure(session) : answer_success(session);

@@ -245,10 +245,9 @@ stopped_at_the_dot(struct stage *stage)
 
 /* All places but one are taken by clients that wait for the next hop; then it answers, and there is the patience from before. */
 static void
-waiting_is_not_standing_still(struct stage *stage)
+wait_all(struct stage *stage, const char *const *said)
 {
-	static const char *const said[] = { HELLO, FROM, RCPT, NULL };
-	static const char *const then[] = { "S451 4.4.1", "P30000", "CNOOP", "S250", NULL };
+	static const char *const first[] = { "S451 4", "P30000", "CNOOP", "S250", NULL }, *const then[] = { "S451 4", "CNOOP", "S250", NULL };
 	struct stage_client clients[N_MAX - 1];
 
 	for (int i = 0; i < N_MAX - 1; i++) {
@@ -258,9 +257,22 @@ waiting_is_not_standing_still(struct stage *stage)
 	}
 	fiber_sleep(instant_after(loop_now(stage->loop), span_s(61)));
 	for (int i = 0; i < N_MAX - 1; i++) {
-		stage_play(&clients[i], i == 0 ? then : (const char *const[]){ "S451 4.4.1", "CNOOP", "S250", NULL });
+		stage_play(&clients[i], i == 0 ? first : then);
 		stage_close(&clients[i]);
 	}
+}
+
+static void
+wait_at_rcpt(struct stage *stage)
+{
+	wait_all(stage, (const char *const[]){ HELLO, FROM, RCPT, NULL });
+}
+
+static void
+wait_at_the_dot(struct stage *stage)
+{
+	stage->queue.does_put_fail = true;
+	wait_all(stage, (const char *const[]){ HELLO, FROM, RCPT, TAKEN, CONTENT, NULL });
 }
 
 /* Some of it went by. */
@@ -292,7 +304,8 @@ static const struct row scenes[] = {
 	{ .name = "the service ends while a client waits at a recipient: 421", .rcpts = "w", .play = stopped_at_rcpt },
 	{ .name = "the service ends while a client waits at the dot: 421, and nothing is queued", .rcpts = "+", .mail = 'w',
 	  .play = stopped_at_the_dot },
-	{ .name = "who waits for us does not stand still", .rcpts = "w", .play = waiting_is_not_standing_still },
+	{ .name = "who waits for us at a recipient does not stand still", .rcpts = "w", .play = wait_at_rcpt },
+	{ .name = "nor who waits at the dot, even for nothing", .rcpts = "+", .mail = 'w', .play = wait_at_the_dot },
 };
 
 int
