@@ -184,7 +184,7 @@ pass_conclude(const struct errand *e, int i)
 {
 	struct offered *offered = &e->offered[i];
 
-	if (offered->outcome.kind == OUTCOME_FAILED && offered->is_elsewhere &&
+	if (e->refusals != NULL && offered->outcome.kind == OUTCOME_FAILED && offered->is_elsewhere &&
 	    e->refusals[i].status.subject == 3)
 		offered->outcome = e->refusals[i];
 }
