@@ -222,7 +222,7 @@ def mail(tap):
     mail_id = re.match(r"accepted id=(\S+)", line).group(1)
     world.wait_for("the journal has it", lambda: "delivered" in journal("SMTPFWD_ID=" + mail_id))
     story = [line.split()[0] for line in journal("SMTPFWD_ID=" + mail_id).splitlines()]
-    tap("journalctl SMTPFWD_ID= is the mail's story", story == ["judged", "accepted", "delivered"], story)
+    tap("journalctl SMTPFWD_ID= is the mail's story: its client waited for the next hop", story == ["judged", "delivered", "accepted"], story)
     entry = journal("-o", "export", "SMTPFWD_ID=" + mail_id, "SMTPFWD_EVENT=delivered")
     tap("with its fields", all(field in entry.splitlines() for field in
         ("PRIORITY=6", "SYSLOG_IDENTIFIER=smtpfwd", "SMTPFWD_EVENT=delivered", "_SYSTEMD_UNIT=smtpfwd.service")), entry)
