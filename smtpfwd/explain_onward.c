@@ -77,7 +77,7 @@ look_ahead(const struct explanation *e)
 
 		if (route != NULL) {
 			one.view = view_by_rule(&(struct identity_rule){ .means = route->identity, .has_login = route->login != NULL }, &identity);
-			one.is_rewritten = sender_srs(route->srs, &e->envelope, one.view == VIEW_OF_CLIENT) != NULL;
+			one.is_rewritten = sender_srs(route->srs, &e->envelope, one.view != VIEW_OF_US) != NULL;
 		}
 		if (i == 0 || survive_hope(one.view, one.is_rewritten) > survive_hope(best.view, best.is_rewritten))
 			best = one;

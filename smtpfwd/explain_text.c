@@ -222,7 +222,9 @@ show_spf(const json_t *step)
 	if (show_unchecked("SPF", step))
 		return;
 	begin("SPF");
-	if (says(step, "identity", "helo"))
+	if (says(step, "identity", "helo") && !has(step, "domain"))
+		fputs("HELO, which SPF cannot ask about", stdout);
+	else if (says(step, "identity", "helo"))
 		show_member("HELO ", step, "domain");
 	else
 		show_member("MAIL FROM ", step, "sender");

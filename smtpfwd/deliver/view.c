@@ -62,5 +62,5 @@ view_is_rewritten(const struct couriers *c, struct str destination, const struct
 	struct str domain;
 	const struct route *route = plan_find(c->plan, destination, &domain);
 
-	return route != NULL && sender_srs(route->srs, envelope, view == VIEW_OF_CLIENT) != NULL;
+	return route != NULL && sender_srs(route->srs, envelope, view != VIEW_OF_US) != NULL;
 }

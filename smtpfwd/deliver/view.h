@@ -17,7 +17,7 @@ enum client_view	view_by_rule(const struct identity_rule *rule, const struct ide
 enum client_view	view_of_destination(const struct couriers *couriers, struct str destination,
 			    const struct identity *identity);
 
-/* Whether MAIL will say the SRS form there (sender.h). */
+/* Whether MAIL will say the SRS form there (sender.h), for sure: whoever may see the client may get its own reverse-path. */
 bool			view_is_rewritten(const struct couriers *couriers, struct str destination,
 			    const struct envelope *envelope, enum client_view view);
 

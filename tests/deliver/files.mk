@@ -76,3 +76,7 @@ check_PROGRAMS += tests/deliver/test_online_identity
 tests_deliver_test_online_identity_SOURCES = %D%/test_online_identity.c $(deliver_stage_sources)
 tests_deliver_test_online_identity_LDADD = $(deliver_stage_libs)
 TESTS += tests/deliver/test_online_identity
+check_PROGRAMS += tests/deliver/test_view
+tests_deliver_test_view_SOURCES = %D%/test_view.c
+tests_deliver_test_view_LDADD = $(tests_deliver_test_identity_LDADD)
+TESTS += tests/deliver/test_view

@@ -125,6 +125,8 @@ def authentic(tap):
     tap("a file with LF is the same mail", lf.one("dkim", result="pass") and lf.one("content") == told.one("content"), lf)
     data = signed(mail())
     piped = Told(OPEN, more=("-",), stdin=data)
+    told = Told(OPEN, helo="[192.0.2.10]", is_json=False)
+    tap("a HELO that is no domain: why there is no SPF of it", "HELO, which SPF cannot ask about: none: no domain name\n" in told.text, told)
     tap("as is one from stdin", piped.steps == Told(OPEN, data).steps, piped)
     text = Told(OPEN, signed(mail()), is_json=False)
     tap("for people it is said in the order of SMTP", re.search("Client.*Name.*MAIL FROM.*RCPT TO.*DATA.*SPF.*DKIM.*DMARC.*Decision.*"

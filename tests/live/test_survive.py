@@ -156,6 +156,23 @@ def doomed(tap):
     relay.stop()
 
 
+def remembered(tap):
+    """mode = queue: what next hops did with XCLIENT is known from the mail before"""
+    unsigned = BASE % (b"unsigned", b"unsigned") + b"\r\nHello.\r\n"
+    for offers, second in ((SEES_US, "550 5.7.20"), (SEES, "250")):
+        hop = world.NextHop(offers=offers)
+        relay = relay_to(hop, "remembered-" + second[:3], "mode = queue", extra="forward-doomed = reject\n")
+        first = bring(relay, unsigned)
+        world.wait_for("the mail arrives", lambda: hop.mails)
+        world.wait_for("that is in the log", lambda: "delivered" in relay.log_text())
+        answer, log = bring(relay, unsigned), relay.log_text()
+        tap("%s: first %s, then %s" % ("XCLIENT" if offers is SEES else "none", first[:3], answer[:10]), first.startswith("250") and
+            answer.startswith(second) and "survives=spf? doomed" not in log and ("survives=none doomed=spf-only" in log) == (second != "250"), log[-800:])
+        name = re.search(r"accepted id=(\w+)", log)[1]
+        tap("a mail's trace tells it", "survives=" in relay.ctl("trace", name, json_out=False))
+        relay.stop()
+
+
 def opendkim_agrees(tap):
     """libopendkim, asked by a Postfix for each mail as the next hops had it"""
     judge = opendkim.OpenDkim("judge", ZONE).start()
@@ -182,4 +199,4 @@ def opendkim_agrees(tap):
     tap("all %d are right to libopendkim too" % len(wanted), n_wrong == 0 and len(wanted) > 80, shown[:3])
 
 
-world.Tap().run(modes, repaired, doomed, opendkim_agrees)
+world.Tap().run(modes, repaired, doomed, remembered, opendkim_agrees)

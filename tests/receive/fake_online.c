@@ -200,7 +200,7 @@ bool
 view_is_rewritten(const struct couriers *couriers, struct str destination, const struct envelope *envelope, enum client_view view)
 {
 	(void)couriers, (void)destination;
-	return view != VIEW_OF_CLIENT && !address_is_null(&envelope->srs_path);
+	return view == VIEW_OF_US && !address_is_null(&envelope->srs_path);
 }
 
 size_t
