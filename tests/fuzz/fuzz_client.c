@@ -2,7 +2,8 @@
  * fuzz_client.c - the SMTP client against a server made of the input: nobody counts as delivered who is not
  *
  * The server says what stands between two NULs, then waits until the client said something.  A
- * simple reading of both sides, replies against commands, tells who was taken.
+ * simple reading of both sides, replies against commands, tells who was taken.  It is told of a client, too, whose name would be a
+ * command if it came through as it is.
  */
 #include <errno.h>
 
@@ -11,7 +12,7 @@
 #include "tests/fuzz/fuzz.h"
 #include "tests/sim/sim.h"
 
-enum { RECIPIENTS_MAX = 3, HEARD_MAX_BYTES = 1024 * 1024, REPLIES_MAX = 4096, HOURS_S = 50000 };
+enum { PROXY_BYTES = 28, RECIPIENTS_MAX = 3, HEARD_MAX_BYTES = 1024 * 1024, REPLIES_MAX = 4096, HOURS_S = 50000 };
 
 static const struct client_settings settings = {
 	.hostname = "relay.example.net",
@@ -31,7 +32,13 @@ struct play {
 	struct buf		 said, heard;	/* by the server */
 	struct offered		 offered[RECIPIENTS_MAX];
 	int			 n_recipients;
+	struct identity_rule	 rule;		/* how the server is told of a client */
 	struct arena		 arena;
+};
+
+static const struct identity somebody = {
+	.client = { { .family = IP_V4, .bytes = { 192, 0, 2, 1 } }, 4660 }, .name_state = PEER_NAME_UNSETTLED,
+	.helo = { "h\r\nDATA", 7 }, .is_esmtp = true, .login = { "alice", 5 },
 };
 
 static const struct endpoint at = { .ip = { .family = IP_V4, .bytes = { 127, 0, 0, 1 } }, .port = 2525 };
@@ -108,8 +115,9 @@ hand_over(struct play *p, struct client *client)
 		{ .address = { STR("r2"), STR("example.com") } },
 	};
 	struct envelope envelope = { .reverse_path = { STR("a"), STR("example.org") }, .ret = RET_HDRS };
+	struct introduction introduction = { .identity = &somebody, .rule = p->rule, .ident = STR("id") };
 	struct handover h = {
-		.client = client, .envelope = &envelope, .content = &p->content, .recipients = p->offered,
+		.client = client, .introduction = &introduction, .envelope = &envelope, .content = &p->content, .recipients = p->offered,
 		.n_recipients = p->n_recipients, .remote_mta = STR("peer"), .arena = &p->arena,
 	};
 	struct trouble trouble = { .text = "" };
@@ -119,6 +127,7 @@ hand_over(struct play *p, struct client *client)
 	for (int i = 0; i < p->n_recipients; i++)
 		p->offered[i] = (struct offered){ .recipient = &recipients[i] };
 	end = handover_run(&h, in_s(p, HOURS_S), &trouble, &n_ambiguous);
+	insist(!identity_is_seen(client) || client->stands_for_one);
 	insist(str_is_utf8(str_of(trouble.text)) && n_ambiguous >= 0 && n_ambiguous <= p->n_recipients);
 	for (int i = 0; i < p->n_recipients; i++)
 		insist(end != HANDOVER_DONE || p->offered[i].has_outcome);
@@ -135,6 +144,8 @@ send_mail(void *arg)
 
 	if (client == NULL)
 		return;
+	if (identity_by_proxy(&p->rule))
+		insist(identity_say_proxy(client, &somebody, deadline, &fault) == 0 || client->is_broken);
 	if (client_greeting(client, deadline, &reply, &fault) == 0 && reply.code == 220 &&
 	    client_ehlo(client, deadline, &reply, &fault) == 0 && reply.code == 250)
 		hand_over(p, client);
@@ -187,7 +198,7 @@ skip_data(struct story *s)
 static unsigned
 who_was_taken(const struct play *p, const int *codes, int n_codes)
 {
-	struct story s = { .heard = buf_str(&p->heard), .codes = codes, .n_codes = n_codes, .i = 1 };
+	struct story s = { .heard = str_from(buf_str(&p->heard), identity_by_proxy(&p->rule) ? PROXY_BYTES : 0), .codes = codes, .n_codes = n_codes, .i = 1 };
 	unsigned taken = 0, accepted = 0;
 	struct str line;
 
@@ -234,6 +245,8 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes)
 
 	fuzz_begin(&p.f, bytes, n_bytes, &p.choice);
 	p.n_recipients = 1 + (int)(p.choice >> 2) % RECIPIENTS_MAX;
+	p.rule.means = (enum identity_means[]){ IDENTITY_NONE, IDENTITY_AUTO, IDENTITY_PROXY, IDENTITY_XFORWARD }[p.choice >> 4 & 3];
+	p.rule.tells_login = (p.choice & 64) != 0;
 	p.content.n_bytes = (int64_t)p.text.len;
 	buf_init(&p.said, HEARD_MAX_BYTES);
 	buf_init(&p.heard, HEARD_MAX_BYTES);
