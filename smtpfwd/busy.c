@@ -66,6 +66,7 @@ add_hop(void *context, const struct next_hop_view *view)
 	json_object_set_new(hop, "failed", json_integer(view->n_failed));
 	json_object_set_new(hop, "limit", json_integer(view->limit));
 	json_object_set_new(hop, "limit-max", json_integer(view->limit_max));
+	json_object_set_new(hop, "identity", control_json_str(view->identity));
 	json_object_set_new(hop, "latency-ms", json_integer(span_to_ms(view->latency)));
 	json_array_append_new(context, json_pack("{s:o}", "next-hop", hop));
 }

@@ -2,6 +2,7 @@
  * ctl_status.c - smtpfwdctl status
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "smtpfwd/ctl.h"
 
@@ -43,6 +44,8 @@ show_next_hop(const json_t *hop)
 	show_member(" for ", hop, "destination");
 	printf(": %s, %lld connections, %lld delivered", json_is_true(json_object_get(hop, "up")) ? "up" : "DOWN",
 	    show_number(hop, "connections"), show_number(hop, "delivered"));
+	if (show_text(hop, "identity")[0] != '\0' && strcmp(show_text(hop, "identity"), "none") != 0)
+		show_member(", told of clients by ", hop, "identity");
 	if (show_text(hop, "trouble")[0] != '\0')
 		show_member("\n           ", hop, "trouble");
 	putchar('\n');

@@ -232,8 +232,8 @@ hand_over(struct errand *e, struct next_hop *next_hop)
 	end = handover_run(&h, e->deadline, &e->trouble, &n_ambiguous);
 	e->was_reached = true;
 	e->srs = h.srs;
-	if (end == HANDOVER_DONE && identity_can_be_told(introduction.identity))
-		next_hop->view = identity_is_seen(h.client) ? VIEW_OF_CLIENT : VIEW_OF_US;
+	if (end == HANDOVER_DONE)
+		next_hop_note_told(next_hop, h.client, introduction.identity);
 	e->is_means_refused |= introduction.is_means_refused;
 	if (n_ambiguous > 0) {
 		log_ambiguous(e, n_ambiguous);

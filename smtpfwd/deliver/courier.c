@@ -290,6 +290,7 @@ couriers_each_next_hop(const struct couriers *c, void (*visit)(void *context, co
 			.n_delivered = next_hop->n_delivered,
 			.n_deferred = next_hop->n_deferred, .n_failed = next_hop->n_failed,
 			.latency = next_hop->latency,
+			.identity = identity_means_name(next_hop->told),
 		});
 	}
 }

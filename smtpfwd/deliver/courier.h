@@ -76,6 +76,7 @@ struct next_hop_view {			/* for status */
 	int		 limit, limit_max;	/* of connections: what it is trusted with now, and what is set */
 	int64_t		 n_delivered, n_deferred, n_failed;	/* recipients, since we know it */
 	struct span	 latency;	/* of the last mail it answered for: from MAIL to the answer to the dot; 0: none */
+	struct str	 identity;	/* how it was told of the last client: "xclient" ...; "none" */
 };
 void		 couriers_each_next_hop(const struct couriers *couriers,
 		    void (*visit)(void *context, const struct next_hop_view *view), void *context);

@@ -70,8 +70,10 @@ next_hop_get(struct couriers *c, const struct route *route, const struct hop_pla
 void
 next_hop_set_route(struct next_hop *next_hop, const struct route *route)
 {
-	if (route->identity.means != next_hop->route->identity.means || route->identity.has_login != next_hop->route->identity.has_login)
+	if (route->identity.means != next_hop->route->identity.means || route->identity.has_login != next_hop->route->identity.has_login) {
 		next_hop->view = VIEW_UNKNOWN;
+		next_hop->told = IDENTITY_NONE;
+	}
 	plan_use(route->plan);
 	plan_leave(next_hop->route->plan);
 	next_hop->route = route;
@@ -243,4 +245,13 @@ next_hop_came_up(struct next_hop *next_hop)
 	next_hop->last_trouble[0] = '\0';
 	next_hop->is_up = true;
 	return is_new;
+}
+
+void
+next_hop_note_told(struct next_hop *next_hop, const struct client *client, const struct identity *identity)
+{
+	if (!identity_may_be_seen(identity, &next_hop->route->identity))
+		return;
+	next_hop->view = identity_is_seen(client) ? VIEW_OF_CLIENT : VIEW_OF_US;
+	next_hop->told = client->told;
 }

@@ -59,6 +59,7 @@ struct next_hop {
 
 	int64_t		 n_delivered, n_deferred, n_failed;	/* recipients */
 	enum client_view view;		/* in the session that a client's mail came in last; not known: none did yet */
+	enum identity_means told;	/* how it was told of that client */
 	struct span	 latency;	/* of the last mail that it answered for; 0: none */
 };
 
@@ -91,6 +92,9 @@ void		 next_hop_unclaim(struct next_hop *next_hop);
 bool		 next_hop_went_down(struct next_hop *next_hop, const struct trouble *trouble);
 bool		 next_hop_came_up(struct next_hop *next_hop);
 void		 next_hop_note_trouble(struct next_hop *next_hop, const struct trouble *trouble);	/* for people */
+
+/* It answered for a mail of this client, in this session: how it was told of it, and whom it sees.  Not of those it is not told of anyway. */
+void		 next_hop_note_told(struct next_hop *next_hop, const struct client *client, const struct identity *identity);
 
 /* The local address to connect from; false: none is set for the family, any will do. */
 bool		 next_hop_source(const struct next_hop *next_hop, enum ip_family family, struct endpoint *from_out);

@@ -80,8 +80,7 @@ asked(struct online *o, struct instant began)
 
 	o->is_seen = sender_is_seen(o->held.client, o->has_identity ? &o->identity : NULL);
 	next_hop->last_sign = loop_now(o->c->loop);
-	if (o->has_identity && identity_can_be_told(&o->identity))
-		next_hop->view = o->is_seen ? VIEW_OF_CLIENT : VIEW_OF_US;
+	next_hop_note_told(next_hop, o->held.client, o->has_identity ? &o->identity : NULL);
 	if (o->is_refused)
 		return refused_mail(o, began);
 	if (o->is_changed)

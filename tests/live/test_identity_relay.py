@@ -180,6 +180,15 @@ def log_only(tap):
         tap("our log names no means", " identity=" not in got.line, got)
 
 
+def status(tap):
+    """The status says how each next hop was told"""
+    told = {row["next-hop"]["destination"]: row["next-hop"]["identity"] for row in relay.ctl("status") if "next-hop" in row}
+    want = {"relay:%s.example" % door: "none" if door == "plain" else door for door in ("xclient", "proxy", "xforward", "plain")}
+    tap("by its last client", want.items() <= told.items(), told)
+    text = relay.ctl("status", json_out=False)
+    tap("and in words", text.count(", told of clients by xclient") == 2, text)
+
+
 def one_client(tap):
     """One connection is for one client"""
     before = len(new.log_text())
@@ -262,4 +271,4 @@ def sigterm(tap):
 
 
 own_network()
-world.Tap().run(setup, xclient, proxy, log_only, one_client, rewritten, without_ipv6, restart, other_server, sigterm)
+world.Tap().run(setup, xclient, proxy, log_only, status, one_client, rewritten, without_ipv6, restart, other_server, sigterm)
