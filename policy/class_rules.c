@@ -11,8 +11,8 @@
 enum {
 	/* Of the patterns and names of all sections: bounded by the configuration's own limits. */
 	RULES_ARENA_MAX_BYTES = 64 * 1024 * 1024,
-	/* One address made plain: its bytes, and what libidn2 needs. */
-	ADDRESS_ARENA_MAX_BYTES = 8 * 1024,
+	/* Of ENVELOPE_RECIPIENTS_MAX addresses made plain: 60 bytes each as a rule, 600 at most. */
+	PLAIN_ARENA_MAX_BYTES = 32 * 1024 * 1024,
 	NETWORK_TEXT_MAX = IP_TEXT_MAX + 4,
 };
 
@@ -204,31 +204,60 @@ peer_matches(const struct class_rule *rule, const struct class_evidence *evidenc
 
 /* --- the mail --- */
 
-/* What cannot be made plain, because it is too long, is none that a pattern is for. */
-static const struct address_pattern *
-find_pattern(const struct address_pattern *patterns, int n, const struct address *address)
-{
-	const struct address_pattern *found = NULL;
-	struct plain_address plain;
-	struct arena arena;
+/*
+ * The mail's addresses as all sections compare them, made when the first one asks.  What there is no room for is none that a
+ * pattern is for.
+ */
+struct plain_mail {
+	const struct envelope	*envelope;
+	struct arena		 arena;
+	struct plain_address	*sender, *recipients;	/* NULL: not asked for yet, or no room */
+	int			 n_recipients;
+};
 
-	if (n == 0)
-		return NULL;
-	arena_init(&arena, ADDRESS_ARENA_MAX_BYTES);
-	if (address_plain(address, &arena, &plain)) {
-		for (int i = 0; i < n && found == NULL; i++)
-			if (address_pattern_matches(&patterns[i], &plain))
-				found = &patterns[i];
-	}
-	arena_fini(&arena);
-	return found;
+static const struct address_pattern *
+find_pattern(const struct address_pattern *patterns, int n, const struct plain_address *address)
+{
+	for (int i = 0; i < n; i++)
+		if (address_pattern_matches(&patterns[i], address))
+			return &patterns[i];
+	return NULL;
+}
+
+static void
+make_sender_plain(struct plain_mail *mail)
+{
+	struct plain_address *sender;
+
+	if (mail->sender != NULL)
+		return;
+	sender = arena_alloc(&mail->arena, sizeof(*sender));
+	if (sender != NULL && address_plain(&mail->envelope->reverse_path, &mail->arena, sender))
+		mail->sender = sender;
+}
+
+static void
+make_recipients_plain(struct plain_mail *mail)
+{
+	const struct envelope *envelope = mail->envelope;
+
+	if (mail->recipients != NULL)
+		return;
+	mail->recipients = arena_array(&mail->arena, (size_t)envelope->n_recipients + 1, sizeof(*mail->recipients));
+	while (mail->recipients != NULL && mail->n_recipients < envelope->n_recipients &&
+	    address_plain(&envelope->recipients[mail->n_recipients].address, &mail->arena, &mail->recipients[mail->n_recipients]))
+		mail->n_recipients++;
 }
 
 static bool
-recipients_match(const struct class_rule *rule, const struct envelope *envelope, struct class_reason *reason)
+recipients_match(const struct class_rule *rule, struct plain_mail *mail, struct class_reason *reason)
 {
-	for (int i = 0; i < envelope->n_recipients && rule->n_recipients > 0; i++) {
-		const struct address_pattern *pattern = find_pattern(rule->recipients, rule->n_recipients, &envelope->recipients[i].address);
+	const struct envelope *envelope = mail->envelope;
+
+	if (rule->n_recipients > 0)
+		make_recipients_plain(mail);
+	for (int i = 0; i < mail->n_recipients && rule->n_recipients > 0; i++) {
+		const struct address_pattern *pattern = find_pattern(rule->recipients, rule->n_recipients, &mail->recipients[i]);
 
 		if (pattern != NULL)
 			return because(reason, "recipient", pattern->text);
@@ -239,12 +268,14 @@ recipients_match(const struct class_rule *rule, const struct envelope *envelope,
 }
 
 static bool
-claims_match(const struct class_rule *rule, const struct class_evidence *evidence, struct class_reason *reason)
+claims_match(const struct class_rule *rule, const struct class_evidence *evidence, struct plain_mail *mail, struct class_reason *reason)
 {
 	const struct address_pattern *pattern = NULL;
 
-	if (evidence->envelope != NULL)
-		pattern = find_pattern(rule->senders, rule->n_senders, &evidence->envelope->reverse_path);
+	if (mail->envelope != NULL && rule->n_senders > 0)
+		make_sender_plain(mail);
+	if (mail->sender != NULL)
+		pattern = find_pattern(rule->senders, rule->n_senders, mail->sender);
 	if (pattern != NULL)
 		return because(reason, "sender", pattern->text);
 	for (int i = 0; i < rule->n_fields && evidence->header != NULL; i++)
@@ -254,15 +285,15 @@ claims_match(const struct class_rule *rule, const struct class_evidence *evidenc
 }
 
 static bool
-mail_matches(const struct class_rule *rule, const struct class_evidence *evidence, struct class_reason *reason)
+mail_matches(const struct class_rule *rule, const struct class_evidence *evidence, struct plain_mail *mail, struct class_reason *reason)
 {
-	if (evidence->peer->is_trusted && claims_match(rule, evidence, reason))
+	if (evidence->peer->is_trusted && claims_match(rule, evidence, mail, reason))
 		return true;
-	return evidence->envelope != NULL && recipients_match(rule, evidence->envelope, reason);
+	return mail->envelope != NULL && recipients_match(rule, mail, reason);
 }
 
 static bool
-rule_matches(const struct class_rule *rule, const struct class_evidence *evidence, struct class_match *match)
+rule_matches(const struct class_rule *rule, const struct class_evidence *evidence, struct plain_mail *mail, struct class_match *match)
 {
 	bool asks_peer = rule->n_listeners + rule->n_networks + rule->n_logins + rule->n_client_names > 0;
 	bool asks_mail = rule->n_senders + rule->n_recipients + rule->n_fields + rule->recipients_least > 0;
@@ -274,14 +305,18 @@ rule_matches(const struct class_rule *rule, const struct class_evidence *evidenc
 		return false;
 	if (!asks_peer)
 		because(&match->peer, "trusted", STR_EMPTY);
-	return !asks_mail || mail_matches(rule, evidence, &match->mail);
+	return !asks_mail || mail_matches(rule, evidence, mail, &match->mail);
 }
 
 bool
 class_rules_find(const struct class_rules *rules, const struct class_evidence *evidence, struct class_match *match_out)
 {
-	for (int i = 0; i < rules->n_rules; i++)
-		if (rule_matches(&rules->rules[i], evidence, match_out))
-			return true;
-	return false;
+	struct plain_mail mail = { .envelope = evidence->envelope };
+	bool is_found = false;
+
+	arena_init(&mail.arena, PLAIN_ARENA_MAX_BYTES);
+	for (int i = 0; i < rules->n_rules && !is_found; i++)
+		is_found = rule_matches(&rules->rules[i], evidence, &mail, match_out);
+	arena_fini(&mail.arena);
+	return is_found;
 }

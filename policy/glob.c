@@ -18,6 +18,21 @@ is_same(char a, char b, bool is_nocase)
 	return a == b || (is_nocase && lower(a) == lower(b));
 }
 
+/*
+ * What stands behind the last star or ? is compared first, and taken off both: of domains, most differ there.  False: they differ.
+ */
+static bool
+take_end(struct str *pattern, struct str *text, bool is_nocase)
+{
+	while (pattern->len > 0 && pattern->at[pattern->len - 1] != '*' && pattern->at[pattern->len - 1] != '?') {
+		if (text->len == 0 || !is_same(pattern->at[pattern->len - 1], text->at[text->len - 1], is_nocase))
+			return false;
+		pattern->len--;
+		text->len--;
+	}
+	return true;
+}
+
 /* The bytes of the character at a place of the text. */
 static size_t
 character_at(struct str text, size_t at)
@@ -34,6 +49,8 @@ matches(struct str pattern, struct str text, bool is_nocase)
 	size_t after_star = 0;		/* of the pattern; 0: there was none */
 	size_t star_ends = 0;		/* what that star has taken of the text */
 
+	if (!take_end(&pattern, &text, is_nocase))
+		return false;
 	while (t < text.len) {
 		if (p < pattern.len && pattern.at[p] == '*') {
 			after_star = ++p;

@@ -9,7 +9,7 @@
 
 #include "base/str.h"
 
-/* A ? takes a whole character of well-formed UTF-8, else a byte.  The second knows no case of ASCII letters. */
+/* The pattern is well-formed UTF-8 (another one matches by its bytes).  A ? takes a whole character of well-formed UTF-8, else a byte.  The second knows no case of ASCII letters. */
 bool	glob_matches(struct str pattern, struct str text);
 bool	glob_matches_nocase(struct str pattern, struct str text);
 

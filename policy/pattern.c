@@ -49,7 +49,7 @@ append_label(struct buf *out, struct str label, struct arena *arena)
 static bool
 append_domain(struct buf *out, struct str domain, struct arena *arena)
 {
-	struct str rest = domain, label;
+	struct str rest = domain, label, canonical;
 	bool is_first = true;
 
 	if (str_starts(domain, STR("[")))
@@ -61,6 +61,8 @@ append_domain(struct buf *out, struct str domain, struct arena *arena)
 	}
 	if (rest.len == 0 || rest.at[rest.len - 1] == '.')
 		return false;
+	if (!glob_is_pattern(rest))		/* what is no domain as a whole has good labels at times */
+		return domain_canonical(rest, arena, &canonical) && buf_append(out, canonical) == 0;
 	while (str_take_until(&rest, '.', &label)) {
 		if ((!is_first && buf_append_char(out, '.') != 0) || !append_label(out, label, arena))
 			return false;

@@ -53,7 +53,9 @@ static const struct {
 	{ "[ab]", "a", false, false },		/* nor sets */
 	{ "x?y", "x\xc3\xa9y", true, true },	/* a character of two bytes */
 	{ "x??y", "x\xc3\xa9y", false, false },
-	{ "x*\xa9y", "x\xc3\xa9y", false, false },	/* a star does not end inside of one */
+	{ "*bcd", "cd", false, false },		/* the end is longer than the text */
+	{ "*b*cd", "bcd", true, true },
+	{ "b*bcd", "bcd", false, false },	/* a letter is not taken twice */
 	{ "x??y", "x\xc3\x28y", true, true },	/* what is no UTF-8 is bytes */
 	{ "\xc3\x89", "\xc3\xa9", false, false },	/* no case but that of ASCII */
 };
@@ -202,6 +204,7 @@ static const struct {
 	{ "a@example.org.", "has no domain behind its @, nor a pattern of some" },
 	{ "a@-example.org", "has no domain behind its @, nor a pattern of some" },
 	{ "a@exa mple.org", "has no domain behind its @, nor a pattern of some" },
+	{ "a@xn--bch.\xc6\x9a.example", "has no domain behind its @, nor a pattern of some" },	/* bch is no Punycode */
 	{ "a@*b\xc3\xbc" "cher.example", "has no domain behind its @, nor a pattern of some" },
 	{ "a@[192.0.2.1", "has no domain behind its @, nor a pattern of some" },
 	{ "<a@example.org>", "has no domain behind its @, nor a pattern of some" },
