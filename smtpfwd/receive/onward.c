@@ -58,7 +58,7 @@ onward_judge(struct session *session, const struct findings *findings, const str
     const struct seal *seal, struct survival *survival_out, struct verdict *verdict)
 {
 	struct transaction *transaction = session->transaction;
-	const struct onward onward = look(session);
+	const struct onward onward = findings->why_unchecked == NULL ? look(session) : (struct onward){ .view = VIEW_UNKNOWN };
 	struct str signer = seal_signer(seal);
 	ptrdiff_t colon = str_find(signer, ':');
 	struct survival_inputs inputs = {
