@@ -260,7 +260,9 @@ listeners_new(struct loop *loop, const struct listener_settings *settings, int n
 	list_init(&listeners->gates);
 	list_init(&listeners->doors);
 	signal_init(&listeners->ended);
+	silence_init(&listeners->silence);
 	if (listeners_adopt(listeners, settings, n_settings, sockets, world, fault_out) != 0) {
+		silence_fini(&listeners->silence);
 		mem_free(listeners);
 		return NULL;
 	}
@@ -334,6 +336,7 @@ listeners_free(struct listeners *listeners)
 	LIST_EACH(link, &listeners->gates)
 		gate_set(LIST_ITEM(link, struct gate, link), NULL);
 	insist(list_is_empty(&listeners->gates));
+	silence_fini(&listeners->silence);
 	mem_free(listeners);
 }
 

@@ -16,6 +16,7 @@
 #include "smtpfwd/receive/admit.h"
 #include "smtpfwd/receive/listener.h"
 #include "smtpfwd/receive/patience.h"
+#include "smtpfwd/receive/silence.h"
 #include "smtpfwd/runtime/sync.h"
 #include "smtpfwd/smtp/command.h"
 
@@ -38,6 +39,7 @@ struct listeners {
 	struct signal_list		 ended;		/* a session has */
 	const struct policy		*policy;	/* today's */
 	struct users			*users;		/* today's */
+	struct silence			 silence;	/* of next hops that were asked about recipients */
 	bool				 is_stopping;
 	int64_t				 transactions_bytes;	/* in memory, all sessions together */
 	int64_t				 transactions_max_bytes;

@@ -95,13 +95,15 @@ begin(struct session *session)
 static bool
 put_question(struct session *session, const struct address *mailbox, enum online_end *end_out)
 {
+	struct silence *silence = &session->listener->gate->listeners->silence;
 	struct verify_rcpt *verify = &session->transaction->verify;
-	struct instant began = loop_now(fiber_loop()), deadline;
+	struct instant began, deadline;
 	struct span left = { .ns = span_s(ALL_MAX_S).ns - verify->waited.ns };
 
 	if (session_flush(session) != 0)
 		return false;
-	deadline = instant_after(loop_now(fiber_loop()), left.ns < span_s(EACH_MAX_S).ns ? left : span_s(EACH_MAX_S));
+	began = loop_now(fiber_loop());
+	deadline = instant_after(began, left.ns < span_s(EACH_MAX_S).ns ? left : span_s(EACH_MAX_S));
 	/* A session that was given back would have all who were accepted said again. */
 	if (verify->online == NULL || verify->n_asked >= ASKED_MAX || instant_diff(verify->asked_at, began).ns >= span_s(HELD_MAX_S).ns)
 		begin(session);
@@ -112,6 +114,8 @@ put_question(struct session *session, const struct address *mailbox, enum online
 	stress_pass(session, began);
 	verify->asked_at = loop_now(fiber_loop());
 	verify->waited.ns += instant_diff(began, verify->asked_at).ns;
+	if (*end_out == ONLINE_UNAVAILABLE && instant_diff(began, verify->asked_at).ns >= span_s(EACH_MAX_S).ns)
+		silence_begin(silence, verify->destination, verify->asked_at);
 	return *end_out != ONLINE_CANCELLED || session_end_cancelled(session) == 0;
 }
 
@@ -258,6 +262,8 @@ ask_at(struct session *session, struct str destination, const struct address *ma
 	turn_to(verify, destination);
 	if (!verify->is_out && verify->waited.ns >= span_s(ALL_MAX_S).ns)
 		give_up(verify, "its next hop took too long to answer for recipients before it");
+	if (!verify->is_out && silence_is_on(&session->listener->gate->listeners->silence, destination, loop_now(fiber_loop())))
+		give_up(verify, "its next hop did not answer in time a little while ago");
 	return verify->is_out || find_out(session, mailbox, said_out);
 }
 

@@ -102,6 +102,10 @@ static const struct row rows[] = {
 	{ .name = "nobody there: what was known is too old", .rcpts = "u", .told_s = KEEP_S + 300, .script = { HELLO, FROM, RCPT("k"), LATER, RCPT("x"), LATER } },
 	{ .name = "the next transaction asks anew", .rcpts = "u+", .script = { HELLO, FROM, RCPT("b"), LATER, "CRSET", "S250", FROM, RCPT("b"), TAKEN } },
 	{ .name = "slow: ten seconds", .rcpts = "w", .script = { HELLO, FROM, RCPT("b"), "P9000", "P2000", LATER, "Dwhy=\"too slow\"", RCPT("c"), LATER } },
+	{ .name = "then nobody waits for it, for half a minute", .rcpts = "w+", .told_s = 1000, .script = {
+	    HELLO, FROM, RCPT("b"), "P11000", LATER, "CRSET", "S250", FROM, RCPT("b"), LATER, LISTED, RCPT("x"), NONE,
+	    "Dwhy=\"its next hop did not answer in time a little while ago\"", "CRSET", "S250", FROM, "CRCPT TO:<b@example.net>", TAKEN, "CRSET", "S250",
+	    "P30000", FROM, RCPT("b"), TAKEN, "Oask relay:moved; rcpt b; drop; ask relay:other; rcpt b; drop; ask relay:moved; rcpt b; " } },
 	{ .name = "slow each time: a minute for all of a transaction", .rcpts = "s", .script = {
 	    HELLO, FROM, "RRCPT TO:<1@example.com>\r\nRCPT TO:<2@example.com>\r\n", "P5000", TAKEN, TAKEN, CONTENT, "Q1" } },
 
