@@ -10,6 +10,9 @@
 /* Of a host that strangers named: two of each family; who is not there with those is down. */
 enum { MX_ADDRESSES_MAX = 4 };
 
+/* What a next hop took for so long ago it may take no more: mail that waits has days left to go another way. */
+enum { PROXIED_MAX_S = 24 * 3600 };
+
 enum { QUIT_WAIT_S = 5 };		/* for the end of a session that was only a question */
 
 struct dialling {
@@ -215,7 +218,7 @@ knock(struct dialling *d, struct client *client)
 	if (!reply_is_positive(&reply))
 		return wrong_at_door(d, client, &reply, "greeting");
 	if (client->told == IDENTITY_PROXY)
-		d->next_hop->proxied_families |= 1u << d->identity->client.ip.family;
+		d->next_hop->proxied[d->identity->client.ip.family] = loop_now(d->dialer->loop);
 	return say_hello(d, client);
 }
 
@@ -264,14 +267,16 @@ open_at_address(struct dialling *d, struct client **client_out)
 
 /*
  * A server that cannot understand the header (a Postfix without IPv6 told of such a client) says 421, once for all: the mail
- * is better off untold than in the queue.  Where it took the header of another such client before, it means this client,
+ * is better off untold than in the queue.  Where it took the header of another such client lately, it means this client,
  * and so it does with a reason of policy (4.7.x, RFC 3463 3.8): to go on in our own name would evade that.
  */
 static bool
 may_go_untold(const struct dialling *d, const struct trouble *trouble)
 {
-	return trouble->reply_code == 421 && trouble->reply_status.subject != 7 &&
-	    (d->next_hop->proxied_families & 1u << d->identity->client.ip.family) == 0;
+	struct instant last = d->next_hop->proxied[d->identity->client.ip.family];
+	bool is_long_ago = last.ns == 0 || span_to_s(instant_diff(last, loop_now(d->dialer->loop))) > PROXIED_MAX_S;
+
+	return trouble->reply_code == 421 && trouble->reply_status.subject != 7 && is_long_ago;
 }
 
 /*

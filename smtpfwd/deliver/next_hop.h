@@ -42,7 +42,7 @@ struct next_hop {
 	struct timer	 check;		/* of the next one, while it is down */
 	struct span	 check_wait;	/* before that; grows until a mail gets through; never below the route's interval */
 	char		 last_trouble[400];	/* "" if none */
-	unsigned	 proxied_families;	/* a bit each: of clients that it greeted, told of by PROXY */
+	struct instant	 proxied[IP_V6 + 1];	/* by family: when it greeted a client last that it was told of by PROXY; 0: never */
 	struct instant	 last_sign;	/* of life: a session opened, a mail answered for */
 
 	struct limit	 limit;		/* of connections that carry mail */

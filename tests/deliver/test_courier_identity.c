@@ -215,6 +215,20 @@ took_ipv6_before(struct world *w)
 }
 
 static void
+took_ipv6_long_ago(struct world *w)
+{
+	peer_says(&w->peers[0], HEADER "S: 220 hi\nC: QUIT\nS: 250 hi\nM: ");
+	peer_says(&w->peers[0], HEADER "S: 421 new.example.com Server local error");
+	peer_says(&w->peers[0], HEADER "S: 220 hi\nC: QUIT\nS: 250 hi\nM: ");
+	put_of(w, &of_ipv6);
+	expect(wait_for_mails(w, 1, 10) >= 0);
+	wait_s(w, 25 * 3600);
+	put_of(w, &of_ipv6);
+	expect(wait_for_mails(w, 2, 10) >= 0);
+	expect_int(n_lines(w, "deferred "), 0);
+}
+
+static void
 hangs_up_on_all(struct world *w)
 {
 	peer_says(&w->peers[0], HEADER "S: 421 4.3.2 closing down");
@@ -313,6 +327,7 @@ static const struct story stories[] = {
 	{ .name = "who hangs up on a client told by PROXY, but not on us, is up", .tell = hung_up_behind_proxy, .identity = IDENTITY_PROXY },
 	{ .name = "mail of a client that a next hop cannot be told of goes untold", .tell = no_ipv6_behind_proxy, .identity = IDENTITY_PROXY },
 	{ .name = "but not where it could be told of others like it", .tell = took_ipv6_before, .identity = IDENTITY_PROXY },
+	{ .name = "unless that is long ago", .tell = took_ipv6_long_ago, .identity = IDENTITY_PROXY },
 	{ .name = "who hangs up on us too is down", .tell = hangs_up_on_all, .identity = IDENTITY_PROXY },
 	{ .name = "a client at a loopback address is not told", .tell = loopback, .identity = IDENTITY_AUTO },
 	{ .name = "who hangs up when it hears of a client by XCLIENT is up", .tell = hung_up_at_xclient, .identity = IDENTITY_AUTO },
