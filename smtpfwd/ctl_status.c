@@ -21,6 +21,11 @@ show_queue(const json_t *queue)
 			printf("; %lld removed since start, as more than hold-max", show_number(queue, "let-go"));
 		putchar('\n');
 	}
+	if (show_number(queue, "came-held") > 0) {
+		printf("           %lld held by forward-doomed (", show_number(queue, "came-held"));
+		show_size(show_number(queue, "came-held-bytes"));
+		printf(")\n");
+	}
 	if (show_text(queue, "oldest")[0] != '\0') {
 		printf("           oldest from ");
 		show_time(show_text(queue, "oldest"));

@@ -94,6 +94,8 @@ add_queue(json_t *objects, const struct overview *overview)
 	json_object_set_new(object, "commits", json_integer(counts.n_commits));
 	json_object_set_new(object, "withheld", json_integer(counts.n_withheld));
 	json_object_set_new(object, "withheld-bytes", json_integer(counts.withheld_bytes));
+	json_object_set_new(object, "came-held", json_integer(counts.n_came_held));
+	json_object_set_new(object, "came-held-bytes", json_integer(counts.came_held_bytes));
 	json_object_set_new(object, "let-go", json_integer(counts.n_let_go));
 	json_object_set_new(object, "damaged-bytes", json_integer(counts.damaged_bytes));
 	json_object_set_new(object, "disk-free", json_integer(counts.free_bytes));

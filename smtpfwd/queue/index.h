@@ -42,6 +42,7 @@ struct entry {
 	bool		 is_in_index : 1;
 	bool		 is_unverified : 1;	/* its sender, as its facts say */
 	bool		 is_withheld : 1;	/* something failed, and no report goes to an unverified sender */
+	bool		 came_held : 1;		/* as its facts say */
 	bool		 is_bounced : 1;	/* the operator wants one sent */
 	uint8_t		 epoch;			/* of the routes its slots were made by */
 };

@@ -124,6 +124,7 @@ entry_of_plan(struct queue *queue, const struct put_plan *plan)
 	entry->content_bytes = plan->draft->content_bytes + (int64_t)plan->prefix.len;
 	entry->is_large = plan->draft->has_file;
 	entry->is_unverified = plan->facts->is_unverified;
+	entry->came_held = plan->facts->comes_held;
 	entry->epoch = queue->epoch;
 	for (int i = 0; i < envelope->n_recipients; i++) {
 		struct str name = queue->world.destination_of(queue->world.context, envelope,
@@ -179,6 +180,8 @@ put_begin(struct queue *queue, const struct put_plan *plan, struct instant deadl
 	struct putting *p;
 
 	insist(plan->envelope->n_recipients > 0);
+	if (plan->facts->comes_held && !held_has_room(queue))
+		return fault_because(fault_out, FAULT_FULL, "as much is held as may be");
 	if (put_wait_for_room(queue, deadline, fault_out) != 0 || draft_finish(draft, fault_out) != 0)
 		return -1;
 	p = mem_new(sizeof(*p));

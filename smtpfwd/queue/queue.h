@@ -34,6 +34,7 @@ struct retry_settings {
 	struct span	 hold_expire;	/* so long beyond expire; then it is removed */
 	int64_t		 hold_max_bytes;	/* of content; and ... */
 	int64_t		 hold_max_mails;	/* ... held so at most: beyond, the oldest go until a tenth is free.  0: no bound */
+	/* As much again may be held of what came in held (facts.comes_held): beyond, queue_put says FAULT_FULL to more of it. */
 };
 
 struct queue_settings {
@@ -53,7 +54,7 @@ struct mail_facts {
 	const struct identity	*identity;	/* of the client, for the next hop; NULL: not known, or of nobody (a report) */
 	bool			 is_from_trusted;	/* the client may relay */
 	bool			 is_report;	/* a DSN of ours */
-	bool			 comes_held;	/* it would be refused behind us: held from the start, until an operator releases it */
+	bool			 comes_held;	/* it would be refused behind us: held from the start, until an operator releases it; see hold_max_... */
 	bool			 is_unverified;	/* nothing proves that it is from its reverse-path; of older records: false */
 };
 
@@ -316,6 +317,7 @@ int64_t	 queue_remove(struct queue *queue, const struct queue_filter *filter, st
 struct queue_counts {
 	int64_t	 n_mails, n_held, n_in_delivery, n_owed;
 	int64_t	 n_withheld, withheld_bytes;	/* of the held: because an unverified sender is not told, and not by the operator */
+	int64_t	 n_came_held, came_held_bytes;	/* of the held: as they came in */
 	int64_t	 content_bytes;
 	int64_t	 n_segments, disk_bytes;
 	int64_t	 free_bytes;		/* of the disk, as looked at lately */

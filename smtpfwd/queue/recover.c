@@ -61,6 +61,7 @@ apply_mail(struct recovery *r, const struct mail_record *mail, const struct plac
 		entry->content_bytes = mail->prefix_bytes + mail->content_bytes;
 		entry->is_large = mail->is_large;
 		entry->is_unverified = mail->facts.is_unverified;
+		entry->came_held = mail->facts.comes_held;
 		index_add(&queue->index, entry);
 	}
 	rec = entry->recovering;

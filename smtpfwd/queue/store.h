@@ -184,6 +184,8 @@ void	entry_bounce(struct queue *queue, struct entry *entry);
 bool	withheld_wait_again(struct stored *stored);
 /* Its time is over: it is removed, and logged. */
 void	withheld_expire(struct stored *stored);
+/* There is room for another mail that comes in held. */
+bool	held_has_room(const struct queue *queue);
 /* More is withheld than may be. */
 bool	withheld_is_too_much(const struct queue *queue);
 /* Removes the oldest until a tenth is free.  Suspends. */

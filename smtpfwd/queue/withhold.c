@@ -26,6 +26,10 @@ count_marks(struct queue *queue, const struct entry *entry, int sign)
 		queue->counts.n_withheld += sign;
 		queue->counts.withheld_bytes += sign * entry->content_bytes;
 	}
+	if (entry->came_held && entry->is_held) {
+		queue->counts.n_came_held += sign;
+		queue->counts.came_held_bytes += sign * entry->content_bytes;
+	}
 }
 
 static void
@@ -159,6 +163,14 @@ bool
 withheld_is_too_much(const struct queue *queue)
 {
 	return is_full(queue, false);
+}
+
+/* Its sender was verified and it can still be delivered, so none of it is removed: what is more waits at its client. */
+bool
+held_has_room(const struct queue *queue)
+{
+	return (queue->retry.hold_max_mails == 0 || queue->counts.n_came_held < queue->retry.hold_max_mails) &&
+	    (queue->retry.hold_max_bytes == 0 || queue->counts.came_held_bytes < queue->retry.hold_max_bytes);
 }
 
 static void

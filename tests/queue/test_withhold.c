@@ -520,6 +520,53 @@ some_go_on_story(struct yard *yard)
 	expect_int(yard_count(yard).n_mails, 1);
 }
 
+/* --- what comes in held --- */
+
+static void
+comes_held_story(struct yard *yard)
+{
+	yard->comes_held = true;
+	yard->settings.retry.hold_max_mails = 2;
+	queue_reconfigure(yard->queue, &yard->settings.retry, &yard->world);
+	for (int i = 0; i < 2; i++)
+		(void)yard_put(yard, "b@x.example", STR("held"));
+	expect_int(yard_count(yard).n_came_held, 2);
+}
+
+static void
+no_more_comes_story(struct yard *yard)
+{
+	struct fault fault = { .cause = FAULT_OTHER };
+	struct mail_id id = yard_put_from(yard, "a@sender.example", "b@x.example", STR("too much"), &fault);
+
+	expect(mail_id_is_none(&id));
+	expect_int(fault.cause, FAULT_FULL);
+	expect_int(yard_count(yard).n_came_held, 2);
+	expect_int(look(yard, &held).n, 2);
+	expect(yard_take(yard, 20 * 86400, NULL) == NULL);
+	yard->comes_held = false;
+	(void)yard_put(yard, "b@x.example", STR("any other"));
+	yard_settle(yard, yard_take(yard, 1, NULL), OUTCOME_DELIVERED);
+	yard->comes_held = true;
+	expect_int(queue_release(yard->queue, &held, yard_in(10), NULL), 2);
+	expect_int(yard_count(yard).n_came_held, 0);
+	id = yard_put(yard, "b@x.example", STR("one more"));
+	expect(!mail_id_is_none(&id));
+	for (int i = 0; i < 2; i++)
+		yard_settle(yard, yard_take(yard, 1, NULL), OUTCOME_DELIVERED);
+	fiber_sleep(yard_in(1));
+}
+
+static void
+one_is_held_story(struct yard *yard)
+{
+	expect_int(yard_count(yard).n_came_held, 1);
+	expect_int(queue_remove(yard->queue, &held, yard_in(10), NULL), 1);
+	fiber_sleep(yard_in(1));
+	expect_int(yard_count(yard).n_came_held, 0);
+	nothing_left_story(yard);
+}
+
 /* --- compaction --- */
 
 /* Enough goes by for the segments to be turned over while one is held. */
@@ -563,6 +610,7 @@ main(void)
 	yard_lives("also by its size, and the disk has its room back", large_flood_story, large_left_story, nothing_left_story);
 	yard_lives("what the operator holds stays", wanted_story, nothing_left_story, NULL);
 	yard_lives("who waits in such a mail waits on", let_go_of_some_story, some_go_on_story, NULL);
+	yard_lives("what comes in held is bounded too, and refused beyond", comes_held_story, no_more_comes_story, one_is_held_story);
 	yard_lives("compaction carries it along", turn_over_story, still_held_story, NULL);
 	return test_end();
 }
