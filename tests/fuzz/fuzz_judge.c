@@ -296,6 +296,35 @@ tell(struct judged *j, struct seal *begun, const struct findings *findings)
 	buf_fini(&text);
 }
 
+/* What of it holds behind us, whatever the next hop sees: only a mail that passes here is doomed there. */
+static void
+look_ahead(struct judged *j, const struct header_section *header, const struct edits *edits, const struct findings *findings)
+{
+	struct survival_inputs inputs = { .policy = j->policy, .findings = findings, .envelope = &j->envelope };
+	struct field_changes changes;
+	struct survival survival;
+	struct buf words;
+
+	seal_changes(j->policy, header, edits, false, &changes);
+	inputs.changes = &changes;
+	for (int i = 0; i < 6; i++) {
+		struct verdict verdict = { .action = ACTION_ACCEPT };
+
+		inputs.view = (enum client_view)(i / 2);
+		inputs.is_rewritten = i % 2 == 1;
+		survive(&inputs, &survival);
+		insist(survival.reason != NULL);
+		insist(!survival.is_doomed || (findings->has_dmarc && findings->dmarc.verdict == DMARC_PASS));
+		insist(!survival.is_doomed || inputs.view != VIEW_UNKNOWN || inputs.is_rewritten || survival.spf == SPF_IS_LOST);
+		decide_doomed(policy_verify_rules(j->policy), findings, &survival, &j->arena, &verdict);
+		buf_init(&words, STAMP_WORDS_MAX_BYTES);
+		survive_words(&survival, &words);
+		for (size_t k = 0; k < words.len; k++)
+			insist(words.at[k] > ' ' && words.at[k] <= '~');
+		buf_fini(&words);
+	}
+}
+
 /* As receive/content does it. */
 static void
 go(struct judged *j, const struct header_section *header, struct inspection *inspection)
@@ -325,6 +354,7 @@ go(struct judged *j, const struct header_section *header, struct inspection *ins
 	insist(j->zone.n_questions <= QUESTIONS_MAX);
 	decide_mail(policy_verify_rules(j->policy), findings, &j->arena, &verdict);
 	check_verdict(j, findings, &verdict);
+	look_ahead(j, header, &edits, findings);
 	tell(j, sealed, findings);
 	is_sealing = seal_is_sealing(sealed);
 	seal(j, sealed, &edited, body);

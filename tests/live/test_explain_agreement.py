@@ -187,8 +187,11 @@ def online(tap):
         step, status = told_step(relay, data, client, helo, sender, "survival")
         if not step:
             continue
+        judged = lambda: [line for line in relay.log_text().splitlines() if " judged " in line]
+        n_before = len(judged())
         _, _, stored = really(relay, data, client, helo, sender)
-        line = [line for line in relay.log_text().splitlines() if " judged " in line or line.startswith("judged")][-1]
+        world.wait_for("the log has it", lambda: len(judged()) > n_before)
+        line = judged()[-1]
         words = ([("dkim:" + step["dkim"])] if "dkim" in step else []) + {"yes": ["spf"], "maybe": ["spf?"], "no": []}[step["spf"]]
         tap("online, %s: survives %s" % (name, ",".join(words) or "none"), "survives=%s" % (",".join(words) or "none") in line and
             ("doomed=%s" % step["why"] in line) == step["doomed"] and (not step["doomed"] or (status == 1 and not stored)), "%s\n%s" % (step, line))
@@ -211,6 +214,28 @@ def online(tap):
     reply, _, _ = really_seen(relay, data, client, helo, sender)
     tap("a next hop that takes XCLIENT: SPF is right there", reply == "250" and not step["doomed"] and step["doomed-if-unseen"] and
         step["spf"] == "maybe" and "survives=spf verdict" not in relay.log_text() and " survives=spf" in relay.log_text(), step)
+
+
+def mixed(tap):
+    """Recipients of several relays in one transaction: what each hears"""
+    wanted = ["bob@example.com", "x@example.net", "carol@example.com", "y@example.org", "Postmaster", "z@outside.example"]
+    sections = 'relay "%s" { next-hop = { "127.0.0.1:%d" } mode = %s mixed = %s recipients-unknown = accept verify-recipients = no }\n'
+    for modes, mixing in ((("online", "online", "online"), "refuse"), (("online", "queue", "online"), "refuse"), (("queue", "online", "queue"), "refuse"),
+                          (("queue", "queue", "queue"), "refuse"), (("online", "queue", "online"), "queue"), (("queue", "online", "online"), "queue")):
+        extra = sections % ("example.net", HOP.port, modes[1], mixing) + sections % ("example.org", HOP.port, modes[2], mixing)
+        relay = world.Relay('"127.0.0.1:%d"' % HOP.port, "outbound = none\n" + extra + ZONE.section("timeout = 1s tries = 1"),
+                            relay_extra="mode = %s mixed = %s" % (modes[0], mixing), name="mixed-%s-%s" % ("-".join(modes), mixing)).start()
+        options = [word for address in wanted for word in ("--to", address)]
+        said = subprocess.run([CTL, "-c", relay.config, "--json", "explain", "--client", "127.0.0.1", "--helo", "x", "--from", "a@plain.example",
+                               *options], capture_output=True, text=True, timeout=60)
+        told = [row.get("reply", "250") for row in map(json.loads, said.stdout.splitlines()) if row["step"] == "recipient"]
+        with smtplib.SMTP("127.0.0.1", relay.port, local_hostname="x", timeout=60) as session:
+            session.ehlo()
+            assert session.docmd("MAIL", "FROM:<a@plain.example>")[0] == 250
+            done = ["250" if code == 250 else "%d %s" % (code, text.decode()) for code, text in
+                    (session.docmd("RCPT", "TO:<%s>" % address) for address in wanted)]
+        tap("recipients of relays that are %s, mixed = %s" % (", ".join(modes), mixing), told == done, "%s\n%s" % (told, done))
+        relay.stop()
 
 
 def really_seen(relay, *mail):
@@ -283,4 +308,4 @@ def signs(tap):
             (step["signed"] or step["reason"] in ("outside", "no-rule") or logged[-1:] == [step["reason"]]), "%s\n%s\n%s" % (step, fields, logged))
 
 
-world.Tap().run(stamp, enforce, online, recipients, signs)
+world.Tap().run(stamp, enforce, online, mixed, recipients, signs)
