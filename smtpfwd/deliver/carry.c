@@ -139,6 +139,8 @@ choose(struct errand *e, int *i_out)
 
 	if (e->n_tried == 0 && (*i_out = again_find(&e->c->again, &e->delivery->mail, e->choices, line)) >= 0)
 		return CHOICE_MADE;
+	if (pass_is_behind_others(e))
+		return CHOICE_ALL_BUSY;
 	return choices_choose(e->choices, e->tried, line, i_out);
 }
 

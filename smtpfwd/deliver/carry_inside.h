@@ -40,6 +40,7 @@ struct errand {
 	uint64_t		 asked;		/* places in it, a bit each; this one too */
 	bool			 is_again;	/* all were asked before */
 	bool			 has_left_home;
+	bool			 has_waited;	/* for room */
 	struct instant		 waits_until;	/* elsewhere, for room */
 	struct outcome		*refusals;	/* of each recipient that was passed on, what is to be said of it if all refuse */
 };
@@ -67,6 +68,7 @@ void	pass_conclude(const struct errand *e, int i);
 /* Away from home it has the place of a mail whose client waits: others stand in line for theirs. */
 enum line	pass_line(const struct errand *e);
 bool	pass_open(struct errand *e, struct next_hop *next_hop);		/* as held_open */
+bool	pass_is_behind_others(const struct errand *e);			/* who wait for room there already */
 /* Waits for room there; false: for long enough.  Suspends. */
 bool	pass_waits_for_room(struct errand *e);
 

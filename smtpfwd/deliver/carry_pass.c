@@ -103,7 +103,7 @@ go_to(struct errand *e, int place, struct site *site)
 	e->asked |= bit(place);
 	e->tried = 0;
 	e->n_tried = 0;
-	e->is_means_refused = e->is_crowded = false;
+	e->is_means_refused = e->is_crowded = e->has_waited = false;
 	e->waits_until = instant_after(loop_now(e->c->loop), span_s(ROOM_WAIT_MAX_S));
 }
 
@@ -169,12 +169,19 @@ pass_open(struct errand *e, struct next_hop *next_hop)
 }
 
 bool
+pass_is_behind_others(const struct errand *e)
+{
+	return is_away(e) && !e->has_waited && e->site->n_online_waiting > 0 && !choices_are_down(e->choices);
+}
+
+bool
 pass_waits_for_room(struct errand *e)
 {
 	struct instant now = loop_now(e->c->loop), look_again = instant_after(now, span_s(1));
 
 	if (!is_away(e) || e->c->is_stopping || e->site->choices != e->choices || !instant_is_before(now, e->waits_until))
 		return false;
+	e->has_waited = true;
 	e->is_cancelled |= site_wait_for_room(e->site, look_again) == WAKE_CANCELLED;
 	return !e->is_cancelled;
 }
@@ -241,19 +248,30 @@ settle_delivered(struct errand *e)
 	mem_free(is_over);
 }
 
+/* One before home went down only now: it is passed over as if that had been known. */
+static bool
+is_passed_over(const struct errand *e)
+{
+	return !e->is_again && e->route->place < e->home->route->place && (e->asked & bit(e->home->route->place)) == 0 &&
+	    is_down(e, e->route->place);
+}
+
 bool
 pass_on(struct errand *e)
 {
+	bool is_over = e->plan != NULL && e->plan == e->c->plan && !e->is_cancelled && is_passed_over(e);
 	struct site *next = NULL;
 	int n_due = 0;
 
 	for (int i = 0; i < e->delivery->n_recipients; i++)
-		n_due += pass_is_due(e, &e->offered[i]);
+		n_due += pass_is_due(e, &e->offered[i]) || (is_over && !e->offered[i].has_outcome);
 	if (n_due == 0)
 		return false;
+	if (is_over)
+		e->asked &= ~bit(e->route->place);
 	if (!e->is_cancelled && e->c->plan == e->plan)
 		next = site_at(e, next_place(e));
-	if (!e->is_cancelled)
+	if (!is_over && !e->is_cancelled)
 		errand_end_left(e);
 	for (int i = 0; i < e->delivery->n_recipients; i++) {
 		struct offered *offered = &e->offered[i];

@@ -185,7 +185,8 @@ known_where_while_down(struct world *w)
 	w->begin_at = 1;
 	peer_stop(&w->peers[0]);
 	put(w, 1);
-	expect(wait_for_mails(w, 1, 70) >= 0);
+	expect(wait_for_mails(w, 1, 5) >= 0);
+	expect_int(n_lines(w, "deferred "), 0);
 	put(w, 5);
 	expect(wait_for_mails(w, 6, 5) >= 0);
 	expect_mails(w, 0, 6, 0);
