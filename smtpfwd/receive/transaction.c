@@ -88,9 +88,12 @@ refuse_rcpt(struct session *session, const struct recipient *rcpt, const struct 
 {
 	history_rejected(session->listener->world->log, NULL, &session->peer, "rcpt",
 	    &session->transaction->envelope.reverse_path, &rcpt->address, reply, why);
-	if (reply_is_temporary(reply))
-		return session_reply(session, reply);
-	return session_reply_error(session, reply);
+	if (reply_is_permanent(reply))
+		return session_reply_error(session, reply);
+	/* As many as a mail may have can be put off, in an outage; then it is an endless list, and each a line of the log. */
+	if (session->transaction->n_deferred++ >= session->listener->settings.recipients_max)
+		return session_reply_idle(session, reply);
+	return session_reply(session, reply);
 }
 
 /* RFC 5321 4.5.3.1.10; a client with a long list hears it a thousand times, the log once. */

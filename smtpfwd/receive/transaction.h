@@ -14,6 +14,7 @@ struct transaction {
 	struct envelope		 envelope;
 	const struct policy	*policy;	/* held: today's when MAIL came, so that one mail is judged by one */
 	int64_t			 n_bytes;	/* as counted in listeners->transactions_bytes */
+	int			 n_deferred;	/* recipients that were put off */
 	int			 n_beyond;	/* recipients that were too many: one log line says it for all */
 	struct forward		 forward;	/* what is asked of the next hop meanwhile */
 	struct verify_rcpt	 verify;	/* what is asked of it for mail that is queued */

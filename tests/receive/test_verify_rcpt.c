@@ -193,6 +193,25 @@ talk_long(struct stage *stage)
 	stage_close(&client);
 }
 
+/* In an outage: as many as a mail may have (100), as much that is idle (100), and five errors. */
+static void
+talk_endlessly(struct stage *stage)
+{
+	struct stage_client client = { .stage = stage };
+	char line[TEXT_MAX_BYTES];
+	int n_later = 0;
+
+	stage_connect(&client, stage);
+	stage_play(&client, (const char *const[]){ HELLO, FROM, NULL });
+	for (int i = 0; i < 300; i++)
+		stage_send(&client, str_n(line, (size_t)snprintf(line, sizeof(line), "RCPT TO:<u%d@example.com>\r\n", i)));
+	while (stage_hear(&client) && str_starts(buf_str(&client.reply), STR("451")))
+		n_later++;
+	expect_int(n_later, 100 + 99 + 5);	/* EHLO was idle too */
+	expect(str_starts(buf_str(&client.reply), STR("421 4.7.0")));
+	stage_close(&client);
+}
+
 /* What is known of k (good), x (bad) and b (nothing), and what comes of each answer: codes for k, x, b, and b where the relay wants all. */
 static const struct {
 	const char	*name, *rcpts;
@@ -231,6 +250,7 @@ play(void (*main)(struct stage *stage))
 int
 main(void)
 {
+	static const struct row endless_row = { .name = "an endless list comes to its end in an outage too", .rcpts = "u" };
 	static const struct row long_row = { .name = "fifty slow answers: thirty of two seconds, then none is asked", .rcpts = "s" };
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -251,5 +271,7 @@ main(void)
 		}
 	row = &long_row;
 	play(talk_long);
+	row = &endless_row;
+	play(talk_endlessly);
 	return test_end();
 }
