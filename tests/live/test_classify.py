@@ -110,6 +110,7 @@ def classes(tap):
         really_told = re.findall(r"(?mi)^x-traffic-class[ \t]*:.*", header)
         tap("... and the daemon, in the one such field", really_told == ["X-Traffic-Class: %s" % want] and
             header.index("X-Traffic-Class") < header.index("Received: from"), header)
+        world.wait_for("its line in the log", lambda: re.search(r" judged id=%s .*\n" % identity, relay.log_text()))
         line = [line for line in relay.log_text().splitlines() if " judged " in line and identity in line][-1:]
         words = "class=%s class-by=%s direction=%s" % (kind, by, direction)
         tap("... and in its log", line and line[0].endswith(words), line)
