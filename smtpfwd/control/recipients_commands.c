@@ -5,6 +5,8 @@
 #include "smtpfwd/control/recipients_commands.h"
 #include "smtpfwd/runtime/os.h"
 
+enum { PARTS_MAX = 20 };		/* next hops of a relay that goes by the recipient: 16 are possible */
+
 static struct str
 text_of(const json_t *request, const char *key)
 {
@@ -46,16 +48,40 @@ recipient_json(const struct knowledge *knowledge, const struct known_record *rec
 
 /* --- which one --- */
 
+struct parts {				/* what an operator means by a relay */
+	struct str	 relay;
+	struct str	 names[PARTS_MAX];
+	int		 n;
+};
+
+static void
+note_part(void *context, struct str name, const struct knowledge_counts *counts)
+{
+	struct parts *parts = context;
+	bool is_below = str_starts(name, parts->relay) && name.len > parts->relay.len && name.at[parts->relay.len] == '/';
+
+	(void)counts;
+	if ((is_below || str_eq(name, parts->relay)) && parts->n < PARTS_MAX)
+		parts->names[parts->n++] = name;
+}
+
+/* The one of this name, or each of its next hops; none: there is no such relay. */
+static void
+find_parts(const struct recipients_commands *c, struct str relay, struct parts *parts_out)
+{
+	*parts_out = (struct parts){ .relay = relay };
+	knowledge_each_relay(c->knowledge, note_part, parts_out);
+}
+
 struct which {
 	struct address	 address;
-	struct str	 relay;
+	struct parts	 parts;		/* one at least */
 };
 
 /* Why an address cannot be known of, or NULL and which it is.  relay: what the operator says; empty: nothing. */
 static const char *
 find_which(const struct recipients_commands *c, struct str text, struct str relay, struct which *which_out)
 {
-	struct knowledge_counts counts;
 	const char *name;
 
 	if (!address_parse(text, true, &which_out->address))
@@ -66,17 +92,18 @@ find_which(const struct recipients_commands *c, struct str text, struct str rela
 			return "has a domain that no relay takes";
 		relay = str_of(name);
 	}
-	which_out->relay = relay;
-	return knowledge_count(c->knowledge, relay, &counts) ? NULL : "is for a relay that there is not";
+	find_parts(c, relay, &which_out->parts);
+	return which_out->parts.n > 0 ? NULL : "is for a relay that there is not";
 }
 
 /* False, and the answer's error says so, when the operator names a relay that there is not. */
 static bool
 is_relay_known(const struct recipients_commands *c, struct str relay, struct answer *answer)
 {
-	struct knowledge_counts counts;
+	struct parts parts;
 
-	if (relay.len == 0 || knowledge_count(c->knowledge, relay, &counts))
+	find_parts(c, relay, &parts);
+	if (relay.len == 0 || parts.n > 0)
 		return true;
 	answer_error(answer, "there is no such relay");
 	return false;
@@ -86,17 +113,26 @@ is_relay_known(const struct recipients_commands *c, struct str relay, struct ans
 
 struct listing {
 	const struct recipients_commands *commands;
-	struct str		 relay;		/* only its; empty: all */
+	struct parts		 parts;		/* only theirs; relay empty: all */
 	struct timestamp	 now;
 	json_t			*found;		/* a list; nothing may suspend while entries are visited */
 };
+
+static bool
+is_wanted(const struct listing *listing, struct str name)
+{
+	for (int i = 0; i < listing->parts.n; i++)
+		if (str_eq(name, listing->parts.names[i]))
+			return true;
+	return listing->parts.relay.len == 0;
+}
 
 static void
 collect_one(void *context, const struct known_record *record)
 {
 	struct listing *listing = context;
 
-	if (listing->relay.len != 0 && !str_eq(record->relay, listing->relay))
+	if (!is_wanted(listing, record->relay))
 		return;
 	if (knowledge_until(listing->commands->knowledge, record->known, record->told).us >= listing->now.us)
 		json_array_append_new(listing->found, recipient_json(listing->commands->knowledge, record));
@@ -107,7 +143,7 @@ collect_counts(void *context, struct str relay, const struct knowledge_counts *c
 {
 	struct listing *listing = context;
 
-	if (listing->relay.len == 0 || str_eq(relay, listing->relay))
+	if (is_wanted(listing, relay))
 		json_array_append_new(listing->found, json_pack("{s:{s:o, s:I, s:I, s:I, s:I}}", "relay", "name", control_json_str(relay),
 		    "good", (json_int_t)counts->n_good, "bad", (json_int_t)counts->n_bad, "good-gone", (json_int_t)counts->n_good_gone,
 		    "bad-gone", (json_int_t)counts->n_bad_gone));
@@ -150,10 +186,16 @@ list_all(struct listing *listing, struct answer *answer, struct instant deadline
 static void
 list_one(const struct recipients_commands *c, struct str text, const struct which *which, struct answer *answer, struct instant deadline)
 {
-	struct known_record record = { .known = KNOWN_NOT, .relay = which->relay, .address = text };
+	struct listing listing = { .commands = c, .found = json_array() };
 
-	(void)knowledge_look_up(c->knowledge, which->relay, &which->address, os_wall_clock(), &record);
-	(void)answer_write(answer, json_pack("{s:o}", "recipient", recipient_json(c->knowledge, &record)), deadline);
+	for (int i = 0; i < which->parts.n; i++) {
+		struct known_record record = { .known = KNOWN_NOT, .relay = which->parts.names[i], .address = text };
+
+		(void)knowledge_look_up(c->knowledge, record.relay, &which->address, os_wall_clock(), &record);
+		json_array_append_new(listing.found, recipient_json(c->knowledge, &record));
+	}
+	(void)write_found(&listing, "recipient", answer, deadline);
+	json_decref(listing.found);
 }
 
 static void
@@ -161,7 +203,7 @@ run_list(void *context, const json_t *request, struct answer *answer, struct ins
 {
 	const struct recipients_commands *c = context;
 	struct str address = text_of(request, "address"), relay = text_of(request, "relay");
-	struct listing listing = { .commands = c, .relay = relay, .now = os_wall_clock() };
+	struct listing listing = { .commands = c, .now = os_wall_clock() };
 	struct which which;
 	const char *why;
 
@@ -172,6 +214,7 @@ run_list(void *context, const json_t *request, struct answer *answer, struct ins
 		else
 			answer_error(answer, "it %s", why);
 	} else if (is_relay_known(c, relay, answer)) {
+		find_parts(c, relay, &listing.parts);
 		listing.found = json_array();
 		list_all(&listing, answer, deadline);
 		json_decref(listing.found);
@@ -188,7 +231,9 @@ import_one(const struct recipients_commands *c, const json_t *value, struct str 
 	struct which which;
 	const char *why = text.len != 0 ? find_which(c, text, relay, &which) : "is no address";
 
-	if (why == NULL && !knowledge_set(c->knowledge, which.relay, &which.address, known, now, now))
+	if (why == NULL && !str_eq(which.parts.names[0], which.parts.relay))
+		why = "is for a relay whose next hops have each some of its mailboxes: name one of them, relay/next-hop";
+	if (why == NULL && !knowledge_set(c->knowledge, which.parts.names[0], &which.address, known, now, now))
 		why = "has no domain name that can be looked up";
 	return why;
 }
@@ -239,13 +284,19 @@ run_forget(void *context, const json_t *request, struct answer *answer, struct i
 			answer_error(answer, "it %s", why);
 			return;
 		}
-		n = knowledge_look_up(c->knowledge, which.relay, &which.address, now, &record);
-		(void)knowledge_set(c->knowledge, which.relay, &which.address, KNOWN_NOT, now, now);
+		for (int i = 0; i < which.parts.n; i++) {
+			n += knowledge_look_up(c->knowledge, which.parts.names[i], &which.address, now, &record);
+			(void)knowledge_set(c->knowledge, which.parts.names[i], &which.address, KNOWN_NOT, now, now);
+		}
 	} else if (relay.len == 0 && !json_is_true(json_object_get(request, "all"))) {
 		answer_error(answer, "forget needs an address, a relay, or all");
 		return;
 	} else if (is_relay_known(c, relay, answer)) {
-		n = (json_int_t)knowledge_forget_all(c->knowledge, relay);
+		find_parts(c, relay, &which.parts);
+		for (int i = 0; i < which.parts.n; i++)
+			n += (json_int_t)knowledge_forget_all(c->knowledge, which.parts.names[i]);
+		if (relay.len == 0)
+			n = (json_int_t)knowledge_forget_all(c->knowledge, relay);
 	} else {
 		return;
 	}

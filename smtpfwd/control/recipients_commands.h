@@ -7,6 +7,9 @@
  * before their time for want of room since the start ("good-gone", "bad-gone").  A next hop that takes every name shows
  * there: none are bad, and good ones had to go.
  *
+ * A relay that goes by the recipient is known by its next hops, "relay/next-hop" each: its title alone is all of them, and an
+ * address has a "recipient" of each.
+ *
  * recipients-import: "addresses", a list, and "relay" as above: they are known to be good, as of now; or with "known":
  * "bad", to be bad.  Answers with "refused" for each that is not ("address", "why"), then "imported", a number.
  *

@@ -125,6 +125,24 @@ def known(tap):
     of_otto = {(row["relay"], row["known"]) for row in rows if row["address"] == "otto@example.com"}
     tap("of a mailbox: not at the one, at the other", of_otto == {("example.com/127.0.0.1:%d" % new.port, "bad"),
         ("example.com/127.0.0.1:%d" % old.port, "good")}, of_otto)
+    rows = [row["recipient"] for row in queueing.ctl("recipients", "list", "otto@example.com")]
+    tap("asked for by its address the same", {(row["relay"], row["known"]) for row in rows} == of_otto, rows)
+    counts = [row["relay"]["name"] for row in queueing.ctl("recipients", "list", "--relay", "example.com") if "relay" in row]
+    tap("the relay's title is all of its next hops", len(counts) == 2, counts)
+    with open(world.WORK + "/boxes", "w") as out:
+        out.write("zoe@example.com\n")
+    def imports(*relay):
+        try:
+            return queueing.ctl("recipients", "import", world.WORK + "/boxes", *relay, json_out=False)
+        except AssertionError as refusal:
+            return str(refusal)
+    tap("but for an import", "name one of them" in imports(), imports())
+    imports("--relay", "example.com/127.0.0.1:%d" % old.port)
+    rows = [row["recipient"] for row in queueing.ctl("recipients", "list", "zoe@example.com")]
+    tap("which is for one of them", sorted(row["known"] for row in rows) == ["good", "unknown"], rows)
+    queueing.ctl("recipients", "forget", "zoe@example.com")
+    rows = [row["recipient"] for row in queueing.ctl("recipients", "list", "zoe@example.com")]
+    tap("and is forgotten by its address", [row["known"] for row in rows] == ["unknown"] * 2, rows)
     hops = [row["next-hop"] for row in online.ctl("status", "--long") if "next-hop" in row]
     tap("status shows both, and each by itself", sorted(hop["destination"] for hop in hops) == sorted(
         "relay:example.com/127.0.0.1:%d" % server.port for server in (new, old)), hops)
