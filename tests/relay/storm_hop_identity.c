@@ -84,5 +84,7 @@ is_client_of(const char *said, const struct storm_mail *mail)
 bool
 identity_is_right(const struct storm_identity *identity, const struct storm_mail *mail)
 {
-	return is_client_of(identity->seen, mail) && is_client_of(identity->forwarded, mail);
+	/* A client that may relay is the relay's own affair: it is for logs only. */
+	return is_client_of(identity->seen, mail) && is_client_of(identity->forwarded, mail) &&
+	    (identity->seen[0] == '\0' || mail->origin != ORIGIN_OURS);
 }

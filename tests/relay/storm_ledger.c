@@ -334,7 +334,8 @@ n_in_excess(const struct storm_recipient *r)
 static const char *
 wrong_with_answers(const struct storm_mail *mail, const struct storm_recipient *r)
 {
-	if (r->n_promised + r->n_unanswered + r->n_unsure == 0 && r->n_arrived > 0)
+	/* It may have been ambiguous, and then there was no room in the queue. */
+	if (r->n_promised + r->n_unanswered + r->n_unsure + r->n_of_kills == 0 && r->n_arrived > 0)
 		return "delivered, though nobody was told 250";
 	if (mail->returns > RETURN_GOOD && r->n_promised + r->n_arrived > 0)
 		return "taken, though it is no report to an SRS address";
