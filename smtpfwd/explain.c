@@ -200,7 +200,7 @@ step_route(json_t *step, const struct route_settings *route)
 		json_array_append_new(hops, control_json_str(str_of(route->next_hops[i].written)));
 	json_object_set_new(step, "next-hops", hops);
 	if (route->n_next_hops > 1)
-		step_text(step, "balance", balances[route->balance]);
+		step_text(step, "balance", route->is_by_recipient ? "by-recipient" : balances[route->balance]);
 	step_text(step, "tls", modes[route->tls]);
 	step_text(step, "login-as", route->login);
 }
@@ -252,7 +252,8 @@ explain_recipient(struct explanation *e, const struct address *address)
 	destination = policy_destination_of(e->policy, address, room);
 	route = explain_route(e->config, destination);
 	if (verdict.action == ACTION_ACCEPT) {
-		step_str(step, "destination", destination);
+		/* Which of the next hops it is, only they can tell. */
+		step_str(step, "destination", route != NULL && route->is_by_recipient ? str_of(route->destination) : destination);
 		if (route != NULL) {
 			step_route(step, route);
 			explain_identity(e, step, route);

@@ -110,6 +110,54 @@ down_is_no_try_story(struct yard *yard)
 	}
 }
 
+/* --- a part of a delivery --- */
+
+static void
+part_story(struct yard *yard)
+{
+	const struct outcome outcomes[] = { { .kind = OUTCOME_DEFERRED }, { .kind = OUTCOME_DELIVERED }, { .kind = OUTCOME_DEFERRED } };
+	struct delivery *d;
+
+	(void)yard_put(yard, "b@x.example c@x.example d@x.example e@y.example", STR("hello"));
+	do {
+		d = yard_take(yard, 1, NULL);
+		if (expect(d != NULL) && d->n_recipients == 1)
+			yard_settle(yard, d, OUTCOME_DELIVERED);
+	} while (d != NULL && d->n_recipients == 1);
+	if (d == NULL || !expect_int(d->n_recipients, 3))
+		return;
+	queue_settle_part(yard->queue, d, outcomes, (const bool[]){ false, true, false });
+	expect_int(d->n_recipients, 2);
+	expect_str(d->recipients[0].recipient.address.local, STR("b"));
+	expect_str(d->recipients[1].recipient.address.local, STR("d"));
+	expect_int(yard_count(yard).n_delivered, 2);
+	expect_int(yard_count(yard).n_in_delivery, 1);
+	queue_settle_part(yard->queue, d, outcomes, (const bool[]){ false, false });
+	expect_int(d->n_recipients, 2);
+	queue_give_back(yard->queue, d, yard_in(0));
+}
+
+static void
+rest_story(struct yard *yard)
+{
+	struct delivery *d = yard_take(yard, 1, NULL);
+
+	if (!expect(d != NULL) || !expect_int(d->n_recipients, 2))
+		return;
+	expect_str(d->recipients[0].recipient.address.local, STR("b"));
+	expect_str(d->recipients[1].recipient.address.local, STR("d"));
+	expect_int(d->n_tries, 0);
+	queue_settle_part(yard->queue, d, &(const struct outcome){ .kind = OUTCOME_DELIVERED }, (const bool[]){ true, false });
+	yard_settle(yard, d, OUTCOME_DELIVERED);
+}
+
+static void
+no_rest_story(struct yard *yard)
+{
+	expect(yard_take(yard, 100, NULL) == NULL);
+	expect_int(yard_count(yard).n_mails, 0);
+}
+
 /* --- destinations --- */
 
 static void
@@ -326,6 +374,7 @@ put_too_late_story(struct yard *yard)
 static void
 in_and_out(void)
 {
+	yard_lives("a part of a delivery is settled, and over a restart the rest comes", part_story, rest_story, no_rest_story);
 	yard_lives("bytes come out as they went in, whatever their number", bytes_story, NULL, NULL);
 	yard_lives("a destination has its turn, however much waits for another", turns_story, NULL, NULL);
 	yard_lives("no more deliveries are out than the limit", limit_story, NULL, NULL);
