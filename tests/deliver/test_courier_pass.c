@@ -247,6 +247,16 @@ a_policy(struct world *w)
 }
 
 static void
+any_other_relay(struct world *w)
+{
+	refuse(w, "550 5.1.1 no such mailbox");
+	expect_mails(w, 0, 0, 0);
+	expect_int(n_lines(w, "failed "), 1);
+	expect_int(n_lines(w, "passed-on "), 0);
+	expect_int(w->peers[1].n_connections, 0);
+}
+
+static void
 full(struct world *w)
 {
 	refuse(w, "552 5.2.2 mailbox full");
@@ -428,6 +438,7 @@ static const struct story stories[] = {
 	{ .name = "a slow second one does not hold up the first one's mail", .tell = slow_second, BY_RECIPIENT(2), .connections_max = 2 },
 	{ .name = "what is known was wrong: one that is down is waited for", .tell = begins_later_and_first_is_down, BY_RECIPIENT(3) },
 	{ .name = "a refusal for another reason is the answer", .tell = a_policy, BY_RECIPIENT(2) },
+	{ .name = "where a relay does not go by the recipient, any refusal is", .tell = any_other_relay, .n_hops = 2 },
 	{ .name = "as is a mailbox that is full", .tell = full, BY_RECIPIENT(2) },
 	{ .name = "a temporary one is waited for", .tell = temporary, BY_RECIPIENT(2) },
 	{ .name = "a 550 without a reason is one more mailbox that is not there", .tell = bare_550, BY_RECIPIENT(2) },
