@@ -144,7 +144,7 @@ ssize_t		 stored_read(struct stored *stored, struct content_reader *reader, int6
 /* When a recipient is due by what the disk says; never further away than retry.max. */
 struct instant	 recipient_due(const struct queue *queue, struct timestamp next_try, struct instant now);
 
-/* --- what became of a mail (settle.c) --- */
+/* --- what became of a mail (state.c, settle.c) --- */
 
 struct waiter {				/* of a record; NULL fiber: nobody waits any more */
 	struct fiber	*fiber;
