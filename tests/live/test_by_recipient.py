@@ -51,9 +51,10 @@ def setup(tap):
     global new, old, online, queueing
     new, old = Server("new", "anna", "both").start(), Server("old", "otto", "mover", "both", "walker").start()
     hops = '"127.0.0.1:%d", "127.0.0.1:%d"' % (new.port, old.port)
+    retry = "retry { first = 2s  max = 5s }"
     split = "next-hop-by-recipient = yes\n    verify-recipients = yes\n    recipients-unknown = defer\n    "
-    online = world.Relay(hops, relay_extra=split + "mode = online", name="online").start()
-    queueing = world.Relay(hops, relay_extra=split + "mode = queue", name="queueing").start()
+    online = world.Relay(hops, relay_extra=split + "mode = online", extra=retry, name="online").start()
+    queueing = world.Relay(hops, relay_extra=split + "mode = queue", extra=retry, name="queueing").start()
     tap("two Postfix and two smtpfwd are up", True)
 
 
