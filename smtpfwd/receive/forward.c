@@ -184,14 +184,16 @@ forward_put_question(struct session *session, const struct recipient *rcpt, stru
 {
 	struct forward *forward = &session->transaction->forward;
 	struct instant began = loop_now(fiber_loop());
+	bool was_storing = session->is_storing;		/* at the end of the mail all of it is one wait (content_finish) */
 
 	session->is_storing = true;
 	if (forward->online == NULL)
 		begin(session);
 	forward->n_asked++;
 	*end_out = online_rcpt(forward->online, rcpt, deadline);
-	session->is_storing = false;
-	stress_pass(session, began);
+	session->is_storing = was_storing;
+	if (!was_storing)
+		stress_pass(session, began);
 	return *end_out != ONLINE_CANCELLED || session_end_cancelled(session) == 0;
 }
 

@@ -17,6 +17,7 @@ struct online {
 	struct trouble	 trouble;
 	int		 n_taken;
 	bool		 is_mail_refused, was_rcpt_answered;
+	bool		 is_way_one;	/* the first next hop of a relay that goes by the recipient */
 };
 
 static void __attribute__((format(printf, 2, 3)))
@@ -39,6 +40,7 @@ online_new(const struct online_settings *settings)
 	struct online *online = mem_new(sizeof(*online));
 
 	online->couriers = settings->couriers;
+	online->is_way_one = str_ends_nocase(settings->destination, STR("/one"));
 	settings->couriers->n_open++;
 	if (settings->identity == NULL) {	/* a question of our own */
 		insist(mail_id_is_none(&settings->id) && address_is_null(&settings->envelope->reverse_path) && settings->size_bytes == 0);
@@ -114,6 +116,8 @@ obey(struct online *online, char letter, struct instant deadline)
 		fiber_sleep(instant_after(loop_now(online->couriers->loop), span_s(SLOW_S)));
 		online->reply = REPLY(250, 2, 6, 9, "at last");
 		return ONLINE_ANSWERED;
+	case 'o':
+		return obey(online, online->is_way_one ? '5' : 'w', deadline);
 	case 'w':
 		return is_cancelled_waiting(deadline) ? ONLINE_CANCELLED : unavailable(online, "too slow");
 	}

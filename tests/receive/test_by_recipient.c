@@ -9,7 +9,7 @@
 #include "tests/receive/stage.h"
 #include "tests/sim/sim.h"
 
-enum { SCRIPT_MAX = 60, WAYS = 3, KEEP_S = 3600 };
+enum { SCRIPT_MAX = 60, WAYS = 3, KEEP_S = 3600, N_MAX = 10 };
 
 #define HELLO	"S220", "CEHLO client.example.org", "S250"
 #define FROM	"CMAIL FROM:<a@example.org> SIZE=1000", "S250 2.1.0"
@@ -32,6 +32,7 @@ struct row {
 	bool		 accepts_unknown, queues_mixed, queues_4xx;
 	const char	*known;		/* at the next hops, in order, of b: + good, g that was long ago, - bad, . nothing; NULL: nothing */
 	const char	*script[SCRIPT_MAX];
+	void	       (*play)(struct stage *stage);	/* instead */
 };
 
 static const struct row rows[] = {
@@ -199,6 +200,7 @@ change(struct stage *stage)
 	relays[1].forwarding = forwarding;
 	policy_free(stage->policy);
 	stage->policy = policy_new(&(struct policy_settings){ .hostname = "relay.example.com", .relays = relays, .n_relays = 2 }, seed);
+	stage->settings.connections_max = N_MAX;
 	stage->couriers.rcpts = row->rcpts;
 	stage->couriers.mail = row->mail;
 	stage->knowledge = know_some();
@@ -214,25 +216,62 @@ talk(struct stage *stage)
 	stage_close(&client);
 }
 
+/* All places but one are taken, by clients that took their time and now wait for the second next hop, a minute nearly. */
+static void
+wait_at_the_second(struct stage *stage)
+{
+	static const char *const envelope[] = { HELLO, FROM, RCPT("b"), TAKEN_THERE, NULL }, *const mail[] = { CONTENT, NULL };
+	static const char *const answer[] = { "S250 2.0.0 queued as", NULL };
+	struct stage_client clients[N_MAX - 1];
+
+	for (int i = 0; i < N_MAX - 1; i++) {
+		clients[i] = (struct stage_client){ .stage = stage };
+		stage_connect(&clients[i], stage);
+		stage_play(&clients[i], envelope);
+	}
+	fiber_sleep(instant_after(loop_now(stage->loop), span_s(20)));
+	for (int i = 0; i < N_MAX - 1; i++)
+		stage_play(&clients[i], mail);
+	fiber_sleep(instant_after(loop_now(stage->loop), span_s(61)));
+	for (int i = 0; i < N_MAX - 1; i++) {
+		stage_play(&clients[i], answer);
+		stage_close(&clients[i]);
+	}
+}
+
+static const struct row scenes[] = {
+	{ .name = "who waits at the dot for another next hop does not stand still", .rcpts = "+", .mail = 'o', .play = wait_at_the_second },
+};
+
+/* In the simulated world, where time moves when all wait. */
+static void
+play(const struct row *played, void (*main)(struct stage *stage), const char *wanted)
+{
+	struct sim *sim;
+	struct stage stage;
+
+	row = played;
+	if (wanted != NULL && strstr(row->name, wanted) == NULL)
+		return;
+	test_case("%s", row->name);
+	sim = sim_new(&(struct sim_options){ .seed = sim_seed(1), .short_percent = -1 });
+	sim_enter(sim);
+	stage_init(&stage, change);
+	endpoint_parse(STR("192.0.2.1:25"), &stage.at);
+	stage_run(&stage, main);
+	stage_fini(&stage);
+	expect_int(sim_leave(sim), 0);
+	sim_free(sim);
+}
+
 int
 main(int argc, char **argv)
 {
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct sim *sim;
-		struct stage stage;
+	const char *wanted = argc > 1 ? argv[1] : NULL;
 
-		row = &rows[i];
-		if (argc > 1 && strstr(row->name, argv[1]) == NULL)
-			continue;
-		test_case("%s", row->name);
-		sim = sim_new(&(struct sim_options){ .seed = sim_seed(1), .short_percent = -1 });
-		sim_enter(sim);
-		stage_init(&stage, change);
-		endpoint_parse(STR("192.0.2.1:25"), &stage.at);
-		stage_run(&stage, talk);
-		stage_fini(&stage);
-		expect_int(sim_leave(sim), 0);
-		sim_free(sim);
-	}
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		play(&rows[i], talk, wanted);
+	for (size_t i = 0; i < sizeof(scenes) / sizeof(scenes[0]); i++)
+		play(&scenes[i], scenes[i].play, wanted);
 	return test_end();
 }
