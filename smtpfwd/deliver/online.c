@@ -123,9 +123,8 @@ hold(struct online *o)
 			return;
 }
 
-/* The transaction is ended there too: nobody likes one that stands open, and the pool's next mail begins at once. */
-static void
-give_back(struct online *o)
+void
+online_give_back(struct online *o)
 {
 	struct instant deadline = instant_after(loop_now(o->c->loop), span_s(RESET_MAX_S));
 	struct reply reply;
@@ -153,7 +152,7 @@ run(struct couriers *c, void *arg)
 			obey(o);
 			hold(o);
 		}
-		give_back(o);
+		online_give_back(o);
 	} while (o->order != ORDER_NONE);
 	list_remove(&c->onlines, &o->link);
 	o->fiber = NULL;

@@ -84,7 +84,16 @@ bool	online_seek(struct online *o);
 /* The next hop of the held session is not to be tried again for this order; the session is kept or closed by the caller. */
 void	online_pass_over(struct online *o);
 
+/* All there are, those that are down too, were found to lack what is needed. */
+bool	online_all_lack(const struct online *o);
+
 void	online_seek_end(struct online *o);	/* of the order */
+
+/*
+ * Lets go of the session, if there is one.  The transaction is ended there too: nobody likes one that stands open, and the
+ * pool's next mail begins at once.  Suspends, for seconds.
+ */
+void	online_give_back(struct online *o);
 
 /*
  * A client that is turned away for who it is, by the trouble at hand: that is the answer to it, as one to MAIL would be, and is

@@ -50,6 +50,17 @@ take_choices(struct online *o)
 	o->tried = 0;
 }
 
+bool
+online_all_lack(const struct online *o)
+{
+	if (o->n_lacking == 0 || o->n_lacking < o->n_tried)
+		return false;
+	for (int i = 0; i < o->choices->n; i++)
+		if ((o->tried >> i & 1) == 0)
+			return false;
+	return true;
+}
+
 void
 online_seek_end(struct online *o)
 {

@@ -47,8 +47,7 @@ leave_lacking(struct online *o)
 {
 	o->n_lacking += o->choices != NULL && o->trouble.status.subject == 6;	/* that is known, and not only feared */
 	online_pass_over(o);
-	o->is_open = false;
-	held_keep(o->c, &o->held);
+	online_give_back(o);
 }
 
 /* The envelope is said again in another one. */
@@ -137,7 +136,7 @@ online_ask(struct online *o)
 	}
 	if (o->is_refused)			/* at the door */
 		return ONLINE_ANSWERED;
-	if (o->n_lacking > 0 && o->n_lacking == o->n_tried)
+	if (online_all_lack(o))
 		return answer_ourselves(o,		/* RFC 6531 3.5 */
 		    &REPLY(550, 5, 6, 7, "The next hop does not take internationalised mail (SMTPUTF8)"));
 	return ONLINE_UNAVAILABLE;
@@ -206,18 +205,35 @@ wants_success(const struct envelope *envelope)
 	return false;
 }
 
+static bool
+lacks_for_mail(struct online *o)
+{
+	const struct envelope needed = { .is_8bit = o->mail.is_8bit, .is_smtputf8 = o->mail.is_smtputf8 };
+
+	return trouble_of_lack(&o->held.client->ehlo, &needed, &o->trouble);
+}
+
+/*
+ * Nobody can have it now.  What all lack is better said to who waits than reported later; RFC 6531 4.2 has the status of
+ * a header section beyond ASCII, RFC 6152 3 that of 8-bit data.
+ */
+static enum online_end
+not_sent(struct online *o)
+{
+	if (!online_all_lack(o))
+		return ONLINE_UNAVAILABLE;
+	if (o->trouble.status.detail == 7)
+		return answer_ourselves(o, &REPLY(550, 5, 6, 9, "The next hop does not take internationalised mail (SMTPUTF8)"));
+	return answer_ourselves(o, &REPLY(554, 5, 6, 3, "The next hop does not take 8-bit mail (8BITMIME)"));
+}
+
 /* What speaks against sending it at all.  False: nothing. */
 static bool
 cannot_send(struct online *o, enum online_end *end_out)
 {
 	const struct ehlo *ehlo = &o->held.client->ehlo;
-	const struct envelope needed = { .is_8bit = o->mail.is_8bit, .is_smtputf8 = o->mail.is_smtputf8 };
 	struct outcome outcome;
 
-	if (trouble_of_lack(ehlo, &needed, &o->trouble)) {
-		*end_out = ONLINE_UNAVAILABLE;	/* the queue tries others, and believes it when it is told so again */
-		return true;
-	}
 	if (!ehlo->has_dsn && wants_success(&o->envelope)) {
 		trouble_of_text(STATUS(4, 3, 3), "the next hop reports no success (DSN)", &o->trouble);
 		*end_out = ONLINE_UNAVAILABLE;
@@ -279,7 +295,11 @@ online_hand_over(struct online *o)
 
 	for (;;) {
 		if (!online_seek(o))
-			return ONLINE_UNAVAILABLE;
+			return not_sent(o);
+		if (lacks_for_mail(o)) {
+			leave_lacking(o);
+			continue;
+		}
 		if (cannot_send(o, &own))
 			return own;
 		attempt = held_attempt(o->held.next_hop, o->held.client, o->mail.arrived);

@@ -99,15 +99,17 @@ static const struct row rows[] = {
 	  .dialogues = { PLAIN "C: MAIL\nS: 250\nC: RCPT TO:<n1@example.com>\nS: 250\nC: RCPT\nS: 250\nC: RSET\nS: 250\n" } },
 	{ .name = "larger than SIZE: refused without a question", .acts = "r1 big", .want = "250 5.3.4",
 	  .dialogues = { HELLO("S: 250 SIZE 1000\n") "C: MAIL FROM:<a@example.org>\nS: 250\nC: RCPT\nS: 250\nC: RSET\nS: 250\n" } },
-	{ .name = "8-bit mail without 8BITMIME is the queue's", .acts = "r1 send8", .want = "2.1.5 unavailable",
+	{ .name = "8-bit mail without 8BITMIME is refused while its client waits", .acts = "r1 send8", .want = "2.1.5 5.6.3",
 	  .dialogues = { PIPELINED ENVELOPE "C: RSET\nS: 250\n" }, .want_trouble = "8-bit" },
+	{ .name = "where EHLO was refused it is the queue's", .acts = "r1 send8", .want = "250 unavailable", .want_trouble = "refused EHLO",
+	  .dialogues = { "S: 220 old\nC: EHLO\nS: 500\nC: HELO\nS: 250 old.example.com\nC: MAIL\nS: 250\nC: RCPT\nS: 250\nC: RSET\nS: 250\n" } },
 	{ .name = "an internationalised recipient without SMTPUTF8 is refused for good", .acts = "u", .want = "5.6.7", .is_smtputf8 = true,
 	  .dialogues = { PIPELINED } },
 	{ .name = "and another one goes on", .acts = "r1 u r2 send", .want = "2.1.5 5.6.7 250 250", .is_smtputf8 = true, .want_mails = 1,
-	  .dialogues = { PIPELINED ENVELOPE "C: RSET\nC: MAIL\nC: RCPT TO:<r1@\nC: RCPT TO:<r2@\nS: 250\nS: 250\nS: 250\nS: 250\nC: DATA\nS: 354\nD:\nS: 250\n" } },
+	  .dialogues = { PIPELINED ENVELOPE "C: RSET\nS: 250\nC: MAIL\nC: RCPT TO:<r1@\nC: RCPT TO:<r2@\nS: 250\nS: 250\nS: 250\nC: DATA\nS: 354\nD:\nS: 250\n" } },
 	{ .name = "where EHLO was refused that is not known", .acts = "u", .want = "unavailable", .is_smtputf8 = true, .want_trouble = "refused EHLO",
 	  .dialogues = { "S: 220 old\nC: EHLO\nS: 500\nC: HELO\nS: 250 old.example.com\n" } },
-	{ .name = "an internationalised mail that only shows at its end is the queue's", .acts = "r1 sendu", .want = "2.1.5 unavailable",
+	{ .name = "an internationalised mail that only shows at its end is refused there", .acts = "r1 sendu", .want = "2.1.5 5.6.9",
 	  .is_smtputf8 = true, .dialogues = { PIPELINED ENVELOPE "C: RSET\nS: 250\n" }, .want_trouble = "SMTPUTF8" },
 
 	/* --- trouble before the dot: the same question elsewhere, or none --- */
@@ -177,6 +179,13 @@ static const struct row rows[] = {
 
 /* Two next hops, the first before the second. */
 static const struct row rows_of_two[] = {
+	{ .name = "the next hop that takes 8-bit mail is found at its end", .acts = "r1 send8", .want = "2.1.5 250", .want_mails = 1,
+	  .dialogues = { PIPELINED ENVELOPE "C: RSET\nS: 250\n" },
+	  .second = { HELLO("S: 250 8BITMIME\n") "C: MAIL FROM:<a@example.org> BODY=8BITMIME\nS: 250\nC: RCPT\nS: 250\nC: DATA\nS: 354\nD:\nS: 250\n" } },
+	{ .name = "one that is down may take it", .acts = "down r1 send8", .want = "2.1.5 unavailable", .want_trouble = "8-bit", .is_down = true,
+	  .dialogues = { PIPELINED }, .second = { PIPELINED ENVELOPE "C: RSET\nS: 250\n" } },
+	{ .name = "and may take an internationalised recipient", .acts = "down r1 u", .want = "2.1.5 unavailable", .is_smtputf8 = true, .is_down = true,
+	  .dialogues = { PIPELINED }, .second = { PIPELINED ENVELOPE "C: RSET\nS: 250\n" } },
 	{ .name = "the next hop that does take it is found", .acts = "u send", .want = "250 250", .is_smtputf8 = true, .want_mails = 1,
 	  .dialogues = { PIPELINED },
 	  .second = { HELLO("S: 250 SMTPUTF8\n") "C: MAIL FROM:<a@example.org> SMTPUTF8\nS: 250\nC: RCPT\nS: 250\nC: DATA\nS: 354\nD:\nS: 250\n" } },
@@ -354,7 +363,7 @@ play_row(struct world *w)
 
 static const struct story stories[] = {
 	{ .name = "with PIPELINING, MAIL and the first RCPT go together", .tell = play_row, .n_times = sizeof(rows) / sizeof(rows[0]) },
-	{ .name = "the next hop that does take it is found", .tell = play_row, .n_hops = 2,
+	{ .name = "the next hop that takes 8-bit mail is found at its end", .tell = play_row, .n_hops = 2,
 	  .n_times = sizeof(rows_of_two) / sizeof(rows_of_two[0]) },
 };
 
