@@ -174,15 +174,18 @@ find_stake(const struct dmarc_author *author)
 	return weakened(author, record->sp > record->np ? record->sp : record->np);
 }
 
-/* What would at least be applied if nothing passed: nobody asks for that whether the domain exists (choose_policy). */
+/*
+ * What would at least be applied if nothing passed: nobody asks for that whether the domain exists (choose_policy).  pct= is
+ * history (RFC 9989), but who knows no better goes by it, and does less to a part of the mail (RFC 7489 6.6.4).
+ */
 static enum dmarc_policy
 find_least(const struct dmarc_author *author)
 {
 	const struct dmarc_record *record = &author->record;
+	bool is_own = str_eq(author->record_domain, author->domain);
+	enum dmarc_policy policy = is_own ? record->p : record->sp < record->np ? record->sp : record->np;
 
-	if (str_eq(author->record_domain, author->domain))
-		return weakened(author, record->p);
-	return weakened(author, record->sp < record->np ? record->sp : record->np);
+	return record->is_testing || record->is_sampled ? dmarc_policy_below(policy) : policy;
 }
 
 static void

@@ -121,13 +121,13 @@ has_uri(struct str list)
 }
 
 enum known {				/* tags, as bits of those that were seen */
-	TAG_P, TAG_SP, TAG_NP, TAG_ADKIM, TAG_ASPF, TAG_PSD, TAG_T, TAG_FO, TAG_RUA, TAG_RUF, N_TAGS
+	TAG_P, TAG_SP, TAG_NP, TAG_ADKIM, TAG_ASPF, TAG_PSD, TAG_T, TAG_PCT, TAG_FO, TAG_RUA, TAG_RUF, N_TAGS
 };
 
 static enum known
 tag_of(struct str name)
 {
-	static const char *const names[N_TAGS] = { "p", "sp", "np", "adkim", "aspf", "psd", "t", "fo", "rua", "ruf" };
+	static const char *const names[N_TAGS] = { "p", "sp", "np", "adkim", "aspf", "psd", "t", "pct", "fo", "rua", "ruf" };
 	enum known tag = 0;
 
 	while (tag < N_TAGS && !str_eq_nocase(name, str_of(names[tag])))
@@ -139,6 +139,8 @@ tag_of(struct str name)
 static bool
 take_tag(struct dmarc_record *record, enum known tag, struct str value)
 {
+	uint64_t percent;
+
 	switch (tag) {
 	case TAG_P:
 		return read_policy(value, &record->p);
@@ -157,6 +159,9 @@ take_tag(struct dmarc_record *record, enum known tag, struct str value)
 		break;
 	case TAG_T:
 		record->is_testing = is_letter(value, 'y');
+		break;
+	case TAG_PCT:
+		record->is_sampled = str_to_u64(value, &percent) && percent < 100;
 		break;
 	case TAG_FO:
 		record->fo = read_fo(value);

@@ -33,6 +33,7 @@ struct dmarc_record {
 	bool		 is_usable;	/* false: no policy that could be applied (4.10.1); all else holds */
 	bool		 is_dkim_strict, is_spf_strict;
 	bool		 is_testing;	/* t=y */
+	bool		 is_sampled;	/* pct= below 100: who still goes by RFC 7489 does less to a part of the mail */
 	enum dmarc_psd	 psd;
 	unsigned	 fo;		/* bits */
 	struct str	 rua, ruf;	/* lists of URIs as published, in the text; "" for none */
@@ -40,7 +41,7 @@ struct dmarc_record {
 
 /*
  * True for a DMARC record: one whose first tag is v=DMARC1.  Of the other tags the first of a
- * name counts; unknown and malformed ones are passed over, ri, pct and rf too.  A record whose
+ * name counts; unknown and malformed ones are passed over, ri and rf too.  A record whose
  * p is missing or malformed, or whose sp or np is malformed, is one of p=none if rua has a URI, else not usable
  * (4.10.1).
  */

@@ -70,11 +70,15 @@ relation_of(struct str signer, const struct dmarc_author *author)
 	return relation;
 }
 
-/* What is not accepted or not looked at here others may find right. */
+/*
+ * What is not accepted or not looked at here others may find right.  Of a key that the DNS did not tell dmarc.h knows whether it
+ * matters, but for one beside a signature that passes, which settled it there.
+ */
 static enum relation
 relation_of_result(const struct survival_inputs *in, const struct dkim_result *result, const struct dmarc_author *author)
 {
-	bool may_pass = result->verdict == DKIM_POLICY || result->verdict == DKIM_NEUTRAL;
+	bool may_pass = result->verdict == DKIM_POLICY || result->verdict == DKIM_NEUTRAL ||
+	    (result->verdict == DKIM_TEMPERROR && !author->is_aligned_by_spf);
 
 	if (result->is_rest)
 		return PERHAPS_ALIGNED;
@@ -102,6 +106,19 @@ find_signature(const struct survival_inputs *in, const struct dmarc_author *auth
 	return best;
 }
 
+/* SPF of the SRS address names us.  Nobody asks the DNS whether its domain is aligned: so it may be. */
+static bool
+may_align_by_srs(const struct survival_inputs *in, const struct dmarc_author *author)
+{
+	struct str top = author->organization.len > 0 ? author->organization : author->domain;
+	struct str domain = in->envelope->srs_path.domain;
+
+	if (!in->is_rewritten || domain.len == 0)
+		return false;
+	return str_eq(domain, author->domain) ||
+	    (!author->record.is_spf_strict && (is_at_or_below(author->domain, domain) || is_at_or_below(domain, top)));
+}
+
 /* What keeps an author's mail from being refused, or NULL: then *doom_out says why it is. */
 static const char *
 find_rescue(const struct survival_inputs *in, const struct dmarc_author *author, struct survival *survival,
@@ -121,6 +138,8 @@ find_rescue(const struct survival_inputs *in, const struct dmarc_author *author,
 		return "unclear";
 	if (author->is_dkim_unsettled)
 		return "unsettled";
+	if (may_align_by_srs(in, author))
+		return "ours";
 	switch (survival->spf) {
 	case SPF_SURVIVES:
 		return "seen";

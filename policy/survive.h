@@ -42,7 +42,7 @@ struct survival {
  * already, which is decide_mail's; "unsettled", the DNS did not tell; "unclear", what cannot be judged, or is not sure to be
  * lost; "dkim"; "signed", by us; "arc", sealed for who
  * believes our results; "seen", the next hop will ask SPF for the client's address, or may; "ours", SPF
- * of a domain of ours, which may name us; "null", a null reverse-path: a report that nobody could be told about.
+ * of a domain of ours, which may name us, or of the SRS address, in the author's organization; "null", a null reverse-path: a report that nobody could be told about.
  */
 void	survive(const struct survival_inputs *inputs, struct survival *survival_out);
 

@@ -29,9 +29,9 @@ static const struct row {
 	/* What is rare: */
 	const char		*reverse_domain;	/* NULL: the author's; "" : a null reverse-path */
 	const char		*header;	/* above From */
-	const char		*signer;
+	const char		*signer, *srs_domain;
 	enum dmarc_policy	 otherwise;	/* ... + 1; 0: reject */
-	bool			 is_dkim_strict, is_dkim_unsettled, is_sealed;
+	bool			 is_spf_strict, is_dkim_strict, is_dkim_unsettled, is_sealed;
 	enum spf_value		 spf;		/* SPF_NONE: pass */
 } rows[] = {
 	{ .name = "only SPF, and the next hop sees us", VIEW_OF_US, false, true, "a.example", NO_DKIM, "doomed spf-only none" },
@@ -64,6 +64,11 @@ static const struct row {
 	{ .name = "a null reverse-path", VIEW_OF_US, false, true, "a.example", NO_DKIM, "null none", .reverse_domain = "" },
 	{ .name = "a domain of ours may have us in its SPF", VIEW_OF_US, false, true, "ours.example", NO_DKIM, "ours spf?", .reverse_domain = "ours.example" },
 	{ .name = "but not behind an SRS address", VIEW_OF_US, true, true, "ours.example", NO_DKIM, "doomed spf-only none", .reverse_domain = "ours.example" },
+	{ .name = "the SRS domain is below the author's: SPF of it may be aligned", VIEW_OF_US, true, true, "a.example", NO_DKIM, "ours none", .srs_domain = "srs.a.example" },
+	{ .name = "it is the author's", VIEW_OF_US, true, true, "a.example", NO_DKIM, "ours none", .srs_domain = "a.example", .is_spf_strict = true },
+	{ .name = "in strict alignment one below is not", VIEW_OF_US, true, true, "a.example", NO_DKIM, "doomed spf-only none", .srs_domain = "srs.a.example", .is_spf_strict = true },
+	{ .name = "the SRS domain is another", VIEW_OF_US, true, true, "a.example", NO_DKIM, "doomed spf-only none", .srs_domain = "srs.example.net" },
+	{ .name = "it is the author's, but MAIL does not say it", VIEW_OF_US, false, true, "a.example", NO_DKIM, "doomed spf-only none", .srs_domain = "a.example" },
 	{ .name = "we sign for the author", VIEW_OF_US, false, true, "a.example", NO_DKIM, "signed dkim:a.example", .signer = "a.example" },
 	{ .name = "for the domain above", VIEW_OF_US, false, true, "a.example", NO_DKIM, "signed dkim:example", .signer = "example" },
 	{ .name = "for somebody else", VIEW_OF_US, false, true, "a.example", NO_DKIM, "doomed spf-only dkim:b.example", .signer = "b.example" },
@@ -95,6 +100,10 @@ static const struct row {
 	  { { .verdict = DKIM_PASS, "a.example", "received:from" }, { .verdict = DKIM_PASS, "a.example", SIGNED } }, "dkim dkim:a.example" },
 	{ .name = "one breaks, another of the organization may be aligned", VIEW_OF_US, false, false, "a.example",
 	  { { .verdict = DKIM_PASS, "a.example", "received:from" }, { .verdict = DKIM_PASS, "b.a.example", SIGNED } }, "unclear dkim:b.a.example" },
+	{ .name = "one breaks, of the other the DNS did not tell the key", VIEW_OF_US, false, false, "a.example",
+	  { { .verdict = DKIM_PASS, "a.example", "received:from" }, { .verdict = DKIM_TEMPERROR, "a.example", SIGNED } }, "unclear none" },
+	{ .name = "one breaks, of a list's the DNS did not tell the key", VIEW_OF_US, false, false, "a.example",
+	  { { .verdict = DKIM_PASS, "a.example", "received:from" }, { .verdict = DKIM_TEMPERROR, "list.example", SIGNED } }, "doomed signature-broken none" },
 	{ .name = "a list's signature is as it is", VIEW_OF_US, false, false, "a.example",
 	  { { .verdict = DKIM_PASS, "a.example", "received:from" }, { .verdict = DKIM_PASS, "list.example", SIGNED } }, "doomed signature-broken dkim:list.example" },
 };
@@ -141,7 +150,7 @@ findings_of(const struct row *row, struct dkim_result *dkim)
 	findings.dmarc = (struct dmarc_result){ .verdict = DMARC_PASS, .n_authors = 1 };
 	*author = (struct dmarc_author){ .domain = str_of(domain), .verdict = DMARC_PASS, .has_record = true, .organization = str_of(domain),
 	    .aligned_domain = str_of(row->aligned), .is_aligned_by_spf = row->is_by_spf, .is_dkim_unsettled = row->is_dkim_unsettled,
-	    .record.is_dkim_strict = row->is_dkim_strict,
+	    .record.is_dkim_strict = row->is_dkim_strict, .record.is_spf_strict = row->is_spf_strict,
 	    .otherwise = row->otherwise != 0 ? (enum dmarc_policy)(row->otherwise - 1) : DMARC_POLICY_REJECT };
 	return findings;
 }
@@ -165,6 +174,8 @@ test_rows(const struct policy *policy)
 		if (row->reverse_domain == NULL || row->reverse_domain[0] != '\0')
 			envelope.reverse_path = (struct address){ .local = STR("u"),
 			    .domain = str_of(row->reverse_domain != NULL ? row->reverse_domain : "a.example") };
+		if (row->srs_domain != NULL)
+			envelope.srs_path = (struct address){ .local = STR("SRS0=x"), .domain = str_of(row->srs_domain) };
 		survive(&(struct survival_inputs){ .policy = policy, .findings = &findings, .envelope = &envelope, .changes = &changes,
 		    .view = row->view, .is_rewritten = row->is_rewritten, .signer = str_of(row->signer != NULL ? row->signer : ""),
 		    .is_sealed = row->is_sealed }, &survival);
