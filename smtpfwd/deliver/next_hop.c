@@ -252,6 +252,9 @@ next_hop_note_told(struct next_hop *next_hop, const struct client *client, const
 {
 	if (!identity_may_be_seen(identity, &next_hop->route->identity))
 		return;
-	next_hop->view = identity_is_seen(client) ? VIEW_OF_CLIENT : VIEW_OF_US;
+	if (identity_is_seen(client))
+		next_hop->view = VIEW_OF_CLIENT;
+	else	/* XCLIENT that is announced was refused for this one: of another client it may be taken */
+		next_hop->view = client->ehlo.xclient_attributes != 0 ? VIEW_UNKNOWN : VIEW_OF_US;
 	next_hop->told = client->told;
 }

@@ -58,7 +58,7 @@ struct next_hop {
 	struct mail_id	 last_struck;
 
 	int64_t		 n_delivered, n_deferred, n_failed;	/* recipients */
-	enum client_view view;		/* in the session that a client's mail came in last; not known: none did yet */
+	enum client_view view;		/* in the session that a client's mail came in last; not known: none did yet, or it refused that client */
 	enum identity_means told;	/* how it was told of that client */
 	struct span	 latency;	/* of the last mail that it answered for; 0: none */
 };
