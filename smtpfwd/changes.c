@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "policy/settings.h"
 #include "smtpfwd/changes.h"
-#include "smtpfwd/config_files.h"
+#include "smtpfwd/config/files.h"
 
 enum {
 	LINE_MAX_BYTES = 400,

@@ -11,7 +11,7 @@
 #ifndef SMTPFWD_CHANGES_H
 #define SMTPFWD_CHANGES_H
 
-#include "smtpfwd/config.h"
+#include "smtpfwd/config/config.h"
 
 enum { LINES_MAX = 200 };		/* who changes more knows what was changed */
 

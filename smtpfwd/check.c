@@ -10,14 +10,14 @@
 
 #include "base/map.h"
 #include "mail/domain.h"
-#include "smtpfwd/ask.h"
+#include "smtpfwd/control/ask.h"
 #include "smtpfwd/auth/users.h"
 #include "smtpfwd/check.h"
 #include "smtpfwd/check_files.h"
 #include "smtpfwd/daemon.h"
 #include "smtpfwd/privileges.h"
-#include "smtpfwd/sign_keys.h"
-#include "smtpfwd/srs_file.h"
+#include "smtpfwd/config/sign_keys.h"
+#include "smtpfwd/config/srs_file.h"
 
 enum {
 	ASK_WITHIN_S = 5,		/* a daemon that hangs must not hang the check */

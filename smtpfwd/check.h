@@ -4,7 +4,7 @@
 #ifndef SMTPFWD_CHECK_H
 #define SMTPFWD_CHECK_H
 
-#include "smtpfwd/config.h"
+#include "smtpfwd/config/config.h"
 #include "smtpfwd/runtime/inherited.h"
 
 /*

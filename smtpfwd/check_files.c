@@ -13,8 +13,8 @@
 #include "smtpfwd/auth/secret_file.h"
 #include "smtpfwd/auth/users.h"
 #include "smtpfwd/check_files.h"
-#include "smtpfwd/sign_keys.h"
-#include "smtpfwd/srs_file.h"
+#include "smtpfwd/config/sign_keys.h"
+#include "smtpfwd/config/srs_file.h"
 
 enum {
 	FILE_PATH_MAX = 1100,		/* a setting has at most 1000 bytes */

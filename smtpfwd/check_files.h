@@ -7,7 +7,7 @@
 #ifndef SMTPFWD_CHECK_FILES_H
 #define SMTPFWD_CHECK_FILES_H
 
-#include "smtpfwd/config.h"
+#include "smtpfwd/config/config.h"
 
 /*
  * Tries each file as who we are now; what cannot be read, or is no certificate, key, list of authorities ..., becomes an

@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "smtpfwd/check_files.h"
 #include "smtpfwd/daemon_inside.h"
-#include "smtpfwd/daemon_resolver.h"
+#include "smtpfwd/config/resolver.h"
 #include "smtpfwd/runtime/resolver_switch.h"
 #include "smtpfwd/sandbox.h"
 #include "smtpfwd/ways.h"
@@ -172,11 +172,11 @@ start_story(struct daemon *daemon)
 static int
 make_resolver(struct daemon *daemon, struct fault *fault_out)
 {
-	struct resolver *resolver = daemon_resolver(daemon->loop, daemon->generation->config, fault_out);
+	struct resolver *resolver = config_resolver(daemon->loop, daemon->generation->config, fault_out);
 
 	if (resolver == NULL)
 		return -1;
-	daemon->resolver = resolver_switch_new(daemon->loop, resolver, daemon_resolver_free);
+	daemon->resolver = resolver_switch_new(daemon->loop, resolver, config_resolver_free);
 	return 0;
 }
 

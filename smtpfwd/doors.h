@@ -4,7 +4,7 @@
 #ifndef SMTPFWD_DOORS_H
 #define SMTPFWD_DOORS_H
 
-#include "smtpfwd/config.h"
+#include "smtpfwd/config/config.h"
 #include "smtpfwd/runtime/inherited.h"
 #include "smtpfwd/runtime/notify.h"
 

@@ -4,10 +4,10 @@
 #include "base/insist.h"
 #include "base/mem.h"
 #include "smtpfwd/check_files.h"
-#include "smtpfwd/config_files.h"
+#include "smtpfwd/config/files.h"
 #include "smtpfwd/generation.h"
-#include "smtpfwd/sign_keys.h"
-#include "smtpfwd/srs_file.h"
+#include "smtpfwd/config/sign_keys.h"
+#include "smtpfwd/config/srs_file.h"
 
 static bool
 wants_tls(const struct config *config)

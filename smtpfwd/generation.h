@@ -7,7 +7,7 @@
 #ifndef SMTPFWD_GENERATION_H
 #define SMTPFWD_GENERATION_H
 
-#include "smtpfwd/config.h"
+#include "smtpfwd/config/config.h"
 
 struct generation {
 	int			 n_holders;	/* on the loop's thread */

@@ -2,8 +2,8 @@
  * reload_prepare.c - all that a reload needs, made before anything is changed
  */
 #include "base/mem.h"
-#include "smtpfwd/config_files.h"
-#include "smtpfwd/daemon_resolver.h"
+#include "smtpfwd/config/files.h"
+#include "smtpfwd/config/resolver.h"
 #include "smtpfwd/reload_prepare.h"
 
 static void
@@ -54,7 +54,7 @@ prepare_resolver(struct preparation *p, const struct config *config, const struc
 
 	if (!changes->is_resolver)
 		return 0;
-	p->resolver = daemon_resolver(p->daemon->loop, config, &fault);
+	p->resolver = config_resolver(p->daemon->loop, config, &fault);
 	if (p->resolver != NULL)
 		return 0;
 	say_error(p, &fault);
@@ -143,7 +143,7 @@ reload_drop(struct preparation *p)
 	courier_plan_free(p->plan);
 	doors_close(&p->doors);
 	if (p->resolver != NULL)
-		daemon_resolver_free(p->resolver);
+		config_resolver_free(p->resolver);
 	log_place_free(p->log_place);
 	p->generation = NULL;
 	p->plan = NULL;

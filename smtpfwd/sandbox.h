@@ -8,7 +8,7 @@
 #ifndef SMTPFWD_SANDBOX_H
 #define SMTPFWD_SANDBOX_H
 
-#include "smtpfwd/config.h"
+#include "smtpfwd/config/config.h"
 
 enum sandbox {
 	SANDBOX_CLOSED,

@@ -6,19 +6,19 @@ TESTS += tests/smtpfwd/test_sandbox
 
 check_PROGRAMS += tests/smtpfwd/test_config
 tests_smtpfwd_test_config_SOURCES = %D%/test_config.c
-tests_smtpfwd_test_config_LDADD = smtpfwd/libconfig.a tests/libexpect.a policy/libpolicy.a mail/libmail.a base/libbase.a \
+tests_smtpfwd_test_config_LDADD = smtpfwd/config/libconfig.a tests/libexpect.a policy/libpolicy.a mail/libmail.a base/libbase.a \
 	$(CONFUSE_LIBS) $(IDN2_LIBS)
 TESTS += tests/smtpfwd/test_config
 
 check_PROGRAMS += tests/smtpfwd/test_config_judge
 tests_smtpfwd_test_config_judge_SOURCES = %D%/test_config_judge.c
-tests_smtpfwd_test_config_judge_LDADD = smtpfwd/libconfig.a tests/libexpect.a smtpfwd/auth/libauth.a smtpfwd/runtime/libos.a policy/libpolicy.a \
+tests_smtpfwd_test_config_judge_LDADD = smtpfwd/config/libconfig.a tests/libexpect.a smtpfwd/auth/libauth.a smtpfwd/runtime/libos.a policy/libpolicy.a \
 	mail/libmail.a base/libbase.a $(CONFUSE_LIBS) $(IDN2_LIBS) $(OPENSSL_LIBS) -lpthread
 TESTS += tests/smtpfwd/test_config_judge
 
 check_PROGRAMS += tests/smtpfwd/test_changes
 tests_smtpfwd_test_changes_SOURCES = %D%/test_changes.c smtpfwd/changes.c smtpfwd/changes.h
-tests_smtpfwd_test_changes_LDADD = smtpfwd/libconfig.a tests/libexpect.a policy/libpolicy.a mail/libmail.a base/libbase.a \
+tests_smtpfwd_test_changes_LDADD = smtpfwd/config/libconfig.a tests/libexpect.a policy/libpolicy.a mail/libmail.a base/libbase.a \
 	$(CONFUSE_LIBS) $(IDN2_LIBS)
 TESTS += tests/smtpfwd/test_changes
 
@@ -29,12 +29,12 @@ tests_smtpfwd_test_busy_LDADD = tests/libexpect.a smtpfwd/control/libcontrol.a s
 TESTS += tests/smtpfwd/test_busy
 
 check_PROGRAMS += tests/smtpfwd/test_explain_mail
-tests_smtpfwd_test_explain_mail_SOURCES = %D%/test_explain_mail.c smtpfwd/explain_mail.c smtpfwd/explain_mail.h
+tests_smtpfwd_test_explain_mail_SOURCES = %D%/test_explain_mail.c smtpfwd/explain/mail.c smtpfwd/explain/mail.h
 tests_smtpfwd_test_explain_mail_LDADD = tests/libexpect.a smtpfwd/smtp/libsmtp.a mail/libmail.a base/libbase.a $(IDN2_LIBS)
 TESTS += tests/smtpfwd/test_explain_mail
 
 check_PROGRAMS += tests/smtpfwd/test_show
-tests_smtpfwd_test_show_SOURCES = %D%/test_show.c smtpfwd/show.c smtpfwd/show.h
+tests_smtpfwd_test_show_SOURCES = %D%/test_show.c smtpfwd/ctl/show.c smtpfwd/ctl/show.h
 tests_smtpfwd_test_show_LDADD = tests/libexpect.a base/libbase.a $(JANSSON_LIBS)
 TESTS += tests/smtpfwd/test_show
 

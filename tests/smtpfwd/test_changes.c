@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "smtpfwd/changes.h"
-#include "smtpfwd/config_files.h"
+#include "smtpfwd/config/files.h"
 #include "tests/expect.h"
 
 #define TOP	"hostname = \"mx.example.net\"\n"

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "smtpfwd/config.h"
+#include "smtpfwd/config/config.h"
 #include "tests/expect.h"
 
 #define GOOD	"hostname = \"mx.example.net\"\nrelay \"example.com\" { next-hop = { \"192.0.2.1\" } }\n"

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "base/insist.h"
-#include "smtpfwd/sign_keys.h"
+#include "smtpfwd/config/sign_keys.h"
 #include "tests/expect.h"
 #include "tests/policy/dkim_vectors.h"
 

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "smtpfwd/explain_mail.h"
+#include "smtpfwd/explain/mail.h"
 #include "tests/expect.h"
 
 enum { MAX_BYTES = 64 * 1024, PIECE_BYTES = 8 * 1024 };

@@ -3,7 +3,7 @@
  */
 #include <stdlib.h>
 
-#include "smtpfwd/show.h"
+#include "smtpfwd/ctl/show.h"
 #include "tests/expect.h"
 
 int

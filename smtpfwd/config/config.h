@@ -1,0 +1,136 @@
+/*
+ * config.h - the configuration file turned into what each part of the daemon wants
+ *
+ * Checks what the tables of policy/settings cannot: that an address parses, that a name
+ * leads somewhere, that no domain belongs to two relays.  Opens no file but the
+ * configuration; what only the daemon's user can tell is main's to try.
+ */
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
+
+#include <time.h>
+
+#include "base/arena.h"
+#include "base/conf.h"
+#include "policy/policy.h"
+#include "smtpfwd/deliver/route.h"
+#include "smtpfwd/queue/queue.h"
+#include "smtpfwd/receive/listener.h"
+#include "smtpfwd/runtime/resolver.h"
+#include "smtpfwd/runtime/tls.h"
+
+#define CONFIG_RESOLV_CONF	"/etc/resolv.conf"
+#define CONFIG_HOSTS		"/etc/hosts"
+
+struct file_stamp {			/* what tells that a file was changed */
+	bool		 is_there;
+	uint64_t	 device, inode;
+	int64_t		 n_bytes;
+	struct timespec	 changed;
+};
+
+struct config_file {			/* that the configuration names and whoever reads it reads too */
+	const struct conf_section	*section;
+	const char			*setting, *path;
+	struct file_stamp		 stamp;		/* when it was read; see config_files.h */
+};
+
+struct sign_section {			/* what a sign section says; its keys are read by sign_keys.h */
+	const struct conf_section	*section;
+	struct dkim_signer_settings	 settings;	/* but for the keys */
+	const char			*key_paths[DKIM_SELECTORS_MAX];
+	bool				 with_subdomains;
+};
+
+struct arc_section {			/* what the arc section says; its key is read by sign_keys.h */
+	const struct conf_section	*section;
+	struct arc_sealer_settings	 settings;	/* but for the key */
+	const char			*key_path;	/* NULL: there is no such section */
+};
+
+struct srs_section {			/* what the srs section says; its secrets are read by srs_file.h */
+	const struct conf_section	*section;
+	struct srs_settings		 settings;	/* but for the secrets */
+	const char			*secret_file;	/* NULL: there is no such section */
+};
+
+struct config {
+	struct conf			*conf;		/* owned; errors are in it */
+	struct arena			 arena;		/* of all below */
+
+	const char			*hostname, *spool, *control, *user;
+	bool				 is_user_given;
+	struct span			 stop_within;
+	const char			*trace_directory;
+	const char			*recipients_file;	/* what is known of mailboxes */
+	struct knowledge_bounds		 knowledge;
+	struct span			 trace_keep;	/* 0: no traces */
+	int64_t				 trace_max_bytes;
+	const char			*users;		/* NULL: no one can log in */
+	const char			*log_to;
+	enum log_level			 log_level;
+	struct policy_settings		 policy;	/* but for the verifier, what signs, and the rules of SRS */
+	struct sign_section		*signs;
+	int				 n_signs;
+	struct arc_section		 arc;
+	struct srs_section		 srs;
+	struct queue_settings		 queue;
+	struct resolver_settings	 resolver;
+	struct tls_certificate		*certificates;
+	int				 n_certificates;
+	struct listener_settings	*listeners;
+	int				 n_listeners;
+	bool				 is_listener_default;	/* no listen section: 0.0.0.0:25 and [::]:25 */
+	struct route_settings		*routes;	/* of relay sections, then of route sections */
+	int				 n_routes;
+	struct config_file		*files;
+	int				 n_files;
+	struct file_stamp		 resolv_conf, hosts;
+};
+
+/* Never NULL.  It may be used only if conf_n_errors(config->conf) is 0.  Blocks. */
+struct config	*config_load(const char *path);
+void		 config_free(struct config *config);
+
+/* For the files here: memory that lives as long as the config; a configuration that passes the limit aborts. */
+void		*config_alloc(struct config *config, size_t n, size_t item_bytes);
+const char	*config_copy(struct config *config, struct str text);
+
+/* The setting's value, or NULL if it is none or no absolute path (an error): we may stand in "/" when it is opened. */
+const char	*config_path(struct config *config, const struct conf_section *section, const char *setting);
+
+/* A domain in the one form that look-ups use, a leading dot (what is below it) kept; NULL: it is none. */
+const char	*config_domain(struct config *config, const char *written);
+
+/* The networks of a list; those that are none are errors. */
+const struct network *config_networks(struct config *config, const struct conf_section *section, const char *setting, int *n_out);
+
+/* The list client-names: domains in their one form, or with a leading dot what is below them. */
+const char *const *config_client_names(struct config *config, const struct conf_section *section, int *n_out);
+
+/*
+ * A field that the configuration names and we write: whether it is a field's name (printable ASCII), and whether a field of that name
+ * says something to others already, so that ours, or its loss, would do more than was meant.
+ */
+bool		 config_is_field_name(struct str name);
+bool		 config_field_has_meaning(struct str name);
+
+/* Names of struct knowledge: each relay, or each of its next hops where it goes by the recipient.  Owned by the caller. */
+const char	**config_recipients_names(const struct config *config, int *n_out);
+
+/* True when not both can be bound: equal, or of one port and family and one is all addresses of it. */
+bool		 config_addresses_overlap(const struct endpoint *a, const struct endpoint *b);
+
+/* True if a listener has this very address. */
+bool		 config_has_address(const struct config *config, const struct endpoint *address);
+
+void		 config_read_listeners(struct config *config);
+void		 config_read_routes(struct config *config);	/* relays, routes, outbound */
+void		 config_read_recipients(struct config *config);
+void		 config_read_verify(struct config *config);
+void		 config_read_signs(struct config *config);
+void		 config_read_arc(struct config *config);	/* behind verify, which seals need */
+void		 config_read_srs(struct config *config);
+void		 config_read_classes(struct config *config);	/* behind the listeners */
+
+#endif
