@@ -74,17 +74,19 @@ forward_spoil(struct session *session, const char *why)
 
 /* --- what the next hop says --- */
 
-/*
- * Its words for the client.  Of codes that are no answer to a RCPT or a mail (RFC 5321 4.3.2) the class is left; a status
- * goes only with a code of its class, which reply_write sees to.
- */
-static struct reply
-told(const struct reply *reply)
+struct reply
+forward_told(const struct online *online, bool is_final)
 {
-	struct reply told = *reply;
+	struct reply told = *online_reply(online);
 
-	if (reply_is_positive(reply) && reply->code != 251)
+	if (reply_is_positive(&told) && (is_final || told.code != 251))
 		told.code = 250;
+	else if (told.code == 521)		/* RFC 7504 3: that would be of us, for whatever mail */
+		told.code = 554;
+	else if (told.code == 552 && !is_final && !online_was_rcpt_answered(online))
+		told.code = 550;		/* MAIL's, that the mail is too large: at RCPT too many would be read (RFC 5321 4.5.3.1.10) */
+	if (told.status.class != told.code / 100)
+		told.status = (struct status){ .class = told.code / 100 };
 	return told;
 }
 
@@ -165,7 +167,7 @@ forward_answered(struct session *session, const struct recipient *rcpt, const st
 {
 	struct forward *forward = &session->transaction->forward;
 
-	*reply_out = told(online_reply(forward->online));
+	*reply_out = forward_told(forward->online, false);
 	if (online_was_rcpt_answered(forward->online))
 		forward_tell_mailboxes(session, &rcpt->address, QUESTION_RCPT);
 	if (reply_is_positive(reply_out))
@@ -295,7 +297,7 @@ answered_mail(struct session *session, struct reply *reply_out)
 	struct forward *forward = &transaction->forward;
 	const struct reply *reply = online_reply(forward->online);
 
-	*reply_out = told(reply);
+	*reply_out = forward_told(forward->online, true);
 	if (reply_is_positive(reply))
 		return FORWARD_DELIVERED;
 	if (reply_is_permanent(reply) && transaction->envelope.n_recipients == 1)

@@ -14,6 +14,12 @@
 /* The first reason stays. */
 void		 forward_fall_back(struct forward *forward, const char *why);
 
+/*
+ * What the next hop said, in its words, for the client: to RCPT, or as the final answer to the mail.  Of codes that are no
+ * answer to that (RFC 5321 4.3.2) the class is left; each goes with a status of its class (RFC 2034 4), X.0.0 where it gave none.
+ */
+struct reply	forward_told(const struct online *online, bool is_final);
+
 /* RCPT to the next hop at hand.  False: the session is to end.  Suspends. */
 bool		 forward_put_question(struct session *session, const struct recipient *rcpt, struct instant deadline,
 		    enum online_end *end_out);

@@ -17,7 +17,8 @@ struct seeking {
 	const struct recipient	*rcpt;
 	const struct forwarding	*forwarding;
 	struct instant		 deadline;	/* of all questions */
-	const struct reply	*none;		/* that says best that there is no such mailbox; of an online that stands; NULL: none does */
+	const struct online	*none;		/* that says best that there is no such mailbox, and stands; NULL: none does */
+	bool			 is_final;	/* the client waits at the dot */
 	bool			 is_too_large;	/* it says that of the mail, before the mailbox was asked for */
 	bool			 is_all_asked;	/* none was passed by for what is known */
 	bool			 was_known;	/* one had the mailbox not long ago */
@@ -99,7 +100,7 @@ keep_none(struct seeking *s)
 		forward_tell_mailboxes(s->session, &s->rcpt->address, QUESTION_RCPT);
 	if (s->is_too_large)
 		return;
-	s->none = online_reply(online);
+	s->none = online;
 	s->is_too_large = cannot_take(online);
 	forward_note_refusal(s->forward);
 }
@@ -202,7 +203,7 @@ seek(struct seeking *s, int from)
 
 	if (!ask_some(s, from, n, &end) && !(s->was_known && s->is_all_asked && ask_some(s, 0, n - 1, &end))) {
 		if (s->is_all_asked) {
-			*s->reply_out = *s->none;
+			*s->reply_out = forward_told(s->none, s->is_final);
 			forward->refusal = forward->source;
 		} else
 			end = outage(s);
@@ -234,13 +235,13 @@ forward_seek_on(struct session *session, const struct forward_mail *mail, struct
 	struct forward *forward = &transaction->forward;
 	struct seeking s = {
 		.session = session, .forward = forward, .rcpt = &transaction->envelope.recipients[0], .forwarding = forward->forwarding,
-		.is_all_asked = true, .reply_out = reply_out,
+		.is_final = true, .is_all_asked = true, .reply_out = reply_out,
 	};
 
 	if (!forward->has_carrier || forward->carrier + 1 == s.forwarding->n_ways || transaction->envelope.n_recipients != 1)
 		return false;
-	s.none = online_reply(forward->online);
-	if (!outcome_is_elsewhere(s.none, OUTCOME_OF_FINAL))
+	s.none = forward->online;
+	if (!outcome_is_elsewhere(online_reply(s.none), OUTCOME_OF_FINAL))
 		return false;
 	s.deadline = instant_min(instant_after(loop_now(fiber_loop()), s.forwarding->online_timeout),
 	    instant_after(mail->ended, span_s(FORWARD_FINAL_MAX_S)));

@@ -92,6 +92,16 @@ obey(struct online *online, char letter, struct instant deadline)
 	case 'c':
 		online->reply = REPLY(552, 5, 2, 2, "the mailbox is full");
 		return ONLINE_ANSWERED;
+	case 'd':
+		online->reply = (struct reply){ .code = 251, .text = STR("2.1.5 it moved") };
+		return ONLINE_ANSWERED;
+	case '1':
+		online->reply = (struct reply){ .code = 521, .text = STR("no mail here") };
+		return ONLINE_ANSWERED;
+	case 'l':
+		online->reply = (struct reply){ .code = 552, .text = STR("too large") };
+		online->is_mail_refused = true;
+		return ONLINE_ANSWERED;
 	case 'n':
 		online->reply = REPLY(550, 5, 7, 1, "no null reverse-paths");
 		online->is_mail_refused = true;

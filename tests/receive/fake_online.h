@@ -6,6 +6,7 @@
  *	f	452 4.5.3	m, n	a refusal of MAIL, 5.1.1, 5.7.1	s	250 after 2 s
  *	b	a bare 550	p, c	554 5.7.1, 552 5.2.2		8	550 5.6.7, deliver's own
  *	u	unavailable	?	ambiguous			w	waits for its end, or the deadline
+ *	d	251		1	521			l	552 to MAIL
  *	o	5 of a destination that ends with /one, w of others
  */
 #ifndef TESTS_RECEIVE_FAKE_ONLINE_H

@@ -91,6 +91,8 @@ static const struct row rows[] = {
 	{ .name = "and a 4xx: it may have the mailbox", .rcpts = "4", .script = { HELLO, FROM, RCPT("b"), "S450 4.2.9", "O" ONE "rcpt b; " } },
 	{ .name = "online-4xx = queue: the queue asks again", .rcpts = "4", .queues_4xx = true, .script = {
 	    HELLO, FROM, RCPT("b"), TAKEN, QUEUED, "Q1", "O" ONE "rcpt b; drop; " } },
+	{ .name = "a bare 550 of all has a status for the client", .rcpts = "b", .script = { HELLO, FROM, RCPT("b"), "S550 5.0.0 go away" } },
+	{ .name = "too large for all is no number of recipients", .rcpts = "l", .script = { HELLO, FROM, RCPT("b"), "S550 5.0.0 too large" } },
 	{ .name = "a bare 550 of one", .rcpts = "b+", .mail = '+', .script = { HELLO, FROM, RCPT("b"), TAKEN_THERE, CONTENT, "S250 2.6.9", "Q0" } },
 	{ .name = "no SMTPUTF8 at one", .rcpts = "8+", .mail = '+', .script = { HELLO, FROM, RCPT("b"), TAKEN_THERE, CONTENT, "S250 2.6.9", "Q0" } },
 	{ .name = "no SMTPUTF8 at one says more than that others have not the mailbox", .rcpts = "85", .script = {

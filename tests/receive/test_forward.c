@@ -45,7 +45,15 @@ static const struct row rows[] = {
 	{ .name = "its 4xx to the mail is the client's", .rcpts = "+", .mail = '4', .script = {
 	    HELLO, FROM, RCPT, TAKEN, CONTENT, "S450 4.2.9 the next hop: not now", "Q0" } },
 	{ .name = "a code that is no answer to a recipient or a mail is made one", .rcpts = "3", .mail = '3', .script = {
-	    HELLO, FROM, RCPT, "S250 a strange one", CONTENT, "S250 a strange one", "Q0" } },
+	    HELLO, FROM, RCPT, "S250 2.0.0 a strange one", CONTENT, "S250 2.0.0 a strange one", "Q0" } },
+	{ .name = "a 251 is an answer to a recipient, and not to a mail", .rcpts = "d", .mail = 'd', .script = {
+	    HELLO, FROM, RCPT, "S251 2.0.0", CONTENT, "S250 2.0.0", "Q0" } },
+	{ .name = "a 521 is not of us", .rcpts = "1+", .mail = '1', .script = {
+	    HELLO, FROM, RCPT, "S554 5.0.0 no mail here", RCPT, TAKEN, CONTENT, "S554 5.0.0 no mail here", "Q0" } },
+	{ .name = "a mail too large for it is not one of too many recipients", .rcpts = "l", .script = {
+	    HELLO, FROM, RCPT, "S550 5.0.0 too large", "Q0" } },
+	{ .name = "what it says without a status has one (RFC 2034)", .rcpts = "+", .mail = 'b', .script = {
+	    HELLO, FROM, RCPT, TAKEN, CONTENT, "S550 5.0.0 go away", "Q0" } },
 	{ .name = "too many for the next hop: the rest comes in another transaction, whatever online-4xx says", .rcpts = "+f",
 	  .mail = '+', .queues_4xx = true, .script = {
 	    HELLO, FROM, RCPT, TAKEN, "CRCPT TO:<c@example.com>", "S452 4.5.3", CONTENT, TAKEN, "Q0" } },
@@ -74,7 +82,7 @@ static const struct row rows[] = {
 	{ .name = "nobody there: the relay may want all accepted", .rcpts = "u", .accepts_unknown = true, .script = {
 	    HELLO, FROM, RCPT, "S250 2.1.5", CONTENT, "S250 2.0.0 queued as", "Q1", "Tb@example.com" } },
 	{ .name = "a bare 550 to the second recipient of a null reverse-path is not remembered", .rcpts = "+bu", .is_known = true, .script = {
-	    HELLO, "CMAIL FROM:<>", "S250", RCPT, TAKEN, "CRCPT TO:<c@example.com>", "S550 go away", "CRSET", "S250", FROM,
+	    HELLO, "CMAIL FROM:<>", "S250", RCPT, TAKEN, "CRCPT TO:<c@example.com>", "S550 5.0.0 go away", "CRSET", "S250", FROM,
 	    "CRCPT TO:<c@example.com>", "S451" } },
 	{ .name = "lost between two recipients: both are queued", .rcpts = "+u", .is_known = true, .script = {
 	    HELLO, FROM, RCPT, TAKEN, "CRCPT TO:<k@example.com>", "S250 2.1.5", CONTENT, "S250 2.0.0 queued as", "Q1",
