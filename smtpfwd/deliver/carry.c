@@ -123,7 +123,7 @@ errand_turn_to(struct errand *e, struct next_hop *next_hop)
 {
 	if (next_hop != NULL)
 		next_hop_use(next_hop);
-	if (e->next_hop != next_hop)
+	if (e->next_hop != next_hop && e->n_means_refused < IDENTITY_REFUSALS_MAX)
 		e->is_means_refused = false;	/* another one may take it */
 	if (e->next_hop != NULL)
 		next_hop_leave(e->next_hop);
@@ -237,6 +237,7 @@ hand_over(struct errand *e, struct next_hop *next_hop)
 	if (end == HANDOVER_DONE)
 		next_hop_note_told(next_hop, h.client, introduction.identity);
 	e->is_means_refused |= introduction.is_means_refused;
+	e->n_means_refused += introduction.is_means_refused;
 	if (n_ambiguous > 0) {
 		log_ambiguous(e, n_ambiguous);
 		again_note(&e->c->again, &e->delivery->mail, next_hop);

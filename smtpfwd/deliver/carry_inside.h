@@ -30,6 +30,7 @@ struct errand {
 	bool			 is_wanting;	/* we ran out of something of our own */
 	bool			 is_crowded;	/* what could be tried has no room for it now */
 	bool			 is_means_refused;	/* to tell the client's identity by: what is left is used */
+	int			 n_means_refused;	/* so often, each time by another next hop than before */
 	struct next_hop		*next_hop;	/* the last one tried; used */
 	const struct address	*srs;		/* what the last MAIL said instead of the reverse-path; NULL: nothing else */
 	struct trouble		 trouble;

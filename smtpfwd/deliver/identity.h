@@ -28,6 +28,11 @@
 #include "smtpfwd/deliver/client.h"
 #include "smtpfwd/deliver/route.h"
 
+enum {
+	/* So many next hops in turn refuse a means to one mail, and the others are not told by it: two that take turns would never end. */
+	IDENTITY_REFUSALS_MAX = 2,
+};
+
 struct identity_rule {			/* a route's */
 	enum identity_means	 means;
 	bool			 tells_login;	/* the next hop may know the client's login */

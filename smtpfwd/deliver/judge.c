@@ -50,21 +50,33 @@ judge_answer(struct next_hop *next_hop, struct instant began)
 		room_came_free(next_hop);
 }
 
+/* False: by the same mail as before, which proves nothing. */
+static bool
+is_struck(struct next_hop *next_hop, const struct mail_id *mail, struct instant began, const struct trouble *trouble)
+{
+	next_hop_note_trouble(next_hop, trouble);
+	if (next_hop->n_strikes > 0 && mail_id_eq(&next_hop->last_struck, mail))
+		return false;
+	next_hop->last_struck = *mail;
+	if (next_hop->n_strikes > 0)
+		limit_lower(&next_hop->limit, began, loop_now(next_hop->couriers->loop), -1);
+	return true;
+}
+
 void
 judge_strike(struct next_hop *next_hop, const struct mail_id *mail, struct instant began, const struct trouble *trouble)
 {
-	struct couriers *c = next_hop->couriers;
+	if (trouble->is_to_client || !is_struck(next_hop, mail, began, trouble))
+		return;
+	if (++next_hop->n_strikes >= STRIKES_MAX)
+		probe_went_down(next_hop->couriers, next_hop, trouble);
+}
 
-	if (trouble->is_to_client)
-		return;
-	next_hop_note_trouble(next_hop, trouble);
-	if (next_hop->n_strikes > 0 && mail_id_eq(&next_hop->last_struck, mail))
-		return;
-	next_hop->last_struck = *mail;
-	if (++next_hop->n_strikes > 1)
-		limit_lower(&next_hop->limit, began, loop_now(c->loop), -1);
-	if (next_hop->n_strikes >= STRIKES_MAX)
-		probe_went_down(c, next_hop, trouble);
+void
+judge_slowed(struct next_hop *next_hop, const struct mail_id *mail, struct instant began, const struct trouble *trouble)
+{
+	if (is_struck(next_hop, mail, began, trouble) && next_hop->n_strikes == 0)
+		next_hop->n_strikes = 1;
 }
 
 void

@@ -23,6 +23,12 @@ void	judge_dialling(struct next_hop *next_hop, struct instant began, struct trou
 void	judge_answer(struct next_hop *next_hop, struct instant began);
 void	judge_strike(struct next_hop *next_hop, const struct mail_id *mail, struct instant began, const struct trouble *trouble);
 
+/*
+ * The same of a "slow down" to a mail whose client waits, but that the next hop is down it never comes to: the client is told and
+ * is the one to come back later, and it may be all for a sender that one client made up.
+ */
+void	judge_slowed(struct next_hop *next_hop, const struct mail_id *mail, struct instant began, const struct trouble *trouble);
+
 /* Counts a recipient. */
 void	judge_outcome(struct next_hop *next_hop, enum outcome_kind kind);
 

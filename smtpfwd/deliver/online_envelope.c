@@ -132,8 +132,10 @@ introduce(struct online *o, struct exchange *x)
 	if (introduction.is_means_refused) {
 		o->is_means_refused = true;
 		o->means_refused_by = o->held.next_hop;
+		o->n_means_refused++;
 	}
-	if (end == EXCHANGE_ANSWERED && is_turned_away)
+	o->is_turned_away = end == EXCHANGE_ANSWERED && is_turned_away;
+	if (o->is_turned_away)
 		take_mail(o, &reply);
 	return end;
 }

@@ -59,10 +59,12 @@ struct online {
 	struct identity_rule	 rule;		/* for the held session */
 	bool			 is_means_refused;	/* of the route's: what is left is used */
 	const struct next_hop	*means_refused_by;	/* to be compared only */
+	int			 n_means_refused;	/* so often, each time by another next hop than before */
 	int			 n_replies_before;	/* of the held session, if it was idle as the order came; else -1 */
 	const struct address	*srs;		/* what the last MAIL said instead of the reverse-path; NULL: nothing else */
 	bool			 is_open;	/* our transaction stands in the held session: MAIL was accepted */
 	bool			 is_refused;	/* MAIL was refused: reply is the answer to all recipients */
+	bool			 is_turned_away;	/* before MAIL, by what was told of the client */
 	bool			 is_changed;	/* it says otherwise now, with trouble */
 
 	/* online_seek.c's, for one order */

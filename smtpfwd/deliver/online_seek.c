@@ -128,7 +128,8 @@ open_session(struct online *o, struct next_hop *next_hop)
 		return false;
 	o->is_open = false;
 	o->rule = next_hop->route->identity;
-	o->is_means_refused &= o->means_refused_by == next_hop;
+	if (o->means_refused_by != next_hop && o->n_means_refused < IDENTITY_REFUSALS_MAX)
+		o->is_means_refused = false;
 	if (o->is_means_refused)
 		o->rule.means = identity_next_means(o->rule.means);
 	o->n_replies_before = o->held.was_idle ? o->held.client->n_replies : -1;

@@ -64,9 +64,9 @@ static enum online_end
 refused_mail(struct online *o, struct instant began)
 {
 	/* Where we stand for the client, it is the one to be slowed down. */
-	if (outcome_is_slow_down(&o->reply) && !identity_is_seen(o->held.client)) {
+	if (outcome_is_slow_down(&o->reply) && !o->is_turned_away && !identity_is_seen(o->held.client)) {
 		trouble_of_reply(&o->reply, "MAIL", &o->trouble);
-		judge_strike(o->held.next_hop, &o->id, began, &o->trouble);
+		judge_slowed(o->held.next_hop, &o->id, began, &o->trouble);
 	}
 	o->is_refused = !outcome_is_about_the_session(&o->reply);
 	return answered(o, "MAIL");

@@ -304,6 +304,19 @@ refused_by_the_first(struct world *w)
 	expect_int(n_logged(w, "identity=xclient"), 1);
 }
 
+/* Two that take turns: it would never end. */
+static void
+refused_by_both(struct world *w)
+{
+	for (int i = 0; i < 2; i++) {
+		peer_says(&w->peers[i], XCLIENT_THEN "S: 501 5.5.4 bad value");
+		peer_says(&w->peers[i], "S: 220 hi\nC: EHLO\nS: 250-hi\nS: 250 XCLIENT ADDR\nC: MAIL\nS: 250\nC: RCPT\nS: 250\nC: DATA\nS: 354\nD:\nS: 250\n");
+	}
+	put_of(w, &one);
+	expect(wait_for_mails(w, 1, 10) >= 0);
+	expect_int(w->peers[0].n_connections + w->peers[1].n_connections, 3);
+}
+
 /* What it says of our TLS is no answer to the client. */
 static void
 our_trouble_behind_proxy(struct world *w)
@@ -333,6 +346,8 @@ static const struct story stories[] = {
 	{ .name = "who hangs up when it hears of a client by XCLIENT is up", .tell = hung_up_at_xclient, .identity = IDENTITY_AUTO },
 	{ .name = "a client that is to slow down slows nobody else", .tell = slowed_down, .identity = IDENTITY_AUTO },
 	{ .name = "refused by one next hop, XCLIENT is said to the next", .tell = refused_by_the_first, .identity = IDENTITY_AUTO, .n_hops = 2 },
+	{ .name = "refused in the middle by next hops in turn, it is said to none", .tell = refused_by_both, .identity = IDENTITY_XCLIENT,
+	  .n_hops = 2, .balance = BALANCE_ROUND_ROBIN },
 	{ .name = "what a next hop says of our TLS is no answer to the client", .tell = our_trouble_behind_proxy,
 	  .identity = IDENTITY_PROXY, .tls = TLS_REQUIRED },
 };

@@ -212,9 +212,50 @@ pooled(struct world *w)
 	expect_int(n_heard(w, "XCLIENT ADDR=IPV6:2001:db8::9"), 1);
 }
 
+/* Five in a row would be strikes, if they were not about the client. */
+static void
+turned_away_for_now(struct world *w)
+{
+	for (int i = 0; i < 8; i++)
+		peer_says(&w->peers[0], HELLO("S: 250 XCLIENT ADDR\n") "C: XCLIENT\nS: 450 4.7.25 no name of yours\n");
+	for (int i = 0; i < 8; i++) {
+		struct online *online = new_online(w, &of_ipv4);
+
+		expect_int(ask(w, online), ONLINE_ANSWERED);
+		expect_int(online_reply(online)->code, 450);
+		online_drop(online);
+		wait_s(w, 1);
+	}
+	expect_int(n_lines(w, "nexthop-down "), 0);
+	expect_int(hop(w, 0).limit, 4);
+}
+
+#define REFUSES_MEANS	HELLO("S: 250 XCLIENT ADDR\n") "C: XCLIENT\nS: 501 5.5.4 bad\n"
+#define IS_NOT_TOLD	HELLO("S: 250 XCLIENT ADDR\n") SRS_SENDER "C: RSET\nS: 250\n"
+
+/* Two that take turns, and refuse it each: then the mail goes untold. */
+static void
+refused_by_both(struct world *w)
+{
+	struct online *online = new_online(w, &of_ipv4);
+
+	for (int i = 0; i < 2; i++) {
+		peer_says(&w->peers[i], REFUSES_MEANS);
+		peer_says(&w->peers[i], IS_NOT_TOLD);
+	}
+	expect_int(ask(w, online), ONLINE_ANSWERED);
+	expect_int(online_reply(online)->code, 250);
+	expect_int(w->peers[0].n_connections + w->peers[1].n_connections, 3);
+	online_drop(online);
+	wait_s(w, 1);
+}
+
 static const struct story stories[] = {
 	{ .name = "a next hop that is told by XCLIENT gets the client's own sender", .tell = play_row, .n_hops = 2,
 	  .n_times = sizeof(rows) / sizeof(rows[0]) },
+	{ .name = "one that turns a client away for now is up", .tell = turned_away_for_now, .identity = IDENTITY_XCLIENT },
+	{ .name = "XCLIENT refused in the middle by next hops in turn", .tell = refused_by_both, .identity = IDENTITY_XCLIENT, .n_hops = 2,
+	  .balance = BALANCE_ROUND_ROBIN },
 	{ .name = "a session is one client's", .tell = pooled, .identity = IDENTITY_AUTO, .connections_max = 1 },
 };
 

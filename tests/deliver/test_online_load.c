@@ -354,6 +354,22 @@ slowed_down(struct world *w)
 	expect_int(n_lines(w, "nexthop-down "), 0);
 }
 
+/* As greylisting of senders looks, where it is done at MAIL: the next hop is there for all others. */
+static void
+slowed_down_often(struct world *w)
+{
+	struct client_of_ours us = { .w = w, .n_mails = 12 }, others = { .w = w, .n_mails = 1 };
+
+	friendly(w);
+	w->peers[0].mail_reply = "451 4.7.1 not yet, come back later";
+	bring(&us);
+	expect_int(us.n_refused, 12);
+	expect_int(n_lines(w, "nexthop-down "), 0);
+	w->peers[0].mail_reply = NULL;
+	bring(&others);
+	expect_int(others.n_taken, 1);
+}
+
 static void
 dropped(struct world *w)
 {
@@ -819,6 +835,7 @@ static const struct story stories[] = {
 	{ .name = "by PROXY each connection is told of", .tell = by_proxy },
 	{ .name = "an envelope of hundreds is said again", .tell = many_recipients, .is_quiet = true },
 	{ .name = "one that asks us to slow down is trusted with less", .tell = slowed_down },
+	{ .name = "however often it says so, it is not down", .tell = slowed_down_often },
 	{ .name = "who hangs up leaves a session for others", .tell = dropped },
 	{ .name = "a full queue holds up nobody who waits", .tell = beside_the_queue, .is_quiet = true },
 	{ .name = "one connection is taken in turn", .tell = in_turn, .is_quiet = true, .connections_max = 1 },
