@@ -292,13 +292,13 @@ offer(struct errand *e)
 
 /* --- the end --- */
 
-static struct outcome
-outcome_of_end(const struct errand *e, const struct delivery_recipient *recipient)
+struct outcome
+errand_outcome_left(const struct errand *e, int i)
 {
 	struct str host = e->next_hop != NULL ? e->next_hop->host : STR_EMPTY;
 
 	if (e->trouble.is_lack && e->delivery->n_tries + 1 >= LACKING_TRIES_MIN)
-		return outcome_of_lack(&e->trouble, recipient->last, host, e->delivery->arena);
+		return outcome_of_lack(&e->trouble, e->delivery->recipients[i].last, host, e->delivery->arena);
 	return outcome_of_trouble(&e->trouble, host, e->delivery->arena);
 }
 
@@ -310,7 +310,7 @@ errand_end_left(struct errand *e)
 
 		if (offered->has_outcome)
 			continue;
-		offered->outcome = outcome_of_end(e, &e->delivery->recipients[i]);
+		offered->outcome = errand_outcome_left(e, i);
 		offered->has_outcome = true;
 		log_outcome(e, offered);
 		if (e->trouble.is_lack)

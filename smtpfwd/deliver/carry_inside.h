@@ -52,7 +52,10 @@ struct history_attempt	errand_attempt(const struct errand *e);
 /* The outcomes name it, and it may be forgotten meanwhile; NULL: none. */
 void	errand_turn_to(struct errand *e, struct next_hop *next_hop);
 
-/* Who is left without an outcome gets the one that the trouble has for them. */
+/* What the trouble has for the ith recipient, who has no outcome. */
+struct outcome	errand_outcome_left(const struct errand *e, int i);
+
+/* Who is left without an outcome gets that one. */
 void	errand_end_left(struct errand *e);
 
 /* --- carry_pass.c --- */

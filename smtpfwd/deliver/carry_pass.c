@@ -103,7 +103,7 @@ go_to(struct errand *e, int place, struct site *site)
 	e->asked |= bit(place);
 	e->tried = 0;
 	e->n_tried = 0;
-	e->is_means_refused = e->is_crowded = e->has_waited = false;
+	e->is_crowded = e->has_waited = e->trouble.is_lack = false;
 	e->waits_until = instant_after(loop_now(e->c->loop), span_s(ROOM_WAIT_MAX_S));
 }
 
@@ -141,11 +141,16 @@ pass_end(struct errand *e)
 }
 
 /* Of another ring it is not known who of it was asked. */
+static bool
+may_go_on(const struct errand *e)
+{
+	return e->plan != NULL && (next_place(e) >= 0 || e->c->plan != e->plan);
+}
+
 bool
 pass_is_due(const struct errand *e, const struct offered *offered)
 {
-	return e->plan != NULL && offered->has_outcome && offered->is_elsewhere && offered->outcome.kind == OUTCOME_FAILED &&
-	    (next_place(e) >= 0 || e->c->plan != e->plan);
+	return offered->has_outcome && offered->is_elsewhere && may_go_on(e);
 }
 
 /* --- a session --- */
@@ -186,26 +191,52 @@ pass_waits_for_room(struct errand *e)
 	return !e->is_cancelled;
 }
 
+/*
+ * That a mail is too large for one of them, or needs what that lacks, says more than that others do not have the mailbox: it may
+ * be there.  What may pass says most.
+ */
+static int
+weight(const struct outcome *outcome)
+{
+	if (outcome->kind == OUTCOME_DEFERRED)
+		return 2;
+	return outcome->kind == OUTCOME_FAILED && (outcome->status.subject == 3 || outcome->status.subject == 6);
+}
+
 void
 pass_conclude(const struct errand *e, int i)
 {
 	struct offered *offered = &e->offered[i];
 
-	if (e->refusals != NULL && offered->outcome.kind == OUTCOME_FAILED && offered->is_elsewhere &&
-	    e->refusals[i].status.subject == 3)
+	if (e->refusals != NULL && offered->is_elsewhere && weight(&e->refusals[i]) > weight(&offered->outcome))
 		offered->outcome = e->refusals[i];
 }
 
 /* --- from one to the next --- */
 
-/* That a mail is too large for one of them says more than that others do not have the mailbox. */
 static void
 keep_refusal(struct errand *e, int i)
 {
 	const struct outcome *outcome = &e->offered[i].outcome;
 
-	if (e->refusals[i].status.subject != 3)
+	if (weight(&e->refusals[i]) == 0 || weight(outcome) > weight(&e->refusals[i]))
 		e->refusals[i] = *outcome;
+}
+
+/* It cannot take such a mail, and so the mailbox was not asked for: another one may have it, and take the mail. */
+static void
+refuse_by_lack(struct errand *e)
+{
+	if (!e->trouble.is_lack || e->is_cancelled || !may_go_on(e))
+		return;
+	for (int i = 0; i < e->delivery->n_recipients; i++) {
+		struct offered *offered = &e->offered[i];
+
+		if (offered->has_outcome)
+			continue;
+		offered->outcome = errand_outcome_left(e, i);
+		offered->has_outcome = offered->is_elsewhere = true;
+	}
 }
 
 static void
@@ -217,7 +248,8 @@ log_passed_on(const struct errand *e, const struct offered *offered)
 	if (offered->outcome.reply.code != 0)
 		attempt.reply = &offered->outcome.reply;
 	else
-		attempt.why = "it is larger than this next hop takes";
+		attempt.why = offered->outcome.status.subject == 3 ? "it is larger than this next hop takes" :
+		    "it needs what this next hop does not offer (SMTPUTF8, 8BITMIME)";
 	history_passed_on(e->c->log, &e->delivery->mail, &attempt);
 }
 
@@ -263,6 +295,7 @@ pass_on(struct errand *e)
 	struct site *next = NULL;
 	int n_due = 0;
 
+	refuse_by_lack(e);
 	for (int i = 0; i < e->delivery->n_recipients; i++)
 		n_due += pass_is_due(e, &e->offered[i]) || (is_over && !e->offered[i].has_outcome);
 	if (n_due == 0)

@@ -299,6 +299,39 @@ too_large_for_one(struct world *w)
 	expect(log_has(w, "larger than this next hop takes"));
 }
 
+#define EIGHT_BIT	STR("Subject: hi\r\n\r\ngr\xc3\xbc\xc3\x9f\r\n")
+
+static void
+lacking_at_one(struct world *w)
+{
+	w->peers[1].has = "r1";
+	peer_says(&w->peers[0], FRIENDLY);
+	peer_says(&w->peers[1], "S: 220 hi\nM: 8BITMIME");
+	put_content(w, "example.com", EIGHT_BIT);
+	expect(wait_for_mails(w, 1, 5) >= 0);
+	expect_mails(w, 0, 1, 0);
+	expect_int(n_lines(w, "deferred "), 0);
+	expect(log_has(w, "it needs what this next hop does not offer"));
+}
+
+/* The mailbox may be there: as with one next hop alone it is tried again before that is believed. */
+static void
+lacking_and_unknown(struct world *w)
+{
+	w->peers[1].has = w->peers[2].has = "r9";
+	peer_says(&w->peers[0], FRIENDLY);
+	peer_says(&w->peers[1], "S: 220 hi\nM: 8BITMIME");
+	peer_says(&w->peers[2], "S: 220 hi\nM: 8BITMIME");
+	put_content(w, "example.com", EIGHT_BIT);
+	wait_s(w, 5);
+	expect_int(n_lines(w, "failed "), 0);
+	expect_int(n_lines(w, "deferred "), 1);
+	wait_s(w, 4 * 3600);
+	expect_int(n_lines(w, "failed "), 1);
+	expect_int(n_lines(w, "deferred "), 3);
+	expect(log_has(w, "8-bit mail (8BITMIME)"));
+}
+
 static void
 too_large_and_unknown(struct world *w)
 {
@@ -445,6 +478,8 @@ static const struct story stories[] = {
 	{ .name = "551 says that it is elsewhere", .tell = bare_551, BY_RECIPIENT(2) },
 	{ .name = "the first one does not take mail of this size", .tell = too_large_for_one, BY_RECIPIENT(2) },
 	{ .name = "the size is what the sender is told", .tell = too_large_and_unknown, BY_RECIPIENT(2) },
+	{ .name = "nor mail that needs what it lacks", .tell = lacking_at_one, BY_RECIPIENT(2) },
+	{ .name = "what it lacks is why the mail waits, where no other has the mailbox", .tell = lacking_and_unknown, BY_RECIPIENT(3) },
 	{ .name = "some say it only at the end of the mail", .tell = at_the_end, BY_RECIPIENT(2) },
 	{ .name = "a mail that is refused is not brought to another one", .tell = content_refused, BY_RECIPIENT(2) },
 	{ .name = "what is delivered is settled before others are asked", .tell = settled_before, BY_RECIPIENT(2) },
