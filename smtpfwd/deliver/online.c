@@ -10,6 +10,7 @@
 
 enum {
 	IDLE_MAX_DEFAULT_S = 10,	/* as long as a client's round trips may take, and not a next hop's five minutes */
+	AWAITED_MAX_MS = 1000,		/* the same while others wait for a place there; a client that does not dawdle takes less */
 	RESET_MAX_S = 5,		/* for the reply to RSET, before the session goes to the pool */
 	ONLINE_FIXED_MAX_BYTES = 32 * 1024,
 	/* An address, an ORCPT and its share of an array that doubles. */
@@ -113,14 +114,24 @@ is_worth_holding(const struct online *o)
 	    !o->c->is_stopping;
 }
 
+/* A mail whose client waits could go on in its place. */
+static bool
+is_awaited(const struct online *o)
+{
+	return !list_is_empty(&o->held.next_hop->waiting[LINE_ONLINE]);
+}
+
 static void
 hold(struct online *o)
 {
-	struct instant until = instant_after(loop_now(o->c->loop), o->idle_max);
+	struct instant now = loop_now(o->c->loop), until = instant_after(now, o->idle_max);
+	enum wake wake = WAKE_READY;
 
-	while (o->order == ORDER_NONE && is_worth_holding(o))
-		if (signal_wait(&o->ordered, until) != WAKE_READY)
-			return;
+	while (o->order == ORDER_NONE && is_worth_holding(o) && instant_is_before(now, until) &&
+	    (wake == WAKE_READY || (wake == WAKE_TIMED_OUT && !is_awaited(o)))) {
+		wake = signal_wait(&o->ordered, instant_min(until, instant_after(now, span_ms(AWAITED_MAX_MS))));
+		now = loop_now(o->c->loop);
+	}
 }
 
 void

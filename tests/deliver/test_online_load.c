@@ -479,10 +479,10 @@ dawdlers(struct world *w)
 static void
 all_busy(struct world *w)
 {
-	struct client_of_ours first = { .w = w, .n_mails = 1, .think_ms = 20000, .idle_max = span_s(60) };
-	struct client_of_ours second = { .w = w, .n_mails = 1, .budget_s = 5 };
+	struct client_of_ours first = { .w = w, .n_mails = 1 }, second = { .w = w, .n_mails = 1, .budget_s = 5 };
 
 	friendly(w);
+	w->peers[0].reply_wait_ms = 20000;
 	begin(&first);
 	wait_s(w, 1);
 	bring(&second);
@@ -494,6 +494,27 @@ all_busy(struct world *w)
 	expect_int(second.n_taken, 1);
 	wait_for(&first);
 	expect_int(first.n_taken, 1);
+	expect_int(w->peers[0].n_connections, 1);
+	wait_s(w, 1);
+	expect_int(n_busy(w), 0);
+}
+
+/* Who dawdles in the middle of a mail keeps nobody from his, and gets his own through. */
+static void
+awaited(struct world *w)
+{
+	struct client_of_ours first = { .w = w, .n_mails = 1, .think_ms = 20000, .idle_max = span_s(60) };
+	struct client_of_ours second = { .w = w, .n_mails = 10 };
+
+	friendly(w);
+	begin(&first);
+	wait_s(w, 5);
+	bring(&second);
+	expect_int(second.n_taken, 10);
+	expect(second.longest.ns <= span_s(1).ns);
+	wait_for(&first);
+	expect_int(first.n_taken, 1);
+	expect_int(n_heard(w, "RSET"), 1);
 	expect_int(w->peers[0].n_connections, 1);
 	wait_s(w, 1);
 	expect_int(n_busy(w), 0);
@@ -841,6 +862,7 @@ static const struct story stories[] = {
 	{ .name = "one connection is taken in turn", .tell = in_turn, .is_quiet = true, .connections_max = 1 },
 	{ .name = "clients that dawdle leave half to the queue", .tell = dawdlers, .is_quiet = true },
 	{ .name = "with no connection free it is unavailable when the budget is over", .tell = all_busy, .connections_max = 1 },
+	{ .name = "a client that dawdles is not waited for", .tell = awaited, .connections_max = 1 },
 	{ .name = "a next hop that goes down is not waited for", .tell = down_while_waiting, .connections_max = 1 },
 	{ .name = "the limit grows by such mail alone", .tell = grows, .is_quiet = true, .connections_max = LIMIT },
 	{ .name = "a server that takes three connections gets three", .tell = three_at_most, .is_quiet = true, .connections_max = LIMIT },
