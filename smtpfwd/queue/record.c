@@ -10,6 +10,7 @@
 #include "base/insist.h"
 #include "base/octets.h"
 #include "smtpfwd/queue/record_facts.h"
+#include "smtpfwd/queue/record_state.h"
 
 enum {
 	RECORD_MAGIC = 0x4d526651,	/* "QfRM" */
@@ -21,10 +22,6 @@ enum {
 	MAIL_IS_LARGE = 1, MAIL_IS_FROM_TRUSTED = 2, MAIL_IS_REPORT = 4,
 	MAIL_IS_UNVERIFIED = 8,
 	MAIL_HAS_MORE = 16,		/* facts with tags; the last known */
-	STATE_IS_HELD = 1, STATE_IS_WARNED = 2, STATE_IS_REMOVED = 4,
-	STATE_LIVES_UNTIL = 8,		/* a time follows */
-	STATE_IS_BOUNCED = 16,		/* the last known */
-	STEP_MASK = 3, HAS_OUTCOME = 4, HAS_TRIES = 8, HAS_DEBT = 16, HAS_LAST_TRY = 32,	/* a recipient's first octet */
 };
 
 /* --- the frame around every record --- */
@@ -103,139 +100,6 @@ record_meta_is_whole(const char *record, const struct record_header *header)
 	return octets_load(record + AT_CRC, 4) == record_crc(record, header->meta_length);
 }
 
-/* --- states --- */
-
-static int
-encode_outcome(const struct outcome *outcome, size_t text_max_bytes, struct buf *out)
-{
-	return octets_put(out, outcome->kind, 1) | octets_put(out, (uint64_t)outcome->reply.code, 2) |
-	    octets_put(out, outcome->reply.status.class, 1) | octets_put(out, outcome->reply.status.subject, 2) |
-	    octets_put(out, outcome->reply.status.detail, 2) | octets_put(out, outcome->status.class, 1) |
-	    octets_put(out, outcome->status.subject, 2) | octets_put(out, outcome->status.detail, 2) |
-	    octets_put_text(out, str_sub(outcome->reply.text, 0, text_max_bytes)) |
-	    octets_put_text(out, str_sub(outcome->remote_mta, 0, text_max_bytes == 0 ? 0 : OUTCOME_REMOTE_MAX_BYTES)) |
-	    octets_put_text(out, str_sub(outcome->text, 0, text_max_bytes));
-}
-
-static int
-encode_recipient_state(const struct recipient_state *r, size_t text_max_bytes, struct buf *out)
-{
-	/* Of one that is done and owes nothing nobody asks any more: a broadcast's state stays small. */
-	bool is_over = r->step == RECIPIENT_DONE && (r->owed & ~r->paid) == 0;
-	bool has_outcome = r->has_outcome && !is_over;
-	bool has_tries = (r->n_tries != 0 || r->next_try.us != 0) && !is_over, has_debt = (r->owed | r->paid) != 0;
-	bool has_last_try = r->last_try.us != 0 && !is_over;
-	int failed;
-
-	failed = octets_put(out, (unsigned)r->step | (has_outcome ? HAS_OUTCOME : 0) | (has_tries ? HAS_TRIES : 0) |
-	    (has_debt ? HAS_DEBT : 0) | (has_last_try ? HAS_LAST_TRY : 0), 1);
-	if (has_tries)
-		failed |= octets_put(out, r->n_tries, 4) | octets_put(out, (uint64_t)r->next_try.us, 8);
-	if (has_last_try)
-		failed |= octets_put(out, (uint64_t)r->last_try.us, 8);
-	if (has_debt)
-		failed |= octets_put(out, r->owed, 1) | octets_put(out, r->paid, 1);
-	if (has_outcome)
-		failed |= encode_outcome(&r->outcome, text_max_bytes, out);
-	return failed;
-}
-
-static int
-encode_state(const struct mail_state *state, size_t text_max_bytes, struct buf *out)
-{
-	int failed;
-
-	failed = octets_put(out, state->version, 4) | octets_put(out, (state->is_held ? STATE_IS_HELD : 0) |
-	    (state->is_warned ? STATE_IS_WARNED : 0) | (state->is_removed ? STATE_IS_REMOVED : 0) |
-	    (state->lives_until.us != 0 ? STATE_LIVES_UNTIL : 0) | (state->is_bounced ? STATE_IS_BOUNCED : 0), 1) |
-	    octets_put(out, (uint64_t)state->n_recipients, 4);
-	if (state->lives_until.us != 0)
-		failed |= octets_put(out, (uint64_t)state->lives_until.us, 8);
-	if (failed != 0 || state->version == 0)		/* as it came in: nothing to tell of recipients */
-		return failed;
-	for (int i = 0; i < state->n_recipients && failed == 0; i++)
-		failed = encode_recipient_state(&state->recipients[i], text_max_bytes, out);
-	return failed;
-}
-
-static void
-decode_outcome(struct octets *o, struct arena *arena, struct outcome *outcome_out)
-{
-	uint64_t kind = octets_take(o, 1);
-
-	if (kind > OUTCOME_FAILED)
-		o->is_bad = true;
-	outcome_out->kind = (enum outcome_kind)kind;
-	outcome_out->reply.code = (int)octets_take(o, 2);
-	outcome_out->reply.status.class = (uint8_t)octets_take(o, 1);
-	outcome_out->reply.status.subject = (uint16_t)octets_take(o, 2);
-	outcome_out->reply.status.detail = (uint16_t)octets_take(o, 2);
-	outcome_out->status.class = (uint8_t)octets_take(o, 1);
-	outcome_out->status.subject = (uint16_t)octets_take(o, 2);
-	outcome_out->status.detail = (uint16_t)octets_take(o, 2);
-	outcome_out->reply.text = octets_take_text(o, arena);
-	outcome_out->remote_mta = octets_take_text(o, arena);
-	outcome_out->text = octets_take_text(o, arena);
-	if (outcome_out->reply.code > 599)
-		o->is_bad = true;
-}
-
-static void
-decode_recipient_state(struct octets *o, struct arena *arena, struct recipient_state *r)
-{
-	uint64_t first = octets_take(o, 1), owed_max = (1 << (REPORT_RELAYED + 1)) - 1;
-
-	if ((first & STEP_MASK) > RECIPIENT_FAILED || first >= 2 * HAS_LAST_TRY)
-		o->is_bad = true;
-	r->step = (enum recipient_step)(first & STEP_MASK);
-	if (first & HAS_TRIES) {
-		r->n_tries = (uint32_t)octets_take(o, 4);
-		r->next_try.us = (int64_t)octets_take(o, 8);
-	}
-	if (first & HAS_LAST_TRY)
-		r->last_try.us = (int64_t)octets_take(o, 8);
-	if (first & HAS_DEBT) {
-		r->owed = (unsigned)octets_take(o, 1);
-		r->paid = (unsigned)octets_take(o, 1);
-		if (r->owed > owed_max || r->paid > owed_max)
-			o->is_bad = true;
-	}
-	r->has_outcome = (first & HAS_OUTCOME) != 0;
-	if (r->has_outcome)
-		decode_outcome(o, arena, &r->outcome);
-}
-
-bool
-mail_state_init(struct mail_state *state, int n_recipients, struct arena *arena)
-{
-	*state = (struct mail_state){ .n_recipients = n_recipients };
-	state->recipients = arena_array(arena, (size_t)n_recipients, sizeof(*state->recipients));
-	return state->recipients != NULL || n_recipients == 0;
-}
-
-static bool
-decode_state(struct octets *o, struct arena *arena, struct mail_state *state_out)
-{
-	uint32_t version = (uint32_t)octets_take(o, 4), flags = (uint32_t)octets_take(o, 1);
-	uint64_t n = octets_take(o, 4);
-
-	if (o->is_bad || n > ENVELOPE_RECIPIENTS_MAX || flags >= 2 * STATE_IS_BOUNCED ||
-	    !mail_state_init(state_out, (int)n, arena))
-		return false;
-	state_out->version = version;
-	state_out->is_held = (flags & STATE_IS_HELD) != 0;
-	state_out->is_warned = (flags & STATE_IS_WARNED) != 0;
-	state_out->is_removed = (flags & STATE_IS_REMOVED) != 0;
-	state_out->is_bounced = (flags & STATE_IS_BOUNCED) != 0;
-	if ((flags & STATE_LIVES_UNTIL) != 0)
-		state_out->lives_until.us = (int64_t)octets_take(o, 8);
-	if (version == 0)
-		return true;
-	for (int i = 0; i < state_out->n_recipients && !o->is_bad; i++)
-		decode_recipient_state(o, arena, &state_out->recipients[i]);
-	return !o->is_bad;
-}
-
 /* --- mails --- */
 
 /*
@@ -277,7 +141,7 @@ encode_mail_meta(const struct mail_record *m, size_t text_max_bytes, struct buf 
 	if (octets_put(out, 0, 4) != 0 || envelope_encode(&m->envelope, out) != 0 || end_part(out, length_at) != 0)
 		return -1;
 	length_at = out->len;
-	if (octets_put(out, 0, 4) != 0 || encode_state(&m->state, text_max_bytes, out) != 0 || end_part(out, length_at) != 0)
+	if (octets_put(out, 0, 4) != 0 || record_put_state(&m->state, text_max_bytes, out) != 0 || end_part(out, length_at) != 0)
 		return -1;
 	return encode_payment(&m->pays, out);
 }
@@ -352,7 +216,7 @@ record_decode_mail(const char *record, const struct record_header *header, struc
 		return fault_permanent(fault_out, "a mail record is cut short");
 	if (envelope_decode(envelope, arena, &mail_out->envelope, fault_out) != 0)
 		return -1;
-	if (!decode_state(&part, arena, &mail_out->state) || !octets_are_used_up(&part) ||
+	if (!record_take_state(&part, arena, &mail_out->state) || !octets_are_used_up(&part) ||
 	    !decode_payment(&o, arena, &mail_out->pays) || octets_take_bytes(&o, mail_out->prefix_bytes).len !=
 	    mail_out->prefix_bytes || !octets_are_used_up(&o) ||
 	    !mail_adds_up(mail_out, header))
@@ -368,7 +232,7 @@ record_encode_state(const struct mail_id *id, const struct mail_state *state, si
 	size_t at = record_begin(out);
 
 	if (at == SIZE_MAX || buf_append(out, str_n(id->bytes, sizeof(id->bytes))) != 0 ||
-	    encode_state(state, text_max_bytes, out) != 0)
+	    record_put_state(state, text_max_bytes, out) != 0)
 		return -1;
 	return record_end(out, at, RECORD_STATE, out->len);
 }
@@ -380,7 +244,7 @@ record_decode_state(const char *record, const struct record_header *header, stru
 	struct octets o = octets_of(str_n(record + RECORD_HEADER_BYTES, header->meta_length));
 	struct str id = octets_take_bytes(&o, sizeof(id_out->bytes));
 
-	if (header->type != RECORD_STATE || o.is_bad || !decode_state(&o, arena, state_out) ||
+	if (header->type != RECORD_STATE || o.is_bad || !record_take_state(&o, arena, state_out) ||
 	    !octets_are_used_up(&o) || state_out->version == 0)
 		return fault_permanent(fault_out, "a state record does not add up");
 	memcpy(id_out->bytes, id.at, sizeof(id_out->bytes));
