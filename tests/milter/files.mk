@@ -10,3 +10,14 @@ check_PROGRAMS += tests/milter/test_delegation
 tests_milter_test_delegation_SOURCES = %D%/test_delegation.c
 tests_milter_test_delegation_LDADD = $(milter_test_libraries)
 TESTS += tests/milter/test_delegation
+
+milter_parts_libraries = tests/libexpect.a milter/libmilter_parts.a mail/libmail.a smtpfwd/runtime/libruntime.a smtpfwd/runtime/libos.a base/libbase.a \
+	$(IDN2_LIBS) $(OPENSSL_LIBS) -lpthread
+check_PROGRAMS += tests/milter/test_client tests/milter/test_fields tests/milter/test_resolver
+tests_milter_test_client_SOURCES = %D%/test_client.c
+tests_milter_test_client_LDADD = $(milter_parts_libraries)
+tests_milter_test_fields_SOURCES = %D%/test_fields.c
+tests_milter_test_fields_LDADD = $(milter_parts_libraries)
+tests_milter_test_resolver_SOURCES = %D%/test_resolver.c
+tests_milter_test_resolver_LDADD = $(milter_parts_libraries)
+TESTS += tests/milter/test_client tests/milter/test_fields tests/milter/test_resolver
