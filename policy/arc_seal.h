@@ -36,7 +36,7 @@ struct arc_sealer;
 
 /*
  * Copies what it keeps, but for the key.  NULL with a permanent fault where settings are wrong: a domain or selector that cannot
- * be, a key that is not RSA, too many names, or one that must not be signed: Authentication-Results, ARC-Message-Signature and
+ * be, a key that is not RSA, too many names, names without From (RFC 6376 5.4), or one that must not be signed: Authentication-Results, ARC-Message-Signature and
  * ARC-Seal (4.1.2), Return-Path, Received.  ARC-Authentication-Results, which 4.1.2 forbids too, is taken if it is named: others
  * do it, and verifiers must live with that.
  */

@@ -33,6 +33,7 @@ static int
 check_names(const struct arc_sealer_settings *settings, struct fault *fault_out)
 {
 	size_t total_bytes = 0;
+	bool has_from = false;
 
 	if (settings->names == NULL)
 		return 0;
@@ -42,7 +43,10 @@ check_names(const struct arc_sealer_settings *settings, struct fault *fault_out)
 		if (check_name(settings->names[i], fault_out) != 0)
 			return -1;
 		total_bytes += strlen(settings->names[i]) + 1;
+		has_from |= str_eq_nocase(str_of(settings->names[i]), STR("From"));
 	}
+	if (!has_from)		/* RFC 6376 5.4: whoever has the mail could give it another author, under our seal */
+		return fault_permanent(fault_out, "From has to be among the fields to be sealed");
 	if (total_bytes > DKIM_SIGNED_FIELDS_MAX_BYTES)
 		return fault_permanent(fault_out, "too many fields are to be sealed");
 	return 0;

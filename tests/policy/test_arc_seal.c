@@ -274,6 +274,7 @@ test_settings(struct scene *s)
 	test_case("nor are no names, and too many");
 	for (int i = 0; i <= DKIM_SIGNED_NAMES_MAX; i++)
 		many[i] = "X";
+	many[0] = "From";
 	settings = usual(s);
 	settings.names = many;
 	expect(arc_sealer_new(&settings, &fault) == NULL);
@@ -283,6 +284,11 @@ test_settings(struct scene *s)
 	sealer = arc_sealer_new(&settings, &fault);
 	expect(sealer != NULL);
 	arc_sealer_free(sealer);
+	test_case("nor names without From: the set would be right for another author's mail");
+	settings.names = many + 1;
+	settings.n_names = 1;
+	expect(arc_sealer_new(&settings, &fault) == NULL);
+	expect_text(fault.text, "From has to be among the fields to be sealed");
 	test_case("Ed25519 is not for ARC; bad domains and selectors are refused");
 	settings = usual(s);
 	settings.selector.key = s->ed25519;
