@@ -112,6 +112,16 @@ read_class(struct config *config, const struct conf_section *section, struct cla
 	check_class(config, section, class);
 }
 
+/* Read before (config.c): "Name: value". */
+static bool
+is_mark_field(const struct config *config, struct str name)
+{
+	struct str mark = str_of(config->policy.verify.mark_field);
+	ptrdiff_t colon = str_find(mark, ':');
+
+	return colon >= 0 && str_eq_nocase(str_sub(mark, 0, (size_t)colon), name);
+}
+
 static const char *
 read_field_name(struct config *config)
 {
@@ -122,6 +132,8 @@ read_field_name(struct config *config)
 		return NULL;
 	if (!config_is_field_name(str_of(name)))
 		conf_error(config->conf, top, "class-header", "\"%s\" is no field's name", name);
+	else if (is_mark_field(config, str_of(name)))
+		conf_error(config->conf, top, "class-header", "%s is the mark-field of verify already", name);
 	else if (config_field_has_meaning(str_of(name)))
 		conf_error(config->conf, top, "class-header", "%s means something else already", name);
 	return name;

@@ -89,4 +89,6 @@ config_read_verify(struct config *config)
 		conf_error(config->conf, section, "dmarc", "needs spf or dkim: without both every mail would fail; off is for that");
 	if (rules->with_received_spf && !rules->spf)
 		conf_error(config->conf, section, "received-spf", "is of use with spf only");
+	if (rules->dmarc == DMARC_OFF && rules->doomed != DOOMED_SEND)
+		conf_error(config->conf, conf_section(config->conf, ""), "forward-doomed", "needs dmarc = stamp or enforce: it goes by the author's policy");
 }

@@ -55,6 +55,7 @@ static const struct {
 	{ "a field's name has no blank", "class-header = \"Traffic Class\"\n" GOOD, ":1: class-header: \"Traffic Class\" is no field's name" },
 	{ "nor a colon", "class-header = \"X-Class:\"\n" GOOD, ":1: class-header: \"X-Class:\" is no field's name" },
 	{ "a field whose loss would hurt", "class-header = \"FROM\"\n" GOOD, ":1: class-header: FROM means something else already" },
+	{ "the field that marks mail", "class-header = \"x-spam-flag\"\n" GOOD, ":1: class-header: x-spam-flag is the mark-field of verify already" },
 	{ "a field that lists need", "class-header = \"List-Id\"\n" GOOD, ":1: class-header: List-Id means something else already" },
 };
 

@@ -106,6 +106,10 @@ static const struct {
 	{ "a sealer's selector that is no name", GOOD "arc { domain = \"example.com\"\n selector = \"a b\"\n key = \"/k\" }\n", ":4: arc: selector: a selector is no name" },
 	{ "a sealer's key with no absolute path", GOOD "arc { domain = \"example.com\" selector = \"s\"\n key = \"k\" }\n", ":4: arc: key: " },
 	{ "a field that ARC must not sign", GOOD "arc { " ARC " fields = { \"from\", \"ARC-Seal\" } }\n", ":5: arc: fields: ARC-Seal must not be sealed" },
+	{ "an author that is not sealed", GOOD "arc { " ARC " fields = { \"to\", \"subject\" } }\n", ":5: arc: fields: From has to be among" },
+	{ "mail that is doomed, told by DMARC", GOOD "forward-doomed = reject\n", NULL },
+	{ "without DMARC, of which nothing is asked", GOOD "forward-doomed = reject\nverify { dmarc = off }\n", ":3: forward-doomed: needs dmarc" },
+	{ "it goes on", GOOD "forward-doomed = send\nverify { dmarc = off }\n", NULL },
 	{ "a lifetime of no second", GOOD "sign \"example.com\" { " SIGN "lifetime = 999ms }\n", ":5: sign \"example.com\": lifetime: is less than a second" },
 };
 
@@ -207,7 +211,7 @@ test_arc(void)
 	expect(conf_n_errors(config->conf) == 0 && config->policy.verify.arc && config->arc.key_path == NULL);
 	config_free(config);
 	test_case("a section arc switches the check on, and its key is among the files");
-	config = load(GOOD "arc { domain = \"Example.COM\" selector = \"s\" key = \"/k.pem\" fields = { \"to\", \"to\" } }\n");
+	config = load(GOOD "arc { domain = \"Example.COM\" selector = \"s\" key = \"/k.pem\" fields = { \"to\", \"FROM\" } }\n");
 	expect_int(conf_n_errors(config->conf), 0);
 	expect(config->policy.verify.arc);
 	expect_text(config->arc.settings.domain, "example.com");
