@@ -10,12 +10,12 @@ import re
 import socket
 import subprocess
 
-import authres
-import authres.arc
 import dkim
 
 import names
+import sealed
 import world
+from sealed import fields_of, tag
 
 US = "old.example.com"
 STRANGER = "192.0.2.77"
@@ -89,21 +89,12 @@ def arrived(sender):
     return found()
 
 
-def fields_of(mail):
-    head = mail.partition(b"\r\n\r\n")[0] + b"\r\n"
-    return [tuple(f.split(b":", 1)) for f in re.findall(rb"[^\r\n]*:[^\r\n]*(?:\r\n[ \t][^\r\n]*)*\r\n", head)]
-
-
 def found_in(mail):
-    """Of the one field of results in our name: arc=, its properties, the field."""
-    ours = [value for name, value in fields_of(mail) if name == b"Authentication-Results" and value.lstrip().startswith(US.encode())]
-    if len(ours) != 1:
-        return "%d fields" % len(ours), {}, ours
-    field = "Authentication-Results:" + re.sub(r"\r\n(?=[ \t])", "", ours[0].decode().rstrip("\r\n"))
-    for result in authres.AuthenticationResultsHeader.parse(field).results:
-        if result.method == "arc":
-            return result.result, {(p.type, p.name): p.value for p in result.properties}, field
-    return "no arc=", {}, field
+    return sealed.found_in(mail, US)
+
+
+def set_on_top(mail):
+    return sealed.set_on_top(mail, "example.com")
 
 
 def by_dkimpy(mail):
@@ -147,17 +138,6 @@ ONE = next(mail for name, _, _, mail in CASES if name == "a mail without ARC")
 forwarder = Forwarder("forwarder")
 forwarder.start()
 by_perl = MailDkim()
-
-
-def set_on_top(mail):
-    """The values of our set by their names, if the first three fields are one."""
-    top = fields_of(mail)[:3]
-    wanted = [b"ARC-Seal", b"ARC-Message-Signature", b"ARC-Authentication-Results"]
-    return dict(top) if [name for name, _ in top] == wanted and b"d=example.com;" in top[0][1] else {}
-
-
-def tag(field, name):
-    return re.search(rb"(?:^|;)\s*%s=([^;]*)" % name, field).group(1).strip().decode()
 
 
 def gets_no_set(name, want, mail):
