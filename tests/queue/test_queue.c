@@ -119,12 +119,12 @@ part_story(struct yard *yard)
 	struct delivery *d;
 
 	(void)yard_put(yard, "b@x.example c@x.example d@x.example e@y.example", STR("hello"));
-	do {
+	d = yard_take(yard, 1, NULL);
+	if (d != NULL && d->n_recipients == 1) {	/* y.example's came first */
+		yard_settle(yard, d, OUTCOME_DELIVERED);
 		d = yard_take(yard, 1, NULL);
-		if (expect(d != NULL) && d->n_recipients == 1)
-			yard_settle(yard, d, OUTCOME_DELIVERED);
-	} while (d != NULL && d->n_recipients == 1);
-	if (d == NULL || !expect_int(d->n_recipients, 3))
+	}
+	if (!expect(d != NULL) || !expect_int(d->n_recipients, 3))
 		return;
 	queue_settle_part(yard->queue, d, outcomes, (const bool[]){ false, true, false });
 	expect_int(d->n_recipients, 2);
