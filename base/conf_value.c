@@ -5,44 +5,13 @@
 
 #include "base/conf_parts.h"
 #include "base/insist.h"
+#include "base/quantity.h"
 
 enum {
 	STRING_MAX_BYTES = 1000,	/* a path, a name, an address: more is a mistake */
 	LIST_MAX_ITEMS = 1000,		/* each is looked at in turn somewhere */
 	DECIMAL_MAX_DIGITS = 9,		/* before and behind the point; exact in a double */
 };
-
-struct unit {
-	struct str	 name;
-	int64_t		 factor;
-};
-
-static const struct unit span_units[] = {
-	{ STR("ms"), 1000000 }, { STR("s"), 1000000000 }, { STR("m"), 60000000000 },
-	{ STR("h"), 3600000000000 }, { STR("d"), 86400000000000 },
-};
-
-static const struct unit size_units[] = {
-	{ STR(""), 1 }, { STR("K"), 1 << 10 }, { STR("M"), 1 << 20 }, { STR("G"), 1 << 30 },
-};
-
-/* Digits and one of the units. */
-static bool
-parse_with_unit(struct str text, const struct unit *units, size_t n_units, int64_t *number_out)
-{
-	size_t n_digits = 0;
-	uint64_t count;
-
-	while (n_digits < text.len && text.at[n_digits] >= '0' && text.at[n_digits] <= '9')
-		n_digits++;
-	if (!str_to_u64(str_sub(text, 0, n_digits), &count) || count > INT64_MAX)
-		return false;
-	for (size_t i = 0; i < n_units; i++) {
-		if (str_eq(str_from(text, n_digits), units[i].name))
-			return !__builtin_mul_overflow((int64_t)count, units[i].factor, number_out);
-	}
-	return false;
-}
 
 static bool
 parse_integer(struct str text, int64_t *number_out)
@@ -95,6 +64,8 @@ parse_choice(struct str text, const char *choices, int64_t *number_out)
 static bool
 parse(const struct setting *setting, struct str text, struct conf_value *out)
 {
+	struct span span;
+
 	switch (setting->type) {
 	case SETTING_BOOL:
 		return parse_choice(text, "no yes", &out->number);
@@ -103,9 +74,12 @@ parse(const struct setting *setting, struct str text, struct conf_value *out)
 	case SETTING_DECIMAL:
 		return parse_decimal(text, &out->decimal);
 	case SETTING_SPAN:
-		return parse_with_unit(text, span_units, sizeof(span_units) / sizeof(span_units[0]), &out->number);
+		if (!quantity_read_span(text, &span))
+			return false;
+		out->number = span.ns;
+		return true;
 	case SETTING_SIZE:
-		return parse_with_unit(text, size_units, sizeof(size_units) / sizeof(size_units[0]), &out->number);
+		return quantity_read_size(text, &out->number);
 	case SETTING_CHOICE:
 		return parse_choice(text, setting->choices, &out->number);
 	case SETTING_STRING:

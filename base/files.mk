@@ -6,5 +6,5 @@ base_libbase_a_SOURCES = \
 	%D%/conf_words.c %D%/conf_words.h \
 	%D%/dns.c %D%/dns.h %D%/dns_wire.c %D%/dns_wire.h %D%/endpoint.c %D%/endpoint.h %D%/fault.c %D%/fault.h \
 	%D%/heap.c %D%/heap.h %D%/insist.c %D%/insist.h %D%/instant.h %D%/list.h \
-	%D%/log.c %D%/log.h %D%/map.c %D%/map.h %D%/mem.c %D%/mem.h %D%/octets.h \
+	%D%/log.c %D%/log.h %D%/map.c %D%/map.h %D%/mem.c %D%/mem.h %D%/octets.h %D%/quantity.c %D%/quantity.h \
 	%D%/siphash.c %D%/str.c %D%/str.h
