@@ -135,6 +135,11 @@ check_PROGRAMS += tests/policy/test_pattern
 tests_policy_test_pattern_SOURCES = %D%/test_pattern.c
 tests_policy_test_pattern_LDADD = tests/libexpect.a policy/libpolicy.a mail/libmail.a base/libbase.a $(IDN2_LIBS)
 TESTS += tests/policy/test_pattern
+check_PROGRAMS += tests/policy/test_class_rate
+tests_policy_test_class_rate_SOURCES = %D%/test_class_rate.c
+tests_policy_test_class_rate_LDADD = tests/libexpect.a policy/libpolicy.a mail/libmail.a base/libbase.a $(IDN2_LIBS)
+TESTS += tests/policy/test_class_rate
+
 check_PROGRAMS += tests/policy/test_classify
 tests_policy_test_classify_SOURCES = %D%/test_classify.c
 tests_policy_test_classify_LDADD = tests/libexpect.a policy/libpolicy.a mail/libmail.a base/libbase.a $(IDN2_LIBS)
