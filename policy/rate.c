@@ -18,9 +18,15 @@ enum {
 
 __extension__ typedef unsigned __int128 wide;
 
+struct rate_refusals {
+	int64_t			 n_untold;
+	int64_t			 told_ns;	/* the instant; 0: never */
+};
+
 struct rate_key {
 	struct heap_item	 unused_at;	/* its key: ns of the instant */
 	char			 digest[DIGEST_BYTES];
+	struct rate_refusals	 refusals;
 };
 
 struct rate {
@@ -29,6 +35,7 @@ struct rate {
 	uint64_t		 seeds[2][2];
 	struct map		 by_digest;	/* struct rate_key, owned */
 	struct heap		 by_use;
+	struct rate_refusals	 others;	/* of keys that are not in the table */
 };
 
 struct rate *
@@ -119,15 +126,21 @@ unused_at_ns(const struct rate *rate, const struct rate_key *key, struct instant
 }
 
 struct span
-rate_wait(const struct rate *rate, struct str key, int64_t n, struct instant now)
+rate_wait_behind(const struct rate *rate, struct str key, int64_t before, int64_t n, struct instant now)
 {
 	char digest[DIGEST_BYTES];
 	int64_t cost = cost_ns(rate, n), used, free_ns;
 
 	make_digest(rate, key, digest);
-	used = unused_at_ns(rate, map_get(&rate->by_digest, digest_text(digest)), now) - now.ns;
+	used = unused_at_ns(rate, map_get(&rate->by_digest, digest_text(digest)), now) - now.ns + cost_ns(rate, before);
 	free_ns = cost < rate->limit.window.ns ? rate->limit.window.ns - cost : 0;
 	return (struct span){ used > free_ns ? used - free_ns : 0 };
+}
+
+struct span
+rate_wait(const struct rate *rate, struct str key, int64_t n, struct instant now)
+{
+	return rate_wait_behind(rate, key, 0, n, now);
 }
 
 static struct rate_key *
@@ -143,6 +156,7 @@ add_key(struct rate *rate, const char digest[DIGEST_BYTES])
 		heap_add(&rate->by_use, &key->unused_at, INT64_MIN);
 	}
 	memcpy(key->digest, digest, DIGEST_BYTES);
+	key->refusals = (struct rate_refusals){ .n_untold = 0 };
 	map_set(&rate->by_digest, digest_text(digest), key);
 	return key;
 }
@@ -178,6 +192,45 @@ rate_take(struct rate *rate, struct str key_text, int64_t n, struct instant now)
 	if (key == NULL)
 		key = add_key(rate, digest);
 	heap_move(&rate->by_use, &key->unused_at, unused_at);
+}
+
+/*
+ * Who is not in a full table has used no more than the least in it: so that must not become less.  In one that is not full who is not
+ * there has used nothing.
+ */
+void
+rate_give_back(struct rate *rate, struct str key_text, int64_t n, struct instant now)
+{
+	bool is_full = rate->by_digest.n >= rate->keys_max;
+	int64_t floor_ns = is_full ? least_used(rate)->unused_at.key : now.ns, unused_at;
+	char digest[DIGEST_BYTES];
+	struct rate_key *key;
+
+	make_digest(rate, key_text, digest);
+	key = map_get(&rate->by_digest, digest_text(digest));
+	if (key == NULL || key->unused_at.key <= floor_ns)
+		return;
+	unused_at = key->unused_at.key - cost_ns(rate, n);
+	heap_move(&rate->by_use, &key->unused_at, unused_at > floor_ns ? unused_at : floor_ns);
+}
+
+int64_t
+rate_count_refusal(struct rate *rate, struct str key_text, struct instant now, struct span quiet)
+{
+	struct rate_refusals *refusals = &rate->others;
+	char digest[DIGEST_BYTES];
+	struct rate_key *key;
+	int64_t n;
+
+	make_digest(rate, key_text, digest);
+	key = map_get(&rate->by_digest, digest_text(digest));
+	if (key != NULL)
+		refusals = &key->refusals;
+	n = ++refusals->n_untold;
+	if (refusals->told_ns != 0 && now.ns - refusals->told_ns < quiet.ns)
+		return 0;
+	*refusals = (struct rate_refusals){ .told_ns = now.ns };
+	return n;
 }
 
 int

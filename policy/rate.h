@@ -40,9 +40,24 @@ void		 rate_free(struct rate *rate);		/* NULL is nothing */
  */
 struct span	 rate_wait(const struct rate *rate, struct str key, int64_t n, struct instant now);
 
+/* The same as if `before` were taken already (>= 0): for what comes one by one and is taken together. */
+struct span	 rate_wait_behind(const struct rate *rate, struct str key, int64_t before, int64_t n, struct instant now);
+
 /* Uses n, allowed or not.  A debt is never more than RATE_DEBT_MAX_WINDOWS. */
 enum { RATE_DEBT_MAX_WINDOWS = 100 };
 void		 rate_take(struct rate *rate, struct str key, int64_t n, struct instant now);
+
+/*
+ * What was taken and allowed was not used after all: as if it had not been taken.  In a full table a key may keep some of it, as whoever
+ * was put out counts as the least in the table.
+ */
+void		 rate_give_back(struct rate *rate, struct str key, int64_t n, struct instant now);
+
+/*
+ * Counts a refusal, for who tells of some only.  How many there were of the key since this last returned more than 0, if that
+ * is `quiet` ago or never was; else 0.  Keys for which a full table has no place are counted together.
+ */
+int64_t		 rate_count_refusal(struct rate *rate, struct str key, struct instant now, struct span quiet);
 
 int		 rate_n_keys(const struct rate *rate);
 

@@ -117,6 +117,64 @@ test_bounds(void)
 	rate_free(rate);
 }
 
+static void
+test_behind(void)
+{
+	static const struct rate_limit limit = { .most = 6, .window = { INT64_C(60) * 1000000000 } };
+	struct rate *rate = rate_new(&limit, 10, seed);
+
+	test_case("one by one behind those that are not taken yet: no more than the limit");
+	for (int before = 0; before < 6; before++)
+		expect_int(rate_wait_behind(rate, STR("a"), before, 1, at_ms(0)).ns, 0);
+	expect_int(span_to_ms(rate_wait_behind(rate, STR("a"), 6, 1, at_ms(0))), 10000);
+	expect_int(span_to_ms(rate_wait_behind(rate, STR("a"), 8, 1, at_ms(0))), 30000);
+	rate_take(rate, STR("a"), 4, at_ms(0));
+	expect_int(span_to_ms(rate_wait_behind(rate, STR("a"), 1, 1, at_ms(0))), 0);
+	expect_int(span_to_ms(rate_wait_behind(rate, STR("a"), 2, 1, at_ms(0))), 10000);
+	expect_int(span_to_ms(rate_wait_behind(rate, STR("a"), INT64_MAX, INT64_MAX, at_ms(0))), 40000 + 60000 * RATE_DEBT_MAX_WINDOWS);
+
+	test_case("what is given back can be had again, then and later");
+	rate_give_back(rate, STR("a"), 3, at_ms(0));
+	expect_int(span_to_ms(rate_wait(rate, STR("a"), 5, at_ms(0))), 0);
+	expect_int(span_to_ms(rate_wait(rate, STR("a"), 6, at_ms(0))), 10000);
+	test_case("what has come back by itself is not given back again, nor what was never taken");
+	rate_give_back(rate, STR("a"), 6, at_ms(0));
+	rate_give_back(rate, STR("nobody"), 6, at_ms(0));
+	expect_int(span_to_ms(rate_wait_behind(rate, STR("a"), 5, 1, at_ms(0))), 0);
+	expect_int(span_to_ms(rate_wait_behind(rate, STR("a"), 6, 1, at_ms(0))), 10000);
+	rate_take(rate, STR("a"), 6, at_ms(0));
+	rate_give_back(rate, STR("a"), 1, at_ms(59000));
+	expect_int(span_to_ms(rate_wait(rate, STR("a"), 6, at_ms(59000))), 0);
+	expect_int(span_to_ms(rate_wait_behind(rate, STR("a"), 6, 1, at_ms(59000))), 10000);
+	rate_free(rate);
+}
+
+static void
+test_refusals(void)
+{
+	static const struct rate_limit limit = { .most = 1, .window = { INT64_C(3600) * 1000000000 } };
+	struct rate *rate = rate_new(&limit, 2, seed);
+	struct span quiet = span_s(60);
+
+	rate_take(rate, STR("a"), 1, at_ms(0));
+	rate_take(rate, STR("b"), 2, at_ms(0));
+	test_case("a first refusal is told, those of the next minute together behind it, each key's by itself");
+	expect_int(rate_count_refusal(rate, STR("a"), at_ms(0), quiet), 1);
+	expect_int(rate_count_refusal(rate, STR("a"), at_ms(1), quiet), 0);
+	expect_int(rate_count_refusal(rate, STR("b"), at_ms(1), quiet), 1);
+	expect_int(rate_count_refusal(rate, STR("a"), at_ms(59999), quiet), 0);
+	expect_int(rate_count_refusal(rate, STR("a"), at_ms(60000), quiet), 3);
+	expect_int(rate_count_refusal(rate, STR("a"), at_ms(60001), quiet), 0);
+	test_case("keys for which there is no place are told together");
+	expect_int(rate_count_refusal(rate, STR("c"), at_ms(60000), quiet), 1);
+	expect_int(rate_count_refusal(rate, STR("d"), at_ms(60001), quiet), 0);
+	expect_int(rate_count_refusal(rate, STR("c"), at_ms(120000), quiet), 2);
+	test_case("who takes another's place begins anew");
+	rate_take(rate, STR("c"), 1, at_ms(120000));
+	expect_int(rate_count_refusal(rate, STR("c"), at_ms(120001), quiet), 1);
+	rate_free(rate);
+}
+
 /* --- a full table --- */
 
 static void
@@ -138,6 +196,12 @@ test_full_by_hand(void)
 	test_case("full: the others keep what they used");
 	expect_int(span_to_ms(rate_wait(rate, STR("a"), 6, at_ms(0))), 50000);
 	expect_int(span_to_ms(rate_wait(rate, STR("b"), 6, at_ms(0))), 30000);
+	test_case("full: what is given back leaves a key no less than the least, who was put out counts as that");
+	rate_give_back(rate, STR("a"), 5, at_ms(0));
+	expect_int(span_to_ms(rate_wait(rate, STR("a"), 6, at_ms(0))), 20000);
+	rate_give_back(rate, STR("d"), 1, at_ms(0));
+	expect_int(span_to_ms(rate_wait(rate, STR("c"), 6, at_ms(0))), 20000);
+	rate_take(rate, STR("a"), 3, at_ms(0));
 	test_case("full: what is used no more makes room");
 	expect_int(span_to_ms(rate_wait(rate, STR("e"), 6, at_ms(20000))), 0);
 	rate_take(rate, STR("e"), 6, at_ms(20000));
@@ -213,9 +277,12 @@ model_step(struct model *model, struct rate *rate, uint64_t *state, int64_t now_
 	if (rate_wait(rate, str_of(text), n, at_ms(now_ms)).ns > 0)
 		return;
 	rate_take(rate, str_of(text), n, at_ms(now_ms));
-	model->unused_at[key] = now_ms + used + n * COST_MS;
-	model->taken_ms += n * COST_MS;
 	model->n_went++;
+	model->taken_ms += n * COST_MS;
+	if (dice(state, 8) == 0)
+		rate_give_back(rate, str_of(text), n, at_ms(now_ms));
+	else
+		model->unused_at[key] = now_ms + used + n * COST_MS;
 }
 
 static void
@@ -264,6 +331,8 @@ main(void)
 {
 	test_steps();
 	test_bounds();
+	test_behind();
+	test_refusals();
 	test_full_by_hand();
 	test_flood();
 	test_model();
