@@ -181,15 +181,15 @@ is_client_name(struct str listed, struct str name)
 	return str_eq(name, listed);
 }
 
-/* RFC 4954 has logins compared by who checked them: they came through here as they are in the file of users. */
+/*
+ * Its listener comes last, for that names nobody, and who is named too is not to lose by it (classify_sign_source).  RFC 4954 has
+ * logins compared by who checked them: they came through here as they are in the file of users.
+ */
 static bool
 peer_matches(const struct class_rule *rule, const struct class_evidence *evidence, struct class_reason *reason)
 {
 	const struct peer *peer = evidence->peer;
 
-	for (int i = 0; i < rule->n_listeners; i++)
-		if (str_eq(rule->listeners[i], peer->listener))
-			return because(reason, "listener", rule->listeners[i]);
 	for (int i = 0; i < rule->n_networks; i++)
 		if (network_has(&rule->networks[i].network, &peer->client.ip))
 			return because(reason, "network", rule->networks[i].text);
@@ -199,6 +199,9 @@ peer_matches(const struct class_rule *rule, const struct class_evidence *evidenc
 	for (int i = 0; i < rule->n_client_names && evidence->certificate_name.len > 0; i++)
 		if (is_client_name(rule->client_names[i], evidence->certificate_name))
 			return because(reason, "certificate", rule->client_names[i]);
+	for (int i = 0; i < rule->n_listeners; i++)
+		if (str_eq(rule->listeners[i], peer->listener))
+			return because(reason, "listener", rule->listeners[i]);
 	return false;
 }
 

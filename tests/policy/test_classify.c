@@ -18,6 +18,7 @@ static const struct relay_rule relays[] = { { .name = "moved", .domains = moved,
 static const struct network lists_net[] = { { .ip = { IP_V4, { 10, 0, 0, 40 } }, .prefix_bits = 32 } };
 static const struct network apps_net[] = { { .ip = { IP_V4, { 10, 1 } }, .prefix_bits = 16 },
     { .ip = { IP_V6, { 0x20, 0x01, 0x0d, 0xb8 } }, .prefix_bits = 32 } };
+static const struct network side_net[] = { { .ip = { IP_V4, { 192, 0, 2, 77 } }, .prefix_bits = 32 } };
 static const struct network any_net[] = { { .ip = { IP_V4, { 0 } }, .prefix_bits = 0 } };
 
 /* In the order of a file. */
@@ -31,6 +32,7 @@ static const struct class_section sections[] = {
 	    .client_names = LIST("app.example.com", ".apps.example.com"), .n_client_names = 2 },
 	{ .name = "vip", .listeners = LIST("mx"), .n_listeners = 1, .recipients = LIST("ceo@example.org", "@.board.example.org"), .n_recipients = 2 },
 	{ .name = "never" },
+	{ .name = "both", .listeners = LIST("side"), .n_listeners = 1, .networks = side_net, .n_networks = 1, .logins = LIST("side-*"), .n_logins = 1 },
 	{ .name = "forged", .networks = any_net, .n_networks = 1, .senders = LIST("evil@*"), .n_senders = 1, .fields = LIST("X-Evil"), .n_fields = 1 },
 };
 
@@ -82,6 +84,12 @@ static const struct row {
 	    "class=local class-by=listener direction=outbound" },
 	{ "a network counts for peers too that may not relay", "10.1.0.1", "", "", "mx2", "incoming", false, "a@example.com", { "b@example.org" }, "",
 	    "class=application class-by=network direction=inbound" },
+	{ "who is named by network comes in by that, wherever", "192.0.2.77", "", "", "side", "incoming", false, "a@example.com", { "b@example.org" }, "",
+	    "class=both class-by=network direction=inbound" },
+	{ "or by login", "192.0.2.78", "side-1", "", "side", "incoming", true, "a@example.com", { "b@example.org" }, "",
+	    "class=both class-by=login direction=internal" },
+	{ "others by the listener", "192.0.2.78", "", "", "side", "incoming", false, "a@example.com", { "b@example.org" }, "",
+	    "class=both class-by=listener direction=inbound" },
 
 	/* and one mail criterion */
 	{ "a network and a sender", "10.0.0.40", "", "", "users", "local", true, "Team-Bounces@Lists.Example.COM", { "b@example.net" }, "",
