@@ -157,6 +157,17 @@ hash_message(const struct arc_verification *v, const struct arc_field *field, co
 	EVP_MD_CTX_free(hash);
 }
 
+/* As of a DKIM-Signature (dkim_verify.c); where there is one From, it is the sealer's to know whether he signs it. */
+static bool
+leaves_authors_open(const struct arc_field *field, const struct header_section *header)
+{
+	int n_authors = header_count(header, STR("From")), n_signed = 0;
+
+	for (int i = 0; i < field->n_names; i++)
+		n_signed += str_eq_nocase(field->names[i], STR("From"));
+	return n_authors > 1 && n_signed < n_authors;
+}
+
 static const char *
 why_message_wrong(struct arc_verification *v, int instance, const struct header_section *header)
 {
@@ -165,6 +176,8 @@ why_message_wrong(struct arc_verification *v, int instance, const struct header_
 
 	if (field->trouble != NULL)
 		return field->trouble;
+	if (leaves_authors_open(field, header))
+		return "signs not all From fields";
 	hash_message(v, field, header, hash);
 	return why_wrong(v, ARC_MESSAGE, instance, hash);
 }

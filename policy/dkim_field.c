@@ -209,7 +209,6 @@ static void
 read_names(struct dkim_field *field)
 {
 	struct str rest = field->h, name;
-	bool has_from = false;
 	int n = 0;
 
 	if (rest.len > DKIM_FIELD_H_MAX_BYTES || rest.len == 0 || rest.at[rest.len - 1] == ':') {
@@ -221,12 +220,11 @@ read_names(struct dkim_field *field)
 			refuse_malformed(field, n > DKIM_FIELD_NAMES_MAX ? "h= is too long" : "h= is no list of fields");
 			return;
 		}
-		has_from = has_from || str_eq_nocase(name, STR("From"));
-		if (str_eq_nocase(name, STR("DKIM-Signature")))
-			field->n_signatures_covered++;
+		field->n_authors_covered += str_eq_nocase(name, STR("From"));
+		field->n_signatures_covered += str_eq_nocase(name, STR("DKIM-Signature"));
 	}
 	field->result.signed_fields = field->h;
-	if (!has_from)
+	if (field->n_authors_covered == 0)
 		dkim_field_refuse(field, DKIM_PERMERROR, "From is not signed");	/* RFC 6376 5.4 */
 }
 

@@ -32,6 +32,7 @@ struct dkim_field {
 	struct str		 h;		/* as written; each item is a name */
 	struct str		 identity_domain;	/* of i=; the domain of d= if there is none */
 	int			 n_signatures_covered;	/* how often h= names DKIM-Signature */
+	int			 n_authors_covered;	/* and From */
 };
 
 /*

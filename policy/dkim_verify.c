@@ -123,6 +123,21 @@ refuse_for_header(struct dkim_verification *v, const struct header_section *head
 }
 
 /*
+ * Who has a signed mail could put another From on top of it, which people see and the signature does not.  Such a mail is none
+ * by RFC 5322, and is not to be validated (RFC 6376 3.8, 8.15).
+ */
+static void
+refuse_for_authors(struct dkim_verification *v, const struct header_section *header)
+{
+	int n_authors = header_count(header, STR("From"));
+
+	for (int i = 0; i < v->n_signatures && n_authors > 1; i++) {
+		if (v->signatures[i].field.n_authors_covered < n_authors)
+			dkim_field_refuse(&v->signatures[i].field, DKIM_POLICY, "signs not all From fields");
+	}
+}
+
+/*
  * The library hashes the body anew for each l= that it is given, even of a signature that is settled; so those of many are kept
  * from it.  One is rare already (RFC 6376 8.2).
  */
@@ -235,6 +250,7 @@ begin(struct dkim_verification *v, struct dkim_verifier *verifier, const struct 
 		return false;
 	tell_apart(v);
 	refuse_for_header(v, header);
+	refuse_for_authors(v, header);
 	refuse_for_limits(v);
 	refuse_for_others(v);
 	if (!dkim_lookup_keys(v->signatures, v->n_signatures, resolver, deadline, v->arena))

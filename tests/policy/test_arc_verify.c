@@ -148,6 +148,30 @@ test_large(struct scene *s)
 	buf_fini(&mail);
 }
 
+/* Whoever has a sealed mail could show people another author of it. */
+static void
+test_second_author(struct scene *s)
+{
+	static const char *const once[] = { "From" }, *const twice[] = { "From", "From" };
+	struct arc_sealer_settings settings = { .domain = "example.org", .selector = { .name = "s1", .key = s->key }, .names = once, .n_names = 1 };
+	struct arc_sealer *usual = s->sealer;
+	struct str mail;
+
+	test_case("a From on top of the one that is signed");
+	s->sealer = arc_sealer_new(&settings, NULL);
+	insist(arena_printf(&s->arena, &mail, "From: eve@football.example.com\r\n%.*s", STR_ARG(sealed(s, STR(MAIL), 1))));
+	expect_failure(s, mail, "ARC-Message-Signature i=1: signs not all From fields");
+	arc_sealer_free(s->sealer);
+	test_case("where From is signed once more than there are, such a one breaks the signature");
+	settings.names = twice;
+	settings.n_names = 2;
+	s->sealer = arc_sealer_new(&settings, NULL);
+	insist(arena_printf(&s->arena, &mail, "From: eve@football.example.com\r\n%.*s", STR_ARG(sealed(s, STR(MAIL), 1))));
+	expect_failure(s, mail, "ARC-Message-Signature i=1: signature did not verify");
+	arc_sealer_free(s->sealer);
+	s->sealer = usual;
+}
+
 /* Older signatures with long lists in h=: as many are looked at as is cheap, and the chain passes all the same. */
 static void
 test_older(struct scene *s)
@@ -219,6 +243,7 @@ main(void)
 	test_questions(&s);
 	test_body(&s);
 	test_large(&s);
+	test_second_author(&s);
 	test_older(&s);
 	test_no_room(&s);
 	arena_fini(&s.arena);

@@ -55,6 +55,7 @@ static const struct {
 	{ "relaxed does", "ed-relaxed-relaxed", "lost  the", "lost the", .want = "pass" },
 	{ "a field that is not signed may change", "ed-relaxed-relaxed", "Message-ID: <1@", "Message-ID: <2@", .want = "pass" },
 	{ "a second From fails where From was signed twice", "ed-relaxed-relaxed", "From: Joe", "From: x@example.com\r\nFrom: Joe", .want = "fail" },
+	{ "a second From on top of one that is signed alone", "odd-from", "From:", "From: eve@example.com\r\nFrom:", .want = "policy", .reason = "signs not all From fields" },
 	{ "a field more at the top of those signed once", "ed-relaxed-relaxed", "Subject: ", "Subject: x\r\nSubject: ", .want = "pass" },
 	{ "a changed body", "rsa-relaxed-relaxed", "We lost", "We won", .want = "fail", .reason = "body hash did not verify" },
 	{ "an appended line", "rsa-relaxed-relaxed", "hungry yet?", "hungry yet?\r\nx", .want = "fail" },
