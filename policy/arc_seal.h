@@ -56,7 +56,7 @@ struct arc_sealing;
  * with arc_sealing_ready.  The section is not needed afterwards.  now goes into t=.  The sealer outlives the sealing.
  *
  * NULL with a permanent fault if this mail gets no seal: its newest set says cv=fail, which is for good (5.1 step 2), it has 50
- * sets, its header is too large, or, unless names were set, it has no From or several, or more fields to sign than the bounds
+ * sets, its header is too large, it has no From or several, or, unless names were set, more fields to sign than the bounds
  * of dkim_sign.h let.
  */
 struct arc_sealing	*arc_sealing_new(const struct arc_sealer *sealer, const struct header_section *header, int n_signatures,

@@ -122,6 +122,8 @@ arc_sealer_names(const struct arc_sealer *sealer, const struct header_section *h
 	uint8_t times[DKIM_SIGNER_NAMES_MAX];
 
 	*n_out = 0;
+	if (dkim_signer_check_author(header, fault_out) != 0)
+		return -1;
 	for (; *n_out < sealer->n_names; ++*n_out)
 		names_out[*n_out] = sealer->names[*n_out];
 	if (sealer->n_names > 0)

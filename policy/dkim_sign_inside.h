@@ -38,6 +38,9 @@ struct dkim_signer {
 /* Whether it can stand in h=: ftext (RFC 5322 3.6.8) without what parts names and tags, not too long. */
 bool	dkim_signer_is_name(struct str name);
 
+/* The mail has the one From that it must have (RFC 5322 3.6): 0, or -1 with a permanent fault. */
+int	dkim_signer_check_author(const struct header_section *header, struct fault *fault_out);
+
 /* How often each of its names stands in h= for this mail.  0, or -1 with a permanent fault: it is a mail that is not signed. */
 int	dkim_signer_count_names(const struct dkim_signer *signer, const struct header_section *header,
 	    uint8_t times_out[DKIM_SIGNER_NAMES_MAX], struct fault *fault_out);

@@ -171,17 +171,27 @@ take_fields(struct dkim_signer *signer, const struct dkim_signer_settings *setti
 }
 
 int
+dkim_signer_check_author(const struct header_section *header, struct fault *fault_out)
+{
+	int n = header_count(header, STR("From"));
+
+	if (n == 1)
+		return 0;
+	return fault_permanent(fault_out, n == 0 ? "the mail has no From" : "the mail has several From fields");
+}
+
+int
 dkim_signer_count_names(const struct dkim_signer *signer, const struct header_section *header,
     uint8_t times_out[DKIM_SIGNER_NAMES_MAX], struct fault *fault_out)
 {
 	size_t total_bytes = 0;
 	int total = 0;
 
+	if (dkim_signer_check_author(header, fault_out) != 0)
+		return -1;
 	for (int i = 0; i < signer->n_names; i++) {
 		int n = header_count(header, signer->names[i].name);
 
-		if (i == 0 && n != 1)
-			return fault_permanent(fault_out, n == 0 ? "the mail has no From" : "the mail has several From fields");
 		switch (signer->names[i].oversign) {
 		case DKIM_SIGN_PRESENT:
 			break;

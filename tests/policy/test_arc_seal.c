@@ -256,6 +256,26 @@ test_fields(struct scene *s)
 }
 
 static void
+test_own_fields(struct scene *s)
+{
+	static const char *const names[] = { "From", "Subject" };
+	struct arc_sealer_settings settings = usual(s);
+	struct arc_sealer *sealer;
+	struct fault fault;
+
+	test_case("nor do names of one's own seal a mail of several authors' fields, of which they would sign one");
+	settings.names = names;
+	settings.n_names = 2;
+	sealer = arc_sealer_new(&settings, NULL);
+	insist(sealer != NULL);
+	expect_int(arc_stage_seal(sealer, STR("From: x\r\nFrom: y\r\n\r\n"), ARC_NONE, STR(RESULTS), 1000, &s->mail, &fault), -1);
+	expect_text(fault.text, "the mail has several From fields");
+	expect_int(arc_stage_seal(sealer, STR("Subject: x\r\n\r\n"), ARC_NONE, STR(RESULTS), 1000, &s->mail, &fault), -1);
+	expect_text(fault.text, "the mail has no From");
+	arc_sealer_free(sealer);
+}
+
+static void
 test_settings(struct scene *s)
 {
 	static const char *const bad_names[] = { "ARC-Seal", "arc-message-signature", "Authentication-Results", "Received", "return-path", "a b", "", "a:b", "a;b" };
@@ -324,6 +344,7 @@ main(void)
 	test_cv(&s);
 	test_failed(&s);
 	test_fields(&s);
+	test_own_fields(&s);
 	test_settings(&s);
 	arc_sealer_free(s.sealer);
 	test_long_names(&s);
