@@ -132,5 +132,6 @@ void		 config_read_signs(struct config *config);
 void		 config_read_arc(struct config *config);	/* behind verify, which seals need */
 void		 config_read_srs(struct config *config);
 void		 config_read_classes(struct config *config);	/* behind the listeners */
+void		 config_check_own_fields(struct config *config);	/* behind signs, arc and classes: what they sign that we put on top */
 
 #endif
