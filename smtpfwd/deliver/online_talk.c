@@ -214,8 +214,8 @@ lacks_for_mail(struct online *o)
 }
 
 /*
- * Nobody can have it now.  What all lack is better said to who waits than reported later; RFC 6531 4.2 has the status of
- * a header section beyond ASCII, RFC 6152 3 that of 8-bit data.
+ * Nobody can have it now.  What all lack is better said to who waits than reported later; RFC 6531 3.5 has code and status of
+ * a header section beyond ASCII, RFC 6152 3 those of 8-bit data.
  */
 static enum online_end
 not_sent(struct online *o)
@@ -223,7 +223,7 @@ not_sent(struct online *o)
 	if (!online_all_lack(o))
 		return ONLINE_UNAVAILABLE;
 	if (o->trouble.status.detail == 7)
-		return answer_ourselves(o, &REPLY(550, 5, 6, 9, "The next hop does not take internationalised mail (SMTPUTF8)"));
+		return answer_ourselves(o, &REPLY(554, 5, 6, 9, "The next hop does not take internationalised mail (SMTPUTF8)"));
 	return answer_ourselves(o, &REPLY(554, 5, 6, 3, "The next hop does not take 8-bit mail (8BITMIME)"));
 }
 

@@ -136,6 +136,13 @@ may_be_for_others(const struct verify_rcpt *verify, const struct reply *reply)
 	return verify->n_asked > 1 && (reply->code == 452 || reply_is_permanent(reply));
 }
 
+/* RFC 6531 3.5: no mail could be brought to such an address. */
+static bool
+is_no_utf8(const struct reply *reply, const struct address *mailbox)
+{
+	return reply_is_permanent(reply) && status_eq(reply->status, STATUS(5, 6, 7)) && !address_is_ascii(mailbox);
+}
+
 static enum said
 read_answer(struct session *session, const struct address *mailbox)
 {
@@ -149,7 +156,8 @@ read_answer(struct session *session, const struct address *mailbox)
 		note_reply(verify, "RCPT");
 	if (meaning != MEANS_GOOD && meaning != MEANS_BAD && may_be_for_others(verify, reply))
 		return SAID_TOGETHER;
-	if (mailboxes_tell(session, verify->destination, mailbox, &answer) == KNOWN_BAD || meaning == MEANS_BAD || meaning_is_closed(reply))
+	if (mailboxes_tell(session, verify->destination, mailbox, &answer) == KNOWN_BAD || meaning == MEANS_BAD ||
+	    meaning_is_closed(reply) || is_no_utf8(reply, mailbox))
 		return SAID_BAD;
 	if (meaning == MEANS_BAD_PERHAPS)
 		return SAID_BARE;
@@ -158,11 +166,11 @@ read_answer(struct session *session, const struct address *mailbox)
 
 /* MAIL was refused, which is the answer to all; or it is deliver's own. */
 static enum said
-read_other_answer(struct verify_rcpt *verify)
+read_other_answer(struct verify_rcpt *verify, const struct address *mailbox)
 {
 	const struct reply *reply = online_reply(verify->online);
 
-	if (reply->code == 550 && reply->status.subject == 6) {		/* RFC 6531 3.5 */
+	if (is_no_utf8(reply, mailbox)) {
 		snprintf(verify->why, sizeof(verify->why), "%.*s has no SMTPUTF8", STR_ARG(online_next_hop(verify->online)));
 		return SAID_BAD;
 	}
@@ -185,7 +193,7 @@ ask(struct session *session, const struct address *mailbox, enum said *said_out)
 		return false;
 	switch (end) {
 	case ONLINE_ANSWERED:
-		*said_out = online_was_rcpt_answered(verify->online) ? read_answer(session, mailbox) : read_other_answer(verify);
+		*said_out = online_was_rcpt_answered(verify->online) ? read_answer(session, mailbox) : read_other_answer(verify, mailbox);
 		return true;
 	case ONLINE_UNAVAILABLE:
 	case ONLINE_AMBIGUOUS:			/* a mail's only */

@@ -172,7 +172,8 @@ class Hop:
 
     GREETING, EHLO, MAIL, RCPT, DATA, CONTENT, DOT = "greeting", "EHLO", "MAIL", "RCPT", "DATA", "content", "dot"
 
-    def __init__(self):
+    def __init__(self, offers="250 8BITMIME"):
+        self.offers = offers
         self.mails, self.step, self.how, self.times = [], None, None, 0
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=1000)
         self.port = self.listener.getsockname()[1]
@@ -239,7 +240,7 @@ class Hop:
             if self.fails(verb, say):
                 return
             if verb == "EHLO":
-                say("250-hop\r\n250-PIPELINING\r\n250 8BITMIME")
+                say("250-hop\r\n250-PIPELINING\r\n" + self.offers)
             elif verb == "DATA":
                 say("354 go on")
                 data = []
@@ -319,6 +320,30 @@ def down(tap):
     place.stop()
 
 
+def lacking(tap):
+    """New servers without 8BITMIME and SMTPUTF8: who waits hears it, and nobody is sent a report"""
+    plain, other = Hop("250 HELP"), Hop()
+    place = world.Relay('"127.0.0.1:%d"' % plain.port, name="lacking", relay_extra="mode = online", extra=
+                        'relay "example.net" { next-hop = { "127.0.0.1:%d", "127.0.0.1:%d" } }' % (plain.port, other.port)).start()
+    client = world.Client(place.port)
+    client.say("EHLO client.example.org")
+    eight, seven = world.message("eight", body="gr\u00fcn\r\n"), world.message("seven")
+    said = client.mail(eight)
+    tap("8-bit mail: 554 5.6.3 at the dot", said.startswith("554 5.6.3 ") and place.queue_size() == 0 and not plain.mails, said)
+    said = client.mail(seven)
+    tap("7-bit mail goes through, in the same session", said.startswith("250 2.0.0 the hop has it") and len(plain.connections) == 1, said)
+    client.say("MAIL FROM:<alice@example.org> SMTPUTF8")
+    client.say("RCPT TO:<bob@example.com>")
+    client.say("DATA")
+    client.socket.sendall(world.message("gr\u00fc\u00dfe") + b".\r\n")
+    said = client.reply()
+    tap("an internationalised one: 554 5.6.9", said.startswith("554 5.6.9 ") and place.queue_size() == 0, said)
+    said = client.mail(eight, recipients=("bob@example.net",))
+    tap("with two, the one that can have it is found", said.startswith("250 2.0.0 the hop has it") and other.n_mails("eight") == 1, said)
+    client.say("QUIT")
+    place.stop()
+
+
 def mixed(tap):
     """Recipients of two relays in one transaction"""
     one, two = Hop(), Hop()
@@ -391,5 +416,5 @@ def many_wait(tap):
 
 if __name__ == "__main__":
     wanted = sys.argv[1:]
-    world.Tap().run(*(scenario for scenario in (setup, answers, nothing_stored, traced, extensions, falls_back, down, mixed, large, many_wait)
+    world.Tap().run(*(scenario for scenario in (setup, answers, nothing_stored, traced, extensions, falls_back, down, lacking, mixed, large, many_wait)
                       if not wanted or scenario in (setup,) or scenario.__name__ in wanted))

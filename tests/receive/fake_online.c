@@ -110,6 +110,13 @@ obey(struct online *online, char letter, struct instant deadline)
 		online->reply = REPLY(550, 5, 6, 7, "no SMTPUTF8");
 		online->is_mail_refused = true;
 		return ONLINE_ANSWERED;
+	case '7':
+		online->reply = REPLY(553, 5, 6, 7, "needs an ASCII name");
+		return ONLINE_ANSWERED;
+	case '6':
+		online->reply = REPLY(550, 5, 6, 0, "not with such a body");
+		online->is_mail_refused = true;
+		return ONLINE_ANSWERED;
 	case 'f':
 		online->reply = REPLY(452, 4, 5, 3, "the next hop: too many");
 		return ONLINE_ANSWERED;

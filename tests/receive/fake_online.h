@@ -7,6 +7,7 @@
  *	b	a bare 550	p, c	554 5.7.1, 552 5.2.2		8	550 5.6.7, deliver's own
  *	u	unavailable	?	ambiguous			w	waits for its end, or the deadline
  *	d	251		1	521			l	552 to MAIL
+ *	6	550 5.6.0 to MAIL	7	553 5.6.7
  *	o	5 of a destination that ends with /one, w of others
  */
 #ifndef TESTS_RECEIVE_FAKE_ONLINE_H

@@ -63,8 +63,13 @@ static const struct row rows[] = {
 	    HELLO, FROM, RCPT("b"), LATER, LISTED, RCPT("x"), NONE, CONTENT, "Q1", "Tk@example.com", "Oask relay:moved; rcpt b; drop; ",
 	    "Dsaid to our own MAIL: 550 5.7.1" } },
 	{ .name = "a 5.1.1 to MAIL is nothing either", .rcpts = "m", .script = { HELLO, FROM, RCPT("b"), LATER, RCPT("c"), LATER } },
+	{ .name = "another 5.6.x to MAIL is nothing", .rcpts = "6", .script = { HELLO, FROM, RCPT("b"), LATER } },
 	{ .name = "no SMTPUTF8 there: no mail could be brought", .rcpts = "8", .script = {
 	    HELLO, "CMAIL FROM:<a@example.org> SMTPUTF8", "S250", "CRCPT TO:<\xc3\xa9@example.com>", "S550 5.6.7", "Dhas no SMTPUTF8" } },
+	{ .name = "which is no reason to refuse one that is ASCII", .rcpts = "8", .script = { HELLO, FROM, RCPT("b"), LATER } },
+	{ .name = "such a mailbox takes none", .rcpts = "7", .script = {
+	    HELLO, "CMAIL FROM:<a@example.org> SMTPUTF8", "S250", "CRCPT TO:<\xc3\xa9@example.com>", "S550 5.6.7 needs an ASCII name",
+	    "Dsaid to our own RCPT: 553 5.6.7" } },
 
 	/* --- a bare 550 --- */
 	{ .name = "a bare 550 before it accepted anything may be meant for us", .rcpts = "b", .script = { HELLO, FROM, RCPT("b"), LATER } },
@@ -220,13 +225,13 @@ static const struct {
 	{ "accepted", "+", { 250, 250, 250, 250 } },
 	{ "refused with 5.1.1", "5", { 550, 550, 550, 550 } },
 	{ "full", "c", { 550, 550, 550, 550 } },
-	{ "no SMTPUTF8", "8", { 550, 550, 550, 550 } },
 	{ "put off", "4", { 250, 550, 451, 250 } },
 	{ "refused with 5.7.1", "p", { 250, 550, 451, 250 } },
 	{ "refused with a bare 550", "b", { 250, 550, 451, 250 } },
 	{ "too many", "f", { 250, 550, 451, 250 } },
 	{ "MAIL refused", "n", { 250, 550, 451, 250 } },
 	{ "MAIL refused with 5.1.1", "m", { 250, 550, 451, 250 } },
+	{ "MAIL refused with 5.6.7, for an ASCII mailbox", "8", { 250, 550, 451, 250 } },
 	{ "nobody there", "u", { 250, 550, 451, 250 } },
 };
 
