@@ -10,7 +10,8 @@
 
 enum {
 	IDLE_MAX_DEFAULT_S = 10,	/* as long as a client's round trips may take, and not a next hop's five minutes */
-	AWAITED_MAX_MS = 1000,		/* the same while others wait for a place there; a client that does not dawdle takes less */
+	AWAITED_MAX_MS = 1000,		/* the same while others wait for a place; a client that does not dawdle takes less */
+	NEARLY_ALL_PART = 10,		/* so much less than all is nearly all: who finds no place at all does not wait, but is unavailable */
 	RESET_MAX_S = 5,		/* for the reply to RSET, before the session goes to the pool */
 	ONLINE_FIXED_MAX_BYTES = 32 * 1024,
 	/* An address, an ORCPT and its share of an array that doubles. */
@@ -114,11 +115,13 @@ is_worth_holding(const struct online *o)
 	    !o->c->is_stopping;
 }
 
-/* A mail whose client waits could go on in its place. */
+/* A mail whose client waits could go on in its place: at the next hop, or as one of all that may be at work. */
 static bool
 is_awaited(const struct online *o)
 {
-	return !list_is_empty(&o->held.next_hop->waiting[LINE_ONLINE]);
+	size_t max = (size_t)o->c->plan->deliveries_max;
+
+	return !list_is_empty(&o->held.next_hop->waiting[LINE_ONLINE]) || o->c->onlines.n >= max - max / NEARLY_ALL_PART;
 }
 
 static void

@@ -5,7 +5,7 @@
  * at the first RCPT; MAIL goes with that.  Nothing is queued and nothing synced here: what did not come to an answer is
  * told as such, and the caller has the mail still, to be queued.
  *
- * The session is held while the client thinks, but not for long (idle_max, or a second where other clients wait for a place),
+ * The session is held while the client thinks, but not for long (idle_max, or a second where others want its place),
  * for it counts at the next hop: then it is given back.  What comes later has the envelope said again in another session, as
  * it has when the session was lost; if the next hop answers otherwise then, that is no answer for a client who was told 250,
  * and it is unavailable.

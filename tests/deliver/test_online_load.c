@@ -607,6 +607,29 @@ too_many(struct world *w)
 	expect_text(us[2].trouble, "too much mail is on its way");
 }
 
+/* Those who dawdle have all there may be at once, but not all connections to the next hop, so nobody waits for one. */
+static void
+too_many_dawdle(struct world *w)
+{
+	struct client_of_ours us[2], other = { .w = w, .n_mails = 5 };
+
+	friendly(w);
+	for (int i = 0; i < 2; i++) {
+		us[i] = (struct client_of_ours){ .w = w, .n_mails = 1, .think_ms = 9000 };
+		begin(&us[i]);
+		wait_ms(w, 100);	/* half of them may be asking for one destination */
+	}
+	wait_s(w, 3);
+	bring(&other);
+	expect_int(other.n_taken, 5);
+	for (int i = 0; i < 2; i++) {
+		wait_for(&us[i]);
+		expect_int(us[i].n_taken, 1);
+	}
+	wait_s(w, 1);
+	expect_int(n_busy(w), 0);
+}
+
 /* Connections are cut at any time: what was taken is there, what was not known is told as such, and nothing more is there. */
 static void
 cut_off(struct world *w)
@@ -867,6 +890,7 @@ static const struct story stories[] = {
 	{ .name = "the limit grows by such mail alone", .tell = grows, .is_quiet = true, .connections_max = LIMIT },
 	{ .name = "a server that takes three connections gets three", .tell = three_at_most, .is_quiet = true, .connections_max = LIMIT },
 	{ .name = "no more at once than there may be couriers", .tell = too_many, .deliveries_max = 2 },
+	{ .name = "who dawdles makes room for others there", .tell = too_many_dawdle, .deliveries_max = 2 },
 	{ .name = "whatever is cut off, no mail is there that was not, and none is missing", .tell = cut_off, .n_hops = 2, .is_quiet = true,
 	  .n_times = 20 },
 	{ .name = "a new plan leaves a transaction alone", .tell = reload },
