@@ -166,9 +166,12 @@ static void
 run(void *arg)
 {
 	struct recipients *r = arg;
+	bool is_last = false;
 
-	while (!r->is_stopping && !fiber_is_cancelled()) {
-		(void)signal_wait(&r->changed, instant_after(loop_now(r->loop), span_s(WRITE_EVERY_S)));
+	while (!is_last) {
+		if (!r->is_stopping)
+			(void)signal_wait(&r->changed, instant_after(loop_now(r->loop), span_s(WRITE_EVERY_S)));
+		is_last = r->is_stopping || fiber_is_cancelled();
 		knowledge_expire(r->knowledge, os_wall_clock());
 		write_changes(r);
 	}

@@ -344,6 +344,24 @@ step_back(struct scene *s)
 	(void)sim_leave(s->sim);
 }
 
+/* Half a second after a write began that takes longer. */
+static void
+ends_while_it_writes(struct scene *s)
+{
+	test_case("what is told while the disk is slow to take what was told before is written at the end, too");
+	tell(s, "new", "early@x.example", true);
+	sim_set_job_max(s->sim, span_s(25));
+	fiber_sleep(instant_after(loop_now(s->loop), span_ms(5500)));
+	tell(s, "new", "last@x.example", true);
+}
+
+static void
+knows_the_last(struct scene *s)
+{
+	expect_int(ask(s, "new", "early@x.example"), KNOWN_GOOD);
+	expect_int(ask(s, "new", "last@x.example"), KNOWN_GOOD);
+}
+
 /* --- crashes --- */
 
 enum { CRASH_NAMES = 6 };
@@ -484,6 +502,8 @@ test_life(void)
 	live(&s, knows_relays);
 	live(&s, attack);
 	live(&s, knows_all);
+	live(&s, ends_while_it_writes);
+	live(&s, knows_the_last);
 	sim_free(s.sim);
 }
 
