@@ -236,15 +236,10 @@ check(struct judgement *judgement, struct session *session, const struct header_
 static void
 classify_mail(struct judgement *judgement, const struct session *session, const struct header_section *section)
 {
-	struct class_evidence evidence = {
-		.peer = &session->peer,
-		.listener_class = session->listener->settings.class_name,
-		/* A certificate names who speaks, not for whom. */
-		.certificate_name = session->is_told_by_xclient ? STR_EMPTY : session->peer.tls.verified_name,
-		.envelope = &session->transaction->envelope,
-		.header = section,
-	};
+	struct class_evidence evidence = session_class_evidence(session);
 
+	evidence.envelope = &session->transaction->envelope;
+	evidence.header = section;
 	judgement->class = classify(session->transaction->policy, &evidence);
 }
 

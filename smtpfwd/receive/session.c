@@ -175,6 +175,17 @@ session_offer(const struct session *session)
 	return &session->listener->offered[session->peer.tls.is_on][session->may_xclient][has_scram];
 }
 
+struct class_evidence
+session_class_evidence(const struct session *session)
+{
+	return (struct class_evidence){
+		.peer = &session->peer,
+		.listener_class = session->listener->settings.class_name,
+		/* A certificate names who speaks, not for whom. */
+		.certificate_name = session->is_told_by_xclient ? STR_EMPTY : session->peer.tls.verified_name,
+	};
+}
+
 void
 session_forget_greeting(struct session *session)
 {

@@ -161,6 +161,9 @@ const struct ehlo	*session_offer(const struct session *session);
 /* HELO and all that came with it are forgotten, a transaction is dropped. */
 void	session_forget_greeting(struct session *session);
 
+/* By what the class of its mail is found, but for envelope and header. */
+struct class_evidence	session_class_evidence(const struct session *session);
+
 /* peer.helo becomes a copy. */
 void	session_set_helo(struct session *session, struct str helo);
 
