@@ -25,9 +25,17 @@ struct recipient {
 	unsigned	 notify;	/* bits of enum notify */
 };
 
+enum srs_wish {				/* what of the mail itself, and not of the way it goes, decides on its reverse-path */
+	SRS_WISH_NONE,			/* the way decides */
+	SRS_WISH_AUTO,			/* its SRS form where the next hop sees our address and the sender is not ours */
+	SRS_WISH_ALWAYS,
+	SRS_WISH_NEVER,
+};
+
 struct envelope {
 	struct address	 reverse_path;
 	struct address	 srs_path;	/* its SRS form, for next hops that see our address; null: none was made */
+	enum srs_wish	 srs_wish;
 	bool		 is_sender_ours;	/* with that: the domain of reverse_path is one of ours, and its SPF names us */
 	struct str	 envid;		/* wire form, xtext; "" if none was given */
 	enum ret	 ret;

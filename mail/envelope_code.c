@@ -19,6 +19,7 @@ enum tag {				/* never given a new meaning */
 	TAG_RECIPIENT	= 6,
 	TAG_SRS_LOCAL	= 7,		/* of the SRS form; who does not know it sends the reverse-path */
 	TAG_SRS_DOMAIN	= 8,
+	TAG_SRS_WISH	= 9,		/* enum srs_wish; who does not know it does as the way says */
 };
 
 enum recipient_tag {
@@ -106,6 +107,7 @@ envelope_encode(const struct envelope *envelope, struct buf *out)
 	    put_str(TAG_DOMAIN, envelope->reverse_path.domain, out) != 0 ||
 	    put_str(TAG_SRS_LOCAL, envelope->srs_path.local, out) != 0 ||
 	    put_str(TAG_SRS_DOMAIN, envelope->srs_path.domain, out) != 0 ||
+	    put_small(TAG_SRS_WISH, (unsigned)envelope->srs_wish, out) != 0 ||
 	    put_str(TAG_ENVID, envelope->envid, out) != 0 ||
 	    put_small(TAG_RET, (unsigned)envelope->ret, out) != 0 ||
 	    put_small(TAG_FLAGS, flags, out) != 0)
@@ -258,7 +260,7 @@ static bool
 read_fields(struct str bytes, struct envelope *e, int *n_recipients_out)
 {
 	struct recipient recipient;
-	unsigned ret = RET_UNSET;
+	unsigned ret = RET_UNSET, srs_wish = SRS_WISH_NONE;
 	struct field f;
 	enum take take;
 	int n = 0;
@@ -278,6 +280,8 @@ read_fields(struct str bytes, struct envelope *e, int *n_recipients_out)
 			is_good = set_str(&e->envid, f.value, ENVELOPE_ENVID_MAX_BYTES, WIRE_XTEXT);
 		else if (f.tag == TAG_RET)
 			is_good = set_small(&ret, f.value, RET_HDRS);
+		else if (f.tag == TAG_SRS_WISH)
+			is_good = set_small(&srs_wish, f.value, SRS_WISH_NEVER);
 		else if (f.tag == TAG_FLAGS)
 			is_good = read_flags(f.value, e);
 		else if (f.tag == TAG_RECIPIENT)
@@ -286,6 +290,7 @@ read_fields(struct str bytes, struct envelope *e, int *n_recipients_out)
 			return false;
 	}
 	e->ret = (enum ret)ret;
+	e->srs_wish = (enum srs_wish)srs_wish;
 	*n_recipients_out = n;
 	return take == TAKE_END && (e->reverse_path.local.len > 0) == (e->reverse_path.domain.len > 0) &&
 	    (e->srs_path.local.len > 0) == (e->srs_path.domain.len > 0);

@@ -23,7 +23,7 @@ struct class_network {
 
 struct class_rule {
 	const char		*name;
-	enum class_signing	 signing;
+	struct class_actions	 actions;
 	struct str		*listeners, *logins, *client_names;
 	struct class_network	*networks;
 	struct address_pattern	*senders, *recipients;
@@ -125,7 +125,6 @@ make_rule(struct arena *arena, const struct class_section *section, struct class
 	insist(class_name_is_valid(str_of(section->name)));
 	*rule = (struct class_rule){
 		.name = keep(arena, str_of(section->name)).at,
-		.signing = section->signing,
 		.listeners = keep_texts(arena, section->listeners, section->n_listeners),
 		.networks = keep_networks(arena, section->networks, section->n_networks),
 		.logins = keep_texts(arena, section->logins, section->n_logins),
@@ -139,6 +138,9 @@ make_rule(struct arena *arena, const struct class_section *section, struct class
 		.recipients_least = section->recipients_least,
 	};
 	insist(arena_printf(arena, &rule->least_text, "%d", section->recipients_least));
+	insist(section->actions.n_added <= CLASS_FIELDS_MAX && section->actions.n_removed <= CLASS_FIELDS_MAX);
+	insist(section->actions.n_rates <= CLASS_ITEMS_MAX);
+	insist(class_actions_copy(&section->actions, arena, &rule->actions));
 }
 
 struct class_rules *
@@ -296,19 +298,25 @@ mail_matches(const struct class_rule *rule, const struct class_evidence *evidenc
 }
 
 static bool
+asks_mail(const struct class_rule *rule)
+{
+	return rule->n_senders + rule->n_recipients + rule->n_fields + rule->recipients_least > 0;
+}
+
+/* One that asks for no peer is for trusted ones, and only if it asks for mail. */
+static bool
+is_for_peer(const struct class_rule *rule, const struct class_evidence *evidence, struct class_reason *reason)
+{
+	if (rule->n_listeners + rule->n_networks + rule->n_logins + rule->n_client_names > 0)
+		return peer_matches(rule, evidence, reason);
+	return asks_mail(rule) && evidence->peer->is_trusted && because(reason, "trusted", STR_EMPTY);
+}
+
+static bool
 rule_matches(const struct class_rule *rule, const struct class_evidence *evidence, struct plain_mail *mail, struct class_match *match)
 {
-	bool asks_peer = rule->n_listeners + rule->n_networks + rule->n_logins + rule->n_client_names > 0;
-	bool asks_mail = rule->n_senders + rule->n_recipients + rule->n_fields + rule->recipients_least > 0;
-
-	*match = (struct class_match){ .name = rule->name, .signing = rule->signing };
-	if (asks_peer && !peer_matches(rule, evidence, &match->peer))
-		return false;
-	if (!asks_peer && (!asks_mail || !evidence->peer->is_trusted))
-		return false;
-	if (!asks_peer)
-		because(&match->peer, "trusted", STR_EMPTY);
-	return !asks_mail || mail_matches(rule, evidence, mail, &match->mail);
+	*match = (struct class_match){ .name = rule->name };
+	return is_for_peer(rule, evidence, &match->peer) && (!asks_mail(rule) || mail_matches(rule, evidence, mail, &match->mail));
 }
 
 bool
@@ -322,4 +330,51 @@ class_rules_find(const struct class_rules *rules, const struct class_evidence *e
 		is_found = rule_matches(&rules->rules[i], evidence, &mail, match_out);
 	arena_fini(&mail.arena);
 	return is_found;
+}
+
+/* --- by name, and before all is known --- */
+
+const struct class_actions *
+class_rules_actions(const struct class_rules *rules, struct str name)
+{
+	static const struct class_actions none = { .signing = CLASS_SIGNING_AUTO };
+
+	for (int i = 0; i < rules->n_rules; i++)
+		if (str_eq(name, str_of(rules->rules[i].name)))
+			return &rules->rules[i].actions;
+	return &none;
+}
+
+/* Whether more evidence may make a rule match whose peer it is for: the reverse-path stays, recipients come, the header comes. */
+static bool
+may_match_later(const struct class_rule *rule, const struct class_evidence *evidence)
+{
+	bool counts_claims = evidence->peer->is_trusted;
+
+	if (evidence->header != NULL)
+		return false;
+	if (rule->n_recipients > 0 || rule->recipients_least > 0)
+		return true;
+	return counts_claims && (rule->n_fields > 0 || (evidence->envelope == NULL && rule->n_senders > 0));
+}
+
+int
+class_rules_find_possible(const struct class_rules *rules, const struct class_evidence *evidence,
+    const struct class_actions *possible_out[CLASS_SECTIONS_MAX], bool *is_settled_out)
+{
+	struct plain_mail mail = { .envelope = evidence->envelope };
+	int n = 0;
+
+	*is_settled_out = false;
+	arena_init(&mail.arena, PLAIN_ARENA_MAX_BYTES);
+	for (int i = 0; i < rules->n_rules && !*is_settled_out; i++) {
+		const struct class_rule *rule = &rules->rules[i];
+		struct class_match match;
+
+		*is_settled_out = rule_matches(rule, evidence, &mail, &match);
+		if (*is_settled_out || (is_for_peer(rule, evidence, &match.peer) && may_match_later(rule, evidence)))
+			possible_out[n++] = &rule->actions;
+	}
+	arena_fini(&mail.arena);
+	return n;
 }

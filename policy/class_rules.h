@@ -11,17 +11,12 @@
 #include "mail/envelope.h"
 #include "mail/header.h"
 #include "mail/peer.h"
+#include "policy/class_actions.h"
 
 enum {
 	CLASS_SECTIONS_MAX = 64,	/* in one configuration: each mail is compared with all */
 	CLASS_ITEMS_MAX = 100,		/* in one list of a section, for the same reason */
 	CLASS_NAME_MAX_BYTES = 63,
-};
-
-enum class_signing {
-	CLASS_SIGNING_AUTO,		/* as without a class: what trusted peers send */
-	CLASS_SIGNING_ON,		/* what peers send too that may not relay, where the section names them */
-	CLASS_SIGNING_OFF,
 };
 
 struct class_section {			/* as configured; lists of criteria, of which one is enough */
@@ -38,7 +33,7 @@ struct class_section {			/* as configured; lists of criteria, of which one is en
 	int			 n_listeners, n_networks, n_logins, n_client_names, n_senders, n_recipients, n_fields;
 	int			 recipients_least;	/* so many recipients or more; 0: not asked for */
 
-	enum class_signing	 signing;
+	struct class_actions	 actions;	/* of all mail of the class, also of that which no criterion here brought into it */
 };
 
 /* Letters, digits, - and _: a class is a word in logs and in a field of the header. */
@@ -66,7 +61,6 @@ struct class_reason {
 
 struct class_match {			/* all of it is the rules' */
 	const char		*name;
-	enum class_signing	 signing;
 	struct class_reason	 peer, mail;
 };
 
@@ -81,5 +75,15 @@ struct class_match {			/* all of it is the rules' */
  * The time is bounded by recipients times patterns, and by fields of the header times patterns.
  */
 bool	class_rules_find(const struct class_rules *rules, const struct class_evidence *evidence, struct class_match *match_out);
+
+/* What is done with mail of a class, by its name; never NULL: zero where no section has the name. */
+const struct class_actions *class_rules_actions(const struct class_rules *rules, struct str name);
+
+/*
+ * The actions of each section that may still turn out to be the mail's, by evidence that is to come; is_settled_out: one of them is
+ * it, and not none.  With the whole header there is one or none.  Returns how many.
+ */
+int	class_rules_find_possible(const struct class_rules *rules, const struct class_evidence *evidence,
+	    const struct class_actions *possible_out[CLASS_SECTIONS_MAX], bool *is_settled_out);
 
 #endif

@@ -3,6 +3,8 @@
  */
 #include "policy/classify.h"
 
+#define OUTSIDERS_CLASS	"incoming"	/* of who may not relay, where no section says otherwise */
+
 const char *
 mail_direction_text(enum mail_direction direction)
 {
@@ -33,18 +35,56 @@ find_direction(const struct policy *policy, const struct class_evidence *evidenc
 struct mail_class
 classify(const struct policy *policy, const struct class_evidence *evidence)
 {
+	const struct class_rules *rules = policy_class_rules(policy);
 	struct mail_class class = { .direction = find_direction(policy, evidence) };
 
-	class.is_of_section = class_rules_find(policy_class_rules(policy), evidence, &class.match);
-	if (class.is_of_section)
-		return class;
-	if (evidence->peer->is_trusted)
+	class.is_of_section = class_rules_find(rules, evidence, &class.match);
+	if (!class.is_of_section && evidence->peer->is_trusted)
 		class.match = (struct class_match){ .name = evidence->listener_class,
 		    .peer = { .word = "listener", .criterion = evidence->peer->listener } };
-	else
-		class.match = (struct class_match){ .name = "incoming", .peer = { .word = "outsider", .criterion = STR_EMPTY } };
+	else if (!class.is_of_section)
+		class.match = (struct class_match){ .name = OUTSIDERS_CLASS, .peer = { .word = "outsider", .criterion = STR_EMPTY } };
+	class.actions = class_rules_actions(rules, str_of(class.match.name));
 	return class;
 }
+
+/* --- before its class is known --- */
+
+static int64_t
+larger_limit(int64_t a, int64_t b)
+{
+	return a == 0 || b == 0 ? 0 : a > b ? a : b;
+}
+
+static void
+look_at(struct class_outlook *outlook, const struct class_actions *actions, bool is_first)
+{
+	int most = actions->recipients_max;
+
+	outlook->message_max_bytes = is_first ? actions->message_max_bytes : larger_limit(outlook->message_max_bytes, actions->message_max_bytes);
+	outlook->recipients_max = is_first ? most : (int)larger_limit(outlook->recipients_max, most);
+	if (most > 0 && (outlook->recipients_floor == 0 || most < outlook->recipients_floor))
+		outlook->recipients_floor = most;
+	outlook->has_route |= actions->route != NULL;
+}
+
+struct class_outlook
+classify_outlook(const struct policy *policy, const struct class_evidence *evidence)
+{
+	const struct class_rules *rules = policy_class_rules(policy);
+	const struct class_actions *possible[CLASS_SECTIONS_MAX];
+	struct class_outlook outlook = { .has_route = false };
+	bool is_settled;
+	int n = class_rules_find_possible(rules, evidence, possible, &is_settled);
+
+	for (int i = 0; i < n; i++)
+		look_at(&outlook, possible[i], i == 0);
+	if (!is_settled)
+		look_at(&outlook, class_rules_actions(rules, str_of(evidence->peer->is_trusted ? evidence->listener_class : OUTSIDERS_CLASS)), n == 0);
+	return outlook;
+}
+
+/* --- what follows --- */
 
 static bool
 is_named(const struct mail_class *class)
@@ -55,7 +95,7 @@ is_named(const struct mail_class *class)
 enum sign_source
 classify_sign_source(const struct mail_class *class, const struct peer *peer)
 {
-	switch (class->match.signing) {
+	switch (class->actions->signing) {
 	case CLASS_SIGNING_OFF:
 		return SIGN_SOURCE_CLASS_OFF;
 	case CLASS_SIGNING_ON:
@@ -83,8 +123,15 @@ mail_word(const struct mail_class *class)
 int
 classify_words(const struct mail_class *class, struct buf *out)
 {
-	return buf_printf(out, "%sclass=%s class-by=%s%s%s direction=%s", out->len > 0 ? " " : "", class->match.name,
-	    class->match.peer.word, comma(class), mail_word(class), mail_direction_text(class->direction));
+	size_t began = out->len;
+
+	if (buf_printf(out, "%sclass=%s class-by=%s%s%s direction=%s", began > 0 ? " " : "", class->match.name,
+	    class->match.peer.word, comma(class), mail_word(class), mail_direction_text(class->direction)) != 0)
+		return -1;
+	if (class_actions_is_none(class->actions) || (buf_append(out, STR(" class-sets=")) == 0 && class_actions_words(class->actions, out) == 0))
+		return 0;
+	out->len = began;
+	return -1;
 }
 
 int

@@ -18,6 +18,7 @@ enum mail_direction {
 
 struct mail_class {			/* lives as long as the policy and the evidence's peer */
 	struct class_match	 match;
+	const struct class_actions *actions;	/* of the class; never NULL */
 	enum mail_direction	 direction;
 	bool			 is_of_section;	/* false: of no class section */
 };
@@ -37,11 +38,24 @@ struct mail_class	classify(const struct policy *policy, const struct class_evide
  */
 enum sign_source	 classify_sign_source(const struct mail_class *class, const struct peer *peer);
 
+/*
+ * What mail may have at most, by all classes that it may still turn out to be of: so nothing is refused early that would be taken
+ * when its class is known.  More evidence never makes it more.  Limits are 0 where there is none.
+ */
+struct class_outlook {
+	int64_t	message_max_bytes;
+	int	recipients_max;
+	int	recipients_floor;	/* the least that one of the classes allows: up to there it needs not be asked anew */
+	bool	has_route;		/* one of them has a route of its own */
+};
+struct class_outlook	 classify_outlook(const struct policy *policy, const struct class_evidence *evidence);
+
 /* Constant words: "inbound", "outbound", "internal". */
 const char		*mail_direction_text(enum mail_direction direction);
 
 /*
- * Appends what is told of it, as words for a log line: "class=list class-by=network,field direction=outbound"; and as a header field
+ * Appends what is told of it, as words for a log line: "class=list class-by=network,field direction=outbound" and, where the
+ * class sets anything, " class-sets=route:bulk" (class_actions_words); and as a header field
  * with its line end: "X-Traffic-Class: list; direction=outbound; by=network,field".  0, or -1 and nothing appended when out is full.
  */
 enum { CLASSIFY_FIELD_MAX_BYTES = 300 };	/* of a field whose name has 100 */

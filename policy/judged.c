@@ -6,7 +6,7 @@
 static bool
 is_worth_a_line(const struct judged *judged)
 {
-	if (judged->stamped->findings->why_unchecked == NULL || judged->class->is_of_section)
+	if (judged->stamped->findings->why_unchecked == NULL || judged->class->is_of_section || !class_actions_is_none(judged->class->actions))
 		return true;
 	return (seal_is_signing(judged->seal) || judged->stamped->peer->is_trusted) && strcmp(seal_reason(judged->seal), "no-rule") != 0;
 }

@@ -20,7 +20,7 @@ struct judged {				/* all of it is the caller's */
 /*
  * Appends the words (stamp_words, survive_words, "signed=", "sealed=" and their opposites, classify_words): STAMP_WORDS_MAX_BYTES
  * are enough for what matters, and without room for more they end as they are.  False, and nothing appended, of mail of which
- * there is nothing to say: neither checked nor of a domain that is signed for, nor of a class section.
+ * there is nothing to say: neither checked nor of a domain that is signed for, nor of a class section or one that sets anything.
  */
 bool	judged_words(const struct judged *judged, struct buf *out);
 

@@ -108,7 +108,7 @@ read_class(struct config *config, const struct conf_section *section, struct cla
 	class->recipients = read_patterns(config, section, "recipients", check_recipient, &class->n_recipients);
 	class->fields = read_patterns(config, section, "headers", check_field, &class->n_fields);
 	class->recipients_least = (int)conf_integer(section, "min-recipients");
-	class->signing = signings[conf_choice(section, "sign")];
+	class->actions.signing = signings[conf_choice(section, "sign")];
 	check_class(config, section, class);
 }
 

@@ -8,15 +8,21 @@ static const struct {
 	const char *name;
 	enum srs_mode mode;
 	bool has_form, is_ours, is_seen, want;
+	enum srs_wish wish;
 } rows[] = {
-	{ "auto: a sender of another domain", SRS_AUTO, true, false, false, true },
-	{ "auto: ours stay", SRS_AUTO, true, true, false, false },
-	{ "auto: where the next hop sees the client", SRS_AUTO, true, false, true, false },
-	{ "auto: without a form", SRS_AUTO, false, false, false, false },
-	{ "always: ours too", SRS_ALWAYS, true, true, false, true },
-	{ "always: where the client is seen too", SRS_ALWAYS, true, false, true, true },
-	{ "always: without a form", SRS_ALWAYS, false, false, false, false },
-	{ "never", SRS_NEVER, true, false, false, false },
+	{ "auto: a sender of another domain", SRS_AUTO, true, false, false, true, SRS_WISH_NONE },
+	{ "auto: ours stay", SRS_AUTO, true, true, false, false, SRS_WISH_NONE },
+	{ "auto: where the next hop sees the client", SRS_AUTO, true, false, true, false, SRS_WISH_NONE },
+	{ "auto: without a form", SRS_AUTO, false, false, false, false, SRS_WISH_NONE },
+	{ "always: ours too", SRS_ALWAYS, true, true, false, true, SRS_WISH_NONE },
+	{ "always: where the client is seen too", SRS_ALWAYS, true, false, true, true, SRS_WISH_NONE },
+	{ "always: without a form", SRS_ALWAYS, false, false, false, false, SRS_WISH_NONE },
+	{ "never", SRS_NEVER, true, false, false, false, SRS_WISH_NONE },
+	{ "the mail's never stands above the way's always", SRS_ALWAYS, true, false, false, false, SRS_WISH_NEVER },
+	{ "its always above the way's never", SRS_NEVER, true, true, true, true, SRS_WISH_ALWAYS },
+	{ "its auto above the way's never", SRS_NEVER, true, false, false, true, SRS_WISH_AUTO },
+	{ "and above its always", SRS_ALWAYS, true, true, false, false, SRS_WISH_AUTO },
+	{ "its always without a form is nothing", SRS_NEVER, false, false, false, false, SRS_WISH_ALWAYS },
 };
 
 static const struct {
@@ -37,7 +43,7 @@ int
 main(void)
 {
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct envelope envelope = { .is_sender_ours = rows[i].is_ours };
+		struct envelope envelope = { .is_sender_ours = rows[i].is_ours, .srs_wish = rows[i].wish };
 
 		test_case("%s", rows[i].name);
 		if (rows[i].has_form)

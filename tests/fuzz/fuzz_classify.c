@@ -132,8 +132,8 @@ check_classes(struct str sender_pattern, struct str field_pattern, const struct 
 	const char *why, *senders[] = { NULL, "*@*", "<>" }, *fields[] = { NULL, "From" };
 	struct class_section sections[] = {
 		{ .name = "claimed", .networks = everybody, .n_networks = 1, .senders = senders, .n_senders = 3, .fields = fields, .n_fields = 2,
-		    .signing = CLASS_SIGNING_ON },
-		{ .name = "alone", .senders = senders, .n_senders = 3, .fields = fields, .n_fields = 2, .recipients_least = 1, .signing = CLASS_SIGNING_ON },
+		    .actions.signing = CLASS_SIGNING_ON },
+		{ .name = "alone", .senders = senders, .n_senders = 3, .fields = fields, .n_fields = 2, .recipients_least = 1, .actions.signing = CLASS_SIGNING_ON },
 	};
 	struct policy_settings settings = { .hostname = "mx.example", .classes = { sections, 2, "X-Traffic-Class" } };
 	struct peer peer = { .client.ip = { IP_V4, { 192, 0, 2, 1 } }, .listener = STR("mx") };

@@ -19,7 +19,7 @@ fill(struct envelope *e, struct arena *arena)
 	struct recipient r = { .address = { STR("bob"), STR("b.example") }, .notify = NOTIFY_UNSET };
 
 	*e = (struct envelope){ .reverse_path = { STR("\"al ice\""), STR("a.example") },
-		.srs_path = { STR("SRS0=HHHH=TT=a.example=al"), STR("fwd.example") }, .is_sender_ours = true,
+		.srs_path = { STR("SRS0=HHHH=TT=a.example=al"), STR("fwd.example") }, .is_sender_ours = true, .srs_wish = SRS_WISH_NEVER,
 		.envid = STR("QQ314159"), .ret = RET_HDRS, .is_8bit = true, .is_smtputf8 = true };
 	expect(envelope_add_recipient(e, &r, arena));
 	r = (struct recipient){ .address = { STR("Postmaster"), STR_EMPTY },
@@ -33,7 +33,7 @@ fill(struct envelope *e, struct arena *arena)
 static bool
 same(const struct envelope *a, const struct envelope *b)
 {
-	bool is_same = address_eq(&a->reverse_path, &b->reverse_path) && address_eq(&a->srs_path, &b->srs_path) &&
+	bool is_same = a->srs_wish == b->srs_wish && address_eq(&a->reverse_path, &b->reverse_path) && address_eq(&a->srs_path, &b->srs_path) &&
 	    a->is_sender_ours == b->is_sender_ours && str_eq(a->envid, b->envid) &&
 	    a->ret == b->ret && a->is_8bit == b->is_8bit && a->is_smtputf8 == b->is_smtputf8 &&
 	    a->n_recipients == b->n_recipients;

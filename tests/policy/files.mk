@@ -139,7 +139,10 @@ check_PROGRAMS += tests/policy/test_class_rate
 tests_policy_test_class_rate_SOURCES = %D%/test_class_rate.c
 tests_policy_test_class_rate_LDADD = tests/libexpect.a policy/libpolicy.a mail/libmail.a base/libbase.a $(IDN2_LIBS)
 TESTS += tests/policy/test_class_rate
-
+check_PROGRAMS += tests/policy/test_class_actions
+tests_policy_test_class_actions_SOURCES = %D%/test_class_actions.c
+tests_policy_test_class_actions_LDADD = tests/libexpect.a policy/libpolicy.a mail/libmail.a base/libbase.a $(IDN2_LIBS)
+TESTS += tests/policy/test_class_actions
 check_PROGRAMS += tests/policy/test_classify
 tests_policy_test_classify_SOURCES = %D%/test_classify.c
 tests_policy_test_classify_LDADD = tests/libexpect.a policy/libpolicy.a mail/libmail.a base/libbase.a $(IDN2_LIBS)

@@ -311,8 +311,9 @@ test_signing(void)
 {
 	for (int i = 0; i < N_OF(signings); i++) {
 		struct peer peer = { .is_trusted = signings[i].is_trusted };
-		struct mail_class class = { .is_of_section = signings[i].word != NULL,
-		    .match = { .signing = signings[i].signing, .peer = { .word = signings[i].word } } };
+		const struct class_actions actions = { .signing = signings[i].signing };
+		struct mail_class class = { .is_of_section = signings[i].word != NULL, .actions = &actions,
+		    .match.peer = { .word = signings[i].word } };
 
 		test_case("signing: %s", signings[i].name);
 		expect_int(classify_sign_source(&class, &peer), signings[i].want);

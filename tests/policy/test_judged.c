@@ -46,7 +46,8 @@ test_row(const struct policy *policy, const struct row *row)
 	const struct envelope envelope = { .n_recipients = 0 };
 	const struct findings findings = { .why_unchecked = row->why_unchecked };
 	const struct stamp_inputs stamped = { .policy = policy, .peer = &peer, .envelope = &envelope, .findings = &findings };
-	const struct mail_class class = { .is_of_section = row->is_of_section, .direction = DIRECTION_OUTBOUND,
+	const struct class_actions actions = { .signing = CLASS_SIGNING_AUTO };
+	const struct mail_class class = { .actions = &actions, .is_of_section = row->is_of_section, .direction = DIRECTION_OUTBOUND,
 	    .match = { .name = "list", .peer = { .word = "network" } } };
 	struct judged judged = { .stamped = &stamped, .verdict = &row->verdict, .survival = &row->survival, .class = &class };
 	struct header_section header;

@@ -89,7 +89,7 @@ test_values(void)
 	expect_text(classes->sections[0].name, "b");
 	expect_int(classes->sections[0].n_networks, 1);
 	expect_int(classes->sections[0].networks[0].prefix_bits, 32);
-	expect_int(classes->sections[0].signing, CLASS_SIGNING_OFF);
+	expect_int(classes->sections[0].actions.signing, CLASS_SIGNING_OFF);
 	expect_int(classes->sections[0].recipients_least, 0);
 	expect_text(classes->sections[1].name, "a");
 	expect_text(classes->sections[1].client_names[0], ".apps.example.com");
@@ -97,7 +97,7 @@ test_values(void)
 	expect_text(classes->sections[1].senders[1], "<>");
 	expect_text(classes->sections[1].fields[0], "Precedence: bulk");
 	expect_int(classes->sections[1].recipients_least, 7);
-	expect_int(classes->sections[1].signing, CLASS_SIGNING_AUTO);
+	expect_int(classes->sections[1].actions.signing, CLASS_SIGNING_AUTO);
 	test_case("the field is X-Traffic-Class, another one, or none");
 	expect_text(classes->field_name, "X-Traffic-Class");
 	config_free(config);
