@@ -21,7 +21,7 @@ struct dialling {
 	const struct route	*route;		/* its, as we began: another one's login is not for this session's TLS */
 	struct endpoint		 to;
 	const struct identity	*identity;	/* whom the session is for; NULL: nobody */
-	bool			 was_hung_up;	/* 421, or nothing at all, to a client that it was told of by PROXY */
+	bool			 was_hung_up;	/* 421, or nothing at all, to a client that it was told of by PROXY; or it was left waiting */
 	struct instant		 deadline;
 	struct trouble		*trouble;
 };
@@ -105,7 +105,7 @@ wrong_at_door(struct dialling *d, const struct client *client, const struct repl
 static enum went
 silent_at_door(struct dialling *d, const struct client *client, const struct fault *fault, const char *step)
 {
-	d->was_hung_up = client->told == IDENTITY_PROXY && fault->cause == FAULT_CLOSED;
+	d->was_hung_up = client->told == IDENTITY_PROXY && (fault->cause == FAULT_CLOSED || fault->cause == FAULT_TIMED_OUT);
 	return wrong_by_fault(d, fault, STATUS(4, 4, 2), step);
 }
 

@@ -199,6 +199,19 @@ no_ipv6_behind_proxy(struct world *w)
 	expect_int(n_heard(w, "EHLO one.example.org\n"), 1);
 }
 
+/* As in a tarpit. */
+static void
+left_waiting_behind_proxy(struct world *w)
+{
+	peer_says(&w->peers[0], HEADER "W: 1000000\nX:");
+	peer_says(&w->peers[0], HEADER "S: 220 hi\nC: QUIT\nS: 250 hi");
+	put_of(w, &one);
+	wait_s(w, 320);
+	expect_int(n_lines(w, "deferred "), 1);
+	expect_int(n_lines(w, "nexthop-refuses-identity "), 1);
+	expect_int(n_lines(w, "nexthop-down "), 0);
+}
+
 /* Where it took such clients before, the same words are about this one. */
 static void
 took_ipv6_before(struct world *w)
@@ -338,6 +351,7 @@ static const struct story stories[] = {
 	{ .name = "PROXY: a connection for each mail, LOCAL for our own", .tell = proxy, .identity = IDENTITY_PROXY },
 	{ .name = "a greeting of 554 to a client by PROXY takes no next hop down", .tell = turned_away_behind_proxy, .identity = IDENTITY_PROXY },
 	{ .name = "who hangs up on a client told by PROXY, but not on us, is up", .tell = hung_up_behind_proxy, .identity = IDENTITY_PROXY },
+	{ .name = "and who lets it wait", .tell = left_waiting_behind_proxy, .identity = IDENTITY_PROXY },
 	{ .name = "mail of a client that a next hop cannot be told of goes untold", .tell = no_ipv6_behind_proxy, .identity = IDENTITY_PROXY },
 	{ .name = "but not where it could be told of others like it", .tell = took_ipv6_before, .identity = IDENTITY_PROXY },
 	{ .name = "unless that is long ago", .tell = took_ipv6_long_ago, .identity = IDENTITY_PROXY },
