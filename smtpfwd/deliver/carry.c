@@ -173,6 +173,7 @@ get_session(struct errand *e)
 		}
 		next_hop = e->choices->at[i].next_hop;
 		errand_turn_to(e, next_hop);
+		e->sought_at = loop_now(e->c->loop);
 		if (pass_open(e, next_hop))
 			return true;
 		if (e->trouble.is_cancelled) {
@@ -212,6 +213,16 @@ introduction_here(const struct errand *e, const struct next_hop *next_hop, char 
 	return introduction;
 }
 
+/* As a client's mail might have been. */
+static void
+note_answered_soon(const struct errand *e, struct next_hop *next_hop, struct instant began)
+{
+	struct instant asked = e->held->was_idle ? began : e->sought_at;
+
+	if (instant_diff(asked, loop_now(e->c->loop)).ns < span_s(AWAIT_SOON_S).ns)
+		judge_in_time(next_hop, AWAIT_MAIL);
+}
+
 static enum handover_end
 hand_over(struct errand *e, struct next_hop *next_hop)
 {
@@ -244,8 +255,10 @@ hand_over(struct errand *e, struct next_hop *next_hop)
 	}
 	if (end == HANDOVER_TROUBLE || h.is_slowed || (n_ambiguous > 0 && !e->trouble.is_cancelled))
 		judge_strike(next_hop, &e->delivery->mail, began, &e->trouble);
-	else if (end == HANDOVER_DONE && n_ambiguous == 0)
+	else if (end == HANDOVER_DONE && n_ambiguous == 0) {
 		judge_answer(next_hop, began);
+		note_answered_soon(e, next_hop, began);
+	}
 	return end;
 }
 

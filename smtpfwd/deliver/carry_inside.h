@@ -32,6 +32,7 @@ struct errand {
 	bool			 is_means_refused;	/* to tell the client's identity by: what is left is used */
 	int			 n_means_refused;	/* so often, each time by another next hop than before */
 	struct next_hop		*next_hop;	/* the last one tried; used */
+	struct instant		 sought_at;	/* when a session there was asked for */
 	const struct address	*srs;		/* what the last MAIL said instead of the reverse-path; NULL: nothing else */
 	struct trouble		 trouble;
 

@@ -131,12 +131,43 @@ choices_choose(struct choices *choices, uint64_t tried, enum line line, int *i_o
 	return CHOICE_MADE;
 }
 
+uint64_t
+choices_vain(const struct choices *choices)
+{
+	uint64_t vain = 0;
+
+	for (int i = 0; i < choices->n; i++)
+		if (choices->at[i].next_hop->is_up && next_hop_is_vain(choices->at[i].next_hop))
+			vain |= (uint64_t)1 << i;
+	return vain;
+}
+
+uint64_t
+choices_silent(const struct choices *choices, uint64_t tried, struct instant since)
+{
+	uint64_t silent = 0;
+	unsigned rank;
+
+	if (!find_rank(choices, tried, &rank))
+		return 0;
+	for (int i = 0; i < choices->n; i++)
+		if (choices->at[i].rank == rank && !instant_is_before(since, choices->at[i].next_hop->last_sign))
+			silent |= (uint64_t)1 << i;
+	return silent;
+}
+
 bool
-choices_are_down(const struct choices *choices)
+choices_has_left(const struct choices *choices, uint64_t tried)
 {
 	unsigned rank;
 
-	return !find_rank(choices, 0, &rank);
+	return find_rank(choices, tried, &rank);
+}
+
+bool
+choices_are_down(const struct choices *choices)
+{
+	return !choices_has_left(choices, 0);
 }
 
 void

@@ -57,6 +57,11 @@ bool		 choices_has_room(const struct choices *choices, int i, enum line line);
 /* Room of that kind; bit i of tried: not number i. */
 enum choosing	 choices_choose(struct choices *choices, uint64_t tried, enum line line, int *i_out);
 
+/* Of these those that are up and not worth a client's wait now, as bits. */
+uint64_t	 choices_vain(const struct choices *choices);
+/* Those where the wait for room would be, but for the tried: they gave no sign of life since then. */
+uint64_t	 choices_silent(const struct choices *choices, uint64_t tried, struct instant since);
+bool		 choices_has_left(const struct choices *choices, uint64_t tried);	/* one that is up */
 bool		 choices_are_down(const struct choices *choices);	/* all of them */
 void		 choices_tell_down(const struct choices *choices, struct trouble *trouble_out);	/* and why */
 

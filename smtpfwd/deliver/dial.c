@@ -125,12 +125,12 @@ refuse_ourselves(const struct dialling *d, const struct client *client)
 }
 
 static enum went
-say_hello(struct dialling *d, struct client *client)
+say_hello(struct dialling *d, struct client *client, struct instant deadline)
 {
 	struct reply reply;
 	struct fault fault;
 
-	if (client_ehlo(client, d->deadline, &reply, &fault) != 0)
+	if (client_ehlo(client, deadline, &reply, &fault) != 0)
 		return silent_at_door(d, client, &fault, "EHLO");
 	if (!reply_is_positive(&reply))
 		return wrong_at_door(d, client, &reply, "EHLO");
@@ -155,7 +155,7 @@ start_tls(struct dialling *d, struct client *client)
 		wrong_by_reply(d, &reply, "STARTTLS");
 		return WENT_TLS_WRONG;
 	}
-	return say_hello(d, client);
+	return say_hello(d, client, d->deadline);
 }
 
 static enum went
@@ -204,22 +204,35 @@ log_in(const struct dialling *d, struct client *client)
 	return WENT_WRONG;
 }
 
+/* A client may be kept waiting for who it is (a tarpit): time is left to see whether we are, too. */
+static struct instant
+door_deadline(const struct dialling *d, const struct client *client)
+{
+	struct instant now = loop_now(d->dialer->loop);
+
+	if (client->told != IDENTITY_PROXY || !instant_is_before(now, d->deadline))
+		return d->deadline;
+	return instant_after(now, (struct span){ instant_diff(now, d->deadline).ns / 2 });
+}
+
 /* The header, where the route has one, the greeting and EHLO. */
 static enum went
 knock(struct dialling *d, struct client *client)
 {
+	struct instant deadline;
 	struct reply reply;
 	struct fault fault;
 
 	if (identity_by_proxy(&d->route->identity) && identity_say_proxy(client, d->identity, d->deadline, &fault) != 0)
 		return wrong_by_fault(d, &fault, STATUS(4, 4, 2), "PROXY header");
-	if (client_greeting(client, d->deadline, &reply, &fault) != 0)
+	deadline = door_deadline(d, client);
+	if (client_greeting(client, deadline, &reply, &fault) != 0)
 		return silent_at_door(d, client, &fault, "greeting");
 	if (!reply_is_positive(&reply))
 		return wrong_at_door(d, client, &reply, "greeting");
 	if (client->told == IDENTITY_PROXY)
 		d->next_hop->proxied[d->identity->client.ip.family] = loop_now(d->dialer->loop);
-	return say_hello(d, client);
+	return say_hello(d, client, deadline);
 }
 
 static enum went
@@ -280,7 +293,7 @@ may_go_untold(const struct dialling *d, const struct trouble *trouble)
 }
 
 /*
- * The next hop hung up on a client.  If it serves ourselves that is the client's affair, and nobody else's mail has to wait;
+ * The next hop hung up on a client, or left it waiting.  If it serves ourselves that is the client's affair, and nobody else's mail has to wait;
  * else the trouble is its own.
  */
 static bool

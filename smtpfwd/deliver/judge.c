@@ -79,6 +79,36 @@ judge_slowed(struct next_hop *next_hop, const struct mail_id *mail, struct insta
 		next_hop->n_strikes = 1;
 }
 
+static void
+log_await(const struct next_hop *next_hop, enum log_level level, const char *event, const char *why)
+{
+	struct log_line line;
+
+	log_begin(&line, next_hop->couriers->log, level, event);
+	log_str(&line, "nexthop", next_hop->written);
+	log_str(&line, "route", next_hop->route->destination);
+	if (why != NULL)
+		log_text(&line, "why", why);
+	log_end(&line);
+}
+
+void
+judge_in_vain(struct next_hop *next_hop, const struct await_try *tried, const struct trouble *trouble)
+{
+	if (trouble->is_cancelled || trouble->is_ours || trouble->is_to_client || next_hop->couriers->is_stopping)
+		return;
+	next_hop_note_trouble(next_hop, trouble);
+	if (await_failed(&next_hop->await, tried, loop_now(next_hop->couriers->loop)))
+		log_await(next_hop, LOG_LEVEL_WARNING, "nexthop-silent", trouble->text);
+}
+
+void
+judge_in_time(struct next_hop *next_hop, enum await_step step)
+{
+	if (await_answered(&next_hop->await, step))
+		log_await(next_hop, LOG_LEVEL_INFO, "nexthop-answers", NULL);
+}
+
 void
 judge_outcome(struct next_hop *next_hop, enum outcome_kind kind)
 {

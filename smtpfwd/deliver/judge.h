@@ -8,7 +8,8 @@
  *	connection, or in "slow down"		nothing, however often it comes; the next one in a row lowers the limit,
  *						and STRIKES_MAX in a row are a server that only looks up
  *
- * What was refused for a mailbox, or for the mail itself, is an answer.
+ * What was refused for a mailbox, or for the mail itself, is an answer.  What came to the end of a client's patience, and not of the
+ * next hop's time, is none of these, but tells the next clients something (await.h).
  */
 #ifndef DELIVER_JUDGE_H
 #define DELIVER_JUDGE_H
@@ -28,6 +29,10 @@ void	judge_strike(struct next_hop *next_hop, const struct mail_id *mail, struct 
  * is the one to come back later, and it may be all for a sender that one client made up.
  */
 void	judge_slowed(struct next_hop *next_hop, const struct mail_id *mail, struct instant began, const struct trouble *trouble);
+
+/* A mail's client waited for its answer to the end of its time; or it had it in time. */
+void	judge_in_vain(struct next_hop *next_hop, const struct await_try *tried, const struct trouble *trouble);
+void	judge_in_time(struct next_hop *next_hop, enum await_step step);
 
 /* Counts a recipient. */
 void	judge_outcome(struct next_hop *next_hop, enum outcome_kind kind);

@@ -163,6 +163,12 @@ next_hop_room_online(const struct next_hop *next_hop)
 }
 
 bool
+next_hop_is_vain(const struct next_hop *next_hop)
+{
+	return await_is_vain(&next_hop->await, next_hop->n_online, loop_now(next_hop->couriers->loop));
+}
+
+bool
 next_hop_is_awaited(const struct next_hop *next_hop)
 {
 	return !list_is_empty(&next_hop->waiting[LINE_ONLINE]) && next_hop->n_online < part_online(next_hop);
@@ -244,6 +250,7 @@ next_hop_came_up(struct next_hop *next_hop)
 
 	next_hop->last_trouble[0] = '\0';
 	next_hop->is_up = true;
+	await_rested(&next_hop->await);
 	return is_new;
 }
 

@@ -9,6 +9,7 @@
 #define DELIVER_NEXT_HOP_H
 
 #include "mail/mail_id.h"
+#include "smtpfwd/deliver/await.h"
 #include "smtpfwd/deliver/limit.h"
 #include "smtpfwd/deliver/outcome.h"
 #include "smtpfwd/deliver/plan.h"
@@ -56,6 +57,7 @@ struct next_hop {
 
 	int		 n_strikes;	/* mails in a row, each another one, that ended in trouble and not in an answer */
 	struct mail_id	 last_struck;
+	struct await	 await;		/* what clients that waited had of it */
 
 	int64_t		 n_delivered, n_deferred, n_failed;	/* recipients */
 	enum client_view view;		/* in the session that a client's mail came in last; not known: none did yet, or it refused that client */
@@ -78,6 +80,9 @@ int		 next_hop_room_large(const struct next_hop *next_hop);
  * all connections at most, for a client may dawdle in the middle of one.  Where there is one connection the two take turns.
  */
 int		 next_hop_room_online(const struct next_hop *next_hop);
+
+/* One more of them is better off without it (await.h). */
+bool		 next_hop_is_vain(const struct next_hop *next_hop);
 
 /* Such mails wait, and when a connection comes free it is theirs. */
 bool		 next_hop_is_awaited(const struct next_hop *next_hop);

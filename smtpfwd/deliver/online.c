@@ -33,8 +33,10 @@ online_new(const struct online_settings *settings)
 	*o = (struct online){
 		.c = settings->couriers, .size_bytes = settings->size_bytes, .idle_max = settings->idle_max,
 		.has_identity = settings->identity != NULL, .mail_id = settings->id,
-		.id = mail_id_make(os_wall_clock(), random),
+		.id = settings->id,
 	};
+	if (mail_id_is_none(&o->id))
+		o->id = mail_id_make(os_wall_clock(), random);
 	if (o->idle_max.ns == 0)
 		o->idle_max = span_s(IDLE_MAX_DEFAULT_S);
 	arena_init(&o->arena, ONLINE_FIXED_MAX_BYTES + (size_t)ONLINE_RECIPIENTS_MAX * ONLINE_RECIPIENT_MAX_BYTES);
@@ -91,6 +93,7 @@ obey(struct online *o)
 {
 	o->n_replies_before = o->held.client != NULL ? o->held.client->n_replies : -1;
 	o->is_changed = false;
+	o->asked_at = loop_now(o->c->loop);
 	if (o->is_abandoned) {
 		answer(o, ONLINE_CANCELLED);
 		return;

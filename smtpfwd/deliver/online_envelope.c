@@ -173,6 +173,14 @@ online_say_envelope(struct online *o, bool with_asked)
 	return end;
 }
 
+/* A large mail may well take longer than a client has, with a next hop that listens all the time. */
+static bool
+is_in_vain(const struct online *o, enum exchange_end end)
+{
+	return end == EXCHANGE_TROUBLE && o->trouble.reply_code == 0 &&
+	    !(o->order == ORDER_SEND && o->content.n_bytes >= QUEUE_LARGE_BYTES);
+}
+
 bool
 online_goes_on(struct online *o, enum exchange_end end, const struct mail_id *id, struct instant began)
 {
@@ -181,7 +189,8 @@ online_goes_on(struct online *o, enum exchange_end end, const struct mail_id *id
 	if (end == EXCHANGE_TROUBLE && may_retry) {
 		judge_strike(o->held.next_hop, id, began, &o->trouble);
 		online_pass_over(o);
-	}
+	} else if (is_in_vain(o, end))
+		online_in_vain(o, o->held.next_hop, id);
 	held_drop(&o->held);
 	o->is_open = false;
 	return may_retry;

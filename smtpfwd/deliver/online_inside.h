@@ -56,6 +56,7 @@ struct online {
 	struct list_link	 link;		/* of couriers->onlines, while it is running */
 	struct mail_id		 id;		/* for judge: one mail, whatever its own id will be */
 	struct held		 held;
+	struct instant		 asked_at;	/* since then it waits for the held session's next hop, in this order */
 	struct identity_rule	 rule;		/* for the held session */
 	bool			 is_means_refused;	/* of the route's: what is left is used */
 	const struct next_hop	*means_refused_by;	/* to be compared only */
@@ -89,6 +90,8 @@ void	online_pass_over(struct online *o);
 /* All there are, those that are down too, were found to lack what is needed. */
 bool	online_all_lack(const struct online *o);
 
+/* Its client waited for this next hop to the end of its time, if it had any worth that name; trouble is at hand. */
+void	online_in_vain(struct online *o, struct next_hop *next_hop, const struct mail_id *id);
 void	online_seek_end(struct online *o);	/* of the order */
 
 /*
@@ -116,7 +119,7 @@ enum exchange_end	online_say_envelope(struct online *o, bool with_asked);
 
 /*
  * After another end than an answer, the session is over.  True: look for another one and try again.  What the budget cut
- * short proves nothing of the next hop.  id: of the mail, for judge.
+ * short proves nothing of the next hop but that its client waited in vain.  id: of the mail, for judge.
  */
 bool	online_goes_on(struct online *o, enum exchange_end end, const struct mail_id *id, struct instant began);
 

@@ -121,11 +121,27 @@ online_is_turned_away(struct online *o)
 	return o->is_refused = true;
 }
 
+void
+online_in_vain(struct online *o, struct next_hop *next_hop, const struct mail_id *id)
+{
+	struct await_try tried = { .mail = *id, .step = o->order == ORDER_SEND ? AWAIT_MAIL : AWAIT_RCPT };
+
+	if (instant_diff(o->asked_at, loop_now(o->c->loop)).ns < span_s(AWAIT_LEAST_S).ns)
+		return;
+	if (o->held.client != NULL && o->has_identity && o->held.client->hello[0] != '\0')
+		tried.client = o->identity.client.ip;
+	judge_in_vain(next_hop, &tried, &o->trouble);
+}
+
 static bool
 open_session(struct online *o, struct next_hop *next_hop)
 {
-	if (!held_open_online(o->c, next_hop, o->has_identity ? &o->identity : NULL, o->deadline, &o->held, &o->trouble))
+	o->asked_at = loop_now(o->c->loop);
+	if (!held_open_online(o->c, next_hop, o->has_identity ? &o->identity : NULL, o->deadline, &o->held, &o->trouble)) {
+		if (online_is_late(o))
+			online_in_vain(o, next_hop, &o->id);
 		return false;
+	}
 	o->is_open = false;
 	o->rule = next_hop->route->identity;
 	if (o->means_refused_by != next_hop && o->n_means_refused < IDENTITY_REFUSALS_MAX)
@@ -141,14 +157,41 @@ open_session(struct online *o, struct next_hop *next_hop)
 static enum choosing
 choose(struct online *o, bool has_waited, int *i_out)
 {
-	if (o->site->n_online_waiting > 0 && !has_waited && !choices_are_down(o->choices))
+	uint64_t not_these = o->tried | choices_vain(o->choices);
+
+	if (o->site->n_online_waiting > 0 && !has_waited && choices_has_left(o->choices, not_these))
 		return CHOICE_ALL_BUSY;
-	return choices_choose(o->choices, o->tried, LINE_ONLINE, i_out);
+	return choices_choose(o->choices, not_these, LINE_ONLINE, i_out);
+}
+
+/* Those that answered nobody for as long as it has time left, and it waited for room meanwhile. */
+static uint64_t
+silent(const struct online *o, struct instant since)
+{
+	struct instant now = loop_now(o->c->loop), then;
+	struct span left = instant_diff(now, o->deadline);
+
+	if (left.ns < span_s(AWAIT_LEAST_S).ns)
+		left = span_s(AWAIT_LEAST_S);
+	then = (struct instant){ now.ns - left.ns };
+	if (instant_is_before(then, since))
+		return 0;
+	return choices_silent(o->choices, o->tried | choices_vain(o->choices), then);
+}
+
+static void
+tell_none(struct online *o)
+{
+	if (choices_are_down(o->choices))
+		choices_tell_down(o->choices, &o->trouble);
+	else
+		trouble_of_text(STATUS(4, 4, 1), "the next hop is silent, and others wait for it in vain", &o->trouble);
 }
 
 bool
 online_seek(struct online *o)
 {
+	struct instant since = loop_now(o->c->loop);
 	bool has_waited = false;
 	int i;
 
@@ -163,12 +206,13 @@ online_seek(struct online *o)
 		switch (choose(o, has_waited, &i)) {
 		case CHOICE_NONE_LEFT:
 			if (o->n_tried == 0)
-				choices_tell_down(o->choices, &o->trouble);
+				tell_none(o);
 			return false;
 		case CHOICE_ALL_BUSY:
 			if (!wait_for_room(o))
 				return false;
 			has_waited = true;
+			o->tried |= silent(o, since);
 			continue;
 		case CHOICE_MADE:
 			break;

@@ -79,6 +79,7 @@ asked(struct online *o, struct instant began)
 
 	o->is_seen = sender_is_seen(o->held.client, o->has_identity ? &o->identity : NULL);
 	next_hop->last_sign = loop_now(o->c->loop);
+	judge_in_time(next_hop, AWAIT_RCPT);
 	next_hop_note_told(next_hop, o->held.client, o->has_identity ? &o->identity : NULL);
 	if (o->is_refused)
 		return refused_mail(o, began);
@@ -179,6 +180,7 @@ taken_or_refused(struct online *o, struct instant began)
 	if (kind == OUTCOME_DELIVERED)
 		log_delivered(o);
 	judge_answer(o->held.next_hop, began);
+	judge_in_time(o->held.next_hop, AWAIT_MAIL);
 	for (int i = 0; i < o->envelope.n_recipients; i++)
 		judge_outcome(o->held.next_hop, kind);
 	return ONLINE_ANSWERED;
@@ -189,8 +191,10 @@ lost_at_the_dot(struct online *o, const struct mail_id *id, struct instant began
 {
 	log_ambiguous(o);
 	again_note(&o->c->again, id, o->held.next_hop);
-	if (!o->trouble.is_cancelled)
+	if (!o->trouble.is_cancelled) {
+		online_in_vain(o, o->held.next_hop, id);
 		judge_strike(o->held.next_hop, id, began, &o->trouble);
+	}
 	held_drop(&o->held);
 	o->is_open = false;
 	return ONLINE_AMBIGUOUS;
