@@ -8,13 +8,15 @@ the suite's cv.  Of a signing case: arc=, the order of the set's fields, i= and 
 the tags of the signature and the seal but for t= and b=, which tell when it was; then dkimpy checks both signatures of our set, and
 the whole chain if it was none or right.  The suite gives a sealer the results to write; ours are what we find ourselves.
 
-A case fails where we differ from the suite, which was made for a draft.  These differences are known, only others make the exit
-status 1:
+A case fails where we differ from the suite, which was made in 2016 for a draft.  These differences are known, only others make the
+exit status 1.  In each of them the RFC that came out of it says otherwise, and dkimpy finds what we find:
 
-	ams_fields_a_sha1, as_fields_a_sha1	SHA-1 is not verified: RFC 8301 3.1
-	as_fields_b_512				nor is a key of less than 1024 bits: RFC 8301 3.2
-	as_fields_t_na				a seal needs no t=: RFC 8617 4.1.3 has it from RFC 6376 3.5, where it may be left out
-	arc_set_duplicate			each field of a set stands once: RFC 8617 4.2.1
+	ams_fields_a_sha1, as_fields_a_sha1	rsa-sha1 "MUST NOT be used for signing or verifying": RFC 8301 3.1
+	as_fields_b_512				keys of less than 1024 bits are not to be taken for valid: RFC 8301 3.2
+	as_fields_t_na				the draft wanted each tag of a seal; in RFC 8617 4.1.3 t= is that of RFC 6376 3.5, which may
+						be left out, and large sealers do leave it out: it would fail all their chains
+	arc_set_duplicate			a set has exactly one of each field, and no instance comes again: RFC 8617 5.2 step 3.  The
+						suite itself has ams_fields_i_dup1, as_fields_i_dup and others fail for one of the three
 """
 import concurrent.futures
 import os
