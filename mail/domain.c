@@ -133,3 +133,9 @@ domain_is_below(struct str name, struct str parent)
 	    name.at[name.len - parent.len - 1] == '.' &&
 	    memcmp(name.at + name.len - parent.len, parent.at, parent.len) == 0;
 }
+
+bool
+domain_is_listed(struct str name, struct str listed)
+{
+	return str_starts(listed, STR(".")) ? domain_is_below(name, str_from(listed, 1)) : str_eq(name, listed);
+}

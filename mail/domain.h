@@ -35,4 +35,7 @@ bool	domain_literal_ip(struct str domain, struct ip *ip_out);
 /* name is a proper subdomain of parent: both in canonical form. */
 bool	domain_is_below(struct str name, struct str parent);
 
+/* name is the listed one, or, where that begins with a dot, below it: both in canonical form. */
+bool	domain_is_listed(struct str name, struct str listed);
+
 #endif

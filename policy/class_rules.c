@@ -175,14 +175,6 @@ because(struct class_reason *reason, const char *word, struct str criterion)
 	return true;
 }
 
-static bool
-is_client_name(struct str listed, struct str name)
-{
-	if (str_starts(listed, STR(".")))
-		return domain_is_below(name, str_from(listed, 1));
-	return str_eq(name, listed);
-}
-
 /*
  * Its listener comes last, for that names nobody, and who is named too is not to lose by it (classify_sign_source).  RFC 4954 has
  * logins compared by who checked them: they came through here as they are in the file of users.
@@ -199,7 +191,7 @@ peer_matches(const struct class_rule *rule, const struct class_evidence *evidenc
 		if (glob_matches(rule->logins[i], peer->login))
 			return because(reason, "login", rule->logins[i]);
 	for (int i = 0; i < rule->n_client_names && evidence->certificate_name.len > 0; i++)
-		if (is_client_name(rule->client_names[i], evidence->certificate_name))
+		if (domain_is_listed(evidence->certificate_name, rule->client_names[i]))
 			return because(reason, "certificate", rule->client_names[i]);
 	for (int i = 0; i < rule->n_listeners; i++)
 		if (str_eq(rule->listeners[i], peer->listener))

@@ -20,7 +20,7 @@ step_reason(json_t *step, const char *key, const struct class_reason *reason)
 void
 explain_class(struct explanation *e, const struct header_section *section)
 {
-	struct class_evidence evidence = { .peer = &e->peer, .listener_class = e->listener->class_name, .certificate_name = STR_EMPTY,
+	struct class_evidence evidence = { .peer = &e->peer, .listener_class = e->listener->class_name, .certificate_name = e->peer.tls.verified_name,
 	    .envelope = &e->envelope, .header = section };
 	json_t *step = step_new(e, "class");
 

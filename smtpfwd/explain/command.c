@@ -80,6 +80,23 @@ find_listener(const struct config *config, const char *name)
 	ctl_wrong_use("the configuration has no listener ", name);
 }
 
+/* A name is proven inside TLS, by an authority that the listener knows. */
+static void
+read_certificate(const struct ctl *ctl, struct explanation *e)
+{
+	const char *name = asked(ctl, "certificate");
+	struct str text;
+
+	e->peer.tls.verified_name = STR_EMPTY;
+	if (name == NULL)
+		return;
+	if (e->listener->client_ca == NULL)
+		ctl_wrong_use("no client-ca, and so no certificate, at listener ", e->listener->name);
+	if (!arena_copy(e->arena, str_of(name), &text) || !domain_is_valid(text, true) || !domain_canonical(text, e->arena, &text))
+		ctl_wrong_use("no host's name: ", name);
+	e->peer.tls = (struct peer_tls){ .is_on = true, .version = STR_EMPTY, .cipher = STR_EMPTY, .sni = STR_EMPTY, .verified_name = text };
+}
+
 static void
 read_asked(const struct ctl *ctl, const struct config *config, struct explanation *e)
 {
@@ -95,6 +112,7 @@ read_asked(const struct ctl *ctl, const struct config *config, struct explanatio
 	e->peer.is_esmtp = true;
 	e->peer.login = login != NULL ? str_of(login) : STR_EMPTY;
 	e->peer.listener = str_of(e->listener->name);
+	read_certificate(ctl, e);
 	e->envelope.reverse_path = read_address(needed(ctl, "from", "--from ADDR (<> for none)"), PATH_REVERSE, e->arena);
 	e->envelope.is_smtputf8 = !address_is_ascii(&e->envelope.reverse_path);
 	read_recipients(ctl, e);
@@ -214,6 +232,7 @@ static const struct option options[] = {
 	{ "client", required_argument, NULL, CTL_OPTION_CLIENT }, { "helo", required_argument, NULL, CTL_OPTION_HELO },
 	{ "from", required_argument, NULL, CTL_OPTION_FROM }, { "to", required_argument, NULL, CTL_OPTION_TO },
 	{ "listener", required_argument, NULL, CTL_OPTION_LISTENER }, { "login", required_argument, NULL, CTL_OPTION_LOGIN },
+	{ "certificate", required_argument, NULL, CTL_OPTION_CERTIFICATE },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -228,6 +247,7 @@ take(struct ctl *ctl, int option, const char *value)
 	case CTL_OPTION_FROM: ctl_say(ctl, "from", value[0] != '\0' ? value : "<>"); return;
 	case CTL_OPTION_LISTENER: ctl_say(ctl, "listener", value); return;
 	case CTL_OPTION_LOGIN: ctl_say(ctl, "login", value); return;
+	case CTL_OPTION_CERTIFICATE: ctl_say(ctl, "certificate", value); return;
 	}
 	texts = json_object_get(ctl->request, "to");
 	if (texts == NULL)

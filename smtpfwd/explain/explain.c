@@ -3,6 +3,7 @@
  */
 #include <stdio.h>
 
+#include "mail/domain.h"
 #include "policy/decide.h"
 #include "policy/decide_srs.h"
 #include "policy/iprev.h"
@@ -87,6 +88,16 @@ step_verdict(json_t *step, const struct verdict *verdict)
 
 /* --- the client --- */
 
+/* It names who may relay; any other proven name does not. */
+static bool
+may_by_certificate(const struct listener_settings *listener, struct str name)
+{
+	for (int i = 0; i < listener->n_client_names && name.len > 0; i++)
+		if (domain_is_listed(name, str_of(listener->client_names[i])))
+			return true;
+	return false;
+}
+
 static void
 explain_client(struct explanation *e)
 {
@@ -96,12 +107,13 @@ explain_client(struct explanation *e)
 	json_t *step = step_new(e, "client");
 	char room[IP_TEXT_MAX], text[NETWORK_TEXT_MAX];
 
-	peer->is_trusted = network >= 0 || peer->login.len > 0;
+	peer->is_trusted = network >= 0 || peer->login.len > 0 || may_by_certificate(listener, peer->tls.verified_name);
 	step_str(step, "client", ip_text(&peer->client.ip, room));
 	step_text(step, "listener", listener->name);
 	step_text(step, "class", listener->class_name);
 	step_str(step, "helo", peer->helo);
 	step_str(step, "login", peer->login);
+	step_str(step, "certificate", peer->tls.verified_name);
 	step_bool(step, "trusted", peer->is_trusted);
 	if (network >= 0) {
 		struct str ip = ip_text(&listener->networks[network].ip, room);
@@ -110,8 +122,8 @@ explain_client(struct explanation *e)
 		step_text(step, "by", "networks");
 		step_text(step, "network", text);
 	} else if (peer->is_trusted) {
-		step_text(step, "by", "login");
-	} else if (listener->n_client_names > 0) {
+		step_text(step, "by", peer->login.len > 0 ? "login" : "certificate");
+	} else if (listener->n_client_names > 0 && peer->tls.verified_name.len == 0) {
 		step_bool(step, "certificate-may-help", true);
 	}
 }

@@ -71,18 +71,19 @@ show_client(const json_t *step)
 	show_member(" at listener \"", step, "listener");
 	say("\", class ", step, "class", "");
 	say(", logged in as ", step, "login", "");
+	say(", with a certificate of ", step, "certificate", "");
 	begin_below();
 	if (is_true(step, "trusted")) {
 		fputs("trusted: ", stdout);
 		if (has(step, "network"))
 			say("it is in ", step, "network", " of the listener's networks");
 		else
-			fputs("it has logged in", stdout);
+			fputs(has(step, "login") ? "it has logged in" : "its certificate is of client-names", stdout);
 		fputs("; it may relay, and its mail is not checked", stdout);
 	} else {
 		fputs("not trusted: it is in none of the listener's networks and has not logged in", stdout);
 		if (is_true(step, "certificate-may-help"))
-			fputs(" (a certificate is not looked at here)", stdout);
+			fputs("; a certificate might help (--certificate)", stdout);
 	}
 	putchar('\n');
 	begin("HELO");

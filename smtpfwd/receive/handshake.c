@@ -19,18 +19,6 @@ struct naming {
 	bool				 is_listed;
 };
 
-static bool
-is_listed(const struct listener_settings *settings, struct str name)
-{
-	for (int i = 0; i < settings->n_client_names; i++) {
-		struct str listed = str_of(settings->client_names[i]);
-
-		if (str_starts(listed, STR(".")) ? domain_is_below(name, str_from(listed, 1)) : str_eq(name, listed))
-			return true;
-	}
-	return false;
-}
-
 /* What is no host's name, as a wildcard or a name with a NUL inside, names nobody. */
 static void
 take_name(void *context, struct str bytes)
@@ -41,7 +29,8 @@ take_name(void *context, struct str bytes)
 	if (naming->is_listed || !domain_is_valid(bytes, false) || !arena_copy(&naming->arena, bytes, &name) ||
 	    !domain_canonical(name, &naming->arena, &name))
 		return;
-	naming->is_listed = is_listed(naming->settings, name);
+	for (int i = 0; i < naming->settings->n_client_names && !naming->is_listed; i++)
+		naming->is_listed = domain_is_listed(name, str_of(naming->settings->client_names[i]));
 	if (naming->is_listed || naming->name.len == 0)
 		naming->name = name;
 }

@@ -57,12 +57,12 @@ def mail(more):
     return ("From: <a@example.com>\r\nTo: <bob@example.com>\r\nSubject: a mail\r\n%sMessage-ID: <1@example.com>\r\n\r\nHello.\r\n" % more).encode()
 
 
-def explain(relay, data, client, sender, recipients):
+def explain(relay, data, client, sender, recipients, *more):
     path = relay.directory + "/mail.eml"
     with open(path, "wb") as file:
         file.write(data)
     words = [word for recipient in recipients for word in ("--to", recipient)]
-    result = subprocess.run([CTL, "-c", relay.config, "--json", "explain", "--client", client, "--helo", "h", "--from", sender or "<>", *words, path],
+    result = subprocess.run([CTL, "-c", relay.config, "--json", "explain", "--client", client, "--helo", "h", "--from", sender or "<>", *words, *more, path],
                             capture_output=True, text=True, timeout=60)
     return [json.loads(line) for line in result.stdout.splitlines()]
 
@@ -203,6 +203,9 @@ def proven(tap):
         with open("%s/%s.eml" % (where, identity), "rb") as file:
             told = re.findall(r"(?m)^X-Traffic-Class: (.*?)\r?$", file.read().decode())
         tap("%s: %s" % (name, want), told == [want], told)
+        words = [*(["--login", login] if login else []), *(["--certificate", "n7.nodes.example.com"] if with_certificate and not speaks_for else [])]
+        steps = explain(relay, mail("X-Shop: 7\r\n"), speaks_for or "127.0.0.1", "a@x.example", ("bob@example.com",), *words)
+        tap("... says explain", told_by(steps)[0] == want, steps)
     relay.stop()
 
 

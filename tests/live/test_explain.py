@@ -338,7 +338,8 @@ def bounds(tap):
                   ("--client", "192.0.2.9", "--helo", "x", "--from", "a b@c", "--to", "a@b.example"),
                   ("--client", "192.0.2.9", "--helo", "x", "--from", "a@c.example", "--to", "a@b.example>x"),
                   ("--client", "192.0.2.9", "--helo", "x", "--from", "<>", "--to", "a@b.example", "--listener", "none"),
-                  ("--client", "192.0.2.9", "--helo", "x", "--from", "<>", "--to", "a@b.example", "--login", "anna")):
+                  ("--client", "192.0.2.9", "--helo", "x", "--from", "<>", "--to", "a@b.example", "--login", "anna"),
+                  ("--client", "192.0.2.9", "--helo", "x", "--from", "<>", "--to", "a@b.example", "--certificate", "n.example.com")):
         wrong = subprocess.run([CTL, "-c", OPEN, "explain", *words], capture_output=True, text=True, timeout=20)
         tap("wrong use: %s" % " ".join(words), wrong.returncode == 2 and not wrong.stdout and wrong.stderr, wrong.stderr[:200])
     with open(world.WORK + "/wrong.conf", "w") as file:

@@ -109,6 +109,13 @@ main(void)
 	expect(!domain_is_below(STR("notexample.org"), STR("example.org")));
 	expect(!domain_is_below(STR(".example.org"), STR("example.org")));
 	expect(!domain_is_below(STR("a.example.org"), STR("")));
+
+	test_case("listed is a name itself, or all below it behind a dot");
+	expect(domain_is_listed(STR("a.example.org"), STR("a.example.org")));
+	expect(!domain_is_listed(STR("b.a.example.org"), STR("a.example.org")));
+	expect(domain_is_listed(STR("b.a.example.org"), STR(".example.org")));
+	expect(!domain_is_listed(STR("example.org"), STR(".example.org")));
+	expect(!domain_is_listed(STR("example.org"), STR(".")));
 	test_case("a full arena is no domain");
 	arena_fini(&arena);
 	arena_init(&arena, 1);
