@@ -84,6 +84,16 @@ classify_outlook(const struct policy *policy, const struct class_evidence *evide
 	return outlook;
 }
 
+bool
+classify_is_settled(const struct policy *policy, const struct class_evidence *evidence)
+{
+	const struct class_actions *possible[CLASS_SECTIONS_MAX];
+	bool is_found;
+	int n = class_rules_find_possible(policy_class_rules(policy), evidence, possible, &is_found);
+
+	return n == 0 || (n == 1 && is_found);
+}
+
 /* --- what follows --- */
 
 static bool

@@ -50,6 +50,9 @@ struct class_outlook {
 };
 struct class_outlook	 classify_outlook(const struct policy *policy, const struct class_evidence *evidence);
 
+/* Whether the class that classify finds stays, whatever recipients and header are still to come: what depends on it may be said already. */
+bool			 classify_is_settled(const struct policy *policy, const struct class_evidence *evidence);
+
 /* Constant words: "inbound", "outbound", "internal". */
 const char		*mail_direction_text(enum mail_direction direction);
 

@@ -143,6 +143,11 @@ check_PROGRAMS += tests/policy/test_class_actions
 tests_policy_test_class_actions_SOURCES = %D%/test_class_actions.c
 tests_policy_test_class_actions_LDADD = tests/libexpect.a policy/libpolicy.a mail/libmail.a base/libbase.a $(IDN2_LIBS)
 TESTS += tests/policy/test_class_actions
+check_PROGRAMS += tests/policy/test_class_rates
+tests_policy_test_class_rates_SOURCES = %D%/test_class_rates.c
+tests_policy_test_class_rates_LDADD = tests/libexpect.a policy/libpolicy.a mail/libmail.a base/libbase.a $(IDN2_LIBS)
+TESTS += tests/policy/test_class_rates
+
 check_PROGRAMS += tests/policy/test_classify
 tests_policy_test_classify_SOURCES = %D%/test_classify.c
 tests_policy_test_classify_LDADD = tests/libexpect.a policy/libpolicy.a mail/libmail.a base/libbase.a $(IDN2_LIBS)

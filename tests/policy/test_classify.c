@@ -226,6 +226,60 @@ test_stages(const struct policy *policy)
 	arena_fini(&stage.arena);
 }
 
+static const struct {
+	struct row	 row;
+	bool		 with_header, want;
+} settlings[] = {
+	{ { "an outsider, where his recipients matter not", "192.0.2.1", "", "", "users", "local", false, "a@example.net", { NULL }, "", "" }, false, true },
+	{ { "whose recipients do matter", "192.0.2.1", "", "", "mx", "local", false, "a@example.net", { NULL }, "", "" }, false, false },
+	{ { "who has named such a recipient", "192.0.2.1", "", "", "mx", "local", false, "a@example.net", { "ceo@example.org" }, "", "" }, false, true },
+	{ { "who has named another one", "192.0.2.1", "", "", "mx", "local", false, "a@example.net", { "b@example.org" }, "", "" }, false, false },
+	{ { "a network's, before sections that could be for it too", "10.1.0.1", "", "", "mx", "local", false, "a@example.net", { NULL }, "", "" }, false, true },
+	{ { "a trusted peer, whose header may say something", "10.1.0.1", "", "", "users", "local", true, "a@example.net", { NULL }, "", "" }, false, false },
+	{ { "when it is there", "10.1.0.1", "", "", "users", "local", true, "a@example.net", { "b@example.org" }, "", "" }, true, true },
+	{ { "the first in the file", "192.0.2.1", "shop", "", "users", "local", true, "noreply@example.com", { NULL }, "", "" }, false, true },
+	{ { "many recipients may come", "10.0.0.40", "", "", "users", "local", false, "a@example.net", { NULL }, "", "" }, false, false },
+	{ { "have come", "10.0.0.40", "", "", "users", "local", false, "a@example.net", { "b@example.org", "c@example.org", "d@example.org" }, "", "" },
+	    false, true },
+};
+
+static void
+test_settled(const struct policy *policy)
+{
+	int n_wrong = 0, n_settled = 0;
+
+	for (int i = 0; i < N_OF(settlings); i++) {
+		struct stage stage;
+
+		test_case("settled: %s", settlings[i].row.name);
+		stage_init(&stage, &settlings[i].row);
+		if (!settlings[i].with_header)
+			stage.evidence.header = NULL;
+		expect(classify_is_settled(policy, &stage.evidence) == settlings[i].want);
+		arena_fini(&stage.arena);
+	}
+	test_case("a class that is settled stays");
+	for (int i = 0; i < N_OF(rows); i++) {
+		struct stage stage;
+		struct mail_class in_the_end;
+		int n;
+
+		stage_init(&stage, &rows[i]);
+		in_the_end = classify(policy, &stage.evidence);
+		stage.evidence.header = NULL;
+		for (n = stage.envelope.n_recipients; n >= 0; n--) {
+			stage.envelope.n_recipients = n;
+			if (!classify_is_settled(policy, &stage.evidence))
+				continue;
+			n_settled++;
+			n_wrong += strcmp(classify(policy, &stage.evidence).match.name, in_the_end.match.name) != 0;
+		}
+		arena_fini(&stage.arena);
+	}
+	expect_int(n_wrong, 0);
+	expect(n_settled > N_OF(rows) / 2);
+}
+
 static void
 test_criteria(const struct policy *policy)
 {
@@ -348,6 +402,7 @@ main(void)
 
 	test_rows(policy);
 	test_stages(policy);
+	test_settled(policy);
 	test_criteria(policy);
 	test_telling(policy);
 	test_signing();
