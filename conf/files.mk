@@ -7,6 +7,12 @@ dist_man_MANS += %D%/smtpfwd.conf.5 smtpfwd/smtpfwd.8 smtpfwd/smtpfwdctl.8
 exampledir = $(docdir)
 dist_example_DATA = %D%/smtpfwd.conf %D%/smtpfwd.logrotate README
 
+# Pieces for an existing Postfix; tests/live/test_postfix_pieces.py gives each one to a real Postfix.
+postfixexampledir = $(docdir)/postfix
+dist_postfixexample_DATA = %D%/postfix/README \
+	%D%/postfix/front.master.cf %D%/postfix/front.smtpfwd.conf \
+	%D%/postfix/behind.main.cf %D%/postfix/behind.master.cf %D%/postfix/behind.smtpfwd.conf
+
 # The sed is ours, and not configure's: there $(sbindir) would still be ${exec_prefix}/sbin.
 EXTRA_DIST += %D%/smtpfwd.service.in %D%/smtpfwd.sysusers %D%/smtpfwd.tmpfiles
 CLEANFILES += %D%/smtpfwd.service

@@ -13,6 +13,7 @@ EXTRA_DIST += %D%/test_explain.py %D%/test_explain_agreement.py %D%/test_classif
 EXTRA_DIST += %D%/test_identity.py %D%/witnesses.py %D%/test_identity_relay.py
 EXTRA_DIST += %D%/test_online.py %D%/test_survive.py
 EXTRA_DIST += %D%/test_by_recipient.py
+EXTRA_DIST += %D%/test_postfix_pieces.py
 check_PROGRAMS += tests/live/introduce
 tests_live_introduce_SOURCES = %D%/introduce.c
 tests_live_introduce_LDADD = smtpfwd/deliver/libdeliver.a smtpfwd/smtp/libsmtp.a smtpfwd/auth/libauth.a smtpfwd/queue/libqueue.a \
