@@ -16,4 +16,4 @@ policy_libpolicy_a_SOURCES = \
 	%D%/sign_rules.c %D%/sign_rules.h \
 	%D%/spf_inquiry.c %D%/spf_inquiry.h %D%/spf_macro.c %D%/spf_macro.h %D%/spf_record.c %D%/spf_record.h \
 	%D%/spf_terms.c %D%/spf_terms.h \
-	%D%/seal.c %D%/seal.h %D%/sender.c %D%/sender.h %D%/srs.c %D%/srs.h %D%/srs_inside.h %D%/srs_rules.c %D%/settings.c %D%/settings.h %D%/stamp.c %D%/stamp.h %D%/survive.c %D%/survive.h %D%/verdict.h
+	%D%/seal.c %D%/seal.h %D%/sender.c %D%/sender.h %D%/srs.c %D%/srs.h %D%/srs_inside.h %D%/srs_rules.c %D%/settings.c %D%/settings.h %D%/stamp.c %D%/stamp.h %D%/survive.c %D%/survive.h %D%/transports.c %D%/transports.h %D%/verdict.h

@@ -36,6 +36,7 @@ struct policy {
 	struct dkim_key		**keys;
 	int			 n_keys;
 	struct policy_srs	 srs;
+	struct transports	*transports;
 	struct class_rules	*class_rules;
 	char			*class_field;	/* or NULL */
 };
@@ -161,6 +162,7 @@ policy_new(const struct policy_settings *settings, const uint64_t seed[2])
 	take_signing(policy, &settings->signing, seed);
 	policy->srs = settings->srs;
 	take_classes(policy, &settings->classes);
+	policy->transports = transports_new(settings->transports, settings->n_transports, seed);
 	return policy;
 }
 
@@ -187,6 +189,7 @@ policy_free(const struct policy *shared)
 	free_signing(policy);
 	srs_rules_free(policy->srs.rules);
 	class_rules_free(policy->class_rules);
+	transports_free(policy->transports);
 	mem_free(policy->class_field);
 	dkim_verifier_free(policy->dkim_verifier);
 	mem_free((char *)(uintptr_t)policy->verify.authserv_id);
@@ -236,6 +239,12 @@ const struct class_rules *
 policy_class_rules(const struct policy *policy)
 {
 	return policy->class_rules;
+}
+
+const struct transports *
+policy_transports(const struct policy *policy)
+{
+	return policy->transports;
 }
 
 const char *

@@ -16,6 +16,7 @@
 #include "policy/dmarc.h"
 #include "policy/sign_rules.h"
 #include "policy/srs.h"
+#include "policy/transports.h"
 
 struct policy;
 
@@ -94,6 +95,8 @@ struct policy_settings {
 	struct policy_signing		 signing;
 	struct policy_srs		 srs;
 	struct policy_classes		 classes;
+	const struct transport_text	*transports;	/* of relays and routes; none where nobody asks for them */
+	int				 n_transports;
 };
 
 /* Copies what it keeps.  Domains are canonical already; one that two relays name is an insist (the configuration refuses it). */
@@ -109,6 +112,7 @@ const struct sign_rules *policy_sign_rules(const struct policy *policy);	/* neve
 const struct arc_sealer *policy_arc_sealer(const struct policy *policy);	/* NULL: nothing is sealed */
 const struct policy_srs *policy_srs(const struct policy *policy);	/* never NULL; it may have no rules */
 const struct class_rules *policy_class_rules(const struct policy *policy);	/* never NULL; it may have no rule */
+const struct transports *policy_transports(const struct policy *policy);	/* never NULL; it may have none */
 const char	*policy_class_field(const struct policy *policy);	/* NULL: a mail's class is told in no field */
 
 /*

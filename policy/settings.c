@@ -255,6 +255,8 @@ static const struct setting listen_settings[] = {
 	  .sentence = "whether senders of other domains get an SRS address, where there is an srs section" }, \
 	{ .name = "identity-login", .type = SETTING_BOOL, .otherwise = "no", \
 	  .sentence = "with XCLIENT the next hop is told the client's login, too" }, \
+	{ .name = "postfix-transport", .type = SETTING_STRING, .most = "900", \
+	  .sentence = "a name of its master.cf, or name:next-hop, that a Postfix is told which asks where this mail goes" }, \
 	{ .name = "source", .type = SETTING_LIST, .most = "2", \
 	  .sentence = "local addresses to send from, one of a family" }
 

@@ -178,6 +178,7 @@ config_load(const char *path)
 	read_certificates(config);
 	config_read_listeners(config);
 	config_read_routes(config);
+	config_read_transports(config);
 	config_read_verify(config);
 	config_read_signs(config);
 	config_read_arc(config);

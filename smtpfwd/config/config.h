@@ -126,6 +126,7 @@ bool		 config_has_address(const struct config *config, const struct endpoint *ad
 
 void		 config_read_listeners(struct config *config);
 void		 config_read_routes(struct config *config);	/* relays, routes, outbound */
+void		 config_read_transports(struct config *config);	/* behind the routes */
 void		 config_read_recipients(struct config *config);
 void		 config_read_verify(struct config *config);
 void		 config_read_signs(struct config *config);

@@ -42,3 +42,8 @@ check_PROGRAMS += tests/smtpfwd/test_config_class
 tests_smtpfwd_test_config_class_SOURCES = %D%/test_config_class.c
 tests_smtpfwd_test_config_class_LDADD = $(tests_smtpfwd_test_config_LDADD)
 TESTS += tests/smtpfwd/test_config_class
+
+check_PROGRAMS += tests/smtpfwd/test_config_transport
+tests_smtpfwd_test_config_transport_SOURCES = %D%/test_config_transport.c
+tests_smtpfwd_test_config_transport_LDADD = $(tests_smtpfwd_test_config_LDADD)
+TESTS += tests/smtpfwd/test_config_transport
