@@ -31,3 +31,7 @@ check_PROGRAMS += tests/base/test_dns
 tests_base_test_dns_SOURCES = %D%/test_dns.c
 tests_base_test_dns_LDADD = tests/libexpect.a base/libbase.a
 TESTS += tests/base/test_dns
+check_PROGRAMS += tests/base/test_place
+tests_base_test_place_SOURCES = %D%/test_place.c
+tests_base_test_place_LDADD = tests/libexpect.a base/libbase.a
+TESTS += tests/base/test_place
