@@ -51,7 +51,7 @@ bool	await_answered(struct await *await, enum await_step step);
 /* There is reason to think that it is well again: the rest is over. */
 void	await_rested(struct await *await);
 
-/* One more client is not to wait for it.  n_held: connections in the hands of such mails. */
-bool	await_is_vain(const struct await *await, int n_held, struct instant now);
+/* One more client is not to wait for it.  n_others: that have it in hand, or wait for room there. */
+bool	await_is_vain(const struct await *await, int n_others, struct instant now);
 
 #endif

@@ -165,7 +165,7 @@ next_hop_room_online(const struct next_hop *next_hop)
 bool
 next_hop_is_vain(const struct next_hop *next_hop)
 {
-	return await_is_vain(&next_hop->await, next_hop->n_online, loop_now(next_hop->couriers->loop));
+	return await_is_vain(&next_hop->await, next_hop->n_online + n_awaiting(next_hop), loop_now(next_hop->couriers->loop));
 }
 
 bool

@@ -154,6 +154,22 @@ at_once(struct world *w)
 	expect_int(n_lines(w, "nexthop-silent "), 1);
 }
 
+/* All connections are the queue's: one waits for room. */
+static void
+beside_the_queue(struct world *w)
+{
+	struct client_of_ours us[N_MAX];
+
+	peer_says(&w->peers[0], hangs_at[w->round]);
+	for (int i = 0; i < 5; i++)
+		bring_one(w);
+	put(w, 20);
+	wait_s(w, 31);
+	begin(w, us, N_MAX);
+	wait_for(w, us, N_MAX);
+	expect_int(n_longer(us, N_MAX, 0), 1);
+}
+
 /* It never takes long enough for anybody to lose heart. */
 static void
 slow(struct world *w)
@@ -381,6 +397,7 @@ enum { N_STEPS = sizeof(hangs_at) / sizeof(hangs_at[0]) };
 static const struct story stories[] = {
 	{ .name = "it hangs: five wait in vain one after the other, and few of those behind them", .tell = in_turn, .n_times = N_STEPS },
 	{ .name = "it hangs: of fifty at once those that it has room for wait", .tell = at_once, .n_times = N_STEPS - 2, .connections_max = 20 },
+	{ .name = "one that hangs, and has the queue's mail, too", .tell = beside_the_queue, .n_times = N_STEPS },
 	{ .name = "one that is slow is worth the wait", .tell = slow },
 	{ .name = "also where that is most of its time", .tell = very_slow },
 	{ .name = "one that comes back slow is believed", .tell = comes_back_slow, .n_times = N_STEPS },
