@@ -254,7 +254,7 @@ hand_over(struct errand *e, struct next_hop *next_hop)
 		again_note(&e->c->again, &e->delivery->mail, next_hop);
 	}
 	if (end == HANDOVER_TROUBLE || h.is_slowed || (n_ambiguous > 0 && !e->trouble.is_cancelled))
-		judge_strike(next_hop, &e->delivery->mail, began, &e->trouble);
+		judge_strike(next_hop, &e->delivery->mail, NULL, began, &e->trouble);
 	else if (end == HANDOVER_DONE && n_ambiguous == 0) {
 		judge_answer(next_hop, began);
 		note_answered_soon(e, next_hop, began);

@@ -50,23 +50,27 @@ judge_answer(struct next_hop *next_hop, struct instant began)
 		room_came_free(next_hop);
 }
 
-/* False: by the same mail as before, which proves nothing. */
+/* False: by the same mail as before, or the same client, which proves nothing. */
 static bool
-is_struck(struct next_hop *next_hop, const struct mail_id *mail, struct instant began, const struct trouble *trouble)
+is_struck(struct next_hop *next_hop, const struct mail_id *mail, const struct ip *client, struct instant began,
+    const struct trouble *trouble)
 {
 	next_hop_note_trouble(next_hop, trouble);
-	if (next_hop->n_strikes > 0 && mail_id_eq(&next_hop->last_struck, mail))
+	if (next_hop->n_strikes > 0 && (mail_id_eq(&next_hop->last_struck, mail) ||
+	    (client != NULL && client->family != IP_NONE && ip_eq(&next_hop->last_struck_by, client))))
 		return false;
 	next_hop->last_struck = *mail;
+	next_hop->last_struck_by = client != NULL ? *client : (struct ip){ .family = IP_NONE };
 	if (next_hop->n_strikes > 0)
 		limit_lower(&next_hop->limit, began, loop_now(next_hop->couriers->loop), -1);
 	return true;
 }
 
 void
-judge_strike(struct next_hop *next_hop, const struct mail_id *mail, struct instant began, const struct trouble *trouble)
+judge_strike(struct next_hop *next_hop, const struct mail_id *mail, const struct ip *client, struct instant began,
+    const struct trouble *trouble)
 {
-	if (trouble->is_to_client || !is_struck(next_hop, mail, began, trouble))
+	if (trouble->is_to_client || !is_struck(next_hop, mail, client, began, trouble))
 		return;
 	if (++next_hop->n_strikes >= STRIKES_MAX)
 		probe_went_down(next_hop->couriers, next_hop, trouble);
@@ -75,7 +79,7 @@ judge_strike(struct next_hop *next_hop, const struct mail_id *mail, struct insta
 void
 judge_slowed(struct next_hop *next_hop, const struct mail_id *mail, struct instant began, const struct trouble *trouble)
 {
-	if (is_struck(next_hop, mail, began, trouble) && next_hop->n_strikes == 0)
+	if (is_struck(next_hop, mail, NULL, began, trouble) && next_hop->n_strikes == 0)
 		next_hop->n_strikes = 1;
 }
 

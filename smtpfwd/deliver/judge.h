@@ -22,7 +22,9 @@ enum { STRIKES_MAX = 5 };
 void	judge_dialling(struct next_hop *next_hop, struct instant began, struct trouble *trouble);
 
 void	judge_answer(struct next_hop *next_hop, struct instant began);
-void	judge_strike(struct next_hop *next_hop, const struct mail_id *mail, struct instant began, const struct trouble *trouble);
+/* client: who waits for the mail's answer, NULL: nobody; it may make the trouble, so all its mails in a row are one. */
+void	judge_strike(struct next_hop *next_hop, const struct mail_id *mail, const struct ip *client, struct instant began,
+	    const struct trouble *trouble);
 
 /*
  * The same of a "slow down" to a mail whose client waits, but that the next hop is down it never comes to: the client is told and

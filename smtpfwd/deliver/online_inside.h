@@ -81,6 +81,13 @@ online_is_late(const struct online *o)
 	return !instant_is_before(loop_now(o->c->loop), o->deadline);
 }
 
+/* Who waits, for judge; NULL: not known. */
+static inline const struct ip *
+online_client(const struct online *o)
+{
+	return o->has_identity ? &o->identity.client.ip : NULL;
+}
+
 /* Sees to it that a session is held.  False with trouble.  Suspends: deadline is the order's, as for all below. */
 bool	online_seek(struct online *o);
 

@@ -50,12 +50,14 @@ tests_deliver_test_login_SOURCES = %D%/test_login.c %D%/peer.c %D%/peer.h
 tests_deliver_test_login_LDADD = $(deliver_test_libs) tests/sim/libsim.a mail/libmail.a base/libbase.a
 TESTS += tests/deliver/test_login
 
-check_PROGRAMS += tests/deliver/test_await tests/deliver/test_online_hung
+check_PROGRAMS += tests/deliver/test_await tests/deliver/test_online_hung tests/deliver/test_online_strikes
 tests_deliver_test_await_SOURCES = %D%/test_await.c
 tests_deliver_test_await_LDADD = tests/libexpect.a smtpfwd/deliver/libdeliver.a mail/libmail.a base/libbase.a
 tests_deliver_test_online_hung_SOURCES = %D%/test_online_hung.c $(deliver_stage_sources)
 tests_deliver_test_online_hung_LDADD = $(deliver_stage_libs)
-TESTS += tests/deliver/test_await tests/deliver/test_online_hung
+tests_deliver_test_online_strikes_SOURCES = %D%/test_online_strikes.c $(deliver_stage_sources)
+tests_deliver_test_online_strikes_LDADD = $(deliver_stage_libs)
+TESTS += tests/deliver/test_await tests/deliver/test_online_hung tests/deliver/test_online_strikes
 
 check_PROGRAMS += tests/deliver/test_online
 tests_deliver_test_online_SOURCES = %D%/test_online.c $(deliver_stage_sources)
