@@ -6,3 +6,7 @@ milter_libpostfix_a_SOURCES = \
 noinst_LIBRARIES += milter/libmilter_parts.a
 milter_libmilter_parts_a_SOURCES = \
 	%D%/client.c %D%/client.h %D%/fields.c %D%/fields.h %D%/resolver.c %D%/resolver.h
+
+noinst_LIBRARIES += milter/libservers.a
+milter_libservers_a_SOURCES = \
+	%D%/inquiries.c %D%/inquiries.h %D%/rules_source.h %D%/socketmap_server.c %D%/socketmap_server.h

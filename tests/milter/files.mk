@@ -21,3 +21,14 @@ tests_milter_test_fields_LDADD = $(milter_parts_libraries)
 tests_milter_test_resolver_SOURCES = %D%/test_resolver.c
 tests_milter_test_resolver_LDADD = $(milter_parts_libraries)
 TESTS += tests/milter/test_client tests/milter/test_fields tests/milter/test_resolver
+
+check_PROGRAMS += tests/milter/test_inquiries
+tests_milter_test_inquiries_SOURCES = %D%/test_inquiries.c
+tests_milter_test_inquiries_LDADD = milter/libservers.a smtpfwd/runtime/libruntime.a tests/sim/libsim.a tests/libexpect.a base/libbase.a $(OPENSSL_LIBS) -lpthread
+TESTS += tests/milter/test_inquiries
+
+check_PROGRAMS += tests/milter/test_socketmap_server
+tests_milter_test_socketmap_server_SOURCES = %D%/test_socketmap_server.c
+tests_milter_test_socketmap_server_LDADD = milter/libservers.a milter/libpostfix.a tests/libexpect.a policy/libpolicy.a mail/libmail.a \
+	smtpfwd/runtime/libruntime.a smtpfwd/runtime/libos.a base/libbase.a $(IDN2_LIBS) $(OPENSSL_LIBS) -lpthread
+TESTS += tests/milter/test_socketmap_server
