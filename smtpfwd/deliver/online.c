@@ -42,6 +42,9 @@ online_new(const struct online_settings *settings)
 	arena_init(&o->arena, ONLINE_FIXED_MAX_BYTES + (size_t)ONLINE_RECIPIENTS_MAX * ONLINE_RECIPIENT_MAX_BYTES);
 	insist(arena_copy(&o->arena, settings->destination, &o->destination));
 	insist(envelope_copy(settings->envelope, false, &o->arena, &o->envelope));
+	o->client = settings->client;
+	if (o->has_identity && o->client.family == IP_NONE)
+		o->client = settings->identity->client.ip;
 	if (o->has_identity)
 		insist(identity_copy(settings->identity, &o->arena, &o->identity));
 	o->envelope.is_8bit = true;		/* BODY=8BITMIME is said wherever it is offered: the data may need it */

@@ -34,6 +34,7 @@ struct online_settings {
 	uint64_t		 size_bytes;	/* as MAIL said; 0: it did not */
 	struct span		 idle_max;	/* how long a session is held while nothing is asked; 0: the default, 10 s */
 	const struct identity	*identity;	/* of the client, told as the route says (identity.h); NULL: it is not told */
+	struct ip		 client;	/* that waits, also where it is not told; only to see whose trouble it is; IP_NONE: identity's, if there is one */
 	struct mail_id		 id;		/* the mail's, if it is known already: for the next hop's log; else none */
 };
 

@@ -190,7 +190,7 @@ online_goes_on(struct online *o, enum exchange_end end, const struct mail_id *id
 	bool may_retry = end == EXCHANGE_GONE || (end == EXCHANGE_TROUBLE && !online_is_late(o) && !online_is_turned_away(o));
 
 	if (end == EXCHANGE_TROUBLE && may_retry) {
-		judge_strike(o->held.next_hop, id, online_client(o), began, &o->trouble);
+		judge_strike(o->held.next_hop, id, &o->client, began, &o->trouble);
 		online_pass_over(o);
 	} else if (is_in_vain(o, end))
 		online_in_vain(o, o->held.next_hop, id);

@@ -27,6 +27,7 @@ struct online {
 	struct span		 idle_max;
 	struct identity		 identity;	/* strings in the arena */
 	bool			 has_identity;
+	struct ip		 client;	/* for judge; IP_NONE: not known */
 	struct mail_id		 mail_id;	/* none: not known */
 	bool			 is_dropped;	/* it is the fiber's to free */
 	bool			 is_abandoned;	/* nobody takes the answer */
@@ -79,13 +80,6 @@ static inline bool
 online_is_late(const struct online *o)
 {
 	return !instant_is_before(loop_now(o->c->loop), o->deadline);
-}
-
-/* Who waits, for judge; NULL: not known. */
-static inline const struct ip *
-online_client(const struct online *o)
-{
-	return o->has_identity ? &o->identity.client.ip : NULL;
 }
 
 /* Sees to it that a session is held.  False with trouble.  Suspends: deadline is the order's, as for all below. */

@@ -193,7 +193,7 @@ lost_at_the_dot(struct online *o, const struct mail_id *id, struct instant began
 	again_note(&o->c->again, id, o->held.next_hop);
 	if (!o->trouble.is_cancelled) {
 		online_in_vain(o, o->held.next_hop, id);
-		judge_strike(o->held.next_hop, id, online_client(o), began, &o->trouble);
+		judge_strike(o->held.next_hop, id, &o->client, began, &o->trouble);
 	}
 	held_drop(&o->held);
 	o->is_open = false;

@@ -87,7 +87,7 @@ begin(struct session *session)
 	verify->n_asked = 0;
 	verify->online = online_new(&(struct online_settings){
 		.couriers = session->listener->world->couriers, .destination = verify->destination, .envelope = &own,
-		.idle_max = span_s(HELD_MAX_S),
+		.idle_max = span_s(HELD_MAX_S), .client = session->peer.client.ip,
 	});
 }
 
