@@ -113,7 +113,7 @@ def classes(tap):
         world.wait_for("its line in the log", lambda: re.search(r" judged id=%s .*\n" % identity, relay.log_text()))
         line = [line for line in relay.log_text().splitlines() if " judged " in line and identity in line][-1:]
         words = "class=%s class-by=%s direction=%s" % (kind, by, direction)
-        tap("... and in its log", line and line[0].endswith(words), line)
+        tap("... and in its log", line and re.search(re.escape(words) + r"( class-sets=\S+)?$", line[0]), line)
         listed = [row["mail"]["class"] for row in relay.ctl("queue", "show", identity) if "mail" in row]
         tap("... and in its queue", listed == [kind], listed)
         signing = [row for row in steps if row["step"] == "signing"][0]
