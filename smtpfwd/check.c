@@ -13,9 +13,9 @@
 #include "smtpfwd/control/ask.h"
 #include "smtpfwd/auth/users.h"
 #include "smtpfwd/check.h"
-#include "smtpfwd/check_files.h"
+#include "smtpfwd/config/check_files.h"
 #include "smtpfwd/daemon.h"
-#include "smtpfwd/privileges.h"
+#include "smtpfwd/runtime/privileges.h"
 #include "smtpfwd/config/sign_keys.h"
 #include "smtpfwd/config/srs_file.h"
 

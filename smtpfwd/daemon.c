@@ -7,7 +7,7 @@
 
 #include "base/insist.h"
 #include "base/mem.h"
-#include "smtpfwd/check_files.h"
+#include "smtpfwd/config/check_files.h"
 #include "smtpfwd/daemon_inside.h"
 #include "smtpfwd/config/resolver.h"
 #include "smtpfwd/runtime/resolver_switch.h"

@@ -7,9 +7,9 @@ smtpfwd_parts = smtpfwd/config/libconfig.a \
 smtpfwd_libs = $(OPENSSL_LIBS) $(UNBOUND_LIBS) $(CONFUSE_LIBS) $(IDN2_LIBS) $(JANSSON_LIBS) -lpthread
 
 smtpfwd_smtpfwd_SOURCES = \
-	%D%/changes.c %D%/changes.h %D%/check.c %D%/check.h %D%/check_files.c %D%/check_files.h \
+	%D%/changes.c %D%/changes.h %D%/check.c %D%/check.h \
 	%D%/daemon.c %D%/daemon.h %D%/daemon_end.c %D%/daemon_inside.h %D%/daemon_recipients.c %D%/doors.c %D%/doors.h \
-	%D%/generation.c %D%/generation.h %D%/reload.c %D%/reload.h %D%/reload_prepare.c %D%/reload_prepare.h %D%/sandbox.c %D%/sandbox.h %D%/main.c %D%/privileges.c %D%/privileges.h \
+	%D%/generation.c %D%/generation.h %D%/reload.c %D%/reload.h %D%/reload_prepare.c %D%/reload_prepare.h %D%/sandbox.c %D%/sandbox.h %D%/main.c \
 	%D%/overview.c %D%/overview.h %D%/busy.c %D%/busy.h %D%/ways.c %D%/ways.h
 smtpfwd_smtpfwd_LDADD = $(smtpfwd_parts) $(smtpfwd_libs)
 

@@ -3,11 +3,11 @@
  */
 #include "base/insist.h"
 #include "base/mem.h"
-#include "smtpfwd/check_files.h"
+#include "smtpfwd/config/check_files.h"
 #include "smtpfwd/config/files.h"
-#include "smtpfwd/generation.h"
+#include "smtpfwd/config/policy.h"
 #include "smtpfwd/config/sign_keys.h"
-#include "smtpfwd/config/srs_file.h"
+#include "smtpfwd/generation.h"
 
 static bool
 wants_tls(const struct config *config)
@@ -38,35 +38,6 @@ make_tls(const struct config *config, struct fault *fault_out)
 	return tls;
 }
 
-/* Takes the keys and signers.  NULL, and an error of the configuration: they are the caller's as before. */
-static struct policy *
-make_policy(struct config *config, const struct policy_signing *signing)
-{
-	struct policy_settings settings = config->policy;
-	struct fault fault;
-	uint64_t seed[2];
-
-	settings.signing = *signing;
-	if (settings.verify.dkim) {
-		settings.dkim_verifier = dkim_verifier_new();
-		if (settings.dkim_verifier == NULL) {
-			conf_error(config->conf, conf_section(config->conf, "verify"), "dkim",
-			    "libopendkim is too old, or was built without SHA-256 or Ed25519");
-			return NULL;
-		}
-	}
-	if (config->srs.secret_file != NULL) {
-		settings.srs.rules = srs_file_rules(&config->srs, &fault);
-		if (settings.srs.rules == NULL) {
-			conf_error(config->conf, config->srs.section, "secret-file", "%s", fault.text);
-			dkim_verifier_free(settings.dkim_verifier);
-			return NULL;
-		}
-	}
-	os_random(seed, sizeof(seed));
-	return policy_new(&settings, seed);
-}
-
 static int
 make_all(struct config *config, const struct policy_signing *signing, struct generation *generation)
 {
@@ -87,7 +58,7 @@ make_all(struct config *config, const struct policy_signing *signing, struct gen
 			return -1;
 		}
 	}
-	generation->policy = make_policy(config, signing);
+	generation->policy = config_policy(config, signing);
 	return generation->policy != NULL ? 0 : -1;
 }
 

@@ -1,22 +1,18 @@
 /*
  * main.c - smtpfwd: reads its options and configuration, opens the doors, drops its rights, serves
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <config.h>
 #include "smtpfwd/check.h"
 #include "smtpfwd/daemon.h"
-#include "smtpfwd/privileges.h"
+#include "smtpfwd/runtime/background.h"
+#include "smtpfwd/runtime/privileges.h"
 
 #define DEFAULT_CONFIG	"/etc/smtpfwd/smtpfwd.conf"
 
@@ -39,30 +35,6 @@ struct options {
 	bool		 is_foreground, is_check;
 };
 
-/* A descriptor below 3 that is free would become a socket, and then get what is said on stderr. */
-static void
-fill_standard_descriptors(void)
-{
-	int fd;
-
-	do
-		fd = open("/dev/null", O_RDWR);
-	while (fd >= 0 && fd <= STDERR_FILENO);
-	if (fd > STDERR_FILENO)
-		close(fd);
-}
-
-/* In the background we stand in "/", and a reload is to find the same file.  Lives as long as the program. */
-static const char *
-absolute(const char *path)
-{
-	char here[PATH_MAX], *joined;
-
-	if (path[0] == '/' || getcwd(here, sizeof(here)) == NULL || asprintf(&joined, "%s/%s", here, path) < 0)
-		return path;
-	return joined;
-}
-
 static void
 read_options(int argc, char **argv, struct options *options)
 {
@@ -78,7 +50,7 @@ read_options(int argc, char **argv, struct options *options)
 		default: fputs(usage_text, stderr); exit(EXIT_WRONG_USE);
 		}
 	}
-	options->config = absolute(options->config);
+	options->config = background_path(options->config);
 	if (optind != argc) {
 		fprintf(stderr, "smtpfwd: too much: %s\n%s", argv[optind], usage_text);
 		exit(EXIT_WRONG_USE);
@@ -95,45 +67,6 @@ print_errors(const struct config *config)
 	return n != 0;
 }
 
-/* The parent's end, as the child's: ready, or failed, which the child has explained if it could. */
-static _Noreturn void
-await_child(pid_t child, int pipe)
-{
-	char byte;
-	int status;
-
-	if (read(pipe, &byte, 1) == 1)
-		_exit(EXIT_DONE);
-	if (waitpid(child, &status, 0) != child)
-		_exit(EXIT_CANNOT);
-	if (WIFSIGNALED(status))
-		fprintf(stderr, "smtpfwd: ended by signal %d (%s) before it could serve\n", WTERMSIG(status), strsignal(WTERMSIG(status)));
-	_exit(WIFEXITED(status) && WEXITSTATUS(status) != EXIT_DONE ? WEXITSTATUS(status) : EXIT_CANNOT);
-}
-
-/*
- * Into the background: the parent waits until the child is ready or has failed, so that whoever
- * started us is told.  In the child the write end of the pipe; -1 on failure.
- */
-static int
-go_to_background(void)
-{
-	int ends[2];
-	pid_t child;
-
-	if (pipe2(ends, O_CLOEXEC) != 0 || (child = fork()) < 0) {
-		fprintf(stderr, "smtpfwd: cannot go to the background: %s\n", strerror(errno));
-		return -1;
-	}
-	if (child != 0) {
-		close(ends[1]);
-		await_child(child, ends[0]);
-	}
-	close(ends[0]);
-	setsid();
-	return ends[1];
-}
-
 struct readiness {
 	int	pipe;			/* -1: in the foreground */
 	bool	logs_to_stderr;
@@ -142,23 +75,10 @@ struct readiness {
 static void
 tell_ready(void *context)
 {
-	struct readiness *readiness = context;
-	int null;
+	const struct readiness *readiness = context;
 
-	if (readiness->pipe < 0)
-		return;
-	/* Whoever started us must not wait for our end, nor keep a disk mounted for our sake. */
-	null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (null >= 0) {
-		dup2(null, STDIN_FILENO);
-		dup2(null, STDOUT_FILENO);
-		if (!readiness->logs_to_stderr)
-			dup2(null, STDERR_FILENO);
-		close(null);
-	}
-	if (chdir("/") != 0 || write(readiness->pipe, "", 1) != 1)
-		return;			/* the pipe ends with us: the parent says that we did */
-	close(readiness->pipe);
+	if (readiness->pipe >= 0)
+		background_ready(readiness->pipe, readiness->logs_to_stderr);
 }
 
 /*
@@ -191,7 +111,7 @@ main(int argc, char **argv)
 	struct starter starter;
 	struct fault fault;
 
-	fill_standard_descriptors();
+	background_fill_descriptors();
 	inherited_find(&starter.inherited);
 	notify_init(&starter.notify);
 	read_options(argc, argv, &options);
@@ -209,7 +129,7 @@ main(int argc, char **argv)
 		config_free(config);
 		return EXIT_DONE;
 	}
-	if (!options.is_foreground && (readiness.pipe = go_to_background()) < 0)
+	if (!options.is_foreground && (readiness.pipe = background_go("smtpfwd")) < 0)
 		return EXIT_CANNOT;
 	readiness.logs_to_stderr = strcmp(config->log_to, "stderr") == 0;
 	if (open_and_drop(config, &starter, &doors, &fault) != 0 ||

@@ -13,7 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "smtpfwd/privileges.h"
+#include "smtpfwd/runtime/privileges.h"
 
 enum { DIRECTORY_PATH_MAX = 1100 };	/* a setting has at most 1000 bytes */
 

@@ -12,7 +12,7 @@
 #include "smtpfwd/auth/prepare.h"
 #include "smtpfwd/auth/secret_file.h"
 #include "smtpfwd/auth/users.h"
-#include "smtpfwd/check_files.h"
+#include "smtpfwd/config/check_files.h"
 #include "smtpfwd/config/sign_keys.h"
 #include "smtpfwd/config/srs_file.h"
 

@@ -1,8 +1,8 @@
 /*
  * privileges.h - whom the daemon becomes, and what it prepares while it still is root
  */
-#ifndef SMTPFWD_PRIVILEGES_H
-#define SMTPFWD_PRIVILEGES_H
+#ifndef RUNTIME_PRIVILEGES_H
+#define RUNTIME_PRIVILEGES_H
 
 #include <stdbool.h>
 #include <sys/types.h>

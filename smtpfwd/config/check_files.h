@@ -4,8 +4,8 @@
  * Behind the drop the daemon's user reads what the configuration names, at a start and at each reload; the
  * configuration itself root may read at the start, but at a reload only that user.
  */
-#ifndef SMTPFWD_CHECK_FILES_H
-#define SMTPFWD_CHECK_FILES_H
+#ifndef CONFIG_CHECK_FILES_H
+#define CONFIG_CHECK_FILES_H
 
 #include "smtpfwd/config/config.h"
 
