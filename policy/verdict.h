@@ -17,8 +17,9 @@ struct verdict {
 	bool		 is_marked;	/* goes on, with a field that says it is suspicious */
 	bool		 is_held;	/* accepted, but held in the queue for an operator */
 	bool		 is_blameless;	/* rejected for what comes behind us: no error of the client's */
+	bool		 is_quiet;	/* said in the log a moment ago of the same: it needs no line */
 	struct reply	 reply;		/* for REJECT and DEFER; the text is constant or in the arena given */
-	const char	*reason;	/* a constant word for the log: "relay-denied", "loop", ... */
+	const char	*reason;	/* for the log, constant or in that arena too: "relay-denied", "loop", ... */
 };
 
 #endif

@@ -64,6 +64,7 @@ content_fail(struct content *content, const struct reply *reply, const char *why
 	if (content->failure.code == 0 || (reply_is_temporary(&content->failure) && reply_is_permanent(reply))) {
 		content->failure = *reply;
 		content->why = why;
+		content->is_blameless = content->is_quiet = false;
 	}
 	if (content->draft != NULL)
 		draft_discard(content->draft);
@@ -71,6 +72,15 @@ content_fail(struct content *content, const struct reply *reply, const char *why
 	judgement_free(content->judgement);
 	content->judgement = NULL;
 	buf_fini(&content->header);
+}
+
+/* The first failure of a mail. */
+static void
+fail_by(struct content *content, const struct verdict *verdict)
+{
+	content_fail(content, &verdict->reply, verdict->reason);
+	content->is_blameless = verdict->is_blameless;
+	content->is_quiet = verdict->is_quiet;
 }
 
 /* Whether the section ended before the buffer did, by a line that is no field. */
@@ -183,7 +193,7 @@ take_header(struct session *session)
 	content->judgement = judgement_new();
 	judgement_header(content->judgement, session, start, &verdict);
 	if (verdict.action != ACTION_ACCEPT) {
-		content_fail(content, &verdict.reply, verdict.reason);
+		fail_by(content, &verdict);
 		return;
 	}
 	edited = judgement_edited(content->judgement);
@@ -239,11 +249,11 @@ judge(struct session *session)
 		take_header(session);
 	if (content->failure.code != 0)
 		return;
-	judgement_end(content->judgement, session, &verdict);
+	allowance_use(session, &verdict);
 	if (verdict.action == ACTION_ACCEPT)
-		return;
-	content_fail(content, &verdict.reply, verdict.reason);
-	content->is_blameless = verdict.is_blameless;
+		judgement_end(content->judgement, session, &verdict);
+	if (verdict.action != ACTION_ACCEPT)
+		fail_by(content, &verdict);
 }
 
 /*
@@ -363,8 +373,9 @@ content_answer_failure(struct session *session)
 {
 	const struct content *content = &session->transaction->content;
 
-	history_rejected(session->listener->world->log, &content->id, &session->peer, "data",
-	    &session->transaction->envelope.reverse_path, NULL, &content->failure, content->why);
+	if (!content->is_quiet)
+		history_rejected(session->listener->world->log, &content->id, &session->peer, "data",
+		    &session->transaction->envelope.reverse_path, NULL, &content->failure, content->why);
 	if (reply_is_temporary(&content->failure) || content->is_blameless)
 		return session_reply_idle(session, &content->failure);
 	return session_reply_error(session, &content->failure);

@@ -21,6 +21,7 @@ struct content {
 	struct reply		 failure;	/* code 0: none so far; else the answer at the end */
 	const char		*why;		/* for the log; may be NULL */
 	bool			 is_blameless;	/* the failure is no error of the client's */
+	bool			 is_quiet;	/* it needs no line in the log */
 };
 
 /* The mail's id, made when it is asked for or with the start. */

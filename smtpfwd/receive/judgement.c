@@ -234,13 +234,14 @@ check(struct judgement *judgement, struct session *session, const struct header_
 
 /* The header section is whole, so this is final. */
 static void
-classify_mail(struct judgement *judgement, const struct session *session, const struct header_section *section)
+classify_mail(struct judgement *judgement, struct session *session, const struct header_section *section)
 {
 	struct class_evidence evidence = session_class_evidence(session);
 
 	evidence.envelope = &session->transaction->envelope;
 	evidence.header = section;
 	judgement->class = classify(session->transaction->policy, &evidence);
+	allowance_settle(session, &judgement->class);
 }
 
 static void
@@ -280,6 +281,8 @@ judgement_header(struct judgement *judgement, struct session *session, struct st
 	}
 	classify_mail(judgement, session, &section);
 	decide_header(policy, &section, session->listener->settings.received_max, verdict_out);
+	if (verdict_out->action == ACTION_ACCEPT)
+		allowance_ask(session, verdict_out);
 	if (verdict_out->action == ACTION_ACCEPT && check(judgement, session, &section, verdict_out))
 		seal(judgement, session, &section, verdict_out);
 }

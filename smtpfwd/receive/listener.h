@@ -9,6 +9,7 @@
 
 #include "base/dns.h"
 #include "base/log.h"
+#include "policy/class_rates.h"
 #include "policy/policy.h"
 #include "smtpfwd/deliver/courier.h"
 #include "smtpfwd/auth/turnstile.h"
@@ -84,6 +85,7 @@ struct receive_world {			/* what sessions use */
 	const struct tls_server	*tls;		/* NULL only if every listener's tls is off */
 	struct users		*users;		/* who may log in; each AUTH takes today's.  NULL, both, only if every listener's auth is off */
 	struct turnstile	*turnstile;
+	struct class_rates	*rates;		/* what is used of the limits of classes; NULL: there are none */
 	struct log		*log;
 	int64_t			 transactions_max_bytes;	/* 0: the default */
 	/*

@@ -37,6 +37,15 @@ refuse_mail(struct session *session, const struct command_mail *mail, const stru
 	return session_reply_error(session, reply);
 }
 
+/* By a limit of its class. */
+static int
+put_off_mail(struct session *session, const struct command_mail *mail, const struct verdict *verdict)
+{
+	if (!verdict->is_quiet)
+		return refuse_mail(session, mail, &verdict->reply, verdict->reason);
+	return session_reply_idle(session, &verdict->reply);
+}
+
 static bool
 copy_envelope(const struct command_mail *mail, struct arena *arena, struct envelope *envelope_out)
 {
@@ -53,6 +62,8 @@ transaction_mail(struct session *session, const struct command_mail *mail)
 {
 	const struct listener_settings *settings = &session->listener->settings;
 	struct transaction *transaction;
+	struct verdict verdict;
+	int result;
 
 	if (!session->is_greeted)
 		return session_reply_error(session, &REPLY(503, 5, 5, 1, "Send EHLO or HELO first"));
@@ -80,7 +91,23 @@ transaction_mail(struct session *session, const struct command_mail *mail)
 		transaction_drop(session);
 		return refuse_mail(session, mail, &REPLY(451, 4, 3, 2, "Too busy; try again later"), "memory of all transactions");
 	}
+	allowance_mail(session, &verdict);
+	if (verdict.action != ACTION_ACCEPT) {
+		result = put_off_mail(session, mail, &verdict);
+		transaction_drop(session);
+		return result;
+	}
 	return session_reply(session, &REPLY(250, 2, 1, 0, "Sender ok"));
+}
+
+/* For now, whoever says so. */
+static int
+reply_later(struct session *session, const struct reply *reply)
+{
+	/* As many as a mail may have can be put off, in an outage; then it is an endless list, and each a line of the log. */
+	if (session->transaction->n_deferred++ >= session->listener->settings.recipients_max)
+		return session_reply_idle(session, reply);
+	return session_reply(session, reply);
 }
 
 static int
@@ -88,12 +115,10 @@ refuse_rcpt(struct session *session, const struct recipient *rcpt, const struct 
 {
 	history_rejected(session->listener->world->log, NULL, &session->peer, "rcpt",
 	    &session->transaction->envelope.reverse_path, &rcpt->address, reply, why);
-	if (reply_is_permanent(reply))
-		return session_reply_error(session, reply);
-	/* As many as a mail may have can be put off, in an outage; then it is an endless list, and each a line of the log. */
-	if (session->transaction->n_deferred++ >= session->listener->settings.recipients_max)
-		return session_reply_idle(session, reply);
-	return session_reply(session, reply);
+	if (!reply_is_permanent(reply))
+		return reply_later(session, reply);
+	allowance_refused_rcpt(session);
+	return session_reply_error(session, reply);
 }
 
 /* RFC 5321 4.5.3.1.10; a client with a long list hears it a thousand times, the log once. */
@@ -157,6 +182,7 @@ transaction_rcpt(struct session *session, const struct recipient *rcpt)
 {
 	struct transaction *transaction = session->transaction;
 	struct envelope *envelope;
+	struct verdict verdict;
 	struct arena arena;
 	int result;
 
@@ -172,6 +198,9 @@ transaction_rcpt(struct session *session, const struct recipient *rcpt)
 		return refuse_too_many(session, rcpt, NULL);
 	if (!transaction_fits(session))
 		return refuse_too_many(session, rcpt, "memory of all transactions");
+	allowance_rcpt(session, &verdict);
+	if (verdict.action != ACTION_ACCEPT)
+		return verdict.is_quiet ? reply_later(session, &verdict.reply) : refuse_rcpt(session, rcpt, &verdict.reply, verdict.reason);
 	arena_init(&arena, UNDONE_ARENA_MAX_BYTES);
 	result = take_rcpt(session, rcpt, &arena);
 	arena_fini(&arena);
@@ -202,6 +231,7 @@ transaction_drop(struct session *session)
 
 	if (transaction == NULL)
 		return;
+	allowance_end(session);
 	session->transaction = NULL;
 	session->listener->gate->listeners->transactions_bytes -= transaction->n_bytes;
 	forward_drop(&transaction->forward);

@@ -4,6 +4,7 @@
 #ifndef RECEIVE_TRANSACTION_H
 #define RECEIVE_TRANSACTION_H
 
+#include "smtpfwd/receive/allowance.h"
 #include "smtpfwd/receive/content.h"
 #include "smtpfwd/receive/forward.h"
 #include "smtpfwd/receive/session.h"
@@ -17,6 +18,7 @@ struct transaction {
 	int			 n_deferred;	/* recipients that were put off */
 	int			 n_beyond;	/* recipients that were too many: one log line says it for all */
 	struct forward		 forward;	/* what is asked of the next hop meanwhile */
+	struct allowance	 allowance;	/* what the limits of its class let through */
 	struct verify_rcpt	 verify;	/* what is asked of it for mail that is queued */
 	struct content		 content;	/* is_begun from DATA or the first BDAT on */
 };

@@ -77,6 +77,12 @@ check_PROGRAMS += tests/receive/test_forward
 tests_receive_test_forward_SOURCES = %D%/test_forward.c
 tests_receive_test_forward_LDADD = $(tests_receive_test_time_LDADD)
 TESTS += tests/receive/test_forward
+
+check_PROGRAMS += tests/receive/test_allowance
+tests_receive_test_allowance_SOURCES = %D%/test_allowance.c
+tests_receive_test_allowance_LDADD = $(tests_receive_test_time_LDADD)
+TESTS += tests/receive/test_allowance
+
 check_PROGRAMS += tests/receive/test_doomed
 tests_receive_test_doomed_SOURCES = %D%/test_doomed.c
 tests_receive_test_doomed_LDADD = $(tests_receive_test_time_LDADD)

@@ -96,7 +96,7 @@ stage_run(struct stage *stage, void (*main)(struct stage *stage))
 		.queue = &stage->queue, .couriers = stage->couriers.rcpts != NULL ? &stage->couriers : NULL,
 		.knowledge = stage->knowledge, .policy = stage->policy, .tls = stage->tls,
 		.resolver = stage->names != NULL ? stage->names : &stage->resolver, .signers = stage->signers,
-		.users = stage->users, .turnstile = stage->turnstile, .log = &stage->log.log,
+		.users = stage->users, .turnstile = stage->turnstile, .rates = stage->rates, .log = &stage->log.log,
 		.transactions_max_bytes = stage->transactions_max_bytes,
 	};
 	struct fault fault;

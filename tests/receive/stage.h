@@ -46,6 +46,7 @@ struct stage {
 	struct tls_client		*tls_client;
 	struct users			*users;		/* NULL: nobody can log in */
 	struct turnstile		*turnstile;
+	struct class_rates		*rates;		/* NULL: no class has limits; the test's */
 	struct listener_settings	 settings;
 	int64_t				 transactions_max_bytes;	/* 0: the default */
 	struct endpoint			 at;		/* of the listener */

@@ -1,0 +1,179 @@
+/*
+ * allowance.c - whether a transaction's mail may come now, by the limits of rate of its class
+ */
+#include "smtpfwd/receive/transaction.h"
+
+static struct class_rates *
+rates_of(const struct session *session)
+{
+	return session->listener->world->rates;
+}
+
+static struct rated_mail
+rated_mail(const struct session *session)
+{
+	const struct mail_class *class = &session->transaction->allowance.class;
+
+	return (struct rated_mail){ .class_name = class->match.name, .limits = class->actions->rates, .n_limits = class->actions->n_rates,
+	    .client = session->peer.client.ip, .login = session->peer.login, .reverse_path = &session->transaction->envelope.reverse_path };
+}
+
+/* What came of the mail, or was announced; a byte will come. */
+static int64_t
+known_bytes(const struct transaction *transaction)
+{
+	uint64_t came = transaction->content.decoder.n_bytes, announced = transaction->forward.size_bytes;
+
+	return (int64_t)(came > announced ? came : announced > 0 ? announced : 1);
+}
+
+static struct rated_amount
+amount(int64_t n_messages, int64_t n_recipients, int64_t n_bytes)
+{
+	return (struct rated_amount){ .n = { [RATE_OF_MESSAGES] = n_messages, [RATE_OF_RECIPIENTS] = n_recipients, [RATE_OF_BYTES] = n_bytes } };
+}
+
+/* --- saying it --- */
+
+static void
+put_off(struct session *session, const struct rated_mail *mail, const struct rated_wait *wait, struct verdict *verdict)
+{
+	struct arena *arena = &session->transaction->arena;
+	int64_t n = class_rates_put_off(rates_of(session), mail, wait->limit, loop_now(fiber_loop()));
+	char room[CLASS_RATES_REPLY_MAX_BYTES];
+	struct str text;
+
+	*verdict = (struct verdict){ .action = ACTION_DEFER, .reply = REPLY(450, 4, 7, 1, "Limit of rate; try again later"),
+	    .reason = "rate", .is_quiet = n == 0 };
+	if (arena_copy(arena, class_rates_reply(mail, wait, room), &text))
+		verdict->reply.text = text;
+	if (n > 1 && arena_printf(arena, &text, "rate, %lld times since the last line", (long long)n))
+		verdict->reason = text.at;
+}
+
+static void
+ask(struct session *session, struct rated_amount before, struct rated_amount more, struct verdict *verdict_out)
+{
+	struct rated_mail mail = rated_mail(session);
+	struct rated_wait wait = class_rates_wait(rates_of(session), &mail, &before, &more, loop_now(fiber_loop()));
+
+	*verdict_out = (struct verdict){ .action = ACTION_ACCEPT };
+	if (wait.limit != NULL)
+		put_off(session, &mail, &wait, verdict_out);
+}
+
+/* --- the envelope --- */
+
+/*
+ * A class that more recipients may change is looked at again each time their number has doubled: all of them are compared
+ * with all patterns then.
+ */
+static void
+look(struct session *session)
+{
+	struct transaction *transaction = session->transaction;
+	struct allowance *allowance = &transaction->allowance;
+	struct class_evidence evidence = session_class_evidence(session);
+	int n = transaction->envelope.n_recipients;
+
+	if (allowance->is_settled || n < allowance->look_at)
+		return;
+	evidence.envelope = &transaction->envelope;
+	allowance->class = classify(transaction->policy, &evidence);
+	allowance->is_settled = classify_is_settled(transaction->policy, &evidence);
+	allowance->look_at = n > 0 ? 2 * n : 1;
+}
+
+void
+allowance_mail(struct session *session, struct verdict *verdict_out)
+{
+	*verdict_out = (struct verdict){ .action = ACTION_ACCEPT };
+	if (rates_of(session) == NULL)
+		return;
+	look(session);
+	if (session->transaction->allowance.is_settled)
+		ask(session, amount(0, 0, 0), amount(1, 0, known_bytes(session->transaction)), verdict_out);
+}
+
+void
+allowance_rcpt(struct session *session, struct verdict *verdict_out)
+{
+	*verdict_out = (struct verdict){ .action = ACTION_ACCEPT };
+	if (rates_of(session) == NULL)
+		return;
+	look(session);
+	if (session->transaction->allowance.is_settled)
+		ask(session, amount(0, session->transaction->envelope.n_recipients, 0), amount(0, 1, 0), verdict_out);
+}
+
+/* --- what counts --- */
+
+static void
+take(struct session *session, struct rated_amount tried)
+{
+	struct rated_mail mail = rated_mail(session);
+
+	class_rates_take(rates_of(session), &mail, &tried, loop_now(fiber_loop()));
+}
+
+void
+allowance_refused_rcpt(struct session *session)
+{
+	if (rates_of(session) != NULL)
+		take(session, amount(0, 1, 0));
+}
+
+/* --- the mail --- */
+
+void
+allowance_settle(struct session *session, const struct mail_class *class)
+{
+	session->transaction->allowance.class = *class;
+	session->transaction->allowance.is_settled = true;
+}
+
+void
+allowance_ask(struct session *session, struct verdict *verdict_out)
+{
+	const struct transaction *transaction = session->transaction;
+
+	ask(session, amount(0, 0, 0), amount(1, transaction->envelope.n_recipients, known_bytes(transaction)), verdict_out);
+}
+
+void
+allowance_use(struct session *session, struct verdict *verdict_out)
+{
+	struct transaction *transaction = session->transaction;
+	struct rated_amount whole = amount(1, transaction->envelope.n_recipients, (int64_t)transaction->content.decoder.n_bytes);
+	struct rated_mail mail = rated_mail(session);
+	struct rated_wait wait = class_rates_use(rates_of(session), &mail, &whole, loop_now(fiber_loop()));
+
+	*verdict_out = (struct verdict){ .action = ACTION_ACCEPT };
+	if (wait.limit != NULL) {
+		put_off(session, &mail, &wait, verdict_out);
+		return;
+	}
+	transaction->allowance.is_used = true;
+	transaction->allowance.used = whole;
+}
+
+void
+allowance_end(struct session *session)
+{
+	const struct transaction *transaction = session->transaction;
+	const struct allowance *allowance = &transaction->allowance;
+	const struct content *content = &transaction->content;
+	bool is_refused = reply_is_permanent(&content->failure);
+	struct rated_mail mail;
+
+	if (rates_of(session) == NULL || allowance->class.actions == NULL)
+		return;
+	mail = rated_mail(session);
+	/* Put off, or cut short by us: the same mail comes again. */
+	if (allowance->is_used && (reply_is_temporary(&content->failure) || fiber_is_cancelled()))
+		class_rates_give_back(rates_of(session), &mail, &allowance->used, loop_now(fiber_loop()));
+	else if (!allowance->is_used && is_refused)
+		take(session, amount(1, transaction->envelope.n_recipients, (int64_t)content->decoder.n_bytes));
+	else if (!content->is_begun)
+		take(session, amount(0, transaction->envelope.n_recipients, 0));
+}
