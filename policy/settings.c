@@ -175,6 +175,8 @@ static const struct setting class_settings[] = {
 	  .sentence = "so many recipients or more; 0: their number is nothing" },
 	{ .name = "sign", .type = SETTING_CHOICE, .choices = "auto yes no", .otherwise = "auto",
 	  .sentence = "whether its mail is signed: what trusted clients send, what the named ones send too, or none" },
+	{ .name = "rate", .type = SETTING_LIST, .most = "16",
+	  .sentence = "limits such as \"100 messages/1h per login\": beyond them mail is put off (450)" },
 };
 
 static const struct setting tls_settings[] = {

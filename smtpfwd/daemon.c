@@ -240,7 +240,7 @@ static int
 make_control(struct daemon *daemon, struct doors *doors, struct fault *fault_out)
 {
 	daemon->overview = (struct overview){ .generation = daemon->generation, .reload = daemon->reload, .since = os_wall_clock(),
-	    .queue = daemon->queue, .listeners = daemon->listeners, .couriers = daemon->couriers, .story = daemon->story };
+	    .queue = daemon->queue, .listeners = daemon->listeners, .couriers = daemon->couriers, .rates = daemon->rates, .story = daemon->story };
 	daemon->queue_commands = (struct queue_commands){ .queue = daemon->queue, .log = daemon->log,
 	    .each_destination = overview_each_destination, .each_destination_context = &daemon->overview,
 	    .retried = check_next_hops, .retried_context = daemon->couriers };
@@ -278,7 +278,8 @@ daemon_receive_world(struct daemon *daemon, struct generation *generation)
 {
 	return (struct receive_world){ .queue = daemon->queue, .couriers = daemon->couriers,
 	    .knowledge = recipients_knowledge(daemon->recipients), .policy = generation->policy, .resolver = daemon->resolver,
-	    .signers = daemon->signers, .tls = generation->tls, .users = generation->users, .turnstile = daemon->turnstile, .log = daemon->log,
+	    .signers = daemon->signers, .tls = generation->tls, .users = generation->users, .turnstile = daemon->turnstile, .rates = daemon->rates,
+	    .log = daemon->log,
 	    .held = generation, .hold = hold_generation, .release = release_generation };
 }
 
@@ -291,6 +292,17 @@ make_signers(struct daemon *daemon, struct fault *fault_out)
 	return daemon->signers != NULL ? 0 : fault_temporary(fault_out, "no threads that sign can be had");
 }
 
+static void
+make_rates(struct daemon *daemon)
+{
+	const struct policy_classes *classes = &daemon->generation->config->policy.classes;
+	uint64_t seed[2];
+
+	os_random(seed, sizeof(seed));
+	daemon->rates = class_rates_new(seed);
+	class_rates_adopt(daemon->rates, classes->sections, classes->n_sections);
+}
+
 static int
 make_listeners(struct daemon *daemon, struct doors *doors, struct fault *fault_out)
 {
@@ -300,6 +312,7 @@ make_listeners(struct daemon *daemon, struct doors *doors, struct fault *fault_o
 	daemon->turnstile = turnstile_new(daemon->loop);
 	if (daemon->turnstile == NULL)
 		return fault_temporary(fault_out, "the SASL library does not start");
+	make_rates(daemon);
 	world = daemon_receive_world(daemon, daemon->generation);
 	daemon->listeners = listeners_new(daemon->loop, config->listeners, config->n_listeners, doors->sockets, &world, fault_out);
 	doors->n_sockets = 0;		/* they are the listeners' now */
@@ -335,6 +348,7 @@ free_parts(struct daemon *daemon)
 {
 	control_free(daemon->control);
 	listeners_free(daemon->listeners);
+	class_rates_free(daemon->rates);
 	turnstile_free(daemon->turnstile);
 	reporter_free(daemon->reporter);
 	os_crew_free(daemon->signers);

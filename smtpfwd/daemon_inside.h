@@ -40,6 +40,7 @@ struct daemon {
 	struct reporter		*reporter;
 	struct turnstile	*turnstile;
 	struct os_crew		*signers;
+	struct class_rates	*rates;
 	struct listeners	*listeners;
 	struct control		*control;
 	struct overview		 overview;

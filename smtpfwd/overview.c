@@ -75,6 +75,15 @@ add_listeners(json_t *objects, const struct overview *overview)
 }
 
 static void
+add_rate(void *context, const struct class_rates_view *view)
+{
+	char room[CLASS_RATE_TEXT_MAX];
+
+	add(context, "rate", json_pack("{s:s, s:o, s:i, s:I}", "class", view->class_name, "limit",
+	    control_json_str(class_rate_text(&view->limit, room)), "keys", view->n_keys, "put-off", (json_int_t)view->n_put_off));
+}
+
+static void
 add_queue(json_t *objects, const struct overview *overview)
 {
 	struct queue_counts counts;
@@ -130,6 +139,7 @@ overview_answer(void *context, const json_t *request, struct answer *answer, str
 		busy_add_all_next_hops(objects, overview->couriers);
 	else
 		busy_add_next_hops(objects, overview->couriers, BUSY_TROUBLED, STATUS_NEXT_HOPS_MAX);
+	class_rates_each(overview->rates, add_rate, objects);
 	add_queue(objects, overview);
 	add_trace(objects, overview);
 	write_all(objects, answer, deadline);

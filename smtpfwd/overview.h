@@ -4,6 +4,7 @@
 #ifndef SMTPFWD_OVERVIEW_H
 #define SMTPFWD_OVERVIEW_H
 
+#include "policy/class_rates.h"
 #include "smtpfwd/generation.h"
 #include "smtpfwd/reload.h"
 #include "smtpfwd/control/control.h"
@@ -18,12 +19,13 @@ struct overview {				/* borrowed parts */
 	struct queue		*queue;
 	struct listeners	*listeners;
 	struct couriers		*couriers;
+	struct class_rates	*rates;
 	struct story		*story;		/* NULL: none */
 };
 
 /*
  * The command "status": objects "daemon", "listener", "next-hop" (at most 20, those that are down first, and "next-hops":
- * how many there are; all of them with "long": true), "queue" and "trace".  context: struct overview.
+ * how many there are; all of them with "long": true), "rate", "queue" and "trace".  context: struct overview.
  */
 void	overview_answer(void *context, const json_t *request, struct answer *answer, struct instant deadline);
 

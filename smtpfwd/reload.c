@@ -162,6 +162,7 @@ adopt(struct daemon *daemon, struct preparation *p, struct fault *fault_out)
 	couriers_adopt(daemon->couriers, p->plan);
 	p->plan = NULL;
 	reporter_adopt(daemon->reporter, new->policy);
+	class_rates_adopt(daemon->rates, config->policy.classes.sections, config->policy.classes.n_sections);
 	daemon_adopt_recipients(daemon);
 	queue_reserve(daemon->queue, config->queue.min_free_bytes);
 	if (p->is_routing)

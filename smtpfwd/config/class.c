@@ -109,6 +109,7 @@ read_class(struct config *config, const struct conf_section *section, struct cla
 	class->fields = read_patterns(config, section, "headers", check_field, &class->n_fields);
 	class->recipients_least = (int)conf_integer(section, "min-recipients");
 	class->actions.signing = signings[conf_choice(section, "sign")];
+	config_read_rates(config, section, class);
 	check_class(config, section, class);
 }
 
@@ -149,9 +150,9 @@ config_read_classes(struct config *config)
 	if (n > CLASS_SECTIONS_MAX)
 		conf_error(config->conf, conf_section_at(config->conf, "class", CLASS_SECTIONS_MAX), NULL, "is one too many: %d are the most",
 		    (int)CLASS_SECTIONS_MAX);
+	classes->sections = sections;
 	for (int i = 0; i < n; i++)
 		read_class(config, conf_section_at(config->conf, "class", i), &sections[i]);
-	classes->sections = sections;
 	classes->n_sections = n;
 	classes->field_name = read_field_name(config);
 }

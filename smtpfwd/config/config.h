@@ -132,6 +132,7 @@ void		 config_read_verify(struct config *config);
 void		 config_read_signs(struct config *config);
 void		 config_read_arc(struct config *config);	/* behind verify, which seals need */
 void		 config_read_srs(struct config *config);
+void		 config_read_rates(struct config *config, const struct conf_section *section, struct class_section *class);	/* behind the classes before it */
 void		 config_read_classes(struct config *config);	/* behind the listeners */
 void		 config_check_own_fields(struct config *config);	/* behind signs, arc and classes: what they sign that we put on top */
 

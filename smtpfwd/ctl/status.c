@@ -57,6 +57,14 @@ show_next_hop(const json_t *hop)
 }
 
 static void
+show_rate(const json_t *rate)
+{
+	show_member("limit      ", rate, "limit");
+	show_member(" of class ", rate, "class");
+	printf(": %lld put off since it is set, %lld at it\n", show_number(rate, "put-off"), show_number(rate, "keys"));
+}
+
+static void
 show_trace(const json_t *trace)
 {
 	printf("trace      ");
@@ -114,6 +122,8 @@ show_status(const json_t *object, struct shown *shown)
 		if (show_number(part, "all") > shown->n_objects)
 			printf("           and %lld next hops more, %lld of all are down (status --long)\n",
 			    show_number(part, "all") - shown->n_objects, show_number(part, "down"));
+	} else if ((part = json_object_get(object, "rate")) != NULL) {
+		show_rate(part);
 	} else if ((part = json_object_get(object, "queue")) != NULL) {
 		show_queue(part);
 	} else if ((part = json_object_get(object, "trace")) != NULL) {

@@ -17,6 +17,27 @@ step_reason(json_t *step, const char *key, const struct class_reason *reason)
 	json_object_set_new(step, key, told);
 }
 
+/* What is used of them only a running daemon knows. */
+static void
+step_limits(const struct explanation *e, json_t *step)
+{
+	const struct class_actions *actions = e->class.actions;
+	char room[CLASS_RATE_TEXT_MAX];
+	json_t *limits = json_array();
+
+	for (int i = 0; i < actions->n_rates; i++) {
+		json_t *limit = json_object();
+		const struct class_rate *rate = &actions->rates[i];
+
+		step_str(limit, "limit", class_rate_text(rate, room));
+		step_bool(limit, "applies", rate->key != RATE_PER_LOGIN || e->peer.login.len > 0);
+		json_array_append_new(limits, limit);
+	}
+	if (json_array_size(limits) > 0)
+		json_object_set(step, "limits", limits);
+	json_decref(limits);
+}
+
 void
 explain_class(struct explanation *e, const struct header_section *section)
 {
@@ -30,6 +51,7 @@ explain_class(struct explanation *e, const struct header_section *section)
 	step_reason(step, "peer", &e->class.match.peer);
 	step_reason(step, "mail", &e->class.match.mail);
 	step_text(step, "direction", mail_direction_text(e->class.direction));
+	step_limits(e, step);
 	if (section == NULL)
 		step_bool(step, "without-header", true);
 }

@@ -170,14 +170,27 @@ say_reason(const char *before, const json_t *reason)
 }
 
 static void
+show_limit(const json_t *limit)
+{
+	begin_below();
+	show_member("limit ", limit, "limit");
+	fputs(is_true(limit, "applies") ? "" : " (it has not logged in: not limited by it)", stdout);
+}
+
+static void
 show_class(const json_t *step)
 {
+	const json_t *limit;
+	size_t i;
+
 	begin("Class");
 	show_member("", step, "class");
 	say_reason(": ", json_object_get(step, "peer"));
 	say_reason(", ", json_object_get(step, "mail"));
 	show_member("; ", step, "direction");
 	fputs(is_true(step, "without-header") ? "; a header may change it" : "", stdout);
+	json_array_foreach(json_object_get(step, "limits"), i, limit)
+		show_limit(limit);
 	putchar('\n');
 }
 

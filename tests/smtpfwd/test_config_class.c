@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "policy/class_rates.h"
 #include "smtpfwd/config/config.h"
 #include "tests/expect.h"
 
@@ -50,6 +51,11 @@ static const struct {
 	{ "the name of our own reports", GOOD "class \"report\" { min-recipients = 1 }\n", ":3: class \"report\": is the class of our own reports" },
 	{ "a class twice", GOOD "class \"x\" { min-recipients = 1 }\nclass \"x\" { min-recipients = 2 }\n", ":4: class \"x\"" },
 	{ "signing is yes, no or auto", GOOD "class \"x\" { min-recipients = 1 sign = on }\n", "class \"x\": sign: \"on\" is not one of: auto yes no" },
+	{ "limits of rate", GOOD "class \"x\" { min-recipients = 1 rate = { \"100 messages/1h per login\", \"10M bytes / 1d per client\" } }\n", NULL },
+	{ "one that is none", GOOD "class \"x\" {\n min-recipients = 1\n rate = { \"1 message/1h per login\", \"100 mails/1h per login\" } }\n",
+	  ":5: class \"x\": rate: \"100 mails/1h per login\" counts neither messages nor recipients nor bytes" },
+	{ "one that is another one in other words", GOOD "class \"x\" { min-recipients = 1 rate = { \"1K bytes/1h per login\", \"1024 bytes/60m per login\" } }\n",
+	  ":3: class \"x\": rate: \"1024 bytes/60m per login\" stands twice" },
 	{ "a field of one's own", "class-header = \"X-Kind\"\n" GOOD, NULL },
 	{ "or none", "class-header = none\n" GOOD, NULL },
 	{ "a field's name has no blank", "class-header = \"Traffic Class\"\n" GOOD, ":1: class-header: \"Traffic Class\" is no field's name" },
@@ -80,7 +86,8 @@ static void
 test_values(void)
 {
 	struct config *config = load(GOOD DOORS "class \"b\" { networks = { \"10.0.0.40\" } sign = no }\n"
-	    "class \"a\" { client-names = { \".Apps.Example.com\" } senders = { \"a@b.example\", \"<>\" } headers = { \"Precedence: bulk\" } min-recipients = 7 }\n");
+	    "class \"a\" { client-names = { \".Apps.Example.com\" } senders = { \"a@b.example\", \"<>\" } headers = { \"Precedence: bulk\" } min-recipients = 7"
+	    " rate = { \"100 messages/1h per login\", \"10M bytes/1d per client\" } }\n");
 	const struct policy_classes *classes = &config->policy.classes;
 
 	test_case("sections are in the order of the file, with what was written");
@@ -98,6 +105,10 @@ test_values(void)
 	expect_text(classes->sections[1].fields[0], "Precedence: bulk");
 	expect_int(classes->sections[1].recipients_least, 7);
 	expect_int(classes->sections[1].actions.signing, CLASS_SIGNING_AUTO);
+	expect_int(classes->sections[0].actions.n_rates, 0);
+	expect_int(classes->sections[1].actions.n_rates, 2);
+	expect_int(classes->sections[1].actions.rates[1].unit, RATE_OF_BYTES);
+	expect_int(classes->sections[1].actions.rates[1].limit.most, 10485760);
 	test_case("the field is X-Traffic-Class, another one, or none");
 	expect_text(classes->field_name, "X-Traffic-Class");
 	config_free(config);
@@ -130,6 +141,29 @@ test_most(void)
 	config_free(config);
 }
 
+static void
+test_most_rates(void)
+{
+	static char text[16384];
+	struct config *config;
+	int n = snprintf(text, sizeof(text), "%s", GOOD);
+
+	test_case("as many limits as there may be, and one more");
+	for (int i = 0; i < CLASS_RATE_TABLES_MAX; i++)
+		n += snprintf(text + n, sizeof(text) - (size_t)n, "class \"c%d\" { min-recipients = 1 rate = { \"1 message/1h per login\" } }\n", i);
+	config = load(text);
+	expect_int(conf_n_errors(config->conf), 0);
+	config_free(config);
+	while (strcmp(text + n - 3, "} }") != 0)	/* back into the last section's list */
+		text[--n] = '\0';
+	snprintf(text + n - 3, sizeof(text) - (size_t)n, ", \"2 messages/1h per login\" } }\n");
+	config = load(text);
+	if (expect_int(conf_n_errors(config->conf), 1))
+		expect(strstr(conf_error_text(config->conf, 0), ":66: class \"c63\": rate: \"2 messages/1h per login\" is one too many: 64 limits of all "
+		    "classes are the most") != NULL);
+	config_free(config);
+}
+
 int
 main(void)
 {
@@ -141,6 +175,7 @@ main(void)
 	test_errors();
 	test_values();
 	test_most();
+	test_most_rates();
 	unlink(path);
 	return test_end();
 }
