@@ -48,7 +48,7 @@ recipient_json(const struct knowledge *knowledge, const struct known_record *rec
 
 /* --- which one --- */
 
-struct parts {				/* what an operator means by a relay */
+struct parts {				/* what an operator means by a relay; found anew after whatever suspends: a reload makes other names */
 	struct str	 relay;
 	struct str	 names[PARTS_MAX];
 	int		 n;
@@ -168,17 +168,19 @@ write_found(struct listing *listing, const char *member, struct answer *answer, 
 }
 
 static void
-list_all(struct listing *listing, struct answer *answer, struct instant deadline)
+list_all(struct listing *listing, struct str relay, struct answer *answer, struct instant deadline)
 {
 	size_t place = 0;
 	bool is_more;
 
 	do {
+		find_parts(listing->commands, relay, &listing->parts);
 		is_more = knowledge_each(listing->commands->knowledge, &place, collect_one, listing);
 		if (write_found(listing, "recipient", answer, deadline) != 0)
 			return;
 		fiber_yield();
 	} while (is_more);
+	find_parts(listing->commands, relay, &listing->parts);
 	knowledge_each_relay(listing->commands->knowledge, collect_counts, listing);
 	(void)write_found(listing, NULL, answer, deadline);
 }
@@ -214,9 +216,8 @@ run_list(void *context, const json_t *request, struct answer *answer, struct ins
 		else
 			answer_error(answer, "it %s", why);
 	} else if (is_relay_known(c, relay, answer)) {
-		find_parts(c, relay, &listing.parts);
 		listing.found = json_array();
-		list_all(&listing, answer, deadline);
+		list_all(&listing, relay, answer, deadline);
 		json_decref(listing.found);
 	}
 }

@@ -128,7 +128,13 @@ test_requests(struct scene *s)
 	expect(log_sim_has(&s->log, "recipients-forgotten", "1 by the operator"));
 }
 
-/* The list is written in pieces to an operator who reads slowly: what is told meanwhile must not disturb it. */
+static void
+reload(struct scene *s)
+{
+	knowledge_set_relays(s->commands.knowledge, (const char *const []){ "old", "new" }, 2);
+}
+
+/* The list is written in pieces to an operator who reads slowly: what is told meanwhile must not disturb it, nor a reload. */
 static void
 test_list_while_changing(struct scene *s)
 {
@@ -150,6 +156,7 @@ test_list_while_changing(struct scene *s)
 		if (i % 3000 == 2999) {
 			fiber_sleep(instant_after(loop_now(s->loop), span_ms(5)));
 			(void)knowledge_forget_all(s->commands.knowledge, STR("old"));
+			reload(s);
 		}
 	}
 	expect(n_times(end_asking(s, stream), STR("{\"recipient\":")) >= MANY);
