@@ -1,7 +1,7 @@
 # conf/files.mk - what is installed beside the programs, and the first command's pieces
 EXTRA_DIST += %D%/packages %D%/quickstart %D%/new-server
 EXTRA_DIST += %D%/smtpfwd.conf
-dist_man_MANS += %D%/smtpfwd.conf.5 smtpfwd/smtpfwd.8 smtpfwd/smtpfwdctl.8
+dist_man_MANS += %D%/smtpfwd.conf.5 smtpfwd/smtpfwd.8 smtpfwd/smtpfwdctl.8 milter/smtpfwd-milter.8
 
 # The example is installed beside, never over, a configuration.
 exampledir = $(docdir)

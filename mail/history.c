@@ -114,6 +114,21 @@ history_judged(struct log *log, const struct mail_id *id, struct str words)
 }
 
 void
+history_judged_for(struct log *log, struct str queue_id, const struct peer *peer, const struct envelope *envelope, struct str words)
+{
+	struct log_line line;
+
+	log_begin(&line, log, LOG_LEVEL_INFO, "judged");
+	if (queue_id.len > 0)
+		log_str(&line, "queue-id", queue_id);
+	log_words(&line, words);
+	put_address(&line, "from", &envelope->reverse_path);
+	log_int(&line, "rcpts", envelope->n_recipients);
+	put_peer(&line, peer);
+	log_end(&line);
+}
+
+void
 history_rejected(struct log *log, const struct mail_id *id, const struct peer *peer,
     const char *stage, const struct address *reverse_path, const struct address *recipient,
     const struct reply *reply, const char *why)

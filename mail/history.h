@@ -24,6 +24,9 @@ void	history_accepted(struct log *log, const struct mail_id *id, const struct pe
 /* What the checks found of a whole mail, and what was decided, as words that are safe already (policy/stamp.h); id may be NULL. */
 void	history_judged(struct log *log, const struct mail_id *id, struct str words);
 
+/* The same of a mail in another server's queue, with its id there ("": it has none): who brought it, from whom, for how many. */
+void	history_judged_for(struct log *log, struct str queue_id, const struct peer *peer, const struct envelope *envelope, struct str words);
+
 /*
  * A mail or one recipient was refused.  stage: "connect", "mail", "rcpt", "data" ...; id may be
  * NULL (none yet), so may reverse_path and recipient (not yet known).  why adds what the client is

@@ -1,12 +1,19 @@
-# milter/files.mk - what speaks with Postfix; so far the parts: syntax of its socketmap and policy delegation protocols, and what a milter needs
+# milter/files.mk - what speaks with Postfix: smtpfwd-milter, and the syntax of its socketmap and policy delegation protocols
 noinst_LIBRARIES += milter/libpostfix.a
 milter_libpostfix_a_SOURCES = \
 	%D%/delegation.c %D%/delegation.h %D%/netstring.c %D%/netstring.h %D%/socketmap.c %D%/socketmap.h
 
-noinst_LIBRARIES += milter/libmilter_parts.a
-milter_libmilter_parts_a_SOURCES = \
-	%D%/client.c %D%/client.h %D%/fields.c %D%/fields.h %D%/resolver.c %D%/resolver.h
-
 noinst_LIBRARIES += milter/libservers.a
 milter_libservers_a_SOURCES = \
 	%D%/inquiries.c %D%/inquiries.h %D%/rules_source.h %D%/socketmap_server.c %D%/socketmap_server.h
+
+noinst_LIBRARIES += milter/libjudging.a
+milter_libjudging_a_SOURCES = \
+	%D%/ahead.c %D%/ahead.h %D%/client.c %D%/client.h %D%/errand.c %D%/errand.h %D%/fields.c %D%/fields.h \
+	%D%/judging.c %D%/judging.h %D%/rules.c %D%/rules.h
+
+sbin_PROGRAMS += milter/smtpfwd-milter
+milter_smtpfwd_milter_SOURCES = \
+	%D%/apply.c %D%/apply.h %D%/callbacks.c %D%/callbacks.h %D%/generation.c %D%/generation.h %D%/main.c %D%/operate.c %D%/operate.h \
+	%D%/serve.c %D%/serve.h
+milter_smtpfwd_milter_LDADD = milter/libjudging.a $(smtpfwd_parts) $(smtpfwd_libs) $(MILTER_LIBS)

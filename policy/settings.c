@@ -293,6 +293,27 @@ static const struct setting route_settings[] = {
 	IDENTITY_SETTING("none"),
 };
 
+static const struct setting milter_settings[] = {
+	{ .name = "socket", .type = SETTING_STRING, .otherwise = "inet:127.0.0.1:8891", .most = "120",
+	  .sentence = "where Postfix finds it, as in smtpd_milters: inet:ADDRESS:PORT or unix:PATH" },
+	{ .name = "group", .type = SETTING_STRING, .most = "60",
+	  .sentence = "whose group a unix socket is, which may use it; without it that of user" },
+	{ .name = "control", .type = SETTING_STRING, .otherwise = "/run/smtpfwd-milter/control", .most = "100",
+	  .sentence = "the socket at which smtpfwdctl --milter finds it" },
+	{ .name = "networks", .type = SETTING_LIST, .otherwise = "127.0.0.0/8 ::1",
+	  .sentence = "clients that Postfix relays for without a login, as in mynetworks" },
+	{ .name = "after-filter", .type = SETTING_LIST, .most = "100",
+	  .sentence = "daemon names of services of Postfix whose mail was here before: it is let through" },
+	{ .name = "on-failure", .type = SETTING_CHOICE, .choices = "defer accept", .otherwise = "defer",
+	  .sentence = "mail that could not be judged or signed comes again, or goes on as it is" },
+	{ .name = "max-sessions", .type = SETTING_INTEGER, .otherwise = "4000", .least = "1", .most = "10000",
+	  .sentence = "of Postfix at once; more is a failure" },
+	{ .name = "max-memory", .type = SETTING_SIZE, .otherwise = "512M", .least = "8M", .most = "64G",
+	  .sentence = "for all mails at once; more is a failure" },
+	{ .name = "max-hops", .type = SETTING_INTEGER, .otherwise = "50", .least = "5", .most = "200",
+	  .sentence = "Received fields of a mail; more is taken for a loop" },
+};
+
 const struct section_kind settings_kinds[] = {
 	{ .name = "", .settings = top, .n_settings = COUNT(top),
 	  .sentence = "outside of all sections" },
@@ -322,5 +343,7 @@ const struct section_kind settings_kinds[] = {
 	  .sentence = "domains that moved, and where to" },
 	{ .name = "route", .has_title = true, .settings = route_settings, .n_settings = COUNT(route_settings),
 	  .sentence = "a way for mail that is for no relay domain" },
+	{ .name = "milter", .settings = milter_settings, .n_settings = COUNT(milter_settings),
+	  .sentence = "smtpfwd-milter, which judges and signs the mail of a Postfix" },
 };
 const int settings_n_kinds = COUNT(settings_kinds);

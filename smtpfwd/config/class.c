@@ -6,9 +6,12 @@
 
 /* --- peers --- */
 
+/* With a milter, what is no listener of ours may be a service of Postfix's. */
 static bool
-has_listener(const struct config *config, const char *name)
+may_be_listener(const struct config *config, const char *name)
 {
+	if (conf_section(config->conf, "milter")->is_given)
+		return true;
 	for (int i = 0; i < config->n_listeners; i++)
 		if (strcmp(config->listeners[i].name, name) == 0)
 			return true;
@@ -20,7 +23,7 @@ read_listeners(struct config *config, const struct conf_section *section, struct
 {
 	class->listeners = conf_list(section, "listeners", &class->n_listeners);
 	for (int i = 0; i < class->n_listeners; i++)
-		if (!has_listener(config, class->listeners[i]))
+		if (!may_be_listener(config, class->listeners[i]))
 			conf_error(config->conf, section, "listeners", "there is no listen \"%s\"", class->listeners[i]);
 }
 
@@ -37,7 +40,7 @@ static void
 read_client_names(struct config *config, const struct conf_section *section, struct class_section *class)
 {
 	class->client_names = config_client_names(config, section, &class->n_client_names);
-	if (class->n_client_names > 0 && !has_client_ca(config))
+	if (class->n_client_names > 0 && !has_client_ca(config) && !conf_section(config->conf, "milter")->is_given)
 		conf_error(config->conf, section, "client-names", "need a listener with a client-ca that proves them");
 }
 

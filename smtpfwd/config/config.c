@@ -185,6 +185,7 @@ config_load(const char *path)
 	config_read_srs(config);
 	config_read_classes(config);
 	config_check_own_fields(config);
+	config_read_milter(config);
 	config_list_files(config);
 	return config;
 }

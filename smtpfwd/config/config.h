@@ -54,6 +54,20 @@ struct srs_section {			/* what the srs section says; its secrets are read by srs
 	const char			*secret_file;	/* NULL: there is no such section */
 };
 
+struct milter_section {			/* what the milter section says */
+	const char		*socket;	/* as smfi_setconn takes it */
+	const char		*unix_path;	/* of it; NULL: it is none of a file's */
+	const char		*group;		/* NULL: the user's */
+	const char		*control;
+	const struct network	*networks;
+	int			 n_networks;
+	const char *const	*after_filter;
+	int			 n_after_filter;
+	bool			 accepts_on_failure;
+	int			 sessions_max, hops_max;
+	int64_t			 memory_max_bytes;
+};
+
 struct config {
 	struct conf			*conf;		/* owned; errors are in it */
 	struct arena			 arena;		/* of all below */
@@ -83,6 +97,7 @@ struct config {
 	bool				 is_listener_default;	/* no listen section: 0.0.0.0:25 and [::]:25 */
 	struct route_settings		*routes;	/* of relay sections, then of route sections */
 	int				 n_routes;
+	struct milter_section		 milter;
 	struct config_file		*files;
 	int				 n_files;
 	struct file_stamp		 resolv_conf, hosts;
@@ -135,5 +150,6 @@ void		 config_read_srs(struct config *config);
 void		 config_read_rates(struct config *config, const struct conf_section *section, struct class_section *class);	/* behind the classes before it */
 void		 config_read_classes(struct config *config);	/* behind the listeners */
 void		 config_check_own_fields(struct config *config);	/* behind signs, arc and classes: what they sign that we put on top */
+void		 config_read_milter(struct config *config);
 
 #endif

@@ -23,6 +23,7 @@ enum ctl_exit {
 struct ctl {				/* what the person wants */
 	const char	*config;	/* the path; socket is read from it when it is needed */
 	const char	*socket;	/* NULL: the one that the configuration names */
+	bool		 is_milter;	/* smtpfwd-milter is asked, not the relay */
 	struct conf	*conf;		/* which has that name, once it was asked for */
 	bool		 is_json;
 	int		 timeout_s;	/* for the daemon's next byte */

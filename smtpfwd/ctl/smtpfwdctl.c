@@ -15,7 +15,7 @@
 #include "smtpfwd/ctl/ctl.h"
 
 #define DEFAULT_CONFIG	"/etc/smtpfwd/smtpfwd.conf"
-#define COMMON_LETTERS	"c:s:hV"
+#define COMMON_LETTERS	"c:s:mhV"
 
 enum {
 	TIMEOUT_DEFAULT_S = 30,
@@ -41,7 +41,7 @@ static const struct ctl_command *const tables[] = {
 enum { N_TABLES = sizeof(tables) / sizeof(tables[0]) };
 
 static const struct option common_options[] = {
-	{ "config", required_argument, NULL, 'c' }, { "socket", required_argument, NULL, 's' },
+	{ "config", required_argument, NULL, 'c' }, { "socket", required_argument, NULL, 's' }, { "milter", no_argument, NULL, 'm' },
 	{ "json", no_argument, NULL, 'j' }, { "timeout", required_argument, NULL, 't' },
 	{ "help", no_argument, NULL, 'h' }, { "version", no_argument, NULL, 'V' }, { NULL, 0, NULL, 0 },
 };
@@ -51,7 +51,7 @@ static const struct option common_options[] = {
 static void
 print_usage(FILE *out)
 {
-	fprintf(out, "usage: smtpfwdctl [-c FILE | -s SOCKET] [--timeout SECONDS] [--json] COMMAND\n\n");
+	fprintf(out, "usage: smtpfwdctl [-c FILE | -s SOCKET] [-m] [--timeout SECONDS] [--json] COMMAND\n\n");
 	for (int t = 0; t < N_TABLES; t++) {
 		for (const struct ctl_command *c = tables[t]; c->words != NULL; c++) {
 			int n = fprintf(out, "  %s%s%s", c->words, c->behind != NULL ? " " : "", c->behind != NULL ? c->behind : "");
@@ -59,7 +59,8 @@ print_usage(FILE *out)
 			fprintf(out, "%*s%s\n", n < USAGE_COLUMN ? USAGE_COLUMN - n + 1 : 2, "", c->sentence);
 		}
 	}
-	fprintf(out, "\nWHICH: ID, --recipient-domain DOMAIN, --next-hop NAME (a relay, a route, or host:port), --held, --all\n");
+	fprintf(out, "\n-m: smtpfwd-milter is asked, which knows status and reload\n");
+	fprintf(out, "WHICH: ID, --recipient-domain DOMAIN, --next-hop NAME (a relay, a route, or host:port), --held, --all\n");
 }
 
 _Noreturn void
@@ -101,6 +102,7 @@ take_common(struct ctl *ctl, int option)
 	switch (option) {
 	case 'c': ctl->config = optarg; break;
 	case 's': ctl->socket = optarg; break;
+	case 'm': ctl->is_milter = true; break;
 	case 'j': ctl->is_json = true; break;
 	case 't': ctl->timeout_s = seconds_of(optarg); break;
 	case 'h': print_usage(stdout); exit(CTL_DONE);
@@ -196,14 +198,14 @@ socket_of_config(struct ctl *ctl)
 		fprintf(stderr, "smtpfwdctl: the control socket is not known (-s SOCKET names it)\n");
 		exit(CTL_REFUSED);
 	}
-	return conf_string(conf_section(conf, ""), "control");
+	return conf_string(conf_section(conf, ctl->is_milter ? "milter" : ""), "control");
 }
 
 static const char *
-hint(int error)
+hint(const struct ctl *ctl, int error)
 {
 	if (error == ECONNREFUSED || error == ENOENT)
-		return " (is smtpfwd running?)";
+		return ctl->is_milter ? " (is smtpfwd-milter running?)" : " (is smtpfwd running?)";
 	return error == EACCES ? " (only root and the daemon's user may ask)" : "";
 }
 
@@ -220,7 +222,7 @@ ctl_ask(struct ctl *ctl, const char *request, void (*visit)(void *context, const
 	socket = ask_connect(ctl->socket, ctl->timeout_s);
 	if (socket < 0) {
 		fprintf(stderr, "smtpfwdctl: %s: %s%s\n", ctl->socket, ask_is_timeout(errno) ? "the daemon does not answer" :
-		    strerror(errno), hint(errno));
+		    strerror(errno), hint(ctl, errno));
 		return CTL_REFUSED;
 	}
 	switch (ask_daemon(socket, ctl->request, visit, context, error)) {

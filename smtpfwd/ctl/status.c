@@ -99,6 +99,19 @@ show_configuration(const json_t *daemon)
 }
 
 static void
+show_milter(const json_t *milter)
+{
+	show_member("milter     ", milter, "socket");
+	printf(": %lld sessions, %lld mails being judged (", show_number(milter, "sessions"), show_number(milter, "mails"));
+	show_size(show_number(milter, "memory"));
+	printf(")\nsince start  %lld accepted, %lld held, %lld rejected, %lld deferred", show_number(milter, "accepted"),
+	    show_number(milter, "held"), show_number(milter, "rejected"), show_number(milter, "deferred"));
+	if (show_number(milter, "failed") > 0)
+		printf("; %lld COULD NOT BE JUDGED", show_number(milter, "failed"));
+	putchar('\n');
+}
+
+static void
 show_status(const json_t *object, struct shown *shown)
 {
 	const json_t *part;
@@ -128,6 +141,8 @@ show_status(const json_t *object, struct shown *shown)
 		show_queue(part);
 	} else if ((part = json_object_get(object, "trace")) != NULL) {
 		show_trace(part);
+	} else if ((part = json_object_get(object, "milter")) != NULL) {
+		show_milter(part);
 	}
 }
 

@@ -11,16 +11,16 @@ tests_milter_test_delegation_SOURCES = %D%/test_delegation.c
 tests_milter_test_delegation_LDADD = $(milter_test_libraries)
 TESTS += tests/milter/test_delegation
 
-milter_parts_libraries = tests/libexpect.a milter/libmilter_parts.a mail/libmail.a smtpfwd/runtime/libruntime.a smtpfwd/runtime/libos.a base/libbase.a \
+judging_libraries = tests/libexpect.a milter/libjudging.a mail/libmail.a smtpfwd/runtime/libruntime.a smtpfwd/runtime/libos.a base/libbase.a \
 	$(IDN2_LIBS) $(OPENSSL_LIBS) -lpthread
-check_PROGRAMS += tests/milter/test_client tests/milter/test_fields tests/milter/test_resolver
+check_PROGRAMS += tests/milter/test_client tests/milter/test_fields tests/milter/test_errand
 tests_milter_test_client_SOURCES = %D%/test_client.c
-tests_milter_test_client_LDADD = $(milter_parts_libraries)
+tests_milter_test_client_LDADD = $(judging_libraries)
 tests_milter_test_fields_SOURCES = %D%/test_fields.c
-tests_milter_test_fields_LDADD = $(milter_parts_libraries)
-tests_milter_test_resolver_SOURCES = %D%/test_resolver.c
-tests_milter_test_resolver_LDADD = $(milter_parts_libraries)
-TESTS += tests/milter/test_client tests/milter/test_fields tests/milter/test_resolver
+tests_milter_test_fields_LDADD = $(judging_libraries)
+tests_milter_test_errand_SOURCES = %D%/test_errand.c
+tests_milter_test_errand_LDADD = $(judging_libraries)
+TESTS += tests/milter/test_client tests/milter/test_fields tests/milter/test_errand
 
 check_PROGRAMS += tests/milter/test_inquiries
 tests_milter_test_inquiries_SOURCES = %D%/test_inquiries.c

@@ -1,0 +1,73 @@
+/*
+ * rules.c - generations of what mails are judged by
+ */
+#include "milter/rules.h"
+
+void
+rules_place_init(struct rules_place *place, struct rules *first)
+{
+	pthread_mutex_init(&place->lock, NULL);
+	place->now = first;
+}
+
+void
+rules_replace(struct rules_place *place, struct rules *next)
+{
+	struct rules *before;
+
+	pthread_mutex_lock(&place->lock);
+	before = place->now;
+	place->now = next;
+	pthread_mutex_unlock(&place->lock);
+	rules_release(before);
+}
+
+void
+rules_place_fini(struct rules_place *place)
+{
+	rules_release(place->now);
+	place->now = NULL;
+	pthread_mutex_destroy(&place->lock);
+}
+
+struct rules *
+rules_hold(struct rules_place *place)
+{
+	struct rules *rules;
+
+	pthread_mutex_lock(&place->lock);
+	rules = place->now;
+	atomic_fetch_add(&rules->n_holders, 1);
+	pthread_mutex_unlock(&place->lock);
+	return rules;
+}
+
+void
+rules_release(struct rules *rules)
+{
+	if (rules != NULL && atomic_fetch_sub(&rules->n_holders, 1) == 1)
+		rules->end(rules);
+}
+
+const char *
+rules_listener_class(const struct rules *rules, struct str daemon_name)
+{
+	static const char *const built_in[] = { "incoming", "local", "application", "list" };
+
+	for (int i = 0; i < rules->n_classes; i++)
+		if (str_eq(daemon_name, str_of(rules->classes[i].listener)))
+			return rules->classes[i].class_name;
+	for (size_t i = 0; i < sizeof(built_in) / sizeof(built_in[0]); i++)
+		if (str_eq_nocase(daemon_name, str_of(built_in[i])))
+			return built_in[i];
+	return "local";
+}
+
+bool
+rules_is_after_filter(const struct rules *rules, struct str daemon_name)
+{
+	for (int i = 0; i < rules->n_after_filter; i++)
+		if (str_eq(daemon_name, str_of(rules->after_filter[i])))
+			return true;
+	return false;
+}

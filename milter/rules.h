@@ -1,0 +1,54 @@
+/*
+ * rules.h - what mails are judged by: one generation, which a reload replaces while the mails that began with it go on
+ */
+#ifndef MILTER_RULES_H
+#define MILTER_RULES_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/endpoint.h"
+#include "policy/policy.h"
+
+struct listener_class {			/* what Postfix's services send, by {daemon_name} */
+	const char	*listener, *class_name;
+};
+
+struct rules {				/* immutable, but for its holders; who makes one fills it */
+	atomic_int			 n_holders;
+	void				(*end)(struct rules *rules);	/* of the last holder, on any thread */
+
+	const struct policy		*policy;
+	const struct network		*networks;	/* whose mail Postfix relays */
+	int				 n_networks;
+	const struct listener_class	*classes;	/* of listen sections */
+	int				 n_classes;
+	const char *const		*after_filter;	/* daemon names: their mail was here before */
+	int				 n_after_filter;
+	int				 received_max;	/* hops */
+	int				 sessions_max;
+	size_t				 memory_max_bytes;	/* of all mails together */
+	bool				 accepts_on_failure;	/* mail that could not be judged goes on as it is; else it is deferred */
+};
+
+struct rules_place {			/* today's; for any thread */
+	pthread_mutex_t	 lock;
+	struct rules	*now;
+};
+
+/* Takes the caller's hold over. */
+void		 rules_place_init(struct rules_place *place, struct rules *first);
+void		 rules_replace(struct rules_place *place, struct rules *next);
+void		 rules_place_fini(struct rules_place *place);
+
+struct rules	*rules_hold(struct rules_place *place);		/* today's, which stays until it is released */
+void		 rules_release(struct rules *rules);		/* NULL is nothing */
+
+/*
+ * The class that mail of a service is of by default: a listen section's of that name, else one of the four that is so called,
+ * else "local".
+ */
+const char	*rules_listener_class(const struct rules *rules, struct str daemon_name);
+bool		 rules_is_after_filter(const struct rules *rules, struct str daemon_name);
+
+#endif

@@ -1,0 +1,273 @@
+/*
+ * serve.c - the milter at work: libmilter on its threads, the DNS and the operator on the loop of this one
+ *
+ * libmilter has a thread that waits for SIGTERM, SIGINT and SIGHUP and ends all at each.  The kernel gives a signal to the first
+ * thread where that does not block it, which is ours; and of one that is ignored there nobody hears.
+ */
+#include <errno.h>
+#include <grp.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <libmilter/mfapi.h>
+
+#include "base/insist.h"
+#include "milter/operate.h"
+#include "milter/serve.h"
+#include "smtpfwd/config/resolver.h"
+#include "smtpfwd/runtime/resolver_switch.h"
+
+enum {
+	BACKLOG = 1024,
+	OTHER_FIBERS_MAX = 200,		/* operators, the end */
+	DRAIN_LOOK_MS = 50,
+	DRAIN_WITHIN_S = 10,		/* mails that are being judged; Postfix defers what is cut off */
+	END_WITHIN_S = 6,		/* libmilter looks whether it is to end every 5 s */
+};
+
+struct serving {
+	struct milter		 milter;
+	struct rules_place	 rules;
+	struct operate		 operate;
+	struct control_command	 commands[OPERATE_COMMANDS_N];
+	struct control		*control;
+	struct loop		*loop;
+	struct notifier		*notify;
+	struct signal_watch	 signals;
+	struct fiber		*watcher;	/* ends it all */
+	pthread_t		 thread;	/* libmilter's first */
+	struct errand		 thread_ended;
+	bool			 is_stopping, is_thread_over;	/* of the loop's */
+	int			 status;	/* of smfi_main */
+};
+
+/* --- the doors --- */
+
+static int
+open_libmilter(const struct milter_section *section, struct fault *fault_out)
+{
+	if (smfi_setconn((char *)(uintptr_t)section->socket) != MI_SUCCESS || smfi_setbacklog(BACKLOG) != MI_SUCCESS)
+		return fault_permanent(fault_out, "milter: socket: \"%s\" is not taken by libmilter", section->socket);
+	errno = 0;
+	if (smfi_opensocket(true) != MI_SUCCESS)
+		return fault_temporary(fault_out, "milter: socket: %s cannot be bound: %s", section->socket,
+		    errno != 0 ? strerror(errno) : "see the system's log");
+	return 0;
+}
+
+/* Who may connect is who may write to it: the group. */
+static int
+open_unix(const struct milter_section *section, struct fault *fault_out)
+{
+	mode_t mask = umask(0117);
+	int result = open_libmilter(section, fault_out);
+	struct group *group;
+
+	(void)umask(mask);
+	if (result != 0 || section->group == NULL)
+		return result;
+	group = getgrnam(section->group);
+	if (group == NULL)
+		return fault_permanent(fault_out, "milter: group: there is no group \"%s\"", section->group);
+	if (lchown(section->unix_path, (uid_t)-1, group->gr_gid) != 0)
+		return fault_permanent(fault_out, "milter: group: %s cannot be given to %s: %s (adduser USER %s)", section->unix_path,
+		    section->group, strerror(errno), section->group);
+	return 0;
+}
+
+static int
+open_control(const struct milter_section *section, struct fault *fault_out)
+{
+	int socket = os_listen_unix(section->control, 0600);
+
+	if (socket == -EADDRINUSE)
+		return fault_permanent(fault_out, "milter: control: %s: a milter is running there", section->control);
+	if (socket < 0)
+		return fault_temporary(fault_out, "milter: control: %s: %s", section->control, strerror(-socket));
+	return socket;
+}
+
+/* --- libmilter's threads --- */
+
+static void
+hear_of_end(struct errand *errand)
+{
+	struct serving *serving = (struct serving *)(void *)((char *)errand - offsetof(struct serving, thread_ended));
+
+	serving->is_thread_over = true;
+	fiber_wake(serving->watcher);
+}
+
+static void *
+run_libmilter(void *arg)
+{
+	struct serving *serving = arg;
+
+	serving->status = smfi_main();
+	errand_start(serving->milter.world.errands, &serving->thread_ended);
+	(void)errand_wait(&serving->thread_ended);
+	return NULL;
+}
+
+/* Signals are for the thread that we are. */
+static int
+start_libmilter(struct serving *serving, struct fault *fault_out)
+{
+	sigset_t all, before;
+	int error;
+
+	serving->thread_ended.run = hear_of_end;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	error = pthread_create(&serving->thread, NULL, run_libmilter, serving);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return error == 0 ? 0 : fault_temporary(fault_out, "a thread: %s", strerror(error));
+}
+
+/* --- the end --- */
+
+static void
+on_signal(struct signal_watch *watch, int signal)
+{
+	struct serving *serving = (struct serving *)(void *)((char *)watch - offsetof(struct serving, signals));
+
+	(void)signal;
+	serving->is_stopping = true;
+	fiber_wake(serving->watcher);
+}
+
+/* New mails are put off meanwhile, those that are being judged come to their end. */
+static void
+drain(struct serving *serving)
+{
+	struct instant until = instant_after(loop_now(serving->loop), span_s(DRAIN_WITHIN_S));
+
+	atomic_store(&serving->milter.is_draining, true);
+	while (atomic_load(&serving->milter.n_mails) > 0 && instant_is_before(loop_now(serving->loop), until) && !serving->is_thread_over)
+		(void)fiber_park(instant_after(loop_now(serving->loop), span_ms(DRAIN_LOOK_MS)));
+}
+
+static void
+watch_for_end(void *arg)
+{
+	struct serving *serving = arg;
+	struct instant until;
+
+	while (!serving->is_stopping && !serving->is_thread_over)
+		(void)fiber_park(INSTANT_NEVER);
+	log_say(serving->milter.log, LOG_LEVEL_INFO, "stopping", "%d mails are being judged", atomic_load(&serving->milter.n_mails));
+	notify_stopping(serving->notify);
+	drain(serving);
+	(void)smfi_stop();
+	until = instant_after(loop_now(serving->loop), span_s(END_WITHIN_S));
+	while (!serving->is_thread_over && instant_is_before(loop_now(serving->loop), until))
+		(void)fiber_park(until);
+	(void)os_unlink(serving->operate.generation->config->milter.control);
+	control_stop(serving->control);
+	errands_stop(serving->milter.world.errands);
+	loop_stop(serving->loop);
+}
+
+/* --- the start --- */
+
+static int
+make_resolver(struct serving *serving, struct fault *fault_out)
+{
+	struct resolver *dns = config_resolver(serving->loop, serving->operate.generation->config, fault_out);
+
+	if (dns == NULL)
+		return -1;
+	serving->operate.resolver = resolver_switch_new(serving->loop, dns, config_resolver_free);
+	serving->milter.world.errands = errands_new(serving->loop, fault_out);
+	if (serving->milter.world.errands == NULL)
+		return -1;
+	serving->milter.world.resolver = errands_resolver(serving->milter.world.errands, serving->operate.resolver);
+	return 0;
+}
+
+static int
+make_control(struct serving *serving, struct fault *fault_out)
+{
+	int socket = open_control(&serving->operate.generation->config->milter, fault_out);
+
+	if (socket < 0)
+		return -1;
+	serving->operate.crew = os_crew_new(loop_poller(serving->loop), 1);
+	if (serving->operate.crew == NULL)
+		return fault_temporary(fault_out, "no thread for reloads");
+	operate_fill(&serving->operate, serving->commands);
+	serving->control = control_new(serving->loop, socket, geteuid(), serving->commands, OPERATE_COMMANDS_N, serving->milter.log,
+	    fault_out);
+	return serving->control != NULL ? 0 : -1;
+}
+
+static int
+make_parts(struct serving *serving, struct fault *fault_out)
+{
+	const struct milter_section *section = &serving->operate.generation->config->milter;
+	static const int signals[] = { SIGTERM, SIGINT };
+	int error;
+
+	serving->loop = loop_new(ERRANDS_MAX + OTHER_FIBERS_MAX, fault_out);
+	if (serving->loop == NULL)
+		return -1;
+	serving->operate.loop = serving->loop;
+	serving->signals.notice = on_signal;
+	serving->watcher = fiber_start(serving->loop, "end", watch_for_end, serving);
+	error = loop_watch_signals(serving->loop, signals, 2, &serving->signals);
+	if (error != 0 || serving->watcher == NULL)
+		return fault_temporary(fault_out, "signals cannot be watched");
+	if (make_resolver(serving, fault_out) != 0 || make_control(serving, fault_out) != 0 ||
+	    callbacks_register(&serving->milter, fault_out) != 0 ||
+	    (section->unix_path != NULL ? open_unix : open_libmilter)(section, fault_out) != 0)
+		return -1;
+	return start_libmilter(serving, fault_out);
+}
+
+/* Sessions that the mail server has open may still be in libmilter's hands: what they use ends with the process. */
+static void
+free_rest(struct serving *serving)
+{
+	notify_end(serving->notify);
+	control_free(serving->control);
+	os_crew_free(serving->operate.crew);
+	if (serving->is_thread_over)
+		pthread_join(serving->thread, NULL);
+}
+
+/* A struct serving is as large as the process lives long, so it is nobody's to free. */
+int
+serve(const char *config_path, struct generation *generation, struct notifier *notify, void (*ready)(void *context), void *context,
+    struct fault *fault_out)
+{
+	static struct serving serving;
+	const struct config *config = generation->config;
+
+	serving = (struct serving){ .notify = notify, .milter.world.rules = &serving.rules,
+	    .operate = { .milter = &serving.milter, .config_path = config_path, .generation = generation, .since = os_wall_clock() } };
+	rules_place_init(&serving.rules, &generation->rules);
+	serving.operate.log_writer = log_writer_new(config->log_to, "smtpfwd-milter", config->log_level, fault_out);
+	if (serving.operate.log_writer == NULL)
+		return -1;
+	serving.milter.log = log_writer_log(serving.operate.log_writer);
+	if (make_parts(&serving, fault_out) != 0) {
+		(void)os_unlink(config->milter.control);
+		if (strcmp(config->log_to, "stderr") != 0)
+			log_say(serving.milter.log, LOG_LEVEL_ERROR, "cannot-start", "%s", fault_out->text);
+		log_writer_free(serving.operate.log_writer);
+		return -1;
+	}
+	log_say(serving.milter.log, LOG_LEVEL_INFO, "started", "as %s at %s", config->hostname, config->milter.socket);
+	ready(context);
+	notify_ready(notify, serving.loop, operate_describe, &serving.operate);
+	loop_run(serving.loop);
+	free_rest(&serving);
+	log_say(serving.milter.log, LOG_LEVEL_INFO, "stopped", "%s", serving.is_stopping ? "cleanly" : "libmilter ended; see the system's log");
+	log_writer_free(serving.operate.log_writer);
+	return serving.is_stopping ? 0 : fault_temporary(fault_out, "libmilter ended by itself");
+}
