@@ -51,6 +51,12 @@ class_rates_free(struct class_rates *rates)
 	mem_free(rates);
 }
 
+bool
+class_rates_are_none(const struct class_rates *rates)
+{
+	return rates == NULL || rates->n_tables == 0;
+}
+
 static int
 find_table(const struct class_rates *rates, const char *class_name, const struct class_rate *limit)
 {

@@ -35,6 +35,8 @@ struct class_section;			/* class_rules.h */
 struct class_rates	*class_rates_new(const uint64_t seed[2]);	/* without any limit */
 void			 class_rates_free(struct class_rates *rates);	/* NULL is nothing */
 
+bool	class_rates_are_none(const struct class_rates *rates);		/* no class has a limit; also of NULL: nobody needs to ask */
+
 /* The limits of these sections from now on, at most CLASS_RATE_TABLES_MAX; copies them.  Of another one nothing is known: it is as if nobody had used it. */
 void	class_rates_adopt(struct class_rates *rates, const struct class_section *sections, int n_sections);
 

@@ -9,6 +9,13 @@ rates_of(const struct session *session)
 	return session->listener->world->rates;
 }
 
+/* A reload may bring limits in the middle of a transaction: they are for the next one. */
+static bool
+is_limited(const struct session *session)
+{
+	return !class_rates_are_none(rates_of(session)) && session->transaction->allowance.class.actions != NULL;
+}
+
 static struct rated_mail
 rated_mail(const struct session *session)
 {
@@ -88,7 +95,7 @@ void
 allowance_mail(struct session *session, struct verdict *verdict_out)
 {
 	*verdict_out = (struct verdict){ .action = ACTION_ACCEPT };
-	if (rates_of(session) == NULL)
+	if (class_rates_are_none(rates_of(session)))
 		return;
 	look(session);
 	if (session->transaction->allowance.is_settled)
@@ -99,7 +106,7 @@ void
 allowance_rcpt(struct session *session, struct verdict *verdict_out)
 {
 	*verdict_out = (struct verdict){ .action = ACTION_ACCEPT };
-	if (rates_of(session) == NULL)
+	if (!is_limited(session))
 		return;
 	look(session);
 	if (session->transaction->allowance.is_settled)
@@ -119,7 +126,7 @@ take(struct session *session, struct rated_amount tried)
 void
 allowance_refused_rcpt(struct session *session)
 {
-	if (rates_of(session) != NULL)
+	if (is_limited(session))
 		take(session, amount(0, 1, 0));
 }
 
@@ -166,7 +173,7 @@ allowance_end(struct session *session)
 	bool is_refused = reply_is_permanent(&content->failure);
 	struct rated_mail mail;
 
-	if (rates_of(session) == NULL || allowance->class.actions == NULL)
+	if (!is_limited(session))
 		return;
 	mail = rated_mail(session);
 	/* Put off, or cut short by us: the same mail comes again. */

@@ -255,6 +255,25 @@ breaks(struct stage *stage)
 	expect_int(stage->queue.n_mails, 1);
 }
 
+/* A limit that comes by a reload in the middle of a transaction is for the next one. */
+static void
+come_by_reload(struct stage *stage)
+{
+	static const char *const begin[] = { HELLO, FROM, RCPT, NULL };
+	static const char *const then[] = { "CRCPT TO:<b@elsewhere.example>", "S550", RCPT, DOT, "S250", "Q1", NULL };
+	struct class_rate limit;
+	struct class_section section = { .name = "in", .actions = { .rates = &limit, .n_rates = 1 } };
+	struct stage_client client = { .stage = stage };
+	const char *why;
+
+	insist(class_rate_read(STR("1 recipient/1h per client"), &limit, &why));
+	stage_connect(&client, stage);
+	stage_play(&client, begin);
+	class_rates_adopt(rates, &section, 1);
+	stage_play(&client, then);
+	stage_close(&client);
+}
+
 static void
 is_full(struct stage *stage)
 {
@@ -276,6 +295,7 @@ static const struct row scenes[] = {
 	{ .name = "who come together get no more than the limit", .limits = { "3 messages/1h per client" }, .play = come_together },
 	{ .name = "a connection that breaks in the data costs nothing", .limits = { "1 recipient/1h per client", "1 message/1h per client" }, .play = breaks },
 	{ .name = "nor does what we cannot store", .limits = { "1 message/1h per client", "1 recipient/1h per client" }, .play = is_full },
+	{ .name = "limits that a reload brings are none of the mail at hand", .play = come_by_reload },
 };
 
 int
