@@ -18,13 +18,13 @@ parse_next_hop(struct config *config, const char *written, struct next_hop_setti
 	ptrdiff_t end = str_rfind(text, ']'), colon = str_rfind(text, ':');
 	uint64_t number = SMTP_PORT;
 
+	hop->written = written;
 	if (colon > end) {
 		host = str_sub(text, 0, (size_t)colon);
 		port = str_from(text, (size_t)colon + 1);
 		if (!str_to_u64(port, &number) || number < 1 || number > 65535)
 			return false;
 	}
-	hop->written = written;
 	hop->port = (uint16_t)number;
 	if (str_starts(host, STR("["))) {
 		if (!str_ends_nocase(host, STR("]")))

@@ -52,6 +52,7 @@ static const struct {
 	{ "one next hop has no other", SPLIT("\"a\"", ""), ":5: relay \"b.example\": next-hop-by-recipient: needs more than one" },
 	{ "they are asked in their order", SPLIT("\"a\", \"b\"", " balance = round-robin\n"), "needs balance = failover" },
 	{ "MX records are no order of ours", SPLIT("\"a\", \"mx:b.example\"", ""), "\"mx:b.example\": each next-hop is to be one server" },
+	{ "one that is none is an error as elsewhere", SPLIT("\"a:99999\", \"b\"", ""), ":4: relay \"b.example\": next-hop: \"a:99999\" is neither" },
 	{ "each is asked once", SPLIT("\"a\", \"a\"", ""), "has \"a\" twice" },
 	{ "a route goes by no mailboxes", GOOD "route \"out\" { next-hop = { \"a\", \"b\" }\n next-hop-by-recipient = yes }\n", "next-hop-by-recipient" },
 	{ "mx has an order of its own", GOOD "route \"out\" { next-hop = { mx }\n balance = round-robin }\n", "balance" },
