@@ -14,10 +14,10 @@
 
 /* As receive/forward.c: what is asked while the client waits goes one way, all else another. */
 static void
-mix(const struct forwarding *forwarding, json_t *step, struct verdict *verdict)
+mix(const struct explanation *e, const struct forwarding *forwarding, json_t *step, struct verdict *verdict)
 {
 	step_bool(step, "other-way", true);
-	if (forwarding != NULL && !forwarding->queues_mixed)
+	if (forwarding != NULL && !forwarding->queues_mixed && e->peer.login.len == 0)
 		*verdict = (struct verdict){ .action = ACTION_DEFER, .reason = "mixed",
 		    .reply = REPLY(452, 4, 5, 3, "It goes another way; send to this recipient in another transaction") };
 }
@@ -34,7 +34,7 @@ explain_way(struct explanation *e, const struct address *recipient, json_t *step
 		e->way = way;
 		e->forwarding = is_online ? forwarding : NULL;
 	} else if (!str_eq(way, e->way)) {
-		mix(e->forwarding != NULL ? e->forwarding : forwarding, step, verdict);
+		mix(e, e->forwarding != NULL ? e->forwarding : forwarding, step, verdict);
 	}
 	if (forwarding == NULL || verdict->action != ACTION_ACCEPT)
 		return;

@@ -233,14 +233,17 @@ take_for_queue(struct session *session, const struct recipient *rcpt, struct rep
 	return reply_is_positive(reply_out) ? FORWARD_TAKEN : FORWARD_REFUSED;
 }
 
-/* Recipients that do not go one way (RFC 5321 4.5.3.1.10: the client brings the others by themselves). */
+/*
+ * Recipients that do not go one way (RFC 5321 4.5.3.1.10: the client brings the others by themselves).  Who logged in is a
+ * mail program, which brings a mail once: 452 is an error to its user.
+ */
 enum forward_end
 forward_mix(struct session *session, const struct recipient *rcpt, const struct forwarding *forwarding, struct reply *reply_out)
 {
 	struct forward *forward = &session->transaction->forward;
 	enum forward_end end;
 
-	if (!forwarding->queues_mixed) {
+	if (!forwarding->queues_mixed && session->peer.login.len == 0) {
 		*reply_out = REPLY(452, 4, 5, 3, "It goes another way; send to this recipient in another transaction");
 		forward->refusal = NULL;
 		return FORWARD_REFUSED;

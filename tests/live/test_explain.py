@@ -268,6 +268,9 @@ def onward(tap):
                     to=("bob@example.com", "x@example.net", "carol@example.com"))
         tap("recipients of another way, %s, mixed = %s" % (mode, mixed), [row["action"] for row in told.all("recipient")] == want and
             (mixed == "queue" or told.all("recipient")[1]["reply"].startswith("452 4.5.3 ")), told)
+    told = Told(relay("mixed", 'users = "%s/users"\n' % world.WORK + second % ("online", "refuse"), listen_extra="auth = offered",
+                      relay_extra="mode = online").config, to=("bob@example.com", "x@example.net"), more=("--login", "anna"))
+    tap("to who logged in that is nothing", [row["action"] for row in told.all("recipient")] == ["accept"] * 2, told)
     text = Told(relay("online", "forward-doomed = reject", relay_extra="mode = online  identity = none").config, mail(), is_json=False)
     tap("people read it too", re.search("asked while the client waits.*Decision.*Survives +nothing: only SPF.*forward-doomed = reject.*Outcome +the mail would be refused: 550",
         text.text, re.S), text)

@@ -19,7 +19,7 @@ struct row {
 	const char	*name;
 	const char	*rcpts;
 	char		 mail;
-	bool		 queues_4xx, queues_mixed, accepts_unknown, is_known;
+	bool		 queues_4xx, queues_mixed, accepts_unknown, is_known, may_xclient;
 	const char	*script[SCRIPT_MAX];
 	void	       (*play)(struct stage *stage);	/* instead */
 };
@@ -110,6 +110,9 @@ static const struct row rows[] = {
 	    "CRCPT TO:<c@example.com>", TAKEN, CONTENT, "S250 2.0.0 queued as", "Q1",
 	    "Tb@example.com x@queued.example x@example.net c@example.com", "Dwhy=\"its recipients go different ways\"",
 	    "Onew relay:moved a 1000; rcpt b; rcpt c; drop; " } },
+	{ .name = "who logged in brings a mail once, and 452 would be an error to him: it is queued", .rcpts = "+", .may_xclient = true, .script = {
+	    "S220", "CXCLIENT LOGIN=anna", "S220", "CEHLO client.example.org", "S250", FROM, RCPT, TAKEN, "CRCPT TO:<x@example.net>", "S250 2.1.5",
+	    CONTENT, "S250 2.0.0 queued as", "Q1", "Tb@example.com x@example.net", "Dwhy=\"its recipients go different ways\"" } },
 	{ .name = "who was refused decides no way", .rcpts = "5+", .mail = '+', .script = {
 	    HELLO, FROM, RCPT, "S550", "CRCPT TO:<x@example.net>", TAKEN, CONTENT, TAKEN, "Q0",
 	    "Onew relay:moved a 1000; rcpt b; drop; new relay:other a 1000; rcpt x; send 1 17; drop; " } },
@@ -166,6 +169,7 @@ static void
 change(struct stage *stage)
 {
 	static const char *const domains[] = { "example.com", "example.net", "queued.example" };
+	static struct network everywhere = { .ip = { .family = IP_V4 } };
 	static const uint64_t seed[2] = { 1, 2 };
 	struct forwarding online = {
 		.is_online = true, .online_timeout = span_s(60), .queues_4xx = row->queues_4xx, .queues_mixed = row->queues_mixed,
@@ -180,6 +184,8 @@ change(struct stage *stage)
 	policy_free(stage->policy);
 	stage->policy = policy_new(&(struct policy_settings){ .hostname = "relay.example.com", .relays = relays, .n_relays = 3 }, seed);
 	stage->settings.connections_max = 10;
+	stage->settings.xclient_from = &everywhere;
+	stage->settings.n_xclient_from = row->may_xclient;	/* who may is let stand still */
 	stage->couriers.rcpts = row->rcpts;
 	stage->couriers.mail = row->mail;
 	if (row->is_known)
