@@ -68,6 +68,8 @@ static const struct row rows[] = {
 	    "HX-Traffic-Class: urgent" } },
 	{ .name = "recipients at the end of data, all or none", .limits = { "2 recipients/1h per client" }, .is_trusted = true, .script = {
 	    HELLO, MAIL, FROM, RCPT, "CRCPT TO:<c@example.com>", "S250", DOT, LATER "2 recipients/1h per client; try again in 30m", "Q1", MAIL, "Q2" } },
+	{ .name = "put off when the header is whole, in the middle of chunks", .limits = { "1 message/1h per client" }, .is_trusted = true, .script = {
+	    HELLO, MAIL, FROM, RCPT, "RBDAT 4\r\nA: b", "S250", "RBDAT 4\r\n\r\n\r\n", LATER, "RBDAT 1 LAST\r\nx", "S503", "Q1" } },
 
 	/* --- what counts --- */
 	{ .name = "recipients that are refused for good count: names cannot be tried without end", .limits = { "3 recipients/1h per client" }, .rcpts = "5",
