@@ -90,9 +90,8 @@ class Front(world.Postfix):
 smtpd_authorized_xclient_hosts = 127.0.0.0/8
 relay_domains = keep.example, ours.example
 relay_recipient_maps =
-smtp_header_checks =
-soft_bounce = no
-debug_peer_level = 1
+local_header_rewrite_clients =
+inet_protocols = all
 smtpd_client_event_limit_exceptions = 0.0.0.0/0
 smtp_destination_concurrency_limit = 50
 """ + extra)
