@@ -196,7 +196,7 @@ is_crowded(const struct online *o)
 {
 	const struct site *site = map_get(&o->c->sites, o->destination);
 
-	return site != NULL && site->n_online >= (o->c->plan->deliveries_max + 1) / 2;
+	return site != NULL && site->n_clients >= (o->c->plan->deliveries_max + 1) / 2;
 }
 
 static bool

@@ -27,8 +27,10 @@ find(struct online *o)
 {
 	if (o->site == NULL) {
 		o->site = site_get(o->c, o->destination);
-		if (o->site != NULL)
+		if (o->site != NULL) {
 			site_enter_online(o->site);
+			o->site->n_clients++;
+		}
 	}
 	if (o->site == NULL || o->site->is_gone)
 		return not_now(o, STATUS(4, 3, 5), "the section that this mail was to go by is not in the configuration any more");
@@ -66,8 +68,10 @@ online_seek_end(struct online *o)
 {
 	choices_leave(o->choices);
 	o->choices = NULL;
-	if (o->site != NULL)
+	if (o->site != NULL) {
+		o->site->n_clients--;
 		site_leave_online(o->site);
+	}
 	o->site = NULL;
 	o->tried = 0;
 	o->n_tried = o->n_lacking = 0;

@@ -43,6 +43,7 @@ struct site {
 	int			 n_holding;	/* of these: with a connection */
 	int			 n_large;	/* mails they carry */
 	int			 n_online;	/* mails whose clients wait, that look for a session; and those passed on: no deliveries of its queue */
+	int			 n_clients;	/* of these: whose clients wait */
 	int			 n_online_waiting;	/* of these: for room */
 	struct signal_list	 online_room;
 	struct list_link	 waits_for_share;	/* of couriers->sharing */

@@ -590,6 +590,31 @@ three_at_most(struct world *w)
 	expect_int(n_lines(w, "nexthop-down "), 0);
 }
 
+/* Mail of the queue that the first next hop does not have goes on to the second one: the places of clients there are not its. */
+static void
+beside_passed_on(struct world *w)
+{
+	enum { N = 4 };
+	struct client_of_ours us[N];
+
+	friendly(w);
+	w->peers[0].has = "nobody";
+	w->peers[1].reply_wait_ms = 2000;
+	put(w, 40);
+	wait_s(w, 5);
+	for (int i = 0; i < N; i++) {
+		us[i] = (struct client_of_ours){ .w = w, .n_mails = 1, .destination = "relay:x/[192.0.2.2]:25" };
+		begin(&us[i]);
+	}
+	for (int i = 0; i < N; i++) {
+		wait_for(&us[i]);
+		if (!expect_int(us[i].n_taken, 1))
+			printf("# %s\n", us[i].trouble);
+	}
+	wait_s(w, 600);
+	expect_int(w->peers[1].n_mails, 40 + N);
+}
+
 static void
 too_many(struct world *w)
 {
@@ -889,6 +914,8 @@ static const struct story stories[] = {
 	{ .name = "a next hop that goes down is not waited for", .tell = down_while_waiting, .connections_max = 1 },
 	{ .name = "the limit grows by such mail alone", .tell = grows, .is_quiet = true, .connections_max = LIMIT },
 	{ .name = "a server that takes three connections gets three", .tell = three_at_most, .is_quiet = true, .connections_max = LIMIT },
+	{ .name = "what the queue passes on to a next hop keeps no client away", .tell = beside_passed_on, .n_hops = 2, .is_by_recipient = true,
+	  .deliveries_max = 12 },
 	{ .name = "no more at once than there may be couriers", .tell = too_many, .deliveries_max = 2 },
 	{ .name = "who dawdles makes room for others there", .tell = too_many_dawdle, .deliveries_max = 2 },
 	{ .name = "whatever is cut off, no mail is there that was not, and none is missing", .tell = cut_off, .n_hops = 2, .is_quiet = true,
