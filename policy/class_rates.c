@@ -279,6 +279,21 @@ class_rates_reply(const struct rated_mail *mail, const struct rated_wait *wait, 
 	return str_n(room, (size_t)len);
 }
 
+struct verdict
+class_rates_verdict(const struct rated_mail *mail, const struct rated_wait *wait, int64_t n_put_off, struct arena *arena)
+{
+	struct verdict verdict = { .action = ACTION_DEFER, .reply = REPLY(450, 4, 7, 1, "Limit of rate; try again later"), .reason = "rate",
+	    .is_quiet = n_put_off == 0 };
+	char room[CLASS_RATES_REPLY_MAX_BYTES];
+	struct str text;
+
+	if (arena_copy(arena, class_rates_reply(mail, wait, room), &text))
+		verdict.reply.text = text;
+	if (n_put_off > 1 && arena_printf(arena, &text, "rate, %lld times since the last line", (long long)n_put_off))
+		verdict.reason = text.at;
+	return verdict;
+}
+
 void
 class_rates_each(const struct class_rates *rates, void (*visit)(void *context, const struct class_rates_view *view), void *context)
 {

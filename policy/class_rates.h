@@ -23,6 +23,7 @@
 
 #include "mail/address.h"
 #include "policy/class_rate.h"
+#include "policy/verdict.h"
 
 enum {
 	CLASS_RATE_KEYS_MAX = 20000,	/* clients, logins or senders of one limit: 4 MB (rate.h says what is known of more) */
@@ -76,12 +77,15 @@ void	class_rates_give_back(struct class_rates *rates, const struct rated_mail *m
 enum { CLASS_RATES_QUIET_S = 60 };
 int64_t	class_rates_put_off(struct class_rates *rates, const struct rated_mail *mail, const struct class_rate *limit, struct instant now);
 
-/*
- * What the client hears, behind "450 4.7.1": "Limit of class list: 100 messages/1h per login; try again in 36s".  The code is what Postfix says
- * for its own limits; of what RFC 5248's registry has, nothing is nearer.
- */
+/* What the client hears, behind "450 4.7.1": "Limit of class list: 100 messages/1h per login; try again in 36s". */
 enum { CLASS_RATES_REPLY_MAX_BYTES = 256 };
 struct str	class_rates_reply(const struct rated_mail *mail, const struct rated_wait *wait, char room[CLASS_RATES_REPLY_MAX_BYTES]);
+
+/*
+ * The same as a verdict: ACTION_DEFER with 450 4.7.1, which is what Postfix says for its own limits (of what RFC 5248's registry has, nothing
+ * is nearer).  n_put_off is what class_rates_put_off returned; texts are constant or in the arena.
+ */
+struct verdict	class_rates_verdict(const struct rated_mail *mail, const struct rated_wait *wait, int64_t n_put_off, struct arena *arena);
 
 struct class_rates_view {		/* of one limit */
 	const char		*class_name;

@@ -45,17 +45,9 @@ amount(int64_t n_messages, int64_t n_recipients, int64_t n_bytes)
 static void
 put_off(struct session *session, const struct rated_mail *mail, const struct rated_wait *wait, struct verdict *verdict)
 {
-	struct arena *arena = &session->transaction->arena;
 	int64_t n = class_rates_put_off(rates_of(session), mail, wait->limit, loop_now(fiber_loop()));
-	char room[CLASS_RATES_REPLY_MAX_BYTES];
-	struct str text;
 
-	*verdict = (struct verdict){ .action = ACTION_DEFER, .reply = REPLY(450, 4, 7, 1, "Limit of rate; try again later"),
-	    .reason = "rate", .is_quiet = n == 0 };
-	if (arena_copy(arena, class_rates_reply(mail, wait, room), &text))
-		verdict->reply.text = text;
-	if (n > 1 && arena_printf(arena, &text, "rate, %lld times since the last line", (long long)n))
-		verdict->reason = text.at;
+	*verdict = class_rates_verdict(mail, wait, n, &session->transaction->arena);
 }
 
 static void
