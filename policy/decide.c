@@ -19,13 +19,18 @@ reject(struct verdict *verdict, const char *reason, struct reply reply)
 	*verdict = (struct verdict){ .action = ACTION_REJECT, .reply = reply, .reason = reason };
 }
 
-void
-decide_recipient(const struct policy *policy, const struct peer *peer,
-    const struct envelope *envelope, const struct address *recipient, struct verdict *verdict_out)
+static bool
+has_way(const struct policy *policy, struct str class_name, const struct address *recipient)
 {
 	char room[POLICY_DESTINATION_MAX];
-	struct str destination;
 
+	return !str_eq(policy_destination_of(policy, class_name, recipient, room), STR("none"));
+}
+
+void
+decide_recipient(const struct policy *policy, const struct peer *peer,
+    const struct envelope *envelope, const struct address *recipient, bool has_class_route, struct verdict *verdict_out)
+{
 	if (policy_relay_of(policy, recipient->domain) != NULL) {
 		accept(verdict_out);
 		return;
@@ -34,12 +39,39 @@ decide_recipient(const struct policy *policy, const struct peer *peer,
 		reject(verdict_out, "relay-denied", REPLY(550, 5, 7, 1, "we do not relay for this domain"));
 		return;
 	}
-	destination = policy_destination_of(policy, recipient, room);
-	if (str_eq(destination, STR("none"))) {
+	if (!has_class_route && !has_way(policy, STR_EMPTY, recipient)) {
 		reject(verdict_out, "no-route", REPLY(550, 5, 4, 4, "no relay has this domain and there is no outbound route"));
 		return;
 	}
 	accept(verdict_out);
+}
+
+void
+decide_class(const struct policy *policy, const struct mail_class *class, const struct envelope *envelope,
+    struct verdict *verdict_out)
+{
+	const struct class_actions *actions = class->actions;
+
+	accept(verdict_out);
+	if (actions->recipients_max > 0 && envelope->n_recipients > actions->recipients_max) {
+		reject(verdict_out, "class-recipients", REPLY(554, 5, 5, 3, "too many recipients for mail of its class"));
+		return;
+	}
+	/* With an outbound route all have a way. */
+	for (int i = 0; !policy_has_outbound(policy) && actions->route == NULL && i < envelope->n_recipients; i++)
+		if (!has_way(policy, str_of(class->match.name), &envelope->recipients[i].address)) {
+			reject(verdict_out, "no-route", REPLY(554, 5, 4, 4, "there is no outbound route for mail of its class"));
+			return;
+		}
+}
+
+void
+decide_hold(const struct mail_class *class, struct verdict *verdict)
+{
+	if (!class->actions->is_held || verdict->action != ACTION_ACCEPT || verdict->is_held)
+		return;
+	verdict->is_held = true;
+	verdict->reason = "class";
 }
 
 /*

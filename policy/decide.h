@@ -9,14 +9,28 @@
 #include "mail/envelope.h"
 #include "mail/header.h"
 #include "mail/peer.h"
+#include "policy/classify.h"
 #include "policy/findings.h"
 #include "policy/policy.h"
 #include "policy/survive.h"
 #include "policy/verdict.h"
 
-/* May this peer send to this recipient?  Only a trusted peer may relay outside of the relay domains (RFC 5321 7.8 codes). */
+/*
+ * May this peer send to this recipient?  Only a trusted peer may relay outside of the relay domains (RFC 5321 7.8 codes), and only
+ * where there is a route: outbound, or that of a class which the mail may still turn out to be of (classify_outlook).
+ */
 void	decide_recipient(const struct policy *policy, const struct peer *peer, const struct envelope *envelope,
-	    const struct address *recipient, struct verdict *verdict_out);
+	    const struct address *recipient, bool has_class_route, struct verdict *verdict_out);
+
+/*
+ * The header section is whole, so the class is known: may it have as many recipients as were accepted, and do all of them have a way?
+ * No for good (554): the same mail would be of the same class the next time, and who accepted them cannot take that back.
+ */
+void	decide_class(const struct policy *policy, const struct mail_class *class, const struct envelope *envelope,
+	    struct verdict *verdict_out);
+
+/* A mail that was accepted, of a class whose mail waits for an operator, is held. */
+void	decide_hold(const struct mail_class *class, struct verdict *verdict);
 
 /*
  * The header section of a mail that came in: more than received_max hops, or several through here,

@@ -39,7 +39,7 @@ decide_undone(const struct policy *policy, const struct envelope *envelope, cons
 
 	if (policy_srs(policy)->takes_reports_only && !address_is_null(&envelope->reverse_path))
 		reject(verdict_out, "srs-no-report", REPLY(550, 5, 7, 1, "This address takes only reports, whose reverse-path is null"));
-	else if (str_eq(policy_destination_of(policy, &undone->address, room), STR("none")))
+	else if (str_eq(policy_destination_of(policy, STR_EMPTY, &undone->address, room), STR("none")))
 		reject(verdict_out, "no-route", REPLY(550, 5, 4, 4, "no relay has this domain and there is no outbound route"));
 	else
 		*verdict_out = (struct verdict){ .action = ACTION_ACCEPT };

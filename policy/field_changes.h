@@ -8,11 +8,12 @@
 #define POLICY_FIELD_CHANGES_H
 
 #include "mail/edits.h"
+#include "policy/class_actions.h"
 
-enum { FIELD_CHANGES_MAX = 8 };		/* names */
+enum { FIELD_CHANGES_MAX = 8 + 2 * CLASS_FIELDS_MAX };	/* names: ours, and those of a class */
 
 struct field_change {
-	const char	*name;		/* a constant, or the policy's */
+	struct str	 name;		/* a constant, or the policy's */
 	int		 depth;		/* the first field of the name, counted from the bottom, from 1, that is another one afterwards */
 };
 
@@ -21,9 +22,9 @@ struct field_changes {			/* zero: nothing changes */
 	int			 n;
 };
 
-/* A field of the name comes on top, and of those that stand there some may go.  To be said once of a name. */
+/* A field of the name comes on top, and of those that stand there some may go.  What was said of a name is not said again. */
 void	field_changes_add(struct field_changes *changes, const struct header_section *section, const struct edits *edits,
-	    const char *name);
+	    struct str name);
 
 /* h: names with colons between them, as in a signature's h=. */
 bool	field_changes_break(const struct field_changes *changes, struct str h);

@@ -10,7 +10,7 @@ policy_libpolicy_a_SOURCES = \
 	%D%/dkim_choose.c %D%/dkim_choose.h %D%/dkim_body.c %D%/dkim_body.h %D%/dkim_field.c %D%/dkim_field.h %D%/dkim_public.c %D%/dkim_public.h \
 	%D%/dkim_keys.c %D%/dkim_keys.h %D%/dkim_lookup.c %D%/dkim_lookup.h %D%/dkim_library.c %D%/dkim_library.h %D%/dkim_result.h \
 	%D%/dkim_tags.c %D%/dkim_tags.h %D%/dkim_verify.c %D%/dkim_verify.h \
-	%D%/class_actions.c %D%/class_actions.h %D%/class_rate.c %D%/class_rate.h %D%/class_rates.c %D%/class_rates.h %D%/class_rules.c %D%/class_rules.h %D%/classify.c %D%/classify.h %D%/glob.c %D%/glob.h %D%/pattern.c %D%/pattern.h %D%/rate.c %D%/rate.h \
+	%D%/class_actions.c %D%/class_actions.h %D%/class_bounds.c %D%/class_bounds.h %D%/class_edits.c %D%/class_edits.h %D%/class_rate.c %D%/class_rate.h %D%/class_rates.c %D%/class_rates.h %D%/class_rules.c %D%/class_rules.h %D%/classify.c %D%/classify.h %D%/glob.c %D%/glob.h %D%/pattern.c %D%/pattern.h %D%/rate.c %D%/rate.h \
 	%D%/decide.c %D%/decide.h %D%/decide_srs.c %D%/decide_srs.h %D%/field_changes.c %D%/field_changes.h %D%/findings.h %D%/inspect.c %D%/inspect.h %D%/policy.c %D%/policy.h \
 	%D%/iprev.c %D%/iprev.h %D%/judged.c %D%/judged.h %D%/spf.c %D%/spf.h %D%/spf_fence.c %D%/spf_fence.h \
 	%D%/sign_rules.c %D%/sign_rules.h \

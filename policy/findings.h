@@ -13,7 +13,7 @@
 #include "policy/spf.h"
 
 struct findings {			/* strings live in the inspection's arena, or are the inputs' */
-	const char		*why_unchecked;	/* a constant word: "trusted", "off"; NULL: what the rules want was checked */
+	const char		*why_unchecked;	/* a constant word: "trusted", "class", "off"; NULL: what the rules want was checked */
 
 	bool			 has_spf;
 	struct spf_result	 spf_helo;	/* SPF_NONE for a HELO that is no domain */

@@ -263,10 +263,12 @@ check_dmarc(struct inspection *c, struct instant deadline)
 /* --- a mail --- */
 
 static const char *
-why_unchecked(const struct peer *peer, const struct verify_rules *rules)
+why_unchecked(const struct inspect_inputs *inputs, const struct verify_rules *rules)
 {
-	if (peer->is_trusted)
-		return "trusted";
+	const char *why = class_verify_why_not(inputs->verify, inputs->peer);
+
+	if (why != NULL)
+		return why;
 	return rules->spf || rules->dkim || rules->arc ? NULL : "off";
 }
 
@@ -284,7 +286,7 @@ inspect_begin(const struct inspect_inputs *inputs, struct instant deadline, stru
 	c->resolver = inputs->resolver != NULL ? inputs->resolver : &c->silent;
 	c->arena = arena;
 	arena_init(&c->arc_arena, ARC_VERIFY_ARENA_BYTES);
-	c->findings.why_unchecked = why_unchecked(inputs->peer, c->rules);
+	c->findings.why_unchecked = why_unchecked(inputs, c->rules);
 	if (c->findings.why_unchecked != NULL)
 		return c;
 	if (!read_authors(c, inputs->header))

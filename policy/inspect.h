@@ -27,7 +27,8 @@ struct inspection;
 
 struct inspect_inputs {			/* all of it is there until the end; header until inspect_begin returns */
 	const struct policy		*policy;	/* its struct verify_rules say what is checked */
-	const struct peer		*peer;		/* a trusted one's mail is not checked */
+	const struct peer		*peer;		/* a trusted one's mail is not checked ... */
+	enum class_verify		 verify;	/* ... unless its class says otherwise (class_verify_why_not) */
 	const struct envelope		*envelope;
 	const struct header_section	*header;	/* as received */
 	struct timestamp		 now;

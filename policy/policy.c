@@ -309,12 +309,14 @@ policy_forwarding_of(const struct policy *policy, struct str domain)
 bool
 policy_is_ours(const struct policy *policy, struct str domain)
 {
-	struct sign_choice choice;
+	return str_eq_nocase(domain, str_of(policy_hostname(policy))) || policy_relay_of(policy, domain) != NULL ||
+	    sign_rules_have(policy_sign_rules(policy), domain);
+}
 
-	if (str_eq_nocase(domain, str_of(policy_hostname(policy))) || policy_relay_of(policy, domain) != NULL)
-		return true;
-	sign_rules_choose(policy_sign_rules(policy), SIGN_SOURCE_OWN, &domain, 1, &choice);
-	return choice.signer != NULL;
+bool
+policy_has_outbound(const struct policy *policy)
+{
+	return policy->outbound != NULL;
 }
 
 /* The same for all spellings of a domain; what is none stays as it is, and fails where hosts are looked for. */
@@ -334,12 +336,19 @@ destination_by_domain(const char *outbound, struct str domain, char room[POLICY_
 }
 
 struct str
-policy_destination_of(const struct policy *policy, const struct address *address, char room[POLICY_DESTINATION_MAX])
+policy_destination_of(const struct policy *policy, struct str class_name, const struct address *address,
+    char room[POLICY_DESTINATION_MAX])
 {
 	const struct relay *relay = find_relay(policy, address->domain);
+	const struct class_actions *actions;
 
 	if (relay != NULL)
 		return str_of(relay->forwarding.is_by_recipient ? relay->ways[0] : relay->destination);
+	actions = class_rules_actions(policy->class_rules, class_name);
+	if (actions->route != NULL && actions->is_route_by_domain)
+		return destination_by_domain(actions->route, address->domain, room);
+	if (actions->route != NULL)
+		return str_of(actions->route);
 	if (policy->outbound == NULL)
 		return STR("none");
 	if (policy->is_outbound_by_domain)

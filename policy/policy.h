@@ -125,14 +125,16 @@ const struct forwarding *policy_forwarding_of(const struct policy *policy, struc
 /* Ours are the hostname and what relays and sign sections have, in any form. */
 bool		 policy_is_ours(const struct policy *policy, struct str domain);
 
+bool		 policy_has_outbound(const struct policy *policy);
+
 enum { POLICY_DESTINATION_MAX = 1024 };	/* bytes: a route's name and a domain */
 
 /*
- * Where mail for an address goes: "relay:NAME", or the first of a relay's ways; "route:NAME" (outbound), "route:NAME/DOMAIN"
- * where that goes by the domain (lower case, A-labels; or a literal), or "none" when nobody takes it.  The text is constant,
- * the policy's or in the room.
+ * Where mail of a class for an address goes: "relay:NAME", or the first of a relay's ways; "route:NAME" (the class's own, else
+ * outbound), "route:NAME/DOMAIN" where that goes by the domain (lower case, A-labels; or a literal), or "none" when nobody takes it.
+ * A class that no section has, "" too, has no route of its own.  The text is constant, the policy's or in the room.
  */
-struct str	 policy_destination_of(const struct policy *policy, const struct address *address,
+struct str	 policy_destination_of(const struct policy *policy, struct str class_name, const struct address *address,
 		    char room[POLICY_DESTINATION_MAX]);
 
 #endif

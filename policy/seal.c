@@ -49,14 +49,14 @@ seal_changes(const struct policy *policy, const struct header_section *header, c
     struct field_changes *changes_out)
 {
 	*changes_out = (struct field_changes){ .n = 0 };
-	field_changes_add(changes_out, header, edits, "Received");
-	field_changes_add(changes_out, header, edits, "Authentication-Results");
+	field_changes_add(changes_out, header, edits, STR("Received"));
+	field_changes_add(changes_out, header, edits, STR("Authentication-Results"));
 	if (policy_verify_rules(policy)->with_received_spf)
-		field_changes_add(changes_out, header, edits, "Received-SPF");
+		field_changes_add(changes_out, header, edits, STR("Received-SPF"));
 	if (policy_class_field(policy) != NULL)
-		field_changes_add(changes_out, header, edits, policy_class_field(policy));
+		field_changes_add(changes_out, header, edits, str_of(policy_class_field(policy)));
 	if (is_signed)
-		field_changes_add(changes_out, header, edits, "DKIM-Signature");
+		field_changes_add(changes_out, header, edits, STR("DKIM-Signature"));
 }
 
 struct seal {
@@ -86,7 +86,7 @@ choose_signer(const struct seal_inputs *inputs, struct sign_choice *choice_out)
 	else if (authors.n_fields > 1)
 		*choice_out = (struct sign_choice){ NULL, "several-from" };
 	else
-		sign_rules_choose(policy_sign_rules(inputs->policy), inputs->source, authors.domains, authors.n_domains, choice_out);
+		sign_rules_choose(policy_sign_rules(inputs->policy), inputs->source, inputs->sign_as, authors.domains, authors.n_domains, choice_out);
 	arena_fini(&arena);
 }
 

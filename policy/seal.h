@@ -39,6 +39,7 @@ struct seal_inputs {
 	enum sign_source		 source;
 	const struct header_section	*header;
 	struct timestamp		 now;
+	const char			*sign_as;	/* of the mail's class: by which rule, whoever the author is (sign_rules.h); NULL: by the author's */
 	bool				 is_checked;	/* by the verify section, ARC too where it seals: it gets a set of ARC */
 };
 

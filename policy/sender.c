@@ -53,6 +53,8 @@ sender_prove(const struct findings *findings, const struct envelope *envelope, c
 		return (struct sender_proof){ .is_verified = true, .reason = "trusted" };
 	if (address_is_null(&envelope->reverse_path))
 		return (struct sender_proof){ .is_verified = true, .reason = "null" };
+	if (findings->why_unchecked != NULL && strcmp(findings->why_unchecked, "class") == 0)
+		return (struct sender_proof){ .reason = "class" };	/* others are checked here, so reports go to who was */
 	if (!findings->has_spf && !findings->has_dkim)
 		return (struct sender_proof){ .is_verified = true, .reason = "unchecked" };
 	if (findings->has_spf && findings->spf_mail_from.value == SPF_PASS)

@@ -245,7 +245,7 @@ static bool
 is_for_routing(const struct section_kind *kind, const struct setting *setting)
 {
 	return strcmp(kind->name, "retry") == 0 || strcmp(kind->name, "relay") == 0 || strcmp(kind->name, "route") == 0 ||
-	    strcmp(setting->name, "outbound") == 0 || strcmp(setting->name, "bounce-unverified") == 0;
+	    (strcmp(kind->name, "class") == 0 && strcmp(setting->name, "route") == 0) || strcmp(setting->name, "outbound") == 0 || strcmp(setting->name, "bounce-unverified") == 0;
 }
 
 static void
@@ -282,9 +282,28 @@ note_section(struct changes *changes, const struct conf_section *section, const 
 	const char *kind = section->kind->name;
 
 	changes->is_any = true;
-	changes->is_routing |= strcmp(kind, "relay") == 0 || strcmp(kind, "route") == 0;
+	changes->is_routing |= strcmp(kind, "relay") == 0 || strcmp(kind, "route") == 0 || strcmp(kind, "class") == 0;
 	if (strcmp(kind, "listen") != 0)
 		lines_add(&changes->lines, "%s \"%s\": %s", kind, section->title, what);
+}
+
+/* Whether those sections that were there before stand as they stood to each other. */
+static bool
+is_in_order(const struct conf *before, const struct conf *after, const struct section_kind *kind)
+{
+	int n_before = conf_n_sections(before, kind->name), n_after = conf_n_sections(after, kind->name), at = 0;
+
+	for (int i = 0; i < n_after; i++) {
+		const char *title = conf_section_at(after, kind->name, i)->title;
+
+		if (conf_section_titled(before, kind->name, title) == NULL)
+			continue;
+		while (at < n_before && strcmp(conf_section_at(before, kind->name, at)->title, title) != 0)
+			at++;
+		if (at == n_before)
+			return false;
+	}
+	return true;
 }
 
 /* Sections of one kind that have titles.  The first one counts: a relay has <Postmaster>, a certificate unknown names; not so of sign. */
@@ -308,7 +327,12 @@ compare_titled(struct changes *changes, const struct conf *before, const struct 
 		if (conf_section_titled(after, kind->name, old->title) == NULL)
 			note_section(changes, old, "removed");
 	}
-	if (n_before > 0 && n_after > 0 && strcmp(kind->name, "sign") != 0) {
+	if (strcmp(kind->name, "class") == 0) {
+		if (!is_in_order(before, after, kind)) {
+			changes->is_any = true;
+			lines_add(&changes->lines, "class: the sections are in another order");
+		}
+	} else if (n_before > 0 && n_after > 0 && strcmp(kind->name, "sign") != 0) {
 		const char *old = conf_section_at(before, kind->name, 0)->title, *new = conf_section_at(after, kind->name, 0)->title;
 
 		if (strcmp(old, new) != 0 && conf_section_titled(before, kind->name, new) != NULL) {

@@ -26,8 +26,7 @@ destination_of(void *context, const struct envelope *envelope, const struct reci
 	const struct knowledge *knowledge = daemon->recipients != NULL ? recipients_knowledge(daemon->recipients) : NULL;
 
 	(void)envelope;
-	(void)facts;
-	return ways_destination_of(daemon->generation->policy, knowledge, &recipient->address, os_wall_clock(), daemon->destination_room);
+	return ways_destination_of(daemon->generation->policy, knowledge, facts->class_name, &recipient->address, os_wall_clock(), daemon->destination_room);
 }
 
 /* Mail that an operator wants tried waits for no check of a next hop that was down. */

@@ -110,7 +110,7 @@ destination_of_domain(const struct policy *policy, struct str domain, char room[
 	/* ".example.org" is all below it. */
 	struct address address = { .local = STR("x"), .domain = str_starts(domain, STR(".")) ? str_from(domain, 1) : domain };
 
-	return policy_destination_of(policy, &address, room);
+	return policy_destination_of(policy, STR_EMPTY, &address, room);
 }
 
 /* A relay that is gone and has mail: where that goes now may surprise whoever took the section out. */

@@ -5,10 +5,10 @@
 #include "smtpfwd/ways.h"
 
 struct str
-ways_destination_of(const struct policy *policy, const struct knowledge *knowledge, const struct address *mailbox,
-    struct timestamp now, char room[POLICY_DESTINATION_MAX])
+ways_destination_of(const struct policy *policy, const struct knowledge *knowledge, struct str class_name,
+    const struct address *mailbox, struct timestamp now, char room[POLICY_DESTINATION_MAX])
 {
-	struct str destination = policy_destination_of(policy, mailbox, room);
+	struct str destination = policy_destination_of(policy, class_name, mailbox, room);
 	struct str names[FORWARDING_WAYS_MAX];
 	struct split split = { .knowledge = knowledge, .names = names };
 	const struct forwarding *forwarding;

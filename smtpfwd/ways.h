@@ -11,10 +11,10 @@
 #include "smtpfwd/recipients/knowledge.h"
 
 /*
- * As policy_destination_of; but of a relay's ways the first that is not passed by for what is known of the mailbox (split.h);
+ * As policy_destination_of, of mail of a class; but of a relay's ways the first that is not passed by for what is known of the mailbox (split.h);
  * the very first if all are.  knowledge NULL: nothing is known yet.
  */
-struct str	ways_destination_of(const struct policy *policy, const struct knowledge *knowledge, const struct address *mailbox,
-		    struct timestamp now, char room[POLICY_DESTINATION_MAX]);
+struct str	ways_destination_of(const struct policy *policy, const struct knowledge *knowledge, struct str class_name,
+		    const struct address *mailbox, struct timestamp now, char room[POLICY_DESTINATION_MAX]);
 
 #endif

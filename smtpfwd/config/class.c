@@ -85,6 +85,18 @@ read_patterns(struct config *config, const struct conf_section *section, const c
 
 /* --- sections --- */
 
+/* That mail has without a section: by its listener, or from outsiders. */
+static bool
+is_built_in(const char *name)
+{
+	static const char *const names[] = { "incoming", "local", "application", "list" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	return false;
+}
+
 static void
 check_class(struct config *config, const struct conf_section *section, const struct class_section *class)
 {
@@ -92,16 +104,14 @@ check_class(struct config *config, const struct conf_section *section, const str
 		conf_error(config->conf, section, NULL, "a title of at most %d letters, digits, - and _ is needed", (int)CLASS_NAME_MAX_BYTES);
 	else if (strcmp(class->name, "report") == 0)
 		conf_error(config->conf, section, NULL, "is the class of our own reports");
-	if (class->n_listeners + class->n_networks + class->n_logins + class->n_client_names + class->n_senders +
-	    class->n_recipients + class->n_fields + class->recipients_least == 0)
+	if (!is_built_in(class->name) && class->n_listeners + class->n_networks + class->n_logins + class->n_client_names +
+	    class->n_senders + class->n_recipients + class->n_fields + class->recipients_least == 0)
 		conf_error(config->conf, section, NULL, "says of no mail that it is of this class");
 }
 
 static void
 read_class(struct config *config, const struct conf_section *section, struct class_section *class)
 {
-	static const enum class_signing signings[] = { CLASS_SIGNING_AUTO, CLASS_SIGNING_ON, CLASS_SIGNING_OFF };
-
 	class->name = section->title;
 	read_listeners(config, section, class);
 	class->networks = config_networks(config, section, "networks", &class->n_networks);
@@ -111,7 +121,7 @@ read_class(struct config *config, const struct conf_section *section, struct cla
 	class->recipients = read_patterns(config, section, "recipients", check_recipient, &class->n_recipients);
 	class->fields = read_patterns(config, section, "headers", check_field, &class->n_fields);
 	class->recipients_least = (int)conf_integer(section, "min-recipients");
-	class->actions.signing = signings[conf_choice(section, "sign")];
+	config_read_class_actions(config, section, &class->actions);
 	config_read_rates(config, section, class);
 	check_class(config, section, class);
 }
@@ -154,8 +164,8 @@ config_read_classes(struct config *config)
 		conf_error(config->conf, conf_section_at(config->conf, "class", CLASS_SECTIONS_MAX), NULL, "is one too many: %d are the most",
 		    (int)CLASS_SECTIONS_MAX);
 	classes->sections = sections;
+	classes->field_name = read_field_name(config);
 	for (int i = 0; i < n; i++)
 		read_class(config, conf_section_at(config->conf, "class", i), &sections[i]);
 	classes->n_sections = n;
-	classes->field_name = read_field_name(config);
 }

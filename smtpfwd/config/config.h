@@ -40,6 +40,7 @@ struct sign_section {			/* what a sign section says; its keys are read by sign_k
 	struct dkim_signer_settings	 settings;	/* but for the keys */
 	const char			*key_paths[DKIM_SELECTORS_MAX];
 	bool				 with_subdomains;
+	bool				 is_by_name;	/* its title is no domain but a name, for classes */
 };
 
 struct arc_section {			/* what the arc section says; its key is read by sign_keys.h */
@@ -130,6 +131,10 @@ const char *const *config_client_names(struct config *config, const struct conf_
 bool		 config_is_field_name(struct str name);
 bool		 config_field_has_meaning(struct str name);
 
+/* The route section of a name, and the one that needs no section; NULL: there is none.  Behind config_read_routes. */
+const struct route_settings *config_find_route(struct config *config, const char *name);
+bool		 config_route_is_by_domain(const struct route_settings *route);	/* each recipient domain is a destination of its own */
+
 /* Names of struct knowledge: each relay, or each of its next hops where it goes by the recipient.  Owned by the caller. */
 const char	**config_recipients_names(const struct config *config, int *n_out);
 
@@ -138,6 +143,9 @@ bool		 config_addresses_overlap(const struct endpoint *a, const struct endpoint 
 
 /* True if a listener has this very address. */
 bool		 config_has_address(const struct config *config, const struct endpoint *address);
+
+/* Behind the listeners, routes, signs and the class-header. */
+void		 config_read_class_actions(struct config *config, const struct conf_section *section, struct class_actions *actions);
 
 void		 config_read_listeners(struct config *config);
 void		 config_read_routes(struct config *config);	/* relays, routes, outbound */
@@ -148,7 +156,7 @@ void		 config_read_signs(struct config *config);
 void		 config_read_arc(struct config *config);	/* behind verify, which seals need */
 void		 config_read_srs(struct config *config);
 void		 config_read_rates(struct config *config, const struct conf_section *section, struct class_section *class);	/* behind the classes before it */
-void		 config_read_classes(struct config *config);	/* behind the listeners */
+void		 config_read_classes(struct config *config);	/* behind the listeners, routes and signs */
 void		 config_check_own_fields(struct config *config);	/* behind signs, arc and classes: what they sign that we put on top */
 void		 config_read_milter(struct config *config);
 

@@ -310,9 +310,10 @@ destination_name(struct config *config, const char *kind, const struct conf_sect
 #define DIRECT_ROUTE "internet"
 
 /* Its own hop is put in last: read_route finds none to judge in a section that nobody wrote. */
-static void
-make_direct_route(struct config *config, struct route_settings *route)
+static const struct route_settings *
+make_direct_route(struct config *config)
 {
+	struct route_settings *route = &config->routes[config->n_routes++];
 	const struct conf_section *section = conf_section_default(config->conf, "route");
 	struct next_hop_settings *hop = config_alloc(config, 1, sizeof(*hop));
 
@@ -320,31 +321,43 @@ make_direct_route(struct config *config, struct route_settings *route)
 	*hop = (struct next_hop_settings){ .written = "mx", .is_mx = true, .port = (uint16_t)conf_integer(section, "mx-port") };
 	route->next_hops = hop;
 	route->n_next_hops = 1;
-	config->n_routes++;
+	return route;
+}
+
+const struct route_settings *
+config_find_route(struct config *config, const char *name)
+{
+	for (int i = 0; i < config->n_routes; i++) {
+		struct str destination = str_of(config->routes[i].destination);
+
+		if (str_starts(destination, STR("route:")) && str_eq(str_from(destination, strlen("route:")), str_of(name)))
+			return &config->routes[i];
+	}
+	return strcmp(name, DIRECT_ROUTE) == 0 ? make_direct_route(config) : NULL;
+}
+
+bool
+config_route_is_by_domain(const struct route_settings *route)
+{
+	return route->n_next_hops > 0 && route->next_hops[0].is_mx && route->next_hops[0].host == NULL;
 }
 
 /* Where the outbound route goes by MX, mail is for its domain and not for the route as a whole. */
 static void
-read_outbound(struct config *config, struct route_settings *routes, int n_routes)
+read_outbound(struct config *config)
 {
 	const struct conf_section *top = conf_section(config->conf, "");
 	const char *outbound = conf_string(top, "outbound");
+	const struct route_settings *route;
 
 	if (strcmp(outbound, "none") == 0)
 		return;
 	config->policy.outbound = outbound;
-	if (conf_section_titled(config->conf, "route", outbound) == NULL) {
-		if (strcmp(outbound, DIRECT_ROUTE) == 0)
-			make_direct_route(config, &routes[n_routes++]);
-		else
-			conf_error(config->conf, top, "outbound", "there is no route \"%s\"", outbound);
-	}
-	for (int i = 0; i < n_routes; i++) {
-		struct str name = str_from(str_of(routes[i].destination), strlen("route:"));
-
-		if (str_eq(name, str_of(outbound)) && routes[i].n_next_hops > 0)
-			config->policy.is_outbound_by_domain = routes[i].next_hops[0].is_mx && routes[i].next_hops[0].host == NULL;
-	}
+	route = config_find_route(config, outbound);
+	if (route == NULL)
+		conf_error(config->conf, top, "outbound", "there is no route \"%s\"", outbound);
+	else
+		config->policy.is_outbound_by_domain = config_route_is_by_domain(route);
 }
 
 void
@@ -376,7 +389,7 @@ config_read_routes(struct config *config)
 	config->policy.hostname = config->hostname;
 	config->policy.relays = relays;
 	config->policy.n_relays = n_relays;
-	read_outbound(config, &config->routes[n_relays], n_routes);
+	read_outbound(config);
 	if (n_relays == 0 && n_routes == 0 && !conf_is_set(conf_section(config->conf, ""), "outbound"))
 		conf_error(config->conf, conf_section(config->conf, ""), NULL, "there is neither a relay nor a route: no mail could go anywhere");
 }

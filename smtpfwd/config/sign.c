@@ -90,6 +90,19 @@ read_selectors(struct config *config, struct sign_section *sign)
 			conf_error(config->conf, section, "key", "\"%s\" is no absolute path", keys[i]);
 }
 
+/* Of a section whose title is a name. */
+static const char *
+read_named_domain(struct config *config, const struct conf_section *section)
+{
+	const char *written = conf_string(section, "domain"), *domain = written[0] != '.' ? config_domain(config, written) : NULL;
+
+	if (domain == NULL)
+		conf_error(config->conf, section, "domain", "\"%s\" is no domain", written);
+	if (!class_name_is_valid(str_of(section->title)))
+		conf_error(config->conf, section, NULL, "with a domain, a title of at most %d letters, digits, - and _ is needed", (int)CLASS_NAME_MAX_BYTES);
+	return domain;
+}
+
 /* NULL: it is none, or another section's, which was said. */
 static const char *
 read_domain(struct config *config, const struct conf_section *section, struct map *owners)
@@ -150,7 +163,8 @@ read_sign(struct config *config, struct map *owners, struct sign_section *sign)
 	struct dkim_signer_settings *settings = &sign->settings;
 	int form = conf_choice(section, "canonicalization");
 
-	settings->domain = read_domain(config, section, owners);
+	sign->is_by_name = conf_is_set(section, "domain");
+	settings->domain = sign->is_by_name ? read_named_domain(config, section) : read_domain(config, section, owners);
 	read_selectors(config, sign);
 	read_fields(config, section, settings);
 	settings->is_simple_header = forms[form].is_simple_header;

@@ -70,7 +70,8 @@ make_signer(struct reading *r, const struct sign_section *sign)
 		return;
 	}
 	r->signing->rules[r->signing->n_rules++] =
-	    (struct sign_rule){ .domain = settings.domain, .with_subdomains = sign->with_subdomains, .signer = signer };
+	    (struct sign_rule){ .name = sign->section->title, .domain = settings.domain, .is_by_name = sign->is_by_name,
+		.with_subdomains = sign->with_subdomains, .signer = signer };
 }
 
 static void

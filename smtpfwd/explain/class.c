@@ -1,8 +1,12 @@
 /*
  * class.c - which class a mail is of, and by what it was found
  */
+#include "policy/decide.h"
 #include "smtpfwd/control/control.h"
 #include "smtpfwd/explain/explain.h"
+#include "smtpfwd/receive/refusal.h"
+
+enum { SETS_MAX_BYTES = 1000 };		/* with a route's and a section's title */
 
 /* {"by": "network", "criterion": "10.0.0.40/32"} */
 static void
@@ -38,20 +42,62 @@ step_limits(const struct explanation *e, json_t *step)
 	json_decref(limits);
 }
 
+struct class_evidence
+explain_evidence(const struct explanation *e)
+{
+	return (struct class_evidence){ .peer = &e->peer, .listener_class = e->listener->class_name, .certificate_name = e->peer.tls.verified_name,
+	    .envelope = &e->envelope };
+}
+
+/* As the log tells it. */
+static void
+step_sets(json_t *step, const struct class_actions *actions)
+{
+	struct buf words;
+
+	buf_init(&words, SETS_MAX_BYTES);
+	if (class_actions_words(actions, &words) == 0)
+		step_str(step, "sets", buf_str(&words));
+	buf_fini(&words);
+}
+
 void
 explain_class(struct explanation *e, const struct header_section *section)
 {
-	struct class_evidence evidence = { .peer = &e->peer, .listener_class = e->listener->class_name, .certificate_name = e->peer.tls.verified_name,
-	    .envelope = &e->envelope, .header = section };
+	struct class_evidence evidence = explain_evidence(e);
 	json_t *step = step_new(e, "class");
 
+	evidence.header = section;
 	e->class = classify(e->policy, &evidence);
+	e->envelope.srs_wish = e->class.actions->srs;
+	class_bounds_settle(&e->bounds, e->class.actions);
 	step_text(step, "class", e->class.match.name);
 	step_bool(step, "section", e->class.is_of_section);
 	step_reason(step, "peer", &e->class.match.peer);
 	step_reason(step, "mail", &e->class.match.mail);
 	step_text(step, "direction", mail_direction_text(e->class.direction));
+	step_sets(step, e->class.actions);
 	step_limits(e, step);
 	if (section == NULL)
 		step_bool(step, "without-header", true);
+	explain_destinations(e);
+}
+
+bool
+explain_bounds(struct explanation *e)
+{
+	struct verdict verdict;
+	json_t *step;
+
+	decide_class(e->policy, &e->class, &e->envelope, &verdict);
+	if (verdict.action == ACTION_ACCEPT && class_bounds_is_too_large(&e->bounds, e->mail->content.len))
+		verdict = (struct verdict){ .action = ACTION_REJECT, .reason = "class", .reply = REFUSAL_TOO_LARGE_FOR_CLASS };
+	if (verdict.action == ACTION_ACCEPT)
+		return true;
+	step = step_new(e, "bounds");
+	step_verdict(step, &verdict);
+	e->action = verdict.action;
+	e->reply = verdict.reply;
+	e->at = "data";
+	return false;
 }

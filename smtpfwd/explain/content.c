@@ -1,6 +1,7 @@
 /*
  * content.c - the steps of the mail itself: may it come in, and what goes, comes and is signed
  */
+#include "policy/class_edits.h"
 #include "policy/decide.h"
 #include "policy/seal.h"
 #include "policy/stamp.h"
@@ -132,7 +133,8 @@ explain_handling(struct explanation *e, const struct header_section *section, co
 	struct edits edits;
 	struct seal *seal;
 
-	if (!seal_edits(e->policy, section, e->arena, &edits) || !edits_apply(&edits, section, e->arena, &edited)) {
+	if (!seal_edits(e->policy, section, e->arena, &edits) || !class_edits(e->class.actions, section, e->arena, &edits) ||
+	    !edits_apply(&edits, section, e->arena, &edited)) {
 		refuse(e, &no_room);
 		return;
 	}
@@ -140,13 +142,27 @@ explain_handling(struct explanation *e, const struct header_section *section, co
 	if (findings->has_arc)
 		seal_found(seal, &findings->arc, STR_EMPTY);
 	if (explain_survival(e, findings, section, &edits, seal, verdict)) {
+		decide_hold(&e->class, verdict);
+		e->is_held = verdict->is_held;
 		explain_removed(e, section, &edits);
+		for (int i = 0; i < edits.n_added; i++)
+			step_str(step_new(e, "added"), "field", edits.added[i].whole);
 		explain_stamps(e, findings, verdict);
 		explain_signing(e, seal, findings);
 	} else {
 		refuse(e, verdict);
 	}
 	seal_free(seal);
+}
+
+/* Refused before its header was looked at: where it would go is said by what was known of its class. */
+static void
+explain_unread(struct explanation *e)
+{
+	struct class_evidence evidence = explain_evidence(e);
+
+	e->class = classify(e->policy, &evidence);
+	explain_destinations(e);
 }
 
 void
@@ -157,12 +173,13 @@ explain_content(struct explanation *e)
 	struct verdict verdict;
 
 	if (!explain_bytes(e, &section)) {
+		explain_unread(e);
 		if (!section.is_cut && section.header_bytes <= CONTENT_HEADER_MAX_BYTES)
 			explain_hops(e, &section);
 		return;
 	}
 	explain_class(e, &section);
-	if (!explain_hops(e, &section))
+	if (!explain_hops(e, &section) || !explain_bounds(e))
 		return;
 	findings = explain_checks(e, &section);
 	if (findings == NULL)

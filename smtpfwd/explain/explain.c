@@ -3,6 +3,7 @@
  */
 #include <stdio.h>
 
+#include "base/insist.h"
 #include "mail/domain.h"
 #include "policy/decide.h"
 #include "policy/decide_srs.h"
@@ -165,6 +166,7 @@ static void
 explain_reverse_path(struct explanation *e)
 {
 	struct verdict verdict = { .action = ACTION_ACCEPT };
+	struct class_evidence evidence = explain_evidence(e);
 	json_t *step = step_new(e, "mail");
 	struct str text;
 
@@ -178,6 +180,7 @@ explain_reverse_path(struct explanation *e)
 	if (!decide_srs_sender(e->policy, e->now, e->arena, &e->envelope))
 		e->envelope.srs_path = (struct address){ .local = STR_EMPTY };	/* in a session, with its own arena, there is room */
 	step_verdict(step, &verdict);
+	class_bounds_begin(&e->bounds, e->policy, &evidence);
 	if (verdict.action == ACTION_ACCEPT)
 		return;
 	e->action = verdict.action;
@@ -218,11 +221,13 @@ step_route(json_t *step, const struct route_settings *route)
 }
 
 static void
-count_recipient(struct explanation *e, const struct address *address, const struct verdict *verdict)
+count_recipient(struct explanation *e, const struct address *address, const struct verdict *verdict, json_t *step)
 {
 	switch (verdict->action) {
 	case ACTION_ACCEPT:
-		if (!envelope_add_recipient(&e->envelope, &(struct recipient){ .address = *address }, e->arena))
+		if (envelope_add_recipient(&e->envelope, &(struct recipient){ .address = *address }, e->arena))
+			e->ways[e->envelope.n_recipients - 1] = step;
+		else
 			e->n_deferred++;
 		return;
 	case ACTION_REJECT:
@@ -239,18 +244,17 @@ explain_recipient(struct explanation *e, const struct address *address)
 {
 	struct verdict verdict = { .action = ACTION_ACCEPT };
 	struct recipient rcpt = { .address = *address }, undone;
-	char room[POLICY_DESTINATION_MAX];
+	struct class_evidence evidence = explain_evidence(e);
 	json_t *step = step_new(e, "recipient");
-	const struct route_settings *route;
-	struct str text, destination;
+	struct str text;
 
 	if (address_text(address, e->arena, &text))
 		step_str(step, "to", text);
-	if (e->envelope.n_recipients >= e->listener->recipients_max)
+	if (e->envelope.n_recipients >= e->listener->recipients_max || !class_bounds_take_recipient(&e->bounds, e->policy, &evidence))
 		verdict = (struct verdict){ .action = ACTION_DEFER, .reason = "too-many-recipients",
 		    .reply = REFUSAL_TOO_MANY_RECIPIENTS };
 	else if (!decide_srs_recipient(e->policy, &e->envelope, &rcpt, e->now, e->arena, &undone, &verdict))
-		decide_recipient(e->policy, &e->peer, &e->envelope, address, &verdict);
+		decide_recipient(e->policy, &e->peer, &e->envelope, address, e->bounds.has_route, &verdict);
 	else if (verdict.action == ACTION_ACCEPT) {
 		address = &undone.address;
 		if (address_text(address, e->arena, &text))
@@ -261,18 +265,28 @@ explain_recipient(struct explanation *e, const struct address *address)
 	if (e->config->srs.secret_file != NULL && policy_srs(e->policy)->rules == NULL)
 		step_bool(step, "srs-unknown", true);
 	step_verdict(step, &verdict);
-	destination = policy_destination_of(e->policy, address, room);
-	route = explain_route(e->config, destination);
-	if (verdict.action == ACTION_ACCEPT) {
-		/* Which of the next hops it is, only they can tell. */
-		step_str(step, "destination", route != NULL && route->is_by_recipient ? str_of(route->destination) : destination);
-		if (route != NULL) {
-			step_route(step, route);
-			explain_identity(e, step, route);
-		}
+	if (verdict.action == ACTION_ACCEPT)
 		explain_mailbox(e, step, address);
+	count_recipient(e, address, &verdict, step);
+}
+
+void
+explain_destinations(struct explanation *e)
+{
+	char room[POLICY_DESTINATION_MAX];
+
+	for (int i = 0; i < e->envelope.n_recipients; i++) {
+		const struct address *address = &e->envelope.recipients[i].address;
+		struct str destination = policy_destination_of(e->policy, str_of(e->class.match.name), address, room);
+		const struct route_settings *route = explain_route(e->config, destination);
+
+		/* Which of the next hops it is, only they can tell. */
+		step_str(e->ways[i], "destination", route != NULL && route->is_by_recipient ? str_of(route->destination) : destination);
+		if (route == NULL)
+			continue;
+		step_route(e->ways[i], route);
+		explain_identity(e, e->ways[i], route);
 	}
-	count_recipient(e, address, &verdict);
 }
 
 /* --- the outcome --- */
@@ -300,6 +314,8 @@ explain_outcome(struct explanation *e)
 void
 explain(struct explanation *e)
 {
+	e->ways = arena_array(e->arena, (size_t)e->n_recipients + 1, sizeof(json_t *));
+	insist(e->ways != NULL);
 	explain_client(e);
 	explain_name(e);
 	explain_reverse_path(e);

@@ -19,7 +19,7 @@
 
 #include <jansson.h>
 
-#include "policy/classify.h"
+#include "policy/class_bounds.h"
 #include "policy/inspect.h"
 #include "policy/seal.h"
 #include "policy/survive.h"
@@ -44,7 +44,9 @@ struct explanation {
 	json_t				*steps;		/* an array */
 
 	/* So far: */
+	struct class_bounds		 bounds;	/* as known so far */
 	struct mail_class		 class;		/* behind explain_class */
+	json_t				**ways;		/* of each recipient that is taken, its step: where it goes is said when the class is known */
 	enum action			 action;	/* what the client hears in the end of the whole mail */
 	struct reply			 reply;		/* unless it is accepted */
 	const char			*at;		/* "mail", "rcpt", "data": where it hears it; NULL: it was accepted */
@@ -67,8 +69,14 @@ void	explain(struct explanation *e);
  */
 struct policy *explain_policy(const struct config *config, struct fault *fault_out);
 
-/* The class of a mail with this header section; of one whose header is not known (NULL). */
+/* The class of a mail with this header section; of one whose header is not known (NULL).  Says of the recipients taken where they go. */
 void	explain_class(struct explanation *e, const struct header_section *section);
+
+/* Whether its class lets the mail be so large, for so many, and go where it is to go.  False: it is refused. */
+bool	explain_bounds(struct explanation *e);
+
+/* By what its class is found, but for the header. */
+struct class_evidence explain_evidence(const struct explanation *e);
 
 /* A seal for a mail with this header section, as it would leave: by no key that signs.  To be freed. */
 struct seal *explain_seal(const struct explanation *e, const struct header_section *section);
@@ -85,6 +93,9 @@ void	explain_way(struct explanation *e, const struct address *recipient, json_t 
  */
 bool	explain_survival(struct explanation *e, const struct findings *findings, const struct header_section *section,
 	    const struct edits *edits, struct seal *seal, struct verdict *verdict);
+
+/* Where the recipients go that were taken, in their steps. */
+void	explain_destinations(struct explanation *e);
 
 /* The section of a destination, which is "route:NAME/DOMAIN" where mail goes by each domain's MX records; NULL: there is none. */
 const struct route_settings *explain_route(const struct config *config, struct str destination);

@@ -208,7 +208,7 @@ explain_checks(struct explanation *e, const struct header_section *section)
 {
 	const struct header_section nothing = { .n_fields = 0 };
 	struct inspect_inputs inputs = { .policy = e->policy, .peer = &e->peer, .envelope = &e->envelope,
-	    .header = section != NULL ? section : &nothing, .now = e->now, .resolver = e->resolver };
+	    .header = section != NULL ? section : &nothing, .now = e->now, .resolver = e->resolver, .verify = e->class.actions->verify };
 	struct instant deadline = instant_after(os_now(), policy_verify_rules(e->policy)->timeout);
 	struct str body = section != NULL ? str_from(buf_str(&e->mail->content), section->body_at) : STR_EMPTY;
 	struct inspection *inspection = inspect_begin(&inputs, deadline, e->arena, NULL);

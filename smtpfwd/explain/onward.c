@@ -3,6 +3,7 @@
  *
  * What next hops would say is not asked.
  */
+#include "policy/class_edits.h"
 #include "policy/decide.h"
 #include "policy/seal.h"
 #include "smtpfwd/deliver/sender.h"
@@ -28,7 +29,7 @@ explain_way(struct explanation *e, const struct address *recipient, json_t *step
 	const struct forwarding *forwarding = policy_forwarding_of(e->policy, recipient->domain);
 	bool is_online = forwarding != NULL && forwarding->is_online;
 	char room[POLICY_DESTINATION_MAX];
-	struct str way = is_online ? policy_destination_of(e->policy, recipient, room) : STR_EMPTY;
+	struct str way = is_online ? policy_destination_of(e->policy, STR_EMPTY, recipient, room) : STR_EMPTY;
 
 	if (e->envelope.n_recipients == 0) {
 		e->way = way;
@@ -71,7 +72,7 @@ look_ahead(const struct explanation *e)
 
 	for (int i = 0; i < e->envelope.n_recipients; i++) {
 		const struct address *recipient = &e->envelope.recipients[i].address;
-		const struct route_settings *route = explain_route(e->config, policy_destination_of(e->policy, recipient, room));
+		const struct route_settings *route = explain_route(e->config, policy_destination_of(e->policy, str_of(e->class.match.name), recipient, room));
 		const struct identity identity = identity_of_peer(&e->peer);
 		struct survival_inputs one = { .view = VIEW_UNKNOWN };
 
@@ -125,6 +126,7 @@ explain_survival(struct explanation *e, const struct findings *findings, const s
 	if (findings->why_unchecked != NULL)
 		return true;
 	seal_changes(e->policy, section, edits, seal_is_signing(seal), &changes);
+	class_edits_change(e->class.actions, section, edits, &changes);
 	inputs.policy = e->policy;
 	inputs.findings = findings;
 	inputs.envelope = &e->envelope;

@@ -28,8 +28,8 @@ make_signers(const struct config *config, struct policy_signing *signing, struct
 
 		for (int k = 0; k < settings.n_selectors; k++)
 			settings.selectors[k].key = key;
-		signing->rules[i] = (struct sign_rule){ .domain = settings.domain, .with_subdomains = config->signs[i].with_subdomains,
-		    .signer = dkim_signer_new(&settings, fault_out) };
+		signing->rules[i] = (struct sign_rule){ .name = config->signs[i].section->title, .domain = settings.domain,
+		    .is_by_name = config->signs[i].is_by_name, .with_subdomains = config->signs[i].with_subdomains, .signer = dkim_signer_new(&settings, fault_out) };
 		if (signing->rules[i].signer == NULL)
 			return -1;
 		signing->n_rules++;
@@ -99,9 +99,9 @@ tell_key(const char *selector, const char *path)
 	return told;
 }
 
-/* Of the section whose signer it is: "DOMAIN:SELECTOR,SELECTOR". */
+/* Of the section whose signer it is: "DOMAIN:SELECTOR,SELECTOR"; the one that a class names, if it does. */
 static void
-step_section(json_t *step, const struct config *config, struct str signer)
+step_section(json_t *step, const struct config *config, struct str signer, const char *name)
 {
 	ptrdiff_t colon = str_find(signer, ':');
 	struct str domain = str_sub(signer, 0, colon >= 0 ? (size_t)colon : signer.len);
@@ -111,7 +111,7 @@ step_section(json_t *step, const struct config *config, struct str signer)
 	for (int i = 0; i < config->n_signs; i++) {
 		const struct sign_section *sign = &config->signs[i];
 
-		if (!str_eq(domain, str_of(sign->settings.domain)))
+		if (name != NULL ? strcmp(name, sign->section->title) != 0 : sign->is_by_name || !str_eq(domain, str_of(sign->settings.domain)))
 			continue;
 		for (int k = 0; k < sign->settings.n_selectors; k++)
 			json_array_append_new(keys, tell_key(sign->settings.selectors[k].name, sign->key_paths[k]));
@@ -142,7 +142,8 @@ struct seal *
 explain_seal(const struct explanation *e, const struct header_section *section)
 {
 	return seal_new(&(struct seal_inputs){ .policy = e->policy, .header = section, .now = e->now,
-	    .source = classify_sign_source(&e->class, &e->peer), .is_checked = !e->peer.is_trusted });
+	    .source = classify_sign_source(&e->class, &e->peer), .sign_as = e->class.actions->sign_as,
+	    .is_checked = class_verify_why_not(e->class.actions->verify, &e->peer) == NULL });
 }
 
 void
@@ -153,6 +154,6 @@ explain_signing(struct explanation *e, struct seal *seal, const struct findings 
 	step_bool(step, "signed", seal_is_signing(seal));
 	step_text(step, "reason", seal_reason(seal));
 	if (seal_is_signing(seal))
-		step_section(step, e->config, seal_signer(seal));
+		step_section(step, e->config, seal_signer(seal), e->class.actions->sign_as);
 	explain_sealing(e, seal, findings);
 }

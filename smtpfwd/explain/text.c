@@ -188,9 +188,18 @@ show_class(const json_t *step)
 	say_reason(": ", json_object_get(step, "peer"));
 	say_reason(", ", json_object_get(step, "mail"));
 	show_member("; ", step, "direction");
+	say("; it sets ", step, "sets", "");
 	fputs(is_true(step, "without-header") ? "; a header may change it" : "", stdout);
 	json_array_foreach(json_object_get(step, "limits"), i, limit)
 		show_limit(limit);
+	putchar('\n');
+}
+
+static void
+show_bounds(const json_t *step)
+{
+	begin("Bounds");
+	say_verdict(step);
 	putchar('\n');
 }
 
@@ -214,6 +223,7 @@ show_unchecked(const char *label, const json_t *step)
 {
 	static const struct { const char *why, *text; } texts[] = {
 		{ "trusted", "not checked: the client is trusted" },
+		{ "class", "not checked: it is off for its class" },
 		{ "off", "not checked: it is off in the section verify" },
 		{ "no-mail", "not checked: it needs the mail" },
 		{ "no-signature", "none: the mail has no signature" },
@@ -431,6 +441,7 @@ show_signing(const json_t *step)
 		{ "parent", "the section is for a parent of the author's domain" },
 		{ "outside", "mail of clients that are not trusted never is" },
 		{ "class", "it is off for its class" },
+		{ "named", "its class names the section" },
 		{ "no-author", "it has no author" },
 		{ "no-rule", "no sign section is for the author's domain" },
 		{ "authors-differ", "its authors are of different domains" },
@@ -485,7 +496,7 @@ explain_show(const json_t *step)
 {
 	static const struct { const char *step; void (*show)(const json_t *step); } rows[] = {
 		{ "client", show_client }, { "iprev", show_iprev }, { "mail", show_mail }, { "recipient", show_recipient },
-		{ "content", show_content }, { "class", show_class }, { "hops", show_hops }, { "spf", show_spf }, { "dkim", show_dkim }, { "arc", show_arc },
+		{ "content", show_content }, { "class", show_class }, { "hops", show_hops }, { "bounds", show_bounds }, { "spf", show_spf }, { "dkim", show_dkim }, { "arc", show_arc },
 		{ "dmarc-author", show_dmarc }, { "dmarc", show_dmarc }, { "sender", show_sender },
 		{ "decision", show_decision },
 		{ "survival", explain_show_survival }, { "removed", show_removed }, { "added", show_added }, { "signing", show_signing }, { "sealing", show_sealing }, { "outcome", show_outcome },

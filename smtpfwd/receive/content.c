@@ -176,6 +176,16 @@ take_body(struct session *session, struct str bytes)
 	append(session, bytes);
 }
 
+static void
+look_at_size(struct session *session)
+{
+	struct content *content = &session->transaction->content;
+	struct reply reply;
+
+	if (transaction_is_too_large(session, content->decoder.n_bytes, &reply))
+		content_fail(content, &reply, NULL);
+}
+
 /*
  * The header section is whole, or the mail is.  One that is ended by a line that is no field gets the empty line that is due
  * (RFC 5322 2.1): some readers pass over such a line, and would take what follows for fields, results in our name among them.
@@ -196,6 +206,9 @@ take_header(struct session *session)
 		fail_by(content, &verdict);
 		return;
 	}
+	look_at_size(session);			/* of a class that is known now */
+	if (content->failure.code != 0)
+		return;
 	edited = judgement_edited(content->judgement);
 	if (!append_edited(session, edited))
 		return;
@@ -211,16 +224,12 @@ take_header(struct session *session)
 void
 content_take(struct session *session, struct str span)
 {
-	const struct listener_settings *settings = &session->listener->settings;
 	struct content *content = &session->transaction->content;
 
 	if (content->failure.code != 0)
 		return;
-	if (content->decoder.n_bytes > (uint64_t)settings->message_max_bytes) {
-		content_fail(content, &REFUSAL_TOO_LARGE, NULL);
-		return;
-	}
-	if (content->judgement == NULL && keep_header(content, &span))
+	look_at_size(session);
+	if (content->failure.code == 0 && content->judgement == NULL && keep_header(content, &span))
 		take_header(session);
 	if (content->failure.code == 0 && content->judgement != NULL)
 		take_body(session, span);
@@ -397,7 +406,7 @@ answer_success(struct session *session)
 	history_accepted(session->listener->world->log, &transaction->content.id, &session->peer,
 	    &transaction->envelope, transaction->content.decoder.n_bytes, judgement_message_id(transaction->content.judgement));
 	if (judgement_is_held(transaction->content.judgement))
-		history_held(session->listener->world->log, &transaction->content.id, "forward-doomed");
+		history_held(session->listener->world->log, &transaction->content.id, judgement_held_reason(transaction->content.judgement));
 	session->n_errors = session->n_idle = 0;
 	stress_begin(session);
 	session->n_mails++;

@@ -270,7 +270,7 @@ forward_rcpt(struct session *session, const struct recipient *rcpt, struct reply
 		if (transaction->envelope.n_recipients > 0)
 			return forward_mix(session, rcpt, forward->forwarding != NULL ? forward->forwarding : forwarding, reply_out);
 		/* A relay's destination is the policy's text. */
-		begin_anew(forward, asked != NULL ? policy_destination_of(policy, &rcpt->address, room) : STR_EMPTY, asked);
+		begin_anew(forward, asked != NULL ? policy_destination_of(policy, STR_EMPTY, &rcpt->address, room) : STR_EMPTY, asked);
 	}
 	if (asked == NULL)
 		return take_for_queue(session, rcpt, reply_out);

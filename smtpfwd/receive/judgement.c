@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "mail/history.h"
 #include "mail/trace.h"
+#include "policy/class_edits.h"
 #include "policy/decide.h"
 #include "policy/inspect.h"
 #include "policy/judged.h"
@@ -54,7 +55,8 @@ struct judgement {
 	struct seal		*seal;
 	struct field_changes	 changes;
 	struct survival		 survival;	/* reason NULL: the mail did not come so far */
-	bool			 is_marked, is_held;
+	bool			 is_marked;
+	const char		*held_reason;	/* a constant word; NULL: it is not held */
 	bool			 has_short_waits;	/* told once: who lost his patience for SPF still has it for DMARC */
 	struct span		 checked_for;	/* so far: waiting for the client is not in it */
 	size_t			 n_turn_bytes;	/* since others had a turn */
@@ -212,7 +214,7 @@ check(struct judgement *judgement, struct session *session, const struct header_
 	const struct transaction *transaction = session->transaction;
 	struct inspect_inputs inputs = {
 		.policy = transaction->policy, .peer = &session->peer, .envelope = &transaction->envelope, .header = section,
-		.now = os_wall_clock(), .rest = fiber_yield,
+		.now = os_wall_clock(), .rest = fiber_yield, .verify = judgement->class.actions->verify,
 	};
 	struct wait wait;
 	struct fault fault;
@@ -241,6 +243,7 @@ classify_mail(struct judgement *judgement, struct session *session, const struct
 	evidence.envelope = &session->transaction->envelope;
 	evidence.header = section;
 	judgement->class = classify(session->transaction->policy, &evidence);
+	transaction_settle_class(session, &judgement->class);
 	allowance_settle(session, &judgement->class);
 }
 
@@ -248,19 +251,23 @@ static void
 seal(struct judgement *judgement, const struct session *session, const struct header_section *section, struct verdict *verdict)
 {
 	const struct policy *policy = session->transaction->policy;
+	const struct class_actions *actions = judgement->class.actions;
 	struct seal_inputs inputs = {
-		.policy = policy, .source = classify_sign_source(&judgement->class, &session->peer),
-		.header = &judgement->edited, .now = os_wall_clock(), .is_checked = !session->peer.is_trusted,
+		.policy = policy, .source = classify_sign_source(&judgement->class, &session->peer), .sign_as = actions->sign_as,
+		.header = &judgement->edited, .now = os_wall_clock(),
+		.is_checked = class_verify_why_not(actions->verify, &session->peer) == NULL,
 	};
 	struct edits edits;
 
 	if (!seal_edits(policy, section, &judgement->header_arena, &edits) ||
+	    !class_edits(actions, section, &judgement->header_arena, &edits) ||
 	    !edits_apply(&edits, section, &judgement->header_arena, &judgement->edited)) {
 		defer_for_room(verdict);
 		return;
 	}
 	judgement->seal = seal_new(&inputs);
 	seal_changes(policy, section, &edits, seal_is_signing(judgement->seal), &judgement->changes);
+	class_edits_change(actions, section, &edits, &judgement->changes);
 }
 
 void
@@ -281,6 +288,8 @@ judgement_header(struct judgement *judgement, struct session *session, struct st
 	}
 	classify_mail(judgement, session, &section);
 	decide_header(policy, &section, session->listener->settings.received_max, verdict_out);
+	if (verdict_out->action == ACTION_ACCEPT)
+		decide_class(policy, &judgement->class, &session->transaction->envelope, verdict_out);
 	if (verdict_out->action == ACTION_ACCEPT)
 		allowance_ask(session, verdict_out);
 	if (verdict_out->action == ACTION_ACCEPT && check(judgement, session, &section, verdict_out))
@@ -417,11 +426,12 @@ judgement_end(struct judgement *judgement, struct session *session, struct verdi
 	if (verdict_out->action == ACTION_ACCEPT)
 		tell_findings(judgement, session, verdict_out);
 	if (verdict_out->action == ACTION_ACCEPT)
-		onward_judge(session, judgement->findings, &judgement->changes, judgement->seal, &judgement->survival, verdict_out);
+		onward_judge(session, &judgement->class, judgement->findings, &judgement->changes, judgement->seal, &judgement->survival, verdict_out);
+	decide_hold(&judgement->class, verdict_out);
 	if (verdict_out->action == ACTION_ACCEPT)
 		sign(judgement, session, verdict_out);
 	judgement->is_marked = verdict_out->is_marked;
-	judgement->is_held = verdict_out->is_held;
+	judgement->held_reason = verdict_out->is_held ? verdict_out->reason : NULL;
 	say(judgement, session, verdict_out);
 }
 
@@ -434,7 +444,13 @@ judgement_proves_sender(const struct judgement *judgement, const struct session 
 bool
 judgement_is_held(const struct judgement *judgement)
 {
-	return judgement->is_held;
+	return judgement->held_reason != NULL;
+}
+
+const char *
+judgement_held_reason(const struct judgement *judgement)
+{
+	return judgement->held_reason;
 }
 
 int

@@ -45,6 +45,7 @@ bool	judgement_proves_sender(const struct judgement *judgement, const struct ses
 
 /* Behind judgement_end: it is not to go on before an operator says so. */
 bool	judgement_is_held(const struct judgement *judgement);
+const char *judgement_held_reason(const struct judgement *judgement);	/* a constant word; NULL: it is not */
 
 /*
  * Appends a set of ARC, DKIM-Signature, the mark, Authentication-Results, Received-SPF, the class and Received, in this order.  0, or -1 when out is

@@ -29,7 +29,7 @@ look_at(const struct session *session, struct str destination)
 }
 
 static struct onward
-look(const struct session *session)
+look(const struct session *session, struct str class_name)
 {
 	const struct transaction *transaction = session->transaction;
 	const struct envelope *envelope = &transaction->envelope;
@@ -40,7 +40,7 @@ look(const struct session *session)
 	if (session->listener->world->couriers == NULL)
 		return best;
 	for (int i = 0; i < envelope->n_recipients; i++) {
-		struct str destination = policy_destination_of(transaction->policy, &envelope->recipients[i].address, room);
+		struct str destination = policy_destination_of(transaction->policy, class_name, &envelope->recipients[i].address, room);
 		struct onward onward;
 
 		if (destination.at == last && last != room)	/* the policy's text: the same relay */
@@ -54,11 +54,11 @@ look(const struct session *session)
 }
 
 void
-onward_judge(struct session *session, const struct findings *findings, const struct field_changes *changes,
+onward_judge(struct session *session, const struct mail_class *class, const struct findings *findings, const struct field_changes *changes,
     const struct seal *seal, struct survival *survival_out, struct verdict *verdict)
 {
 	struct transaction *transaction = session->transaction;
-	const struct onward onward = findings->why_unchecked == NULL ? look(session) : (struct onward){ .view = VIEW_UNKNOWN };
+	const struct onward onward = findings->why_unchecked == NULL ? look(session, str_of(class->match.name)) : (struct onward){ .view = VIEW_UNKNOWN };
 	struct str signer = seal_signer(seal);
 	ptrdiff_t colon = str_find(signer, ':');
 	struct survival_inputs inputs = {

@@ -57,6 +57,57 @@ copy_envelope(const struct command_mail *mail, struct arena *arena, struct envel
 	    arena_copy(arena, mail->envid, &envelope_out->envid);
 }
 
+static struct class_evidence
+class_evidence(const struct session *session)
+{
+	struct class_evidence evidence = session_class_evidence(session);
+
+	evidence.envelope = &session->transaction->envelope;
+	return evidence;
+}
+
+/* By what is known so far: a next hop may be told before there is a header. */
+static void
+begin_class(struct session *session)
+{
+	struct transaction *transaction = session->transaction;
+	struct class_evidence evidence = class_evidence(session);
+
+	class_bounds_begin(&transaction->bounds, transaction->policy, &evidence);
+	transaction->envelope.srs_wish = classify(transaction->policy, &evidence).actions->srs;
+}
+
+static bool
+has_room_by_class(struct session *session)
+{
+	struct class_evidence evidence = class_evidence(session);
+
+	return class_bounds_take_recipient(&session->transaction->bounds, session->transaction->policy, &evidence);
+}
+
+void
+transaction_settle_class(struct session *session, const struct mail_class *class)
+{
+	struct transaction *transaction = session->transaction;
+	struct envelope *envelope = &transaction->envelope;
+	const struct class_actions *actions = class->actions;
+
+	class_bounds_settle(&transaction->bounds, actions);
+	if (envelope->srs_wish != actions->srs && !address_is_null(&envelope->srs_path))
+		forward_spoil(session, "its header makes it of a class with another srs");
+	envelope->srs_wish = actions->srs;
+}
+
+bool
+transaction_is_too_large(const struct session *session, uint64_t n_bytes, struct reply *reply_out)
+{
+	*reply_out = REFUSAL_TOO_LARGE;
+	if (n_bytes > (uint64_t)session->listener->settings.message_max_bytes)
+		return true;
+	*reply_out = REFUSAL_TOO_LARGE_FOR_CLASS;
+	return class_bounds_is_too_large(&session->transaction->bounds, n_bytes);
+}
+
 int
 transaction_mail(struct session *session, const struct command_mail *mail)
 {
@@ -64,6 +115,7 @@ transaction_mail(struct session *session, const struct command_mail *mail)
 	struct transaction *transaction;
 	struct verdict verdict;
 	int result;
+	struct reply reply;
 
 	if (!session->is_greeted)
 		return session_reply_error(session, &REPLY(503, 5, 5, 1, "Send EHLO or HELO first"));
@@ -90,6 +142,11 @@ transaction_mail(struct session *session, const struct command_mail *mail)
 	if (!transaction_fits(session)) {
 		transaction_drop(session);
 		return refuse_mail(session, mail, &REPLY(451, 4, 3, 2, "Too busy; try again later"), "memory of all transactions");
+	}
+	begin_class(session);
+	if (mail->has_size && transaction_is_too_large(session, mail->size_bytes, &reply)) {
+		transaction_drop(session);
+		return refuse_mail(session, mail, &reply, "class");
 	}
 	allowance_mail(session, &verdict);
 	if (verdict.action != ACTION_ACCEPT) {
@@ -168,7 +225,7 @@ take_rcpt(struct session *session, const struct recipient *rcpt, struct arena *a
 	bool is_undone = decide_srs_recipient(transaction->policy, envelope, rcpt, os_wall_clock(), arena, &taken, &verdict);
 
 	if (!is_undone)
-		decide_recipient(transaction->policy, &session->peer, envelope, &rcpt->address, &verdict);
+		decide_recipient(transaction->policy, &session->peer, envelope, &rcpt->address, transaction->bounds.has_route, &verdict);
 	if (verdict.action != ACTION_ACCEPT)
 		return refuse_rcpt(session, rcpt, &verdict.reply, verdict.reason);
 	if (is_undone)
@@ -196,6 +253,8 @@ transaction_rcpt(struct session *session, const struct recipient *rcpt)
 		    &REPLY(553, 5, 6, 7, "An internationalised address needs SMTPUTF8"), NULL);
 	if (envelope->n_recipients >= session->listener->settings.recipients_max)
 		return refuse_too_many(session, rcpt, NULL);
+	if (!has_room_by_class(session))
+		return refuse_too_many(session, rcpt, "class");
 	if (!transaction_fits(session))
 		return refuse_too_many(session, rcpt, "memory of all transactions");
 	allowance_rcpt(session, &verdict);

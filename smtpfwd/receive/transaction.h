@@ -4,6 +4,7 @@
 #ifndef RECEIVE_TRANSACTION_H
 #define RECEIVE_TRANSACTION_H
 
+#include "policy/class_bounds.h"
 #include "smtpfwd/receive/allowance.h"
 #include "smtpfwd/receive/content.h"
 #include "smtpfwd/receive/forward.h"
@@ -15,6 +16,7 @@ struct transaction {
 	struct envelope		 envelope;
 	const struct policy	*policy;	/* held: today's when MAIL came, so that one mail is judged by one */
 	int64_t			 n_bytes;	/* as counted in listeners->transactions_bytes */
+	struct class_bounds	 bounds;	/* beside the listener's own */
 	int			 n_deferred;	/* recipients that were put off */
 	int			 n_beyond;	/* recipients that were too many: one log line says it for all */
 	struct forward		 forward;	/* what is asked of the next hop meanwhile */
@@ -32,6 +34,15 @@ int	transaction_rcpt(struct session *session, const struct recipient *rcpt);
  * grow (451), or to let go of what it has.
  */
 bool	transaction_fits(struct session *session);
+
+/*
+ * The header is whole, so the class is known: its bounds hold, and its wish for the reverse-path.  A next hop that was told another
+ * one already does not get the mail in this session: it falls back to the queue.
+ */
+void	transaction_settle_class(struct session *session, const struct mail_class *class);
+
+/* Whether so many bytes of content are too many, and the answer then. */
+bool	transaction_is_too_large(const struct session *session, uint64_t n_bytes, struct reply *reply_out);
 
 /* Forgets the transaction, if there is one; what has come of its content is discarded. */
 void	transaction_drop(struct session *session);

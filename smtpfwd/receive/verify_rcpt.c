@@ -316,13 +316,13 @@ verify_rcpt(struct session *session, const struct address *mailbox, struct reply
 	const struct policy *policy = session->transaction->policy;
 	const struct forwarding *forwarding = policy_forwarding_of(policy, mailbox->domain);
 	char room[POLICY_DESTINATION_MAX];
-	enum said said;
+	enum said said = SAID_NOTHING;
 
 	*reply_out = REPLY(250, 2, 1, 5, "Recipient ok");
 	if (mailboxes_is_fresh(session, mailbox))
 		return 0;
 	if (!(forwarding->is_by_recipient ? ask_all(session, forwarding, mailbox, &said) :
-	    ask_at(session, policy_destination_of(policy, mailbox, room), mailbox, &said)))	/* a relay's: the policy's text */
+	    ask_at(session, policy_destination_of(policy, STR_EMPTY, mailbox, room), mailbox, &said)))	/* a relay's: the policy's text */
 		return -1;
 	if (said == SAID_BAD)
 		*reply_out = refusal(&session->transaction->verify.refusal);

@@ -66,7 +66,7 @@ why_not(const struct writer *writer, const struct owed *owed)
 
 	insist(!address_is_null(&owed->envelope->reverse_path));
 	insist(owed->n_recipients > 0);
-	if (str_eq(policy_destination_of(writer->policy, &owed->envelope->reverse_path, room), STR("none")))
+	if (str_eq(policy_destination_of(writer->policy, STR("report"), &owed->envelope->reverse_path, room), STR("none")))
 		return "no outbound route is configured";
 	return NULL;
 }

@@ -45,7 +45,7 @@ make_policy(unsigned choice, unsigned more)
 	struct dkim_key *keys[] = { dkim_key_new(STR(RFC8463_ED25519_PEM), NULL), dkim_key_new(STR(RFC8463_RSA_PEM), NULL) };
 	struct dkim_signer_settings signer = { .domain = "example.com", .selectors = { { "e", keys[0] } }, .n_selectors = 1 };
 	struct arc_sealer_settings sealer = { .domain = "example.com", .selector = { "r", keys[1] } };
-	struct sign_rule rule = { "example.com", true, dkim_signer_new(&signer, NULL) };
+	struct sign_rule rule = { .domain = "example.com", .with_subdomains = true, .signer = dkim_signer_new(&signer, NULL) };
 	struct policy_settings settings = {
 		.hostname = "mail.relay.example", .dkim_verifier = dkim_verifier_new(),
 		.signing = { .keys = keys, .n_keys = 2, .rules = &rule, .n_rules = 1 },

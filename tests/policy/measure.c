@@ -50,7 +50,7 @@ seal_one(const struct measuring *m, const struct policy *policy, double *sign_s)
 
 	arena_init(&arena, ROOM_MAX_BYTES);
 	insist(seal_edits(policy, &m->header, &arena, &edits) && edits_apply(&edits, &m->header, &arena, &edited));
-	seal = seal_new(&(struct seal_inputs){ policy, SIGN_SOURCE_TRUSTED, &edited, { 1 }, false });
+	seal = seal_new(&(struct seal_inputs){ .policy = policy, .source = SIGN_SOURCE_TRUSTED, .header = &edited, .now = { 1 } });
 	insist(seal_is_signing(seal));
 	buf_init(&fields, DKIM_FIELDS_MAX_BYTES);
 	for (size_t at = 0; at < m->body.len; at += PIECE_BYTES)
@@ -68,7 +68,7 @@ seal_one(const struct measuring *m, const struct policy *policy, double *sign_s)
 static void
 measure(const struct measuring *m, const char *what, const struct dkim_signer_settings *settings)
 {
-	struct sign_rule rule = { settings->domain, false, dkim_signer_new(settings, NULL) };
+	struct sign_rule rule = { .domain = settings->domain, .signer = dkim_signer_new(settings, NULL) };
 	struct policy_settings policy_settings = { .hostname = "mx.example.net", .signing = { .rules = &rule, .n_rules = 1 } };
 	const struct policy *policy = policy_new(&policy_settings, (uint64_t[]){ 1, 2 });
 	double begin = cpu_s(), sign_s = 0, all_s;

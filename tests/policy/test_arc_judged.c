@@ -44,7 +44,7 @@ make_policy(bool with_arc, bool with_sealer)
 	struct dkim_key *keys[] = { dkim_key_new(STR(RFC8463_RSA_PEM), NULL), dkim_key_new(STR(RFC8463_ED25519_PEM), NULL) };
 	const struct arc_sealer_settings sealer = { .domain = "example.org", .selector = { "s1", keys[0] } };
 	const struct dkim_signer_settings signer = { .domain = "football.example.com", .selectors = { { "e", keys[1] } }, .n_selectors = 1 };
-	struct sign_rule rule = { "football.example.com", false, dkim_signer_new(&signer, NULL) };
+	struct sign_rule rule = { .domain = "football.example.com", .signer = dkim_signer_new(&signer, NULL) };
 	struct policy_settings settings = {
 		.hostname = "mx.relay.example", .verify = { .arc = with_arc, .dkim_settings = { .drift_s = 300 } },
 		.signing = { .keys = keys, .n_keys = 2, .rules = &rule, .n_rules = 1 },

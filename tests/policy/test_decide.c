@@ -44,11 +44,11 @@ test_may_relay(void)
 
 		test_case("may relay: %s", may[i].name);
 		expect(address_parse(str_of(may[i].recipient), false, &address));
-		decide_recipient(policy, &peer, &envelope, &address, &verdict);
+		decide_recipient(policy, &peer, &envelope, &address, false, &verdict);
 		expect_int(verdict.action, may[i].want_code == 0 ? ACTION_ACCEPT : ACTION_REJECT);
 		expect_int(verdict.reply.code, may[i].want_code);
 		if (may[i].want_code == 0)
-			expect(!str_eq(policy_destination_of(policy, &address, room), STR("none")));
+			expect(!str_eq(policy_destination_of(policy, STR_EMPTY, &address, room), STR("none")));
 		policy_free(policy);
 	}
 }

@@ -73,7 +73,7 @@ main(void)
 {
 	struct dkim_key *keys[] = { dkim_key_new(STR(RFC8463_ED25519_PEM), NULL) };
 	struct dkim_signer_settings signer = { .domain = "example.com", .selectors = { { "s", keys[0] } }, .n_selectors = 1 };
-	struct sign_rule rules[] = { { "example.com", false, dkim_signer_new(&signer, NULL) } };
+	struct sign_rule rules[] = { { .domain = "example.com", .signer = dkim_signer_new(&signer, NULL) } };
 	struct policy_settings settings = { .hostname = "mx.example.net", .signing = { .keys = keys, .n_keys = 1, .rules = rules, .n_rules = 1 } };
 	struct policy *policy = policy_new(&settings, (uint64_t[]){ 1, 2 });
 

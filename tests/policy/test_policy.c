@@ -69,7 +69,7 @@ test_destinations(void)
 
 		test_case("destination: %s", ways[i].name);
 		expect(address_parse(str_of(ways[i].recipient), ways[i].is_utf8, &address));
-		expect_str(policy_destination_of(policy, &address, room), str_of(ways[i].want));
+		expect_str(policy_destination_of(policy, STR_EMPTY, &address, room), str_of(ways[i].want));
 	}
 	policy_free(policy);
 }

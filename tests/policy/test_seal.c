@@ -46,8 +46,8 @@ scene_init(struct scene *s)
 	    .lifetime = span_s(LIFETIME_S) };
 	struct dkim_signer_settings timeless = { .domain = "news.example.net", .selectors = { { "2026e", keys[1] } }, .n_selectors = 1,
 	    .without_time = true };
-	struct sign_rule rules[] = { { "example.com", true, signer_of(&both) }, { "example.net", false, signer_of(&dated) },
-	    { "news.example.net", false, signer_of(&timeless) } };
+	struct sign_rule rules[] = { { .domain = "example.com", .with_subdomains = true, .signer = signer_of(&both) }, { .domain = "example.net", .signer = signer_of(&dated) },
+	    { .domain = "news.example.net", .signer = signer_of(&timeless) } };
 	struct policy_settings settings = { .hostname = "mail.relay.example", .verify = { .authserv_id = ID },
 	    .signing = { .keys = keys, .n_keys = N_OF(keys), .rules = rules, .n_rules = N_OF(rules) }, .classes = { .field_name = "X-Traffic-Class" } };
 

@@ -71,7 +71,7 @@ make_policy(struct buf *zone, enum dmarc_mode dmarc, bool is_checked)
 	struct dkim_key *keys[] = { dkim_key_new(STR(RFC8463_RSA_PEM), NULL), dkim_key_new(STR(RFC8463_ED25519_PEM), NULL) };
 	struct dkim_signer_settings signer = { .domain = "example.com", .selectors = { { "r", keys[0] }, { "e", keys[1] } },
 	    .n_selectors = 2 };
-	struct sign_rule rules[] = { { "example.com", true, dkim_signer_new(&signer, NULL) } };
+	struct sign_rule rules[] = { { .domain = "example.com", .with_subdomains = true, .signer = dkim_signer_new(&signer, NULL) } };
 	struct policy_settings settings = {
 		.hostname = "relay.example.com", .relays = relays, .n_relays = 1, .outbound = "internet",
 		.signing = { .keys = keys, .n_keys = 2, .rules = rules, .n_rules = 1 },

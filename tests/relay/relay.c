@@ -53,7 +53,7 @@ destination_of(void *context, const struct envelope *envelope, const struct reci
 {
 	struct relay *relay = context;
 
-	return policy_destination_of(relay->policy, &recipient->address, relay->destination_room);
+	return policy_destination_of(relay->policy, facts->class_name, &recipient->address, relay->destination_room);
 }
 
 static struct policy *
