@@ -139,3 +139,12 @@ domain_is_listed(struct str name, struct str listed)
 {
 	return str_starts(listed, STR(".")) ? domain_is_below(name, str_from(listed, 1)) : str_eq(name, listed);
 }
+
+bool
+domain_is_in_list(struct str name, const char *const *listed, int n_listed)
+{
+	for (int i = 0; i < n_listed && name.len > 0; i++)
+		if (domain_is_listed(name, str_of(listed[i])))
+			return true;
+	return false;
+}

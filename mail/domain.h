@@ -37,5 +37,6 @@ bool	domain_is_below(struct str name, struct str parent);
 
 /* name is the listed one, or, where that begins with a dot, below it: both in canonical form. */
 bool	domain_is_listed(struct str name, struct str listed);
+bool	domain_is_in_list(struct str name, const char *const *listed, int n_listed);	/* one of them; "" is in none */
 
 #endif

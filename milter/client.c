@@ -78,7 +78,7 @@ read_tls(const struct macros *macros, struct arena *arena, struct peer_tls *tls)
 }
 
 bool
-client_read(const struct macros *macros, struct str helo, const struct network *networks, int n_networks, struct arena *arena,
+client_read(const struct macros *macros, struct str helo, const struct client_trust *trust, struct arena *arena,
     struct peer *peer_out)
 {
 	struct peer *peer = peer_out;
@@ -89,7 +89,7 @@ client_read(const struct macros *macros, struct str helo, const struct network *
 	if (!read_name(macros, arena, peer) || !read_tls(macros, arena, &peer->tls) || !arena_copy(arena, helo, &peer->helo) ||
 	    !copy(macros, "{auth_authen}", arena, &peer->login) || !copy(macros, "{daemon_name}", arena, &peer->listener))
 		return false;
-	peer->is_trusted = peer->login.len > 0 ||
-	    (peer->client.ip.family != IP_NONE && networks_find(networks, n_networks, &peer->client.ip) >= 0);
+	peer->is_trusted = peer->login.len > 0 || domain_is_in_list(peer->tls.verified_name, trust->names, trust->n_names) ||
+	    (peer->client.ip.family != IP_NONE && networks_find(trust->networks, trust->n_networks, &peer->client.ip) >= 0);
 	return true;
 }

@@ -52,7 +52,7 @@ generation_new(struct config *config)
 	generation = mem_new(sizeof(*generation));
 	*generation = (struct generation){ .config = config, .judges = policy, .loaded = os_wall_clock(),
 		.rules = { .n_holders = 1, .end = end_generation, .policy = policy,
-		    .networks = section->networks, .n_networks = section->n_networks,
+		    .trust = { section->networks, section->n_networks, section->client_names, section->n_client_names },
 		    .after_filter = section->after_filter, .n_after_filter = section->n_after_filter,
 		    .received_max = section->hops_max, .sessions_max = section->sessions_max,
 		    .memory_max_bytes = (size_t)section->memory_max_bytes, .accepts_on_failure = section->accepts_on_failure } };

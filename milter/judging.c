@@ -143,7 +143,7 @@ judging_new(struct judging_world *world, const struct judging_start *start)
 	judging->verdict = (struct verdict){ .action = ACTION_ACCEPT };
 	judging->envelope = (struct envelope){ .envid = STR_EMPTY, .is_smtputf8 = start->is_smtputf8 };
 	from = address_of(judging, start->path, PATH_REVERSE);
-	if (!client_read(&start->macros, start->helo, judging->rules->networks, judging->rules->n_networks, &judging->arena, &judging->peer) ||
+	if (!client_read(&start->macros, start->helo, &judging->rules->trust, &judging->arena, &judging->peer) ||
 	    !address_copy(&judging->arena, &from, &judging->envelope.reverse_path))
 		fail_for_room(judging);
 	weigh(judging, 0);

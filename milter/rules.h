@@ -7,7 +7,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "base/endpoint.h"
+#include "milter/client.h"
 #include "policy/policy.h"
 
 struct listener_class {			/* what Postfix's services send, by {daemon_name} */
@@ -19,8 +19,7 @@ struct rules {				/* immutable, but for its holders; who makes one fills it */
 	void				(*end)(struct rules *rules);	/* of the last holder, on any thread */
 
 	const struct policy		*policy;
-	const struct network		*networks;	/* whose mail Postfix relays */
-	int				 n_networks;
+	struct client_trust		 trust;
 	const struct listener_class	*classes;	/* of listen sections */
 	int				 n_classes;
 	const char *const		*after_filter;	/* daemon names: their mail was here before */

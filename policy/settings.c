@@ -322,6 +322,8 @@ static const struct setting milter_settings[] = {
 	  .sentence = "the socket at which smtpfwdctl --milter finds it" },
 	{ .name = "networks", .type = SETTING_LIST, .otherwise = "127.0.0.0/8 ::1",
 	  .sentence = "clients that Postfix relays for without a login, as in mynetworks" },
+	{ .name = "client-names", .type = SETTING_LIST, .most = "100",
+	  .sentence = "clients that Postfix relays for by a certificate which it verified; .x for those below x" },
 	{ .name = "after-filter", .type = SETTING_LIST, .most = "100",
 	  .sentence = "daemon names of services of Postfix whose mail was here before: it is let through" },
 	{ .name = "on-failure", .type = SETTING_CHOICE, .choices = "defer accept", .otherwise = "defer",

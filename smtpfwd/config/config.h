@@ -62,6 +62,8 @@ struct milter_section {			/* what the milter section says */
 	const char		*control;
 	const struct network	*networks;
 	int			 n_networks;
+	const char *const	*client_names;	/* canonical */
+	int			 n_client_names;
 	const char *const	*after_filter;
 	int			 n_after_filter;
 	bool			 accepts_on_failure;

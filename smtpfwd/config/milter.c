@@ -45,6 +45,7 @@ config_read_milter(struct config *config)
 	read_socket(config, section);
 	milter->control = config_path(config, section, "control");
 	milter->networks = config_networks(config, section, "networks", &milter->n_networks);
+	milter->client_names = config_client_names(config, section, &milter->n_client_names);
 	milter->after_filter = conf_list(section, "after-filter", &milter->n_after_filter);
 	milter->accepts_on_failure = conf_choice(section, "on-failure") == 1;
 	milter->sessions_max = (int)conf_integer(section, "max-sessions");

@@ -89,16 +89,6 @@ step_verdict(json_t *step, const struct verdict *verdict)
 
 /* --- the client --- */
 
-/* It names who may relay; any other proven name does not. */
-static bool
-may_by_certificate(const struct listener_settings *listener, struct str name)
-{
-	for (int i = 0; i < listener->n_client_names && name.len > 0; i++)
-		if (domain_is_listed(name, str_of(listener->client_names[i])))
-			return true;
-	return false;
-}
-
 static void
 explain_client(struct explanation *e)
 {
@@ -108,7 +98,8 @@ explain_client(struct explanation *e)
 	json_t *step = step_new(e, "client");
 	char room[IP_TEXT_MAX], text[NETWORK_TEXT_MAX];
 
-	peer->is_trusted = network >= 0 || peer->login.len > 0 || may_by_certificate(listener, peer->tls.verified_name);
+	peer->is_trusted = network >= 0 || peer->login.len > 0 ||
+	    domain_is_in_list(peer->tls.verified_name, listener->client_names, listener->n_client_names);
 	step_str(step, "client", ip_text(&peer->client.ip, room));
 	step_text(step, "listener", listener->name);
 	step_text(step, "class", listener->class_name);

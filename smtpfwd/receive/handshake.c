@@ -29,8 +29,7 @@ take_name(void *context, struct str bytes)
 	if (naming->is_listed || !domain_is_valid(bytes, false) || !arena_copy(&naming->arena, bytes, &name) ||
 	    !domain_canonical(name, &naming->arena, &name))
 		return;
-	for (int i = 0; i < naming->settings->n_client_names && !naming->is_listed; i++)
-		naming->is_listed = domain_is_listed(name, str_of(naming->settings->client_names[i]));
+	naming->is_listed = domain_is_in_list(name, naming->settings->client_names, naming->settings->n_client_names);
 	if (naming->is_listed || naming->name.len == 0)
 		naming->name = name;
 }

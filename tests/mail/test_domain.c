@@ -116,6 +116,8 @@ main(void)
 	expect(domain_is_listed(STR("b.a.example.org"), STR(".example.org")));
 	expect(!domain_is_listed(STR("example.org"), STR(".example.org")));
 	expect(!domain_is_listed(STR("example.org"), STR(".")));
+	expect(domain_is_in_list(STR("b.example.org"), (const char *const []){ "a.example", ".example.org" }, 2));
+	expect(!domain_is_in_list(STR(""), (const char *const []){ "" }, 1));
 	test_case("a full arena is no domain");
 	arena_fini(&arena);
 	arena_init(&arena, 1);

@@ -23,9 +23,11 @@ static bool
 read_peer(struct macro *set, const char *network, struct arena *arena, struct peer *peer)
 {
 	const struct macros macros = { .find = find_macro, .context = set };
+	static const char *const names[] = { ".nodes.example.com", "app.example.com" };
 	struct network networks[1];
+	const struct client_trust trust = { networks, network_parse(str_of(network), &networks[0]) ? 1 : 0, names, 2 };
 
-	return client_read(&macros, STR("mail.example.org"), networks, network_parse(str_of(network), &networks[0]) ? 1 : 0, arena, peer);
+	return client_read(&macros, STR("mail.example.org"), &trust, arena, peer);
 }
 
 static void
@@ -127,6 +129,33 @@ test_names(void)
 }
 
 static void
+test_trusted_certificate(void)
+{
+	static const struct {
+		const char *name, *subject, *tls;
+		bool want;
+	} cases[] = {
+		{ "a listed name may relay", "App.Example.com", "TLSv1.3", true },
+		{ "a name below one may", "n7.nodes.example.com", "TLSv1.3", true },
+		{ "the one above may not", "nodes.example.com", "TLSv1.3", false },
+		{ "another name may not", "shop.example.com", "TLSv1.3", false },
+		{ "one that no TLS proves may not", "app.example.com", NULL, false },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct macro set[] = { { "{cert_subject}", cases[i].subject }, { "{tls_version}", cases[i].tls }, { NULL, NULL } };
+		struct arena arena;
+		struct peer peer;
+
+		test_case("a certificate: %s", cases[i].name);
+		arena_init(&arena, ROOM);
+		if (expect(read_peer(set, "10.0.0.0/8", &arena, &peer)))
+			expect(peer.is_trusted == cases[i].want);
+		arena_fini(&arena);
+	}
+}
+
+static void
 test_certificate(void)
 {
 	struct macro plain[] = { { "{cert_subject}", "client.example.org" }, { NULL, NULL } };
@@ -151,5 +180,6 @@ main(void)
 	test_trust();
 	test_names();
 	test_certificate();
+	test_trusted_certificate();
 	return test_end();
 }
