@@ -15,6 +15,8 @@ EXTRA_DIST += %D%/test_online.py %D%/test_survive.py
 EXTRA_DIST += %D%/test_by_recipient.py %D%/test_rates.py
 EXTRA_DIST += %D%/milter.py %D%/test_milter.py
 EXTRA_DIST += %D%/test_postfix_pieces.py
+EXTRA_DIST += %D%/test_scenario.py %D%/scenario_filter.py %D%/scenario_mails.py %D%/scenario_net.py %D%/scenario_postfix.py %D%/scenario_programs.py \
+	%D%/scenario_send.py
 check_PROGRAMS += tests/live/introduce
 tests_live_introduce_SOURCES = %D%/introduce.c
 tests_live_introduce_LDADD = smtpfwd/deliver/libdeliver.a smtpfwd/smtp/libsmtp.a smtpfwd/auth/libauth.a smtpfwd/queue/libqueue.a \

@@ -1,0 +1,259 @@
+#!/usr/bin/python3
+"""An installation as large ones are: a host of its own for each kind of traffic, and two hundred mails of all kinds.
+
+Five Postfix instances (incoming, local, application, list, outgoing) have smtpfwd-milter in each, and a content filter where mail comes in and
+goes out; two mailbox servers, a desk and the servers of others are where it ends.  A relay with the very same rules gets the
+same mails, and smtpfwdctl explain is asked about each.  What is to become of them stands in scenario_mails.py.
+"""
+import email
+import json
+import os
+import re
+
+import scenario_net as net          # first of all: it leaves the machine's network
+import authres
+import dkim
+
+import names
+import scenario_mails as mails
+import scenario_postfix as postfix
+import scenario_programs as programs
+import scenario_send as client
+import world
+
+SEED = int(os.environ.get("SEED", "6"))
+zone = ends = relay = sent = hosts = content_filter = None
+judges = {}                     # smtpfwd-milter, by host
+answers = {}                    # "postfix", "relay": of each mail, in their order
+told = []                       # what explain says
+
+
+def setup(tap):
+    """Name server, mailbox servers, relay, milters and five Postfix instances start"""
+    global zone, ends, relay, sent, hosts, content_filter
+    zone = names.Names(mails.ZONE, port=53)
+    sent = mails.make(SEED, programs.make_keys(zone))
+    ends = net.Ends()
+    relay = programs.Relay(zone).start()
+    content_filter = programs.start_filter()
+    for host in postfix.ADDRESSES:
+        judges[host] = programs.start_judge(host, zone)
+    hosts = postfix.make_hosts({host: judge.port for host, judge in judges.items()}, content_filter.port, programs.KEYS)
+    for host in hosts.values():
+        host.start()
+    tap("all are up", True)
+
+
+# --- what comes of the mails ---
+
+
+def to_postfix(mail):
+    host = hosts[mail.kind.at]
+    return client.send_locally(host, mail) if mail.kind.who.is_local else client.send(host.address, 25, mail, programs.KEYS)
+
+
+def all_sent(tap):
+    """All are sent, to the installation and to the relay, and explained"""
+    answers["postfix"] = client.at_once(to_postfix, sent)
+    answers["relay"] = client.at_once(lambda mail: client.send(net.RELAY, programs.PORTS[mail.kind.at], mail, programs.KEYS), sent)
+    told.extend(client.at_once(lambda mail: client.Explained(relay.config, mail), sent, 3))
+    n_due = 2 * sum(len(mail.recipients) for mail in sent if not mail.kind.reply)
+    world.wait_for("%d recipients have their mail" % n_due, lambda: sum(len(arrival.recipients) for arrival in list(ends.arrived)) >= n_due, 60)
+    tap("%d mails are answered" % len(sent), len(sent) >= 200 and all(answers.values()))
+
+
+def of_each_kind(tap, what, faults_of):
+    """A case for each kind; faults_of gives what is wrong of one mail, by its number."""
+    for kind in mails.KINDS:
+        faults = [(number, fault) for number, mail in enumerate(sent) if mail.kind is kind for fault in faults_of(number, mail)]
+        tap("%s: %s" % (kind.name, what), not faults, "\n".join("%d: %s" % fault for fault in faults))
+
+
+def by_postfix(mail):
+    return [arrival for arrival in ends.of(mail.subject) if arrival.host != "relay"]
+
+
+def by_relay(mail):
+    return [arrival for arrival in ends.of(mail.subject) if arrival.host == "relay"]
+
+
+def answered(tap):
+    """Answers"""
+    def faults(number, mail):
+        for who, answer in (("Postfix", answers["postfix"][number]), ("relay", answers["relay"][number]), ("explain", told[number].reply)):
+            if not answer.startswith(mail.kind.reply or "250"):
+                yield "%s: %s" % (who, answer)
+        if mail.kind.reply and ends.of(mail.subject):
+            yield "it arrived"
+    of_each_kind(tap, "the same answer of all three", faults)
+
+
+def end_of(address):
+    """The word for its domain in a path."""
+    domain = address.rpartition("@")[2].lower()
+    return {"example.com": "com", "example.net": "net", "lists.example.com": "lists", "friend.example": "out", "far.example": "out"}.get(domain, "b\u00fccher")
+
+
+def delivered(mail, arrivals):
+    """Where each recipient has it, as a path is written."""
+    return sorted((address.lower().replace("xn--bcher-kva", "b\u00fccher"), "%s<%s" % (arrival.door, arrival.host))
+                  for arrival in arrivals for address in arrival.recipients)
+
+
+def paths(tap):
+    """The path of each mail"""
+    def faults(number, mail):
+        want = sorted((address.lower(), mail.kind.path[end_of(address)]) for address in mail.recipients) if mail.kind.path else []
+        got = delivered(mail, by_postfix(mail))
+        if got != want:
+            yield "%s, and not %s" % (got, want)
+        if any((arrival.sender or "") != mail.sender for arrival in by_postfix(mail)):
+            yield "its sender is %s" % [arrival.sender for arrival in by_postfix(mail)]
+    of_each_kind(tap, "it takes its path, once", faults)
+
+
+def relay_delivers(tap):
+    """The relay's ways"""
+    ends_by_relay = {"com": "box1<relay", "lists": "box1<relay", "net": "box2<relay", "out": "world<relay", "b\u00fccher": "world<relay"}
+
+    def faults(number, mail):
+        want = sorted((address.lower(), ends_by_relay[end_of(address)]) for address in mail.recipients) if not mail.kind.reply else []
+        if delivered(mail, by_relay(mail)) != want:
+            yield "%s, and not %s" % (delivered(mail, by_relay(mail)), want)
+    of_each_kind(tap, "the relay brings it to all, once", faults)
+
+
+def told_class(mail):
+    kind = mail.kind
+    return "%s; direction=%s; by=%s" % (kind.class_name, kind.direction, kind.by)
+
+
+def judged(host, identity):
+    """The class in the log of the host's milter, as the field has it."""
+    found = re.findall(r" judged queue-id=%s .*\bclass=(\S+) class-by=(\S+) direction=(\S+)" % re.escape(identity), judges[host].log_text())
+    return ["%s; direction=%s; by=%s" % (name, direction, by) for name, by, direction in found]
+
+
+def classes(tap):
+    """Class, direction and reasons"""
+    def faults(number, mail):
+        kind = mail.kind
+        if told[number].words != "%s %s %s" % (kind.class_name, kind.direction, kind.by):
+            yield "explain: " + told[number].words
+        log = judged(kind.at, answers["postfix"][number].split()[-1])
+        if log != [told_class(mail)]:
+            yield "milter: %s" % log
+        for arrival in by_relay(mail):
+            if arrival.all(mails.FIELD) != [told_class(mail)]:
+                yield "relay: %s" % arrival.all(mails.FIELD)
+        for arrival in by_postfix(mail):
+            # Behind the host "out" it is the same class by the word of the first host.
+            way_out = arrival.host.startswith("out")
+            if len(arrival.all(mails.FIELD)) != 1 or (arrival.all(mails.FIELD) != [told_class(mail)] and
+                                                      not (way_out and arrival.all(mails.FIELD)[0].startswith(kind.class_name + "; direction=outbound; by="))):
+                yield "%s: %s" % (arrival.host, arrival.all(mails.FIELD))
+    of_each_kind(tap, "its class", lambda number, mail: faults(number, mail) if mail.kind.class_name else ())
+
+
+def filtered(tap):
+    """The content filter"""
+    with open(programs.FILTERED) as rows:
+        seen = [json.loads(row) for row in rows]
+    by_subject = {}
+    for row in seen:
+        fields = dict(row["fields"])
+        by_subject.setdefault(fields.get("subject"), []).append((row["service"], fields.get(mails.FIELD.lower(), "no class")))
+
+    def faults(number, mail):
+        kind, got = mail.kind, by_subject.get(mail.subject, [])
+        if [service for service, _ in got] != ([kind.seen] if kind.seen else []):
+            yield "seen at %s" % got
+        if any(not name.startswith(kind.class_name + "; ") for _, name in got):
+            yield "as %s" % got
+    of_each_kind(tap, "the content filter sees it, or not", faults)
+    tap("and it saw nothing else", len(seen) == sum(1 for mail in sent if mail.kind.seen), len(seen))
+
+
+def lookup_key(name, timeout=5):
+    rows = [value for kind, value in zone.rows_of(name.decode().rstrip(".").lower()) or () if kind == "TXT"]
+    return rows[0].encode() if rows else None
+
+
+def signed(tap):
+    """Signatures"""
+    def faults(number, mail):
+        for arrival in ends.of(mail.subject):
+            domains = [re.search(r"\bd=([^;\s]+)", text).group(1) for text in arrival.all("DKIM-Signature")]
+            if domains.count("example.com") != int(mail.kind.signed):
+                yield "%s: signed by %s" % (arrival.host, domains)
+            for nth, domain in enumerate(domains):
+                if (domain == "example.com" or domain in mail.kind.survivors) and not dkim.DKIM(arrival.data).verify(idx=nth, dnsfunc=lookup_key):
+                    yield "%s: dkimpy does not verify that of %s" % (arrival.host, domain)
+    of_each_kind(tap, "signed by us, or not", faults)
+
+
+def results_of(arrival):
+    """Of our field: SPF of MAIL FROM, DKIM, DMARC, as in the kinds."""
+    # authres does not know internationalised addresses (RFC 8616): another character stands for theirs.
+    ours = [authres.AuthenticationResultsHeader.parse("Authentication-Results: " + re.sub(r"[^\x00-\x7f]", "x", text))
+            for text in arrival.all("Authentication-Results")]
+    if len(ours) != 1 or ours[0].authserv_id != "mail.example.com":
+        return "%d fields: %s" % (len(ours), arrival.all("Authentication-Results"))
+    said = {"spf": "-", "dmarc": "-", "dkim": "+".join(sorted(result.result for result in ours[0].results if result.method == "dkim"))}
+    for result in ours[0].results:
+        if result.method == "dmarc" or (result.method == "spf" and (any(p.name == "mailfrom" for p in result.properties) or not arrival.sender)):
+            said[result.method] = result.result
+    return "%(spf)s %(dkim)s %(dmarc)s" % said
+
+
+def results(tap):
+    """What was found of SPF, DKIM and DMARC"""
+    def faults(number, mail):
+        for arrival in ends.of(mail.subject):
+            if not mail.kind.found:
+                if arrival.all("Authentication-Results"):
+                    yield "%s: results of what is not checked" % arrival.host
+                continue
+            if results_of(arrival) != mail.kind.found:
+                yield "%s: %s, and not %s" % (arrival.host, results_of(arrival), mail.kind.found)
+            for name in ("Authentication-Results", "X-Spam-Flag"):
+                explained = [re.sub(r"\r\n(?=[ \t])", "", field).split(":", 1)[1].strip() for field in told[number].added if field.startswith(name + ":")]
+                if arrival.all(name) != explained:
+                    yield "%s: %s, and explain %s" % (arrival.host, arrival.all(name), explained)
+            if bool(arrival.all("X-Spam-Flag")) != mail.kind.marked:
+                yield "%s: mark" % arrival.host
+    of_each_kind(tap, "the same results of all three", lambda number, mail: faults(number, mail) if not mail.kind.reply else ())
+
+
+OURS = ("received", "dkim-signature", "authentication-results", "x-spam-flag", "return-path", "delivered-to", "x-original-to", mails.FIELD.lower())
+
+
+def whole(tap):
+    """What comes is what was sent"""
+    def faults(number, mail):
+        want = [(name, value) for name, value in net.fields_of(mail.data) if name not in OURS]
+        for arrival in ends.of(mail.subject):
+            got = [(name, value) for name, value in arrival.fields if name not in OURS]
+            if got != want:
+                yield "%s: other fields: %s, and not %s" % (arrival.host, [row for row in got if row not in want][:3], [row for row in want if row not in got][:3])
+            if arrival.data.partition(b"\r\n\r\n")[2] != mail.data.partition(b"\r\n\r\n")[2]:
+                yield "%s: another body" % arrival.host
+            if len(email.message_from_bytes(arrival.data).get_all(mails.FIELD, [])) != 1:
+                yield "%s: its classes are %s" % (arrival.host, email.message_from_bytes(arrival.data).get_all(mails.FIELD))
+    of_each_kind(tap, "the rest of it is as it was", lambda number, mail: faults(number, mail) if not mail.kind.is_mended else ())
+
+
+def in_the_end(tap):
+    """Nothing is left"""
+    for name, host in hosts.items():
+        world.wait_for("the queue of %s is empty" % name, lambda: host.queue_size() == 0)
+        tap("%s: no mail was deferred or came back" % name, "status=sent" in host.log_text() and
+            not re.search(r"status=(deferred|bounced)|warning: milter|fatal:|panic:", host.log_text()),
+            "\n".join(re.findall(".*(?:status=[db]|milter|fatal:|panic:).*", host.log_text())))
+        host.stop()
+        log = judges[name].log_text()
+        tap("%s: its milter judged all, and ends" % name, judges[name].stop() == 0 and " judged " in log and " unjudged " not in log, log[-1500:])
+    tap("the relay ends", relay.stop() == 0)
+
+
+world.Tap().run(setup, all_sent, answered, paths, relay_delivers, classes, filtered, signed, results, whole, in_the_end)
