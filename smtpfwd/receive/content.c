@@ -228,6 +228,8 @@ content_take(struct session *session, struct str span)
 
 	if (content->failure.code != 0)
 		return;
+	if (session->transaction->envelope.is_smtputf8)
+		utf8_fields_take(&content->utf8_fields, span);
 	look_at_size(session);
 	if (content->failure.code == 0 && content->judgement == NULL && keep_header(content, &span))
 		take_header(session);
@@ -277,18 +279,20 @@ mark_8bit(struct transaction *transaction)
 }
 
 /*
- * Some clients ask for SMTPUTF8 with each mail.  One that is ASCII in all its parts is no internationalised mail
- * (RFC 6531 3.2 speaks of those), so any next hop can have it.
+ * Some clients ask for SMTPUTF8 with each mail.  One that is ASCII in its addresses and fields is no internationalised mail
+ * (RFC 6531 3.2 speaks of those), so any next hop can have it, or with an 8-bit text any with 8BITMIME.
  */
 static bool
-is_international(const struct envelope *envelope)
+is_international(const struct transaction *transaction)
 {
+	const struct envelope *envelope = &transaction->envelope;
+
 	if (!envelope->is_smtputf8)
 		return false;
 	for (int i = 0; i < envelope->n_recipients; i++)
 		if (!address_is_ascii(&envelope->recipients[i].address) || !str_is_ascii(envelope->recipients[i].orcpt))
 			return true;
-	return envelope->is_8bit || !address_is_ascii(&envelope->reverse_path);
+	return transaction->content.utf8_fields.are_found || !address_is_ascii(&envelope->reverse_path);
 }
 
 /* The queue gets the mail; suspends until it is durable. */
@@ -365,7 +369,7 @@ hand_on(struct session *session, struct instant ended)
 
 	mark_8bit(transaction);
 	kept = transaction->envelope;
-	kept.is_smtputf8 = is_international(&kept);
+	kept.is_smtputf8 = is_international(transaction);
 	buf_init(&prefix, JUDGEMENT_PREFIX_MAX_BYTES);
 	if (judgement_prefix(content->judgement, session, &kept, mail.arrived, &prefix) != 0) {
 		content_fail(content, &REPLY(451, 4, 3, 0, "Cannot store this now; try again later"), "the fields on top are too long");

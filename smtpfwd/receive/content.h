@@ -6,6 +6,7 @@
 
 #include "smtpfwd/receive/judgement.h"
 #include "smtpfwd/receive/session.h"
+#include "smtpfwd/receive/utf8_fields.h"
 #include "smtpfwd/smtp/data.h"
 
 struct content {
@@ -16,6 +17,7 @@ struct content {
 	struct mail_id		 id;
 	struct buf		 header;	/* the start of the mail, until the header section is whole and judged */
 	struct judgement	*judgement;	/* NULL before that, and where the mail is refused already */
+	struct utf8_fields	 utf8_fields;	/* looked for where SMTPUTF8 was asked for */
 	uint64_t		 n_raw_bytes;	/* as they came */
 	struct reply		 answer;	/* the next hop's 2xx; code 0: it is the queue's */
 	struct reply		 failure;	/* code 0: none so far; else the answer at the end */

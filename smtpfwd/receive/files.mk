@@ -7,4 +7,4 @@ smtpfwd_receive_libreceive_a_SOURCES = \
 	%D%/judgement.c %D%/judgement.h %D%/listener.c %D%/listener.h %D%/mailboxes.c %D%/mailboxes.h %D%/onward.c %D%/onward.h %D%/opening.c %D%/opening.h \
 	%D%/patience.c %D%/patience.h %D%/proxy.c %D%/proxy.h %D%/refusal.c %D%/refusal.h \
 	%D%/server.c %D%/server.h %D%/session.c %D%/session.h %D%/silence.c %D%/silence.h %D%/stress.c %D%/stress.h \
-	%D%/transaction.c %D%/transaction.h %D%/verify_rcpt.c %D%/verify_rcpt.h %D%/xclient.c %D%/xclient.h
+	%D%/transaction.c %D%/transaction.h %D%/utf8_fields.c %D%/utf8_fields.h %D%/verify_rcpt.c %D%/verify_rcpt.h %D%/xclient.c %D%/xclient.h

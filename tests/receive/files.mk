@@ -11,6 +11,11 @@ tests_receive_test_server_SOURCES = %D%/test_server.c
 tests_receive_test_server_LDADD = $(receive_test_libs)
 TESTS += tests/receive/test_server
 
+check_PROGRAMS += tests/receive/test_utf8_fields
+tests_receive_test_utf8_fields_SOURCES = %D%/test_utf8_fields.c
+tests_receive_test_utf8_fields_LDADD = smtpfwd/receive/libreceive.a tests/libexpect.a base/libbase.a
+TESTS += tests/receive/test_utf8_fields
+
 check_PROGRAMS += tests/receive/test_adopt
 tests_receive_test_adopt_SOURCES = %D%/test_adopt.c
 tests_receive_test_adopt_LDADD = $(receive_test_libs)

@@ -128,6 +128,12 @@ static const struct row rows[] = {
 	    "Onew relay:moved a 0; rcpt \xc3\xa9; send 1 17 utf8; drop; " } },
 	{ .name = "SMTPUTF8 that is not needed is not", .rcpts = "+", .mail = '+', .script = {
 	    HELLO, "CMAIL FROM:<a@example.org> SMTPUTF8", "S250", RCPT, TAKEN, CONTENT, TAKEN, "Onew relay:moved a 0; rcpt b; send 1 17; drop; " } },
+	{ .name = "nor is it for a text that is 8-bit", .rcpts = "+", .mail = '+', .script = {
+	    HELLO, "CMAIL FROM:<a@example.org> BODY=8BITMIME SMTPUTF8", "S250", RCPT, TAKEN, "CDATA", "S354", "CSubject: x\r\n\r\n\xc3\xa9\r\n.", TAKEN,
+	    "Onew relay:moved a 0; rcpt b; send 1 18 8bit; drop; " } },
+	{ .name = "but for a field that is", .rcpts = "+", .mail = '+', .script = {
+	    HELLO, "CMAIL FROM:<a@example.org> BODY=8BITMIME SMTPUTF8", "S250", RCPT, TAKEN, "CDATA", "S354", "CSubject: \xc3\xa9\r\n\r\nx\r\n.", TAKEN,
+	    "Onew relay:moved a 0; rcpt b; send 1 18 8bit utf8; drop; " } },
 	{ .name = "what we refuse ourselves is never sent", .rcpts = "+", .mail = '+', .script = {
 	    HELLO, FROM, RCPT, TAKEN, "CDATA", "S354", "RSubject: x\r\n\r\nbare\nline\r\n.\r\n", "S55", "Q0",
 	    "Onew relay:moved a 1000; rcpt b; drop; " } },
