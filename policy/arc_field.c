@@ -227,7 +227,7 @@ read_names(const struct dkim_tags *tags, struct arena *arena, struct arc_field *
 		blame(field, "h= is missing");
 	for (size_t i = 0; i < rest.len; i++)
 		n += rest.at[i] == ':';
-	if (n > ARC_NAMES_MAX) {
+	if (n > ARC_NAMES_MAX || rest.len > ARC_NAMES_MAX_BYTES) {
 		blame(field, "h= is too long");
 		return true;
 	}

@@ -16,6 +16,7 @@ enum {
 	ARC_INSTANCES_MAX = 50,		/* RFC 8617 4.2.1 */
 	ARC_FIELD_MAX_BYTES = 16 * 1024,	/* of a signature or seal; real ones have 1 KB */
 	ARC_NAMES_MAX = 256,		/* in h=; real ones have 10 to 40 */
+	ARC_NAMES_MAX_BYTES = 4000,	/* all of h=, as of DKIM: each name is compared with each field */
 	ARC_B_MAX_BYTES = 1024,		/* base64 of RSA-4096 is 684 */
 };
 

@@ -139,6 +139,21 @@ test_large(struct scene *s)
 	buf_clear(&mail);
 	insist(buf_printf(&mail, "ARC-Seal: i=2; x=%0*d\r\n%.*s", ARC_FIELD_MAX_BYTES, 0, STR_ARG(s->one)) == 0);
 	expect_failure(s, buf_str(&mail), "ARC-Seal: too large");
+	test_case("a list of names that is long, and one byte too long");
+	for (int more = 0; more <= 1; more++) {
+		struct header_section section;
+		struct arc_field field;
+		struct arena arena;
+
+		arena_init(&arena, ARC_VERIFY_ARENA_BYTES);
+		buf_clear(&mail);
+		insist(buf_printf(&mail, "ARC-Message-Signature: i=1; a=rsa-sha256; d=a.example; s=x; b=AAAA; h=%0*d;\r\n"
+		    " bh=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\r\n", ARC_NAMES_MAX_BYTES + more, 0) == 0);
+		insist(header_read(buf_str(&mail), &arena, &section) == 0);
+		expect(arc_field_read(ARC_MESSAGE, &section.fields[0], (struct timestamp){ 0 }, 0, &arena, &field));
+		expect_text(field.trouble, more ? "h= is too long" : NULL);
+		arena_fini(&arena);
+	}
 	test_case("hundreds of fields of ARC");
 	buf_clear(&mail);
 	for (int i = 0; i < 800; i++)
