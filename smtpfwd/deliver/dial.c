@@ -374,7 +374,7 @@ dial(const struct dialer *dialer, struct next_hop *next_hop, struct instant dead
 			return client;
 		}
 		is_ours &= trouble_out->is_ours;
-		if (trouble_out->is_cancelled)
+		if (trouble_out->is_cancelled || trouble_out->is_to_client)	/* an answer, whatever there is at the others */
 			break;
 	}
 	trouble_out->is_ours = is_ours;		/* one address that does not serve us is the next hop's trouble */

@@ -35,6 +35,8 @@ n_logged(const struct world *w, const char *text)
 	return n_parts(buf_str(&w->log.lines), text);
 }
 
+static const struct next_hop_settings hop_two[1] = { { .written = "two.example.com:25", .host = "two.example.com", .port = 25 } };
+
 static void
 put_of(struct world *w, const struct identity *client)
 {
@@ -147,6 +149,25 @@ turned_away_behind_proxy(struct world *w)
 	peer_says(&w->peers[0], HEADER "S: 554 5.7.1 listed");
 	put_of(w, &one);
 	wait_s(w, 10);
+	expect_int(n_lines(w, "deferred "), 1);
+	expect_int(n_lines(w, "nexthop-down "), 0);
+	expect(hop(w, 0).is_up);
+}
+
+/* What its first address says to the client stands, whatever the others are. */
+static void
+turned_away_at_one_address(struct world *w)
+{
+	static const char *const sayings[] = { HEADER "S: 554 5.7.1 listed", HEADER "S: 421 4.7.0 not you\nX:", HEADER "X:" };
+
+	peer_says(&w->peers[0], HEADER "S: 220 hi\nC: QUIT\nS: 250 hi\nM: ");		/* it takes the header */
+	peer_says(&w->peers[0], sayings[w->round]);
+	peer_says(&w->peers[0], HEADER "S: 220 hi\nC: QUIT\nS: 250 hi");
+	peer_stop(&w->peers[2]);
+	put_of(w, &one);
+	expect(wait_for_mails(w, 1, 10) >= 0);
+	put_of(w, &one);
+	wait_s(w, 5);
 	expect_int(n_lines(w, "deferred "), 1);
 	expect_int(n_lines(w, "nexthop-down "), 0);
 	expect(hop(w, 0).is_up);
@@ -350,6 +371,8 @@ static const struct story stories[] = {
 	{ .name = "what is not offered to the client is lacking", .tell = offers_less, .identity = IDENTITY_AUTO },
 	{ .name = "PROXY: a connection for each mail, LOCAL for our own", .tell = proxy, .identity = IDENTITY_PROXY },
 	{ .name = "a greeting of 554 to a client by PROXY takes no next hop down", .tell = turned_away_behind_proxy, .identity = IDENTITY_PROXY },
+	{ .name = "nor where it has another address, where nobody is", .tell = turned_away_at_one_address, .identity = IDENTITY_PROXY, .n_times = 3,
+	  .hops = hop_two, .zone = "two.example.com A 192.0.2.1\ntwo.example.com A 192.0.2.3\n" },
 	{ .name = "who hangs up on a client told by PROXY, but not on us, is up", .tell = hung_up_behind_proxy, .identity = IDENTITY_PROXY },
 	{ .name = "and who lets it wait", .tell = left_waiting_behind_proxy, .identity = IDENTITY_PROXY },
 	{ .name = "mail of a client that a next hop cannot be told of goes untold", .tell = no_ipv6_behind_proxy, .identity = IDENTITY_PROXY },
