@@ -213,6 +213,15 @@ introduction_here(const struct errand *e, const struct next_hop *next_hop, char 
 	return introduction;
 }
 
+/* The next hop has been told of it in this session, and may mean it alone; NULL: nobody. */
+static const struct ip *
+client_seen(const struct errand *e)
+{
+	const struct identity *identity = e->delivery->facts->identity;
+
+	return identity != NULL && e->held->client->hello[0] != '\0' ? &identity->client.ip : NULL;
+}
+
 /* As a client's mail might have been. */
 static void
 note_answered_soon(const struct errand *e, struct next_hop *next_hop, struct instant began)
@@ -254,7 +263,7 @@ hand_over(struct errand *e, struct next_hop *next_hop)
 		again_note(&e->c->again, &e->delivery->mail, next_hop);
 	}
 	if (end == HANDOVER_TROUBLE || h.is_slowed || (n_ambiguous > 0 && !e->trouble.is_cancelled))
-		judge_strike(next_hop, &e->delivery->mail, NULL, began, &e->trouble);
+		judge_strike(next_hop, &e->delivery->mail, client_seen(e), began, &e->trouble);
 	else if (end == HANDOVER_DONE && n_ambiguous == 0) {
 		judge_answer(next_hop, began);
 		note_answered_soon(e, next_hop, began);

@@ -22,7 +22,10 @@ enum { STRIKES_MAX = 5 };
 void	judge_dialling(struct next_hop *next_hop, struct instant began, struct trouble *trouble);
 
 void	judge_answer(struct next_hop *next_hop, struct instant began);
-/* client: who waits for the mail's answer, NULL: nobody; it may make the trouble, so all its mails in a row are one. */
+/*
+ * client: who waits for the mail's answer, or whom the next hop sees, NULL: nobody; it may make the trouble, or be what the next
+ * hop means, so all its mails in a row are one.
+ */
 void	judge_strike(struct next_hop *next_hop, const struct mail_id *mail, const struct ip *client, struct instant began,
 	    const struct trouble *trouble);
 

@@ -57,7 +57,7 @@ struct next_hop {
 
 	int		 n_strikes;	/* mails in a row, each another one, that ended in trouble and not in an answer */
 	struct mail_id	 last_struck;
-	struct ip	 last_struck_by;	/* its client, if that waited; else IP_NONE */
+	struct ip	 last_struck_by;	/* its client, if that waited or was seen; else IP_NONE */
 	struct await	 await;		/* what clients that waited had of it */
 
 	int64_t		 n_delivered, n_deferred, n_failed;	/* recipients */

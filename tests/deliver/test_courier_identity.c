@@ -289,6 +289,23 @@ loopback(struct world *w)
 
 #define XCLIENT_THEN	"S: 220 hi\nC: EHLO\nS: 250-hi\nS: 250 XCLIENT ADDR\nC: XCLIENT ADDR=198.51.100.7\n"
 
+/* Who is introduced hears nothing any more, or is hung up on in the middle of each mail. */
+static void
+trouble_to_one(struct world *w)
+{
+	static const char *const troubles[] = {
+		XCLIENT_THEN "W: 1000000\nX:", XCLIENT_THEN "S: 220 hi\nC: EHLO\nW: 1000000\nX:",
+		XCLIENT_THEN "S: 220 hi\nC: EHLO\nS: 250 p\nC: MAIL\nW: 1000000\nX:", XCLIENT_THEN "S: 220 hi\nC: EHLO\nS: 250 p\nC: MAIL\nX:",
+	};
+
+	peer_says(&w->peers[0], troubles[w->round]);
+	for (int i = 0; i < 8; i++)
+		put_of(w, &one);
+	wait_s(w, 1000);
+	expect(n_lines(w, "deferred ") >= 8);
+	expect_int(n_lines(w, "nexthop-down "), 0);
+}
+
 /* By a client that it does not want nobody takes a next hop down. */
 static void
 hung_up_at_xclient(struct world *w)
@@ -374,6 +391,7 @@ static const struct story stories[] = {
 	{ .name = "nor where it has another address, where nobody is", .tell = turned_away_at_one_address, .identity = IDENTITY_PROXY, .n_times = 3,
 	  .hops = hop_two, .zone = "two.example.com A 192.0.2.1\ntwo.example.com A 192.0.2.3\n" },
 	{ .name = "who hangs up on a client told by PROXY, but not on us, is up", .tell = hung_up_behind_proxy, .identity = IDENTITY_PROXY },
+	{ .name = "XCLIENT: trouble with one client takes no next hop down", .tell = trouble_to_one, .identity = IDENTITY_XCLIENT, .n_times = 4 },
 	{ .name = "and who lets it wait", .tell = left_waiting_behind_proxy, .identity = IDENTITY_PROXY },
 	{ .name = "mail of a client that a next hop cannot be told of goes untold", .tell = no_ipv6_behind_proxy, .identity = IDENTITY_PROXY },
 	{ .name = "but not where it could be told of others like it", .tell = took_ipv6_before, .identity = IDENTITY_PROXY },
