@@ -11,7 +11,8 @@ dist_example_DATA = %D%/smtpfwd.conf %D%/smtpfwd.logrotate README
 postfixexampledir = $(docdir)/postfix
 dist_postfixexample_DATA = %D%/postfix/README \
 	%D%/postfix/front.master.cf %D%/postfix/front.smtpfwd.conf \
-	%D%/postfix/behind.main.cf %D%/postfix/behind.master.cf %D%/postfix/behind.smtpfwd.conf
+	%D%/postfix/behind.main.cf %D%/postfix/behind.master.cf %D%/postfix/behind.smtpfwd.conf \
+	%D%/postfix/transport.main.cf %D%/postfix/transport.master.cf %D%/postfix/transport.smtpfwd.conf
 
 # The sed is ours, and not configure's: there $(sbindir) would still be ${exec_prefix}/sbin.
 EXTRA_DIST += %D%/smtpfwd.service.in %D%/smtpfwd.sysusers %D%/smtpfwd.tmpfiles

@@ -7,9 +7,11 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "milter/judging.h"
+#include "milter/locked_rates.h"
 
 struct milter {				/* outlives smfi_main, and the threads that libmilter has then */
 	struct judging_world	 world;
+	struct locked_rates	 rates;
 	struct log		*log;
 	atomic_bool		 is_draining;	/* no mail begins any more */
 

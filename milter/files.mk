@@ -5,7 +5,8 @@ milter_libpostfix_a_SOURCES = \
 
 noinst_LIBRARIES += milter/libservers.a
 milter_libservers_a_SOURCES = \
-	%D%/inquiries.c %D%/inquiries.h %D%/rules_source.h %D%/socketmap_server.c %D%/socketmap_server.h
+	%D%/inquiries.c %D%/inquiries.h %D%/locked_rates.c %D%/locked_rates.h \
+	%D%/policy_server.c %D%/policy_server.h %D%/socketmap_server.c %D%/socketmap_server.h
 
 noinst_LIBRARIES += milter/libjudging.a
 milter_libjudging_a_SOURCES = \
@@ -15,5 +16,5 @@ milter_libjudging_a_SOURCES = \
 sbin_PROGRAMS += milter/smtpfwd-milter
 milter_smtpfwd_milter_SOURCES = \
 	%D%/apply.c %D%/apply.h %D%/callbacks.c %D%/callbacks.h %D%/generation.c %D%/generation.h %D%/main.c %D%/operate.c %D%/operate.h \
-	%D%/serve.c %D%/serve.h
-milter_smtpfwd_milter_LDADD = milter/libjudging.a $(smtpfwd_parts) $(smtpfwd_libs) $(MILTER_LIBS)
+	%D%/serve.c %D%/serve.h %D%/servers.c %D%/servers.h %D%/socket_group.c %D%/socket_group.h
+milter_smtpfwd_milter_LDADD = milter/libservers.a milter/libpostfix.a milter/libjudging.a $(smtpfwd_parts) $(smtpfwd_libs) $(MILTER_LIBS)

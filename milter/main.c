@@ -128,6 +128,13 @@ tell_ready(void *context)
 		background_ready(readiness->pipe, readiness->logs_to_stderr);
 }
 
+/* NULL or "": it is no unix socket. */
+static int
+prepare_socket(const char *path, const struct user *user, struct fault *fault_out)
+{
+	return path != NULL && path[0] != '\0' ? directory_prepare_of(path, user, fault_out) : 0;
+}
+
 /*
  * As root only directories are made; then no root any more: what stands in them is the user's.  The generation, whose keys that user
  * must be able to read: NULL and a fault.
@@ -141,7 +148,9 @@ drop_and_make(struct config *config, struct fault *fault_out)
 	raise_descriptor_limit(config);
 	if (user_find(config->user, config->is_user_given, &user, fault_out) != 0 ||
 	    directory_prepare_of(config->milter.control, &user, fault_out) != 0 ||
-	    (config->milter.unix_path != NULL && directory_prepare_of(config->milter.unix_path, &user, fault_out) != 0) ||
+	    prepare_socket(config->milter.unix_path, &user, fault_out) != 0 ||
+	    prepare_socket(config->milter.socketmap.place.path.at, &user, fault_out) != 0 ||
+	    prepare_socket(config->milter.policy_service.place.path.at, &user, fault_out) != 0 ||
 	    privileges_drop(&user, fault_out) != 0)
 		return NULL;
 	generation = generation_new(config);

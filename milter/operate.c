@@ -129,6 +129,8 @@ adopt(struct operate *operate, struct reading *reading)
 	json_t *warnings = json_array();
 
 	warn_of(warnings, "milter: socket", before->milter.socket, now->milter.socket);
+	warn_of(warnings, "milter: socketmap", before->milter.socketmap.written, now->milter.socketmap.written);
+	warn_of(warnings, "milter: policy-service", before->milter.policy_service.written, now->milter.policy_service.written);
 	warn_of(warnings, "milter: group", before->milter.group, now->milter.group);
 	warn_of(warnings, "milter: control", before->milter.control, now->milter.control);
 	warn_of(warnings, "user", before->user, now->user);
@@ -138,6 +140,7 @@ adopt(struct operate *operate, struct reading *reading)
 		resolver_switch_to(operate->resolver, reading->resolver);
 	operate->generation = reading->generation;
 	rules_replace(operate->milter->world.rules, &reading->generation->rules);
+	locked_rates_adopt(&operate->milter->rates, &now->policy.classes);
 	return warnings;
 }
 

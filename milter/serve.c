@@ -5,7 +5,6 @@
  * thread where that does not block it, which is ours; and of one that is ignored there nobody hears.
  */
 #include <errno.h>
-#include <grp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -19,6 +18,8 @@
 #include "base/insist.h"
 #include "milter/operate.h"
 #include "milter/serve.h"
+#include "milter/servers.h"
+#include "milter/socket_group.h"
 #include "smtpfwd/config/resolver.h"
 #include "smtpfwd/runtime/resolver_switch.h"
 
@@ -36,6 +37,7 @@ struct serving {
 	struct operate		 operate;
 	struct control_command	 commands[OPERATE_COMMANDS_N];
 	struct control		*control;
+	struct servers		 servers;
 	struct loop		*loop;
 	struct notifier		*notify;
 	struct signal_watch	 signals;
@@ -66,18 +68,9 @@ open_unix(const struct milter_section *section, struct fault *fault_out)
 {
 	mode_t mask = umask(0117);
 	int result = open_libmilter(section, fault_out);
-	struct group *group;
 
 	(void)umask(mask);
-	if (result != 0 || section->group == NULL)
-		return result;
-	group = getgrnam(section->group);
-	if (group == NULL)
-		return fault_permanent(fault_out, "milter: group: there is no group \"%s\"", section->group);
-	if (lchown(section->unix_path, (uid_t)-1, group->gr_gid) != 0)
-		return fault_permanent(fault_out, "milter: group: %s cannot be given to %s: %s (adduser USER %s)", section->unix_path,
-		    section->group, strerror(errno), section->group);
-	return 0;
+	return result == 0 ? socket_give(section->unix_path, section->group, fault_out) : result;
 }
 
 static int
@@ -169,6 +162,7 @@ watch_for_end(void *arg)
 		(void)fiber_park(until);
 	(void)os_unlink(serving->operate.generation->config->milter.control);
 	control_stop(serving->control);
+	servers_stop(&serving->servers);
 	errands_stop(serving->milter.world.errands);
 	loop_stop(serving->loop);
 }
@@ -206,6 +200,16 @@ make_control(struct serving *serving, struct fault *fault_out)
 	return serving->control != NULL ? 0 : -1;
 }
 
+/* Limits begin with nothing used: they are kept in memory only. */
+static int
+make_servers(struct serving *serving, struct fault *fault_out)
+{
+	const struct config *config = serving->operate.generation->config;
+	const struct policy_desk desk = { .rules = &serving->rules, .rates = &serving->milter.rates, .log = serving->milter.log };
+
+	return servers_open(&serving->servers, serving->loop, &config->milter, &desk, fault_out);
+}
+
 static int
 make_parts(struct serving *serving, struct fault *fault_out)
 {
@@ -213,7 +217,7 @@ make_parts(struct serving *serving, struct fault *fault_out)
 	static const int signals[] = { SIGTERM, SIGINT };
 	int error;
 
-	serving->loop = loop_new(ERRANDS_MAX + OTHER_FIBERS_MAX, fault_out);
+	serving->loop = loop_new(ERRANDS_MAX + SERVERS_FIBERS_MAX + OTHER_FIBERS_MAX, fault_out);
 	if (serving->loop == NULL)
 		return -1;
 	serving->operate.loop = serving->loop;
@@ -222,7 +226,7 @@ make_parts(struct serving *serving, struct fault *fault_out)
 	error = loop_watch_signals(serving->loop, signals, 2, &serving->signals);
 	if (error != 0 || serving->watcher == NULL)
 		return fault_temporary(fault_out, "signals cannot be watched");
-	if (make_resolver(serving, fault_out) != 0 || make_control(serving, fault_out) != 0 ||
+	if (make_resolver(serving, fault_out) != 0 || make_control(serving, fault_out) != 0 || make_servers(serving, fault_out) != 0 ||
 	    callbacks_register(&serving->milter, fault_out) != 0 ||
 	    (section->unix_path != NULL ? open_unix : open_libmilter)(section, fault_out) != 0)
 		return -1;
@@ -235,6 +239,7 @@ free_rest(struct serving *serving)
 {
 	notify_end(serving->notify);
 	control_free(serving->control);
+	servers_free(&serving->servers);
 	os_crew_free(serving->operate.crew);
 	if (serving->is_thread_over)
 		pthread_join(serving->thread, NULL);
@@ -251,6 +256,8 @@ serve(const char *config_path, struct generation *generation, struct notifier *n
 	serving = (struct serving){ .notify = notify, .milter.world.rules = &serving.rules,
 	    .operate = { .milter = &serving.milter, .config_path = config_path, .generation = generation, .since = os_wall_clock() } };
 	rules_place_init(&serving.rules, &generation->rules);
+	locked_rates_init(&serving.milter.rates);
+	locked_rates_adopt(&serving.milter.rates, &config->policy.classes);
 	serving.operate.log_writer = log_writer_new(config->log_to, "smtpfwd-milter", config->log_level, fault_out);
 	if (serving.operate.log_writer == NULL)
 		return -1;

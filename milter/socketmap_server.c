@@ -136,14 +136,13 @@ socketmap_answer(const struct policy *policy, struct str bytes, struct timestamp
 }
 
 static ptrdiff_t
-answer_by_source(void *context, struct str bytes, struct instant now, struct buf *out)
+answer_by_rules(void *context, struct str bytes, struct instant now, struct buf *out)
 {
-	const struct rules_source *source = context;
-	const struct policy *policy = source->hold(source->context);
-	ptrdiff_t taken = socketmap_answer(policy, bytes, os_wall_clock(), out);
+	struct rules *rules = rules_hold(context);
+	ptrdiff_t taken = socketmap_answer(rules->policy, bytes, os_wall_clock(), out);
 
 	(void)now;
-	source->let_go(source->context, policy);
+	rules_release(rules);
 	return taken;
 }
 
@@ -151,5 +150,5 @@ const struct inquiry_kind socketmap_server = {
 	.name = "socketmap",
 	.question_max_bytes = SOCKETMAP_REQUEST_MAX_BYTES + 8,		/* the length in front, and the comma */
 	.answer_max_bytes = SOCKETMAP_REPLY_MAX_BYTES + 8,
-	.answer = answer_by_source,
+	.answer = answer_by_rules,
 };

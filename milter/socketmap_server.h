@@ -14,7 +14,7 @@
 #define MILTER_SOCKETMAP_SERVER_H
 
 #include "milter/inquiries.h"
-#include "milter/rules_source.h"
+#include "milter/rules.h"
 
 /*
  * The answer to the request at the front of the bytes, as inquiry_kind.answer wants it.  What is wrong with the question or the
@@ -22,7 +22,7 @@
  */
 ptrdiff_t	socketmap_answer(const struct policy *policy, struct str bytes, struct timestamp now, struct buf *out);
 
-/* Its context is a struct rules_source. */
+/* Its context is a struct rules_place. */
 extern const struct inquiry_kind	socketmap_server;
 
 #endif

@@ -316,6 +316,10 @@ static const struct setting route_settings[] = {
 static const struct setting milter_settings[] = {
 	{ .name = "socket", .type = SETTING_STRING, .otherwise = "inet:127.0.0.1:8891", .most = "120",
 	  .sentence = "where Postfix finds it, as in smtpd_milters: inet:ADDRESS:PORT or unix:PATH" },
+	{ .name = "socketmap", .type = SETTING_STRING, .most = "120",
+	  .sentence = "where Postfix can ask where mail goes, by its socketmap tables; without it, nowhere" },
+	{ .name = "policy-service", .type = SETTING_STRING, .most = "120",
+	  .sentence = "where Postfix can ask for limits of rate, by its check_policy_service; without it, nowhere" },
 	{ .name = "group", .type = SETTING_STRING, .most = "60",
 	  .sentence = "whose group a unix socket is, which may use it; without it that of user" },
 	{ .name = "control", .type = SETTING_STRING, .otherwise = "/run/smtpfwd-milter/control", .most = "100",

@@ -12,6 +12,7 @@
 
 #include "base/arena.h"
 #include "base/conf.h"
+#include "base/place.h"
 #include "policy/policy.h"
 #include "smtpfwd/deliver/route.h"
 #include "smtpfwd/queue/queue.h"
@@ -55,10 +56,16 @@ struct srs_section {			/* what the srs section says; its secrets are read by srs
 	const char			*secret_file;	/* NULL: there is no such section */
 };
 
+struct milter_server {			/* beside the milter's own socket */
+	const char		*written;	/* NULL: there is none */
+	struct place		 place;		/* its path ends in NUL */
+};
+
 struct milter_section {			/* what the milter section says */
 	const char		*socket;	/* as smfi_setconn takes it */
 	const char		*unix_path;	/* of it; NULL: it is none of a file's */
-	const char		*group;		/* NULL: the user's */
+	struct milter_server	 socketmap, policy_service;
+	const char		*group;		/* of all unix sockets; NULL: the user's */
 	const char		*control;
 	const struct network	*networks;
 	int			 n_networks;

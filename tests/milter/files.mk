@@ -29,6 +29,11 @@ TESTS += tests/milter/test_inquiries
 
 check_PROGRAMS += tests/milter/test_socketmap_server
 tests_milter_test_socketmap_server_SOURCES = %D%/test_socketmap_server.c
-tests_milter_test_socketmap_server_LDADD = milter/libservers.a milter/libpostfix.a tests/libexpect.a policy/libpolicy.a mail/libmail.a \
+tests_milter_test_socketmap_server_LDADD = milter/libservers.a milter/libpostfix.a milter/libjudging.a tests/libexpect.a policy/libpolicy.a mail/libmail.a \
 	smtpfwd/runtime/libruntime.a smtpfwd/runtime/libos.a base/libbase.a $(IDN2_LIBS) $(OPENSSL_LIBS) -lpthread
 TESTS += tests/milter/test_socketmap_server
+
+check_PROGRAMS += tests/milter/test_policy_server
+tests_milter_test_policy_server_SOURCES = %D%/test_policy_server.c
+tests_milter_test_policy_server_LDADD = $(tests_milter_test_socketmap_server_LDADD)
+TESTS += tests/milter/test_policy_server
