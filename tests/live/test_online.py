@@ -340,6 +340,11 @@ def lacking(tap):
     tap("an internationalised one: 554 5.6.9", said.startswith("554 5.6.9 ") and place.queue_size() == 0, said)
     said = client.mail(eight, recipients=("bob@example.net",))
     tap("with two, the one that can have it is found", said.startswith("250 2.0.0 the hop has it") and other.n_mails("eight") == 1, said)
+    for line in ("MAIL FROM:<alice@example.org> BODY=8BITMIME SMTPUTF8", "RCPT TO:<bob@example.net>", "DATA"):
+        client.say(line)
+    client.socket.sendall(world.message("text", body="gr\u00fcn\r\n") + b".\r\n")
+    said = client.reply()
+    tap("SMTPUTF8 asked for an 8-bit text is not needed", said.startswith("250 2.0.0 the hop has it") and other.n_mails("text") == 1, said)
     client.say("QUIT")
     place.stop()
 
