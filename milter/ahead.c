@@ -32,6 +32,17 @@ ask_for_spf(const struct inspect_inputs *inputs, struct instant deadline, struct
 		dns_ask(inputs->resolver, questions, n, deadline, arena, answers);
 }
 
+void
+ahead_ask_for_spf(const struct inspect_inputs *inputs, struct instant deadline)
+{
+	struct arena arena;
+
+	arena_init(&arena, ARENA_MAX_BYTES);
+	if (policy_verify_rules(inputs->policy)->spf)
+		ask_for_spf(inputs, deadline, &arena);
+	arena_fini(&arena);
+}
+
 /* Of one author: honest mail has no more. */
 static bool
 ask_for_dmarc(const struct inspect_inputs *inputs, struct instant deadline, struct arena *arena)
@@ -49,16 +60,13 @@ ask_for_dmarc(const struct inspect_inputs *inputs, struct instant deadline, stru
 }
 
 bool
-ahead_ask(const struct inspect_inputs *inputs, struct instant deadline)
+ahead_ask_for_dmarc(const struct inspect_inputs *inputs, struct instant deadline)
 {
-	const struct verify_rules *rules = policy_verify_rules(inputs->policy);
 	struct arena arena;
 	bool is_settled = true;
 
 	arena_init(&arena, ARENA_MAX_BYTES);
-	if (rules->spf)
-		ask_for_spf(inputs, deadline, &arena);
-	if (rules->dmarc != DMARC_OFF)
+	if (policy_verify_rules(inputs->policy)->dmarc != DMARC_OFF)
 		is_settled = ask_for_dmarc(inputs, deadline, &arena);
 	arena_fini(&arena);
 	return is_settled;

@@ -8,7 +8,10 @@
 
 #include "policy/inspect.h"
 
-/* False: of what DMARC asks for something was not settled, and it is no use to wait for that once more.  Suspends. */
-bool	ahead_ask(const struct inspect_inputs *inputs, struct instant deadline);
+/* The records that SPF begins with. */
+void	ahead_ask_for_spf(const struct inspect_inputs *inputs, struct instant deadline);
+
+/* The author's policy.  False: something was not settled, and it is no use to wait for that once more.  Both suspend. */
+bool	ahead_ask_for_dmarc(const struct inspect_inputs *inputs, struct instant deadline);
 
 #endif

@@ -13,8 +13,8 @@
 #include "smtpfwd/runtime/fiber.h"
 
 enum {
-	/* At once; each has a fiber and its stack in the loop.  Two for each of the sessions that there can be (max-sessions), and some. */
-	ERRANDS_MAX = 24000,
+	/* At once; each has a fiber and its stack in the loop.  Three for each of the sessions that there can be (max-sessions), and some. */
+	ERRANDS_MAX = 32000,
 };
 
 struct errands;

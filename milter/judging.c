@@ -1,7 +1,7 @@
 /*
  * judging.c - one of Postfix's mails, judged and sealed by policy/ as the relay does it
  *
- * Two errands on the loop use a judging beside the thread that has it: so it is freed by the last of them.
+ * Errands on the loop use a judging beside the thread that has it: so it is freed by the last of them.
  */
 #include "base/mem.h"
 #include "mail/domain.h"
@@ -25,6 +25,13 @@ enum {
 _Static_assert((int)SEAL_FIELDS_MAX_BYTES + MARK_MAX_BYTES + (int)CLASSIFY_FIELD_MAX_BYTES + (int)STAMP_FIELDS_MAX_BYTES <= (int)PREFIX_MAX_BYTES,
     "room for all fields");
 
+enum { CHECK, AHEAD_OF_SPF, AHEAD_OF_DMARC, JUDGING_ERRANDS };
+
+struct judging_errand {
+	struct errand	 errand;
+	struct judging	*judging;
+};
+
 struct judging {
 	struct judging_world	*world;
 	struct rules		*rules;		/* held */
@@ -42,7 +49,7 @@ struct judging {
 	struct seal		*seal;
 	struct survival		 survival;	/* where Postfix sends it is not known here: none */
 
-	struct errand		 checking, asking_ahead;
+	struct judging_errand	 errands[JUDGING_ERRANDS];
 	bool			 is_checking;	/* they were started */
 	struct inspect_inputs	 inputs;
 	struct instant		 deadline;	/* of the checks, but for the last part */
@@ -170,10 +177,9 @@ judging_free(struct judging *judging)
 {
 	if (judging == NULL)
 		return;
-	if (judging->is_checking && errand_forget(&judging->checking))
-		let_go(judging);
-	if (judging->is_checking && errand_forget(&judging->asking_ahead))
-		let_go(judging);
+	for (int i = 0; judging->is_checking && i < JUDGING_ERRANDS; i++)
+		if (errand_forget(&judging->errands[i].errand))
+			let_go(judging);
 	let_go(judging);
 }
 
@@ -222,33 +228,61 @@ begin_seal(struct judging *judging)
 	judging->seal = seal_new(&inputs);
 }
 
-static void
-check(struct errand *errand)
+static struct judging *
+judging_with(struct errand *errand)
 {
-	struct judging *judging = (struct judging *)(void *)((char *)errand - offsetof(struct judging, checking));
+	return ((struct judging_errand *)(void *)errand)->judging;
+}
+
+static void
+check(struct judging *judging)
+{
 	struct fault fault;
 
 	judging->inspection = inspect_begin(&judging->inputs, judging->deadline, &judging->findings_arena, &fault);
 }
 
 static void
-end_check(struct errand *errand)
+run_check(struct errand *errand)
 {
-	let_go((struct judging *)(void *)((char *)errand - offsetof(struct judging, checking)));
+	check(judging_with(errand));
 }
 
 static void
-ask_ahead(struct errand *errand)
+run_ahead_of_spf(struct errand *errand)
 {
-	struct judging *judging = (struct judging *)(void *)((char *)errand - offsetof(struct judging, asking_ahead));
+	struct judging *judging = judging_with(errand);
 
-	judging->is_dmarc_in_vain = !ahead_ask(&judging->inputs, judging->deadline);
+	ahead_ask_for_spf(&judging->inputs, judging->deadline);
 }
 
 static void
-end_ask_ahead(struct errand *errand)
+run_ahead_of_dmarc(struct errand *errand)
 {
-	let_go((struct judging *)(void *)((char *)errand - offsetof(struct judging, asking_ahead)));
+	struct judging *judging = judging_with(errand);
+
+	judging->is_dmarc_in_vain = !ahead_ask_for_dmarc(&judging->inputs, judging->deadline);
+}
+
+static void
+end_errand(struct errand *errand)
+{
+	let_go(judging_with(errand));
+}
+
+/* The checks last: what is asked ahead is asked then already, and they need not ask once more. */
+static void
+start_errands(struct judging *judging)
+{
+	static void (*const runs[JUDGING_ERRANDS])(struct errand *errand) =
+	    { [CHECK] = run_check, [AHEAD_OF_SPF] = run_ahead_of_spf, [AHEAD_OF_DMARC] = run_ahead_of_dmarc };
+
+	judging->is_checking = true;
+	atomic_fetch_add(&judging->n_holders, JUDGING_ERRANDS);
+	for (int i = JUDGING_ERRANDS - 1; i >= 0; i--) {
+		judging->errands[i] = (struct judging_errand){ .errand = { .run = runs[i], .end = end_errand }, .judging = judging };
+		errand_start(judging->world->errands, &judging->errands[i].errand);
+	}
 }
 
 static bool
@@ -269,19 +303,13 @@ begin_checks(struct judging *judging)
 		.policy = judging->rules->policy, .peer = &judging->peer, .envelope = &judging->envelope, .header = &judging->section,
 		.now = os_wall_clock(), .resolver = judging->world->resolver,
 	};
-	judging->checking = (struct errand){ .run = check, .end = end_check };
-	judging->asking_ahead = (struct errand){ .run = ask_ahead, .end = end_ask_ahead };
 	if (!needs_dns(judging)) {
-		check(&judging->checking);	/* finds that there is nothing to be checked */
+		check(judging);		/* finds that there is nothing to be checked */
 		return;
 	}
 	weigh(judging, CHECKS_BYTES);
-	if (!goes_on(judging))
-		return;
-	judging->is_checking = true;
-	atomic_fetch_add(&judging->n_holders, 2);
-	errand_start(judging->world->errands, &judging->asking_ahead);
-	errand_start(judging->world->errands, &judging->checking);
+	if (goes_on(judging))
+		start_errands(judging);
 }
 
 void
@@ -316,7 +344,7 @@ judging_header(struct judging *judging)
 static bool
 await_checks(struct judging *judging)
 {
-	if (judging->is_checking && !errand_wait(&judging->checking))
+	if (judging->is_checking && !errand_wait(&judging->errands[CHECK].errand))
 		judging_fail(judging, "cut-off");
 	else if (goes_on(judging) && judging->has_header && judging->inspection == NULL)
 		fail_for_room(judging);
@@ -377,7 +405,7 @@ static void
 end_checks(struct judging *judging)
 {
 	if (judging->is_checking)
-		(void)errand_wait(&judging->asking_ahead);
+		(void)errand_wait(&judging->errands[AHEAD_OF_DMARC].errand);
 	judging->findings = inspect_end(judging->inspection, last_deadline(judging));
 	judging->inspection = NULL;
 	if (judging->is_checking && errands_are_stopped(judging->world->errands))
