@@ -66,6 +66,13 @@ set_reply(SMFICTX *context, const struct reply *reply)
 	(void)smfi_setreply(context, code, status, text);
 }
 
+sfsistat
+apply_put_off(SMFICTX *context, const struct verdict *verdict)
+{
+	set_reply(context, &verdict->reply);
+	return SMFIS_TEMPFAIL;
+}
+
 bool
 apply(SMFICTX *context, struct judging *judging, const struct verdict *verdict, sfsistat *status_out)
 {
@@ -77,8 +84,7 @@ apply(SMFICTX *context, struct judging *judging, const struct verdict *verdict, 
 	case ACTION_DEFER:
 		if (judging_has_failed(judging) && judging_is_accepted_on_failure(judging))
 			break;
-		set_reply(context, &verdict->reply);
-		*status_out = SMFIS_TEMPFAIL;
+		*status_out = apply_put_off(context, verdict);
 		return true;
 	case ACTION_ACCEPT:
 		break;

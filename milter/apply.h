@@ -14,4 +14,7 @@
  */
 bool	apply(SMFICTX *context, struct judging *judging, const struct verdict *verdict, sfsistat *status_out);
 
+/* What xxfi_envfrom is to return for a mail that is put off there. */
+sfsistat	apply_put_off(SMFICTX *context, const struct verdict *verdict);
+
 #endif

@@ -141,6 +141,18 @@ is_word_there(char **words, const char *wanted)
 	return false;
 }
 
+/* As SIZE says (RFC 1870); 0: it is not there. */
+static uint64_t
+size_of(char **words)
+{
+	uint64_t n_bytes = 0;
+
+	for (; *words != NULL; words++)
+		if (str_starts_nocase(str_of(*words), STR("SIZE=")) && !str_to_u64(str_from(str_of(*words), 5), &n_bytes))
+			n_bytes = 0;
+	return n_bytes;
+}
+
 static sfsistat
 refuse_at_mail(SMFICTX *context, bool accepts, const char *reason)
 {
@@ -158,6 +170,21 @@ refuse_at_mail(SMFICTX *context, bool accepts, const char *reason)
 	return SMFIS_TEMPFAIL;
 }
 
+/* A limit of its class is in the way. */
+static sfsistat
+put_off_at_mail(SMFICTX *context, struct session *session, const struct verdict *verdict)
+{
+	sfsistat status;
+
+	if (!verdict->is_quiet)
+		history_rejected(registered->log, NULL, judging_peer(session->judging), "mail",
+		    &judging_envelope(session->judging)->reverse_path, NULL, &verdict->reply, verdict->reason);
+	atomic_fetch_add(&registered->n_deferred, 1);
+	status = apply_put_off(context, verdict);
+	drop_mail(session);
+	return status;
+}
+
 static sfsistat
 begin_mail(SMFICTX *context, char **words)
 {
@@ -166,7 +193,8 @@ begin_mail(SMFICTX *context, char **words)
 	const bool accepts = rules->accepts_on_failure, is_full = atomic_load(&registered->n_sessions) > rules->sessions_max;
 	const bool was_here = rules_is_after_filter(rules, macro(context, "{daemon_name}"));
 	struct judging_start start = { .macros = { .find = find_macro, .context = context }, .path = str_of(words[0]),
-	    .is_smtputf8 = is_word_there(words + 1, "SMTPUTF8") };
+	    .is_smtputf8 = is_word_there(words + 1, "SMTPUTF8"), .size_bytes = size_of(words + 1) };
+	struct verdict verdict;
 
 	rules_release(rules);
 	if (session == NULL)
@@ -179,7 +207,7 @@ begin_mail(SMFICTX *context, char **words)
 	start.helo = session->helo != NULL ? str_of(session->helo) : STR_EMPTY;
 	session->judging = judging_new(&registered->world, &start);
 	atomic_fetch_add(&registered->n_mails, 1);
-	return SMFIS_CONTINUE;
+	return judging_is_put_off(session->judging, &verdict) ? put_off_at_mail(context, session, &verdict) : SMFIS_CONTINUE;
 }
 
 /* Of a mail that was begun; else Postfix does what its protocol does not know. */
@@ -270,7 +298,8 @@ end_mail(SMFICTX *context)
 	if (judging == NULL)
 		return SMFIS_TEMPFAIL;
 	judging_end(judging, &verdict);
-	say(context, judging);
+	if (!verdict.is_quiet)
+		say(context, judging);
 	count(judging, &verdict);
 	/* Half of the changes are none: a forged field could stand beside ours. */
 	if (!apply(context, judging, &verdict, &status)) {

@@ -5,13 +5,13 @@ milter_libpostfix_a_SOURCES = \
 
 noinst_LIBRARIES += milter/libservers.a
 milter_libservers_a_SOURCES = \
-	%D%/inquiries.c %D%/inquiries.h %D%/locked_rates.c %D%/locked_rates.h \
+	%D%/inquiries.c %D%/inquiries.h \
 	%D%/policy_server.c %D%/policy_server.h %D%/socketmap_server.c %D%/socketmap_server.h
 
 noinst_LIBRARIES += milter/libjudging.a
 milter_libjudging_a_SOURCES = \
 	%D%/ahead.c %D%/ahead.h %D%/client.c %D%/client.h %D%/errand.c %D%/errand.h %D%/fields.c %D%/fields.h \
-	%D%/judging.c %D%/judging.h %D%/rules.c %D%/rules.h
+	%D%/judging.c %D%/judging.h %D%/limits.c %D%/limits.h %D%/locked_rates.c %D%/locked_rates.h %D%/rules.c %D%/rules.h
 
 sbin_PROGRAMS += milter/smtpfwd-milter
 milter_smtpfwd_milter_SOURCES = \

@@ -45,7 +45,9 @@ struct judging {
 	struct header_section	 section, edited;
 	struct edits		 edits;
 	bool			 has_header;
-	struct mail_class	 class;
+	struct mail_class	 class;		/* as far as it is known, where limits ask for it; else behind the header */
+	struct limits		 limits;
+	int64_t			 n_body_bytes;
 	struct seal		*seal;
 	struct survival		 survival;	/* where Postfix sends it is not known here: none */
 
@@ -110,6 +112,53 @@ checks_bytes(const struct judging *judging)
 	    (judging->seal != NULL ? seal_memory_bytes(judging->seal) : 0);
 }
 
+/* --- its class, and the limits of rate of that --- */
+
+/* With the header or without (NULL).  Whether that is the mail's, whatever is still to come. */
+static bool
+classify_mail(struct judging *judging, const struct header_section *section)
+{
+	const struct class_evidence evidence = {
+		.peer = &judging->peer,
+		.listener_class = rules_listener_class(judging->rules, judging->peer.listener),
+		.certificate_name = judging->peer.tls.verified_name,
+		.envelope = &judging->envelope,
+		.header = section,
+	};
+
+	judging->class = classify(judging->rules->policy, &evidence);
+	return classify_is_settled(judging->rules->policy, &evidence);
+}
+
+static struct limited_mail
+limited_mail(const struct judging *judging, int64_t n_bytes)
+{
+	return (struct limited_mail){ .class = &judging->class, .peer = &judging->peer, .envelope = &judging->envelope, .n_bytes = n_bytes };
+}
+
+static int64_t
+n_bytes_so_far(const struct judging *judging)
+{
+	return (int64_t)judging->header.len + judging->n_body_bytes;
+}
+
+static void
+ask_limits(struct judging *judging, int64_t n_bytes, bool uses)
+{
+	const struct limited_mail mail = limited_mail(judging, n_bytes);
+
+	(uses ? limits_use : limits_ask)(&judging->limits, &mail, &judging->arena, &judging->verdict);
+}
+
+static void
+settle_limits(struct judging *judging)
+{
+	bool goes_on_all_the_same = judging->has_failed && judging->rules->accepts_on_failure;
+	const struct limited_mail mail = limited_mail(judging, n_bytes_so_far(judging));
+
+	limits_settle(&judging->limits, &mail, goes_on_all_the_same ? ACTION_ACCEPT : judging->verdict.action);
+}
+
 /* --- begin and end --- */
 
 /* Postfix takes what RFC 5321 does not know: a local part alone, which is its own, or none too well-formed. */
@@ -135,6 +184,13 @@ address_of(const struct judging *judging, struct str path, enum path_kind kind)
 	return (struct address){ .local = inside, .domain = str_of(policy_hostname(judging->rules->policy)) };
 }
 
+static void
+ask_at_mail(struct judging *judging, uint64_t size_bytes)
+{
+	if (classify_mail(judging, NULL))
+		ask_limits(judging, size_bytes == 0 || size_bytes > INT64_MAX ? 1 : (int64_t)size_bytes, false);
+}
+
 struct judging *
 judging_new(struct judging_world *world, const struct judging_start *start)
 {
@@ -150,11 +206,21 @@ judging_new(struct judging_world *world, const struct judging_start *start)
 	judging->verdict = (struct verdict){ .action = ACTION_ACCEPT };
 	judging->envelope = (struct envelope){ .envid = STR_EMPTY, .is_smtputf8 = start->is_smtputf8 };
 	from = address_of(judging, start->path, PATH_REVERSE);
+	judging->limits.rates = world->rates;
 	if (!client_read(&start->macros, start->helo, &judging->rules->trust, &judging->arena, &judging->peer) ||
 	    !address_copy(&judging->arena, &from, &judging->envelope.reverse_path))
 		fail_for_room(judging);
+	else if (world->rates != NULL && !locked_rates_are_none(world->rates))
+		ask_at_mail(judging, start->size_bytes);
 	weigh(judging, 0);
 	return judging;
+}
+
+bool
+judging_is_put_off(const struct judging *judging, struct verdict *verdict_out)
+{
+	*verdict_out = judging->verdict;
+	return judging->verdict.action == ACTION_DEFER && !judging->has_failed;
 }
 
 static void
@@ -201,20 +267,6 @@ judging_field(struct judging *judging, struct str name, struct str value)
 	if (goes_on(judging) && fields_append(name, value, &judging->header) != 0)
 		fail_for_room(judging);
 	weigh(judging, 0);
-}
-
-static void
-classify_mail(struct judging *judging)
-{
-	const struct class_evidence evidence = {
-		.peer = &judging->peer,
-		.listener_class = rules_listener_class(judging->rules, judging->peer.listener),
-		.certificate_name = judging->peer.tls.verified_name,
-		.envelope = &judging->envelope,
-		.header = &judging->section,
-	};
-
-	judging->class = classify(judging->rules->policy, &evidence);
 }
 
 static void
@@ -330,8 +382,10 @@ judging_header(struct judging *judging)
 		return;
 	}
 	judging->has_header = true;
-	classify_mail(judging);
+	(void)classify_mail(judging, &judging->section);
 	decide_header(judging->rules->policy, &judging->section, judging->rules->received_max, &judging->verdict);
+	if (goes_on(judging))
+		ask_limits(judging, n_bytes_so_far(judging), false);
 	if (goes_on(judging))
 		begin_seal(judging);
 	if (goes_on(judging))
@@ -357,16 +411,24 @@ is_sealed(const struct judging *judging)
 	return seal_is_signing(judging->seal) || seal_is_sealing(judging->seal);
 }
 
+/* It is looked at, and not only counted. */
+static bool
+reads_body(struct judging *judging)
+{
+	return goes_on(judging) && await_checks(judging) && (inspect_wants_body(judging->inspection) || is_sealed(judging));
+}
+
 bool
 judging_wants_body(struct judging *judging)
 {
-	return goes_on(judging) && await_checks(judging) && (inspect_wants_body(judging->inspection) || is_sealed(judging));
+	return goes_on(judging) && (limits_count_bytes(&judging->limits, &judging->class) || reads_body(judging));
 }
 
 void
 judging_body(struct judging *judging, struct str piece)
 {
-	if (!judging_wants_body(judging))
+	judging->n_body_bytes += (int64_t)piece.len;
+	if (!reads_body(judging))
 		return;
 	while (piece.len > 0) {
 		struct str part = str_sub(piece, 0, INSPECT_CHUNK_MAX_BYTES);
@@ -443,6 +505,8 @@ sign(struct judging *judging)
 void
 judging_end(struct judging *judging, struct verdict *verdict_out)
 {
+	if (goes_on(judging) && judging->has_header)
+		ask_limits(judging, n_bytes_so_far(judging), true);
 	if (goes_on(judging) && await_checks(judging)) {
 		end_checks(judging);
 		if (goes_on(judging) && seal_is_sealing(judging->seal))
@@ -452,6 +516,7 @@ judging_end(struct judging *judging, struct verdict *verdict_out)
 	} else if (goes_on(judging)) {
 		judging_fail(judging, "no-header");	/* the server left its end out */
 	}
+	settle_limits(judging);
 	*verdict_out = judging->verdict;
 }
 
@@ -525,13 +590,16 @@ void
 judging_words(const struct judging *judging, struct buf *out)
 {
 	const struct stamp_inputs inputs = stamp_inputs(judging);
+	struct str reason = str_of(judging->verdict.reason), rest = reason, word = STR_EMPTY;	/* "rate, 17 times since the last line" */
 	const struct judged judged = { .stamped = &inputs, .verdict = &judging->verdict, .survival = &judging->survival, .seal = judging->seal,
 	    .class = &judging->class };
 
 	if (judging->findings != NULL && judged_words(&judged, out))
 		return;
-	(void)buf_printf(out, "verdict=%s%s%s", action_word(judging->verdict.action), judging->verdict.reason != NULL ? ":" : "",
-	    judging->verdict.reason != NULL ? judging->verdict.reason : "");
+	(void)str_take_until(&rest, ',', &word);
+	(void)buf_printf(out, "verdict=%s%s%.*s", action_word(judging->verdict.action), reason.len > 0 ? ":" : "", STR_ARG(word));
+	if (word.len < reason.len)
+		(void)buf_printf(out, " why=\"%.*s\"", STR_ARG(reason));
 	if (judging->has_header)
 		(void)classify_words(&judging->class, out);
 }

@@ -1,7 +1,7 @@
 /*
  * judging.h - one of Postfix's mails, judged and sealed by policy/ as the relay does it, between its envelope and what is changed of it
  *
- *	judging_new		MAIL: who sends it
+ *	judging_new		MAIL: who sends it; a limit may put it off at once
  *	judging_recipient	each RCPT that was accepted
  *	judging_field		each field of the header
  *	judging_header		the header is whole: class, loops; SPF and DKIM's keys are asked for, and nobody waits
@@ -18,6 +18,7 @@
 #include "milter/client.h"
 #include "milter/errand.h"
 #include "milter/fields.h"
+#include "milter/limits.h"
 #include "milter/rules.h"
 #include "policy/verdict.h"
 
@@ -25,6 +26,7 @@ struct judging_world {			/* for all mails; outlives them */
 	struct rules_place	*rules;
 	struct errands		*errands;
 	struct resolver		*resolver;	/* of the errands */
+	struct locked_rates	*rates;		/* NULL: limits of rate are not kept here */
 	atomic_size_t		 memory_bytes;	/* of all mails now */
 };
 
@@ -35,11 +37,15 @@ struct judging_start {
 	struct str	 helo;
 	struct str	 path;			/* as in MAIL, with its brackets */
 	bool		 is_smtputf8;		/* MAIL said so */
+	uint64_t	 size_bytes;		/* MAIL said so; 0: it did not */
 };
 
 /* By today's rules, which it keeps.  Never NULL. */
 struct judging	*judging_new(struct judging_world *world, const struct judging_start *start);
 void		 judging_free(struct judging *judging);		/* at any time, does not block; NULL is nothing */
+
+/* Behind judging_new: a limit of rate of its class is in the way already, whatever it turns out to be.  The verdict's texts are the judging's. */
+bool		 judging_is_put_off(const struct judging *judging, struct verdict *verdict_out);
 
 void		 judging_recipient(struct judging *judging, struct str path);
 void		 judging_field(struct judging *judging, struct str name, struct str value);

@@ -22,6 +22,29 @@ time_json(struct timestamp at)
 /* --- status --- */
 
 static void
+add_rate(void *context, const struct class_rates_view *view)
+{
+	char room[CLASS_RATE_TEXT_MAX];
+
+	json_array_append_new(context, control_json_rate(view->class_name, class_rate_text(&view->limit, room), view->n_keys, view->n_put_off));
+}
+
+static void
+tell_rates(struct locked_rates *locked, struct answer *answer, struct instant deadline)
+{
+	json_t *objects = json_array(), *object;
+	size_t i;
+
+	pthread_mutex_lock(&locked->lock);
+	class_rates_each(locked->rates, add_rate, objects);
+	pthread_mutex_unlock(&locked->lock);
+	json_array_foreach(objects, i, object)
+		if (answer_write(answer, json_incref(object), deadline) != 0)
+			break;
+	json_decref(objects);
+}
+
+static void
 tell_status(void *context, const json_t *request, struct answer *answer, struct instant deadline)
 {
 	const struct operate *operate = context;
@@ -33,12 +56,13 @@ tell_status(void *context, const json_t *request, struct answer *answer, struct 
 	    control_json_str(str_of(config->hostname)), "pid", (json_int_t)getpid(), "since", time_json(operate->since),
 	    "loaded", time_json(operate->generation->loaded)), deadline) != 0)
 		return;
-	(void)answer_write(answer, json_pack("{s:{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}}", "milter",
+	if (answer_write(answer, json_pack("{s:{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}}", "milter",
 	    "socket", control_json_str(str_of(config->milter.socket)), "sessions", (json_int_t)atomic_load(&milter->n_sessions),
 	    "mails", (json_int_t)atomic_load(&milter->n_mails), "memory", (json_int_t)atomic_load(&milter->world.memory_bytes),
 	    "accepted", (json_int_t)atomic_load(&milter->n_accepted), "held", (json_int_t)atomic_load(&milter->n_held),
 	    "rejected", (json_int_t)atomic_load(&milter->n_rejected), "deferred", (json_int_t)atomic_load(&milter->n_deferred),
-	    "failed", (json_int_t)atomic_load(&milter->n_failed)), deadline);
+	    "failed", (json_int_t)atomic_load(&milter->n_failed)), deadline) == 0)
+		tell_rates(&milter->rates, answer, deadline);
 }
 
 void

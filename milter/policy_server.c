@@ -77,27 +77,9 @@ amount_of(const struct delegation_request *request, struct rated_amount *amount_
 
 /* --- the answer --- */
 
-struct wait {
-	struct rated_wait	 rated;
-	int64_t			 n_put_off;	/* as class_rates_put_off has it */
-};
-
-static struct wait
-ask_rates(struct locked_rates *locked, const struct rated_mail *mail, const struct rated_amount *amount, bool is_end, struct instant now)
-{
-	static const struct rated_amount nothing = { .n = { 0 } };
-	struct wait wait = { .n_put_off = 0 };
-
-	pthread_mutex_lock(&locked->lock);
-	wait.rated = is_end ? class_rates_use(locked->rates, mail, amount, now) : class_rates_wait(locked->rates, mail, &nothing, amount, now);
-	if (wait.rated.limit != NULL)
-		wait.n_put_off = class_rates_put_off(locked->rates, mail, wait.rated.limit, now);
-	pthread_mutex_unlock(&locked->lock);
-	return wait;
-}
-
 static void
-log_put_off(struct log *log, const struct delegation_request *request, const struct rated_mail *mail, const struct wait *wait, struct str text)
+log_put_off(struct log *log, const struct delegation_request *request, const struct rated_mail *mail, const struct limit_wait *wait,
+    struct str text)
 {
 	struct log_line line;
 
@@ -132,7 +114,7 @@ answer_mail(const struct rules *rules, struct locked_rates *rates, struct log *l
 	struct mail_class class = classify(rules->policy, &evidence);
 	struct rated_mail mail = { .class_name = class.match.name, .limits = class.actions->rates, .n_limits = class.actions->n_rates,
 	    .client = peer.client.ip, .login = peer.login, .reverse_path = &envelope.reverse_path };
-	struct wait wait = ask_rates(rates, &mail, &amount, is_end, now);
+	struct limit_wait wait = locked_rates_ask(rates, &mail, &amount, is_end, now);
 	struct str text;
 
 	if (wait.rated.limit == NULL)

@@ -258,6 +258,9 @@ serve(const char *config_path, struct generation *generation, struct notifier *n
 	rules_place_init(&serving.rules, &generation->rules);
 	locked_rates_init(&serving.milter.rates);
 	locked_rates_adopt(&serving.milter.rates, &config->policy.classes);
+	/* A Postfix that asks the policy service too would have each mail counted twice. */
+	if (config->milter.policy_service.written == NULL)
+		serving.milter.world.rates = &serving.milter.rates;
 	serving.operate.log_writer = log_writer_new(config->log_to, "smtpfwd-milter", config->log_level, fault_out);
 	if (serving.operate.log_writer == NULL)
 		return -1;

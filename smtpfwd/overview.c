@@ -79,8 +79,7 @@ add_rate(void *context, const struct class_rates_view *view)
 {
 	char room[CLASS_RATE_TEXT_MAX];
 
-	add(context, "rate", json_pack("{s:s, s:o, s:i, s:I}", "class", view->class_name, "limit",
-	    control_json_str(class_rate_text(&view->limit, room)), "keys", view->n_keys, "put-off", (json_int_t)view->n_put_off));
+	json_array_append_new(context, control_json_rate(view->class_name, class_rate_text(&view->limit, room), view->n_keys, view->n_put_off));
 }
 
 static void

@@ -31,6 +31,9 @@ struct control_command {		/* parts hand in their commands as functions, joined i
 /* A str as a JSON string; bytes that are no UTF-8 are escaped as \xHH. */
 json_t	*control_json_str(struct str text);
 
+/* A limit of rate as an object of the command "status", the daemon's and the milter's: {"rate": {"class", "limit", "keys", "put-off"}}. */
+json_t	*control_json_rate(const char *class_name, struct str limit, int n_keys, int64_t n_put_off);
+
 /* Serves on a listening unix socket that it takes over.  The commands array outlives it. */
 struct control	*control_new(struct loop *loop, int listener, uid_t daemon_uid, const struct control_command *commands,
 		    int n_commands, struct log *log, struct fault *fault_out);

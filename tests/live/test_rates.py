@@ -1,11 +1,13 @@
 #!/usr/bin/python3
-"""Limits of rate, by a running daemon: clients that come together, a reload, what the operator sees, and a real Postfix that is put off and comes again."""
+"""Limits of rate, by a running daemon: clients that come together, a reload, what the operator sees, and a real Postfix that is put off and comes again;
+and by smtpfwd-milter."""
 import re
 import smtplib
 import subprocess
 import threading
 import time
 
+import milter
 import world
 
 APP, OTHER = "10.2.0.7", "10.2.0.8"
@@ -121,4 +123,39 @@ def postfix(tap):
     relay.stop()
 
 
-world.Tap().run(together, goes_on, postfix)
+def by_milter(tap):
+    """smtpfwd-milter keeps the same limits for a Postfix, at MAIL where the class is settled, else at the end of the mail"""
+    hop = world.NextHop()
+    judge = milter.Milter('class "reset" { networks = { "10.2.0.0/16" } headers = { "X-Kind: reset" } }\n'
+                          'class "app" { networks = { "10.2.0.0/16" } rate = { "3 messages/1h per client" } }\n'
+                          'class "few" { networks = { "10.4.0.0/16" } rate = { "1 message/1h per client" } }\n'
+                          'class "big" { networks = { "10.3.0.0/16" } rate = { "2000 bytes/1h per client", "4 recipients/1h per sender" } }\n',
+                          section='networks = { "10.0.0.0/8" }').start()
+    front = milter.Front(judge, hop).start()
+
+    def mail(client, header="", sender="a@example.org", recipients=("bob@keep.example",), size=0):
+        session = world.Client(front.port)
+        session.speak_for(client)
+        session.say("EHLO h")
+        return session.mail(("From: <a@example.org>\r\n%sSubject: x\r\n\r\n%s\r\n" % (header, "x" * size)).encode(), sender, recipients)
+
+    replies = [mail(APP) for _ in range(5)]
+    tap("of 5 mails 3 go", [reply[:3] for reply in replies] == ["250"] * 3 + ["450"] * 2 and
+        "4.7.1 Limit of class app: 3 messages/1h per client; try again in 20m" in replies[3], replies)
+    replies = [mail("10.4.0.1") for _ in range(10)]
+    tap("at MAIL, where nothing can change the class", [reply[:3] for reply in replies] == ["250"] + ["450"] * 9 and
+        judge.log_text().count(" rejected stage=mail ") == 1, replies)
+    tap("a password reset does not wait", mail(APP, "X-Kind: reset\r\n").startswith("250"))
+    replies = [mail("10.3.0.1", size=900, sender="a%d@example.org" % i) for i in range(3)]
+    tap("bytes are counted, of the body too", [reply[:3] for reply in replies] == ["250", "250", "450"] and "2000 bytes/1h" in replies[2], replies)
+    replies = [mail("10.3.0.2", recipients=("b@keep.example", "c@keep.example", "d@keep.example")), mail("10.3.0.3", recipients=("b@keep.example", "c@keep.example"))]
+    tap("and recipients", replies[0].startswith("250") and replies[1].startswith("450") and "4 recipients/1h per sender" in replies[1], replies)
+    lines = [line for line in judge.log_text().splitlines() if "rate" in line and "started" not in line and ("rejected" in line or "verdict=defer:rate" in line)]
+    tap("the log has a line of each who was put off", len(lines) == 4, lines)
+    shown = judge.ctl("status")
+    tap("status counts them", "limit      3 messages/1h per client of class app: 2 put off since it is set, 1 at it\n" in shown, shown)
+    judge.stop()
+    front.stop()
+
+
+world.Tap().run(together, goes_on, postfix, by_milter)
