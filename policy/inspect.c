@@ -265,11 +265,9 @@ check_dmarc(struct inspection *c, struct instant deadline)
 static const char *
 why_unchecked(const struct inspect_inputs *inputs, const struct verify_rules *rules)
 {
-	const char *why = class_verify_why_not(inputs->verify, inputs->peer);
-
-	if (why != NULL)
-		return why;
-	return rules->spf || rules->dkim || rules->arc ? NULL : "off";
+	if (!rules->spf && !rules->dkim && !rules->arc)
+		return inputs->peer->is_trusted ? "trusted" : "off";
+	return class_verify_why_not(inputs->verify, inputs->peer);
 }
 
 struct inspection *

@@ -20,7 +20,7 @@ struct sender_proof {
  * one that it is below; "null", a null reverse-path, which no report goes to anyway; "unchecked", neither SPF nor DKIM is
  * looked at by configuration: who asked for no checks has all mail failed by the letter of RFC 5321 6.1, rather than none.
  *
- * Not: "temperror", the DNS did not tell, and nothing else passed; "no-pass".
+ * Not: "temperror", the DNS did not tell, and nothing else passed; "class", its class is not checked where others are; "no-pass".
  */
 struct sender_proof	sender_prove(const struct findings *findings, const struct envelope *envelope, const struct peer *peer);
 

@@ -60,6 +60,30 @@ test_rows(void)
 }
 
 static void
+test_added(void)
+{
+	static const struct header_field added[] = { { STR("X"), STR(" 1"), STR("X: 1\r\n") }, { STR("A"), STR(" 0"), STR("A: 0\r\n") } };
+	struct header_section section, edited;
+	struct edits edits = { .added = added, .n_added = 2 };
+	struct arena arena, small;
+
+	arena_init(&arena, ROOM_BYTES);
+	arena_init(&small, 1);
+	expect_int(header_read(str_of(mail), &arena, &section), 0);
+	test_case("fields that come stand on top, in their order");
+	expect(edits_apply(&edits, &section, &arena, &edited));
+	expect_fields(&edited, "X: 1\r\nA: 0\r\nA: 1\r\nB: 2\r\n  folded\r\nA: 3\r\nC:\r\n");
+	expect_int((int64_t)edited.body_at, (int64_t)section.body_at);
+	test_case("also where others of the name go");
+	expect(edits_remove(&edits, &section, 0, &arena) && edits_remove(&edits, &section, 2, &arena));
+	expect(edits_apply(&edits, &section, &arena, &edited));
+	expect_fields(&edited, "X: 1\r\nA: 0\r\nB: 2\r\n  folded\r\nC:\r\n");
+	expect(!edits_apply(&edits, &section, &small, &edited));
+	arena_fini(&small);
+	arena_fini(&arena);
+}
+
+static void
 test_limit(void)
 {
 	struct header_section section, edited;
@@ -83,6 +107,7 @@ int
 main(void)
 {
 	test_rows();
+	test_added();
 	test_limit();
 	return test_end();
 }

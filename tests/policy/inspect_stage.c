@@ -210,7 +210,7 @@ begin(struct inspect_stage *stage, struct str mail, size_t *body_at_out)
 	struct header_section header;
 	struct inspect_inputs inputs = {
 		.policy = stage->policy, .peer = &stage->peer, .envelope = &stage->envelope, .header = &header, .now = stage->now,
-		.resolver = stage->is_without_resolver ? NULL : &stage->resolver,
+		.verify = stage->verify, .resolver = stage->is_without_resolver ? NULL : &stage->resolver,
 	};
 	struct inspection *inspection;
 	struct fault fault = { .kind = FAULT_PERMANENT };

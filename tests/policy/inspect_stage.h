@@ -29,6 +29,7 @@ struct inspect_stage {
 	/* Of the mail at hand; inspect_stage_reset's are example.com's own. */
 	struct verify_rules	 rules;		/* take effect by inspect_stage_set_rules */
 	struct peer		 peer;
+	enum class_verify	 verify;	/* by its class */
 	struct envelope		 envelope;
 	struct timestamp	 now;
 	size_t			 chunk_bytes;	/* the body comes in pieces of so many */

@@ -2,7 +2,7 @@
  * test_class_actions.c - what a class sets: told, kept by name, and what a mail may have before its class is known
  */
 #include "base/insist.h"
-#include "policy/classify.h"
+#include "policy/class_bounds.h"
 #include "tests/expect.h"
 
 #define N_OF(array)	((int)(sizeof(array) / sizeof((array)[0])))
@@ -211,6 +211,45 @@ test_outlook(const struct policy *policy, const struct outlook_row *row)
 	arena_fini(&arena);
 }
 
+/* Recipients one by one, by a class that is found by their number. */
+static void
+test_bounds(void)
+{
+	static const struct class_section by_number[] = {
+		{ .name = "many", .networks = net, .n_networks = 1, .recipients_least = 6, .actions = { .recipients_max = 8 } },
+		{ .name = "few", .networks = net, .n_networks = 1, .actions = { .recipients_max = 4, .message_max_bytes = 100, .route = "route:few" } },
+	};
+	struct policy_settings settings = { .hostname = "mx.example.com", .classes = { .sections = by_number, .n_sections = 2 } };
+	struct policy *policy = policy_new(&settings, seed);
+	struct peer peer = { .listener = STR("mx"), .client.ip = { IP_V4, { 10, 0, 0, 1 } } };
+	struct envelope envelope = { .n_recipients = 0 };
+	struct class_evidence evidence = { .peer = &peer, .listener_class = "local", .certificate_name = STR_EMPTY, .envelope = &envelope };
+	struct recipient recipient = { .orcpt = STR_EMPTY };
+	struct class_bounds bounds;
+	struct arena arena;
+
+	arena_init(&arena, ARENA_MAX_BYTES);
+	insist(address_parse(STR("x@example.org"), false, &recipient.address));
+	test_case("bounds: one more is taken as long as a class takes it that the mail may still be of");
+	class_bounds_begin(&bounds, policy, &evidence);
+	while (envelope.n_recipients < 20 && class_bounds_take_recipient(&bounds, policy, &evidence))
+		insist(envelope_add_recipient(&envelope, &recipient, &arena));
+	expect_int(envelope.n_recipients, 8);
+	expect(bounds.has_route == false && !class_bounds_is_too_large(&bounds, 101));
+	test_case("bounds: of a class that is known they are its own");
+	class_bounds_settle(&bounds, &by_number[1].actions);
+	expect(bounds.has_route && class_bounds_is_too_large(&bounds, 101) && !class_bounds_is_too_large(&bounds, 100));
+	expect(!class_bounds_take_recipient(&bounds, policy, &evidence));
+	envelope.n_recipients = 3;
+	expect(class_bounds_take_recipient(&bounds, policy, &evidence));
+	test_case("bounds: of one that sets none there are none");
+	class_bounds_settle(&bounds, class_rules_actions(policy_class_rules(policy), STR("other")));
+	envelope.n_recipients = 8;
+	expect(class_bounds_take_recipient(&bounds, policy, &evidence) && !class_bounds_is_too_large(&bounds, UINT64_MAX));
+	arena_fini(&arena);
+	policy_free(policy);
+}
+
 /* --- checks --- */
 
 static const struct verify_row {
@@ -251,6 +290,7 @@ main(void)
 	test_by_name();
 	for (int i = 0; i < N_OF(outlooks); i++)
 		test_outlook(policy, &outlooks[i]);
+	test_bounds();
 	test_verify();
 	policy_free(policy);
 	return test_end();

@@ -53,6 +53,76 @@ test_may_relay(void)
 	}
 }
 
+/* --- a class --- */
+
+static const struct {
+	const char *name;
+	struct class_actions actions;
+	int n_recipients;
+	bool is_outside, has_outbound;
+	int want_code;
+} by_class[] = {
+	{ "as many recipients as it allows", { .recipients_max = 3 }, 3, false, true, 0 },
+	{ "one more, for good", { .recipients_max = 3 }, 4, false, true, 554 },
+	{ "without a bound", { .recipients_max = 0 }, 20, false, true, 0 },
+	{ "a recipient outside, and no route", { .recipients_max = 3 }, 1, true, false, 554 },
+	{ "a recipient outside, and one of its own", { .route = "route:bulk" }, 1, true, false, 0 },
+	{ "a recipient outside, and the outbound one", { .recipients_max = 3 }, 1, true, true, 0 },
+	{ "a relay's recipient needs none", { .recipients_max = 3 }, 1, false, false, 0 },
+};
+
+static void
+test_by_class(void)
+{
+	for (int i = 0; i < N_OF(by_class); i++) {
+		const struct class_section section = { .name = "x", .actions = by_class[i].actions };
+		struct policy_settings settings = { .hostname = "mx.example.net", .relays = relays, .n_relays = 1,
+		    .outbound = by_class[i].has_outbound ? "smart" : NULL, .classes = { .sections = &section, .n_sections = 1 } };
+		struct policy *policy = policy_new(&settings, seed);
+		struct mail_class class = { .match.name = "x", .actions = &by_class[i].actions };
+		struct envelope envelope = { .n_recipients = 0 };
+		struct recipient recipient = { .orcpt = STR_EMPTY };
+		struct verdict verdict;
+		struct arena arena;
+
+		test_case("by class: %s", by_class[i].name);
+		arena_init(&arena, 64 * 1024);
+		expect(address_parse(by_class[i].is_outside ? STR("a@example.net") : STR("a@example.org"), false, &recipient.address));
+		while (envelope.n_recipients < by_class[i].n_recipients)
+			insist(envelope_add_recipient(&envelope, &recipient, &arena));
+		decide_class(policy, &class, &envelope, &verdict);
+		expect_int(verdict.reply.code, by_class[i].want_code);
+		expect_int(verdict.action, by_class[i].want_code == 0 ? ACTION_ACCEPT : ACTION_REJECT);
+		arena_fini(&arena);
+		policy_free(policy);
+	}
+}
+
+static void
+test_hold(void)
+{
+	static const struct class_actions holding = { .is_held = true }, none = { .is_held = false };
+	const struct mail_class held = { .actions = &holding }, other = { .actions = &none };
+	struct verdict verdict = { .action = ACTION_ACCEPT };
+
+	test_case("hold: mail of a class that is not held goes on");
+	decide_hold(&other, &verdict);
+	expect(!verdict.is_held && verdict.reason == NULL);
+	test_case("hold: of one that is it waits");
+	decide_hold(&held, &verdict);
+	expect(verdict.is_held);
+	expect_text(verdict.reason, "class");
+	test_case("hold: the first reason stays");
+	verdict = (struct verdict){ .action = ACTION_ACCEPT, .is_held = true, .reason = "forward-doomed" };
+	decide_hold(&held, &verdict);
+	expect_text(verdict.reason, "forward-doomed");
+	test_case("hold: what is refused is not held");
+	verdict = (struct verdict){ .action = ACTION_REJECT, .reason = "dmarc" };
+	decide_hold(&held, &verdict);
+	expect(!verdict.is_held);
+	expect_text(verdict.reason, "dmarc");
+}
+
 /* --- a header section --- */
 
 #define OTHER	"Received: from a.example by b.example with ESMTP; Sat, 21 Nov 2026 00:00:00 +0000\r\n"
@@ -288,6 +358,8 @@ int
 main(void)
 {
 	test_may_relay();
+	test_by_class();
+	test_hold();
 	test_loops();
 	test_judgements();
 	test_replies();

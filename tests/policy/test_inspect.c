@@ -175,17 +175,23 @@ static const struct rules_row {
 	bool spf, dkim;
 	enum dmarc_mode dmarc;
 	bool is_trusted;
+	enum class_verify verify;
 	const char *want;
 } rules[] = {
-	{ "all rules off", false, false, DMARC_OFF, false, "unchecked=off verdict=accept" },
-	{ "a trusted peer's mail", true, true, DMARC_ENFORCE, true, "unchecked=trusted verdict=accept" },
-	{ "SPF alone", true, false, DMARC_OFF, false, "iprev=pass spf-helo=fail spf=fail verdict=accept" },
-	{ "DKIM alone", false, true, DMARC_OFF, false, "iprev=pass dkim=pass:example.com:r verdict=accept" },
-	{ "DMARC by SPF alone", true, false, DMARC_ENFORCE, false,
+	{ "all rules off", false, false, DMARC_OFF, false, CLASS_VERIFY_AUTO, "unchecked=off verdict=accept" },
+	{ "all rules off, whatever the class", false, false, DMARC_OFF, false, CLASS_VERIFY_OFF, "unchecked=off verdict=accept" },
+	{ "a trusted peer's mail", true, true, DMARC_ENFORCE, true, CLASS_VERIFY_AUTO, "unchecked=trusted verdict=accept" },
+	{ "a trusted peer's, of a class that is checked", true, false, DMARC_ENFORCE, true, CLASS_VERIFY_ON,
 	  "iprev=pass spf-helo=fail spf=fail dmarc=fail:example.com:reject verdict=reject:dmarc" },
-	{ "DMARC by DKIM alone", false, true, DMARC_ENFORCE, false,
+	{ "a class that is not checked", true, true, DMARC_ENFORCE, false, CLASS_VERIFY_OFF, "unchecked=class verdict=accept" },
+	{ "a trusted peer's, of such a class", true, true, DMARC_ENFORCE, true, CLASS_VERIFY_OFF, "unchecked=trusted verdict=accept" },
+	{ "SPF alone", true, false, DMARC_OFF, false, CLASS_VERIFY_AUTO, "iprev=pass spf-helo=fail spf=fail verdict=accept" },
+	{ "DKIM alone", false, true, DMARC_OFF, false, CLASS_VERIFY_AUTO, "iprev=pass dkim=pass:example.com:r verdict=accept" },
+	{ "DMARC by SPF alone", true, false, DMARC_ENFORCE, false, CLASS_VERIFY_AUTO,
+	  "iprev=pass spf-helo=fail spf=fail dmarc=fail:example.com:reject verdict=reject:dmarc" },
+	{ "DMARC by DKIM alone", false, true, DMARC_ENFORCE, false, CLASS_VERIFY_AUTO,
 	  "iprev=pass dkim=pass:example.com:r dmarc=pass:example.com verdict=accept" },
-	{ "DMARC that only stamps", true, false, DMARC_STAMP, false,
+	{ "DMARC that only stamps", true, false, DMARC_STAMP, false, CLASS_VERIFY_AUTO,
 	  "iprev=pass spf-helo=fail spf=fail dmarc=fail:example.com:reject verdict=accept" },
 };
 
@@ -203,6 +209,7 @@ test_rules(void)
 		stage.rules.dkim = row->dkim;
 		stage.rules.dmarc = row->dmarc;
 		stage.peer.is_trusted = row->is_trusted;
+		stage.verify = row->verify;
 		inspect_stage_set_rules(&stage);
 		n_asks = stage.zone.n_asks;
 		expect_str(inspect_stage_judge(&stage, inspect_stage_sign(&stage, "example.com", "r", STR(ALICE REST))), str_of(row->want));

@@ -56,6 +56,42 @@ static const struct {
 	{ "a literal is one too", "a@[IPv6:2001:DB8::1]", false, "route:out/[IPv6:2001:DB8::1]" },
 };
 
+static const struct {
+	const char *name, *class_name, *recipient, *want;
+} class_ways[] = {
+	{ "a class with a route", "bulk", "a@example.net", "route:bulk" },
+	{ "a relay's domain goes to its relay all the same", "bulk", "a@example.org", "relay:moved" },
+	{ "a class whose route goes by the domain", "direct", "a@EXAMPLE.net", "route:direct/example.net" },
+	{ "a class without a route", "plain", "a@example.net", "route:out" },
+	{ "a class that no section has", "local", "a@example.net", "route:out" },
+	{ "none", "", "a@example.net", "route:out" },
+	{ "one whose name only begins so", "bulk2", "a@example.net", "route:out" },
+};
+
+/* Also where nothing else goes out. */
+static void
+test_destinations_by_class(bool has_outbound)
+{
+	static const struct class_section sections[] = { { .name = "plain" }, { .name = "bulk", .actions = { .route = "route:bulk" } },
+	    { .name = "direct", .actions = { .route = "route:direct", .is_route_by_domain = true } } };
+	struct policy_settings settings = { .hostname = "mx.example.net", .relays = relays, .n_relays = 2, .outbound = has_outbound ? "out" : NULL,
+	    .classes = { .sections = sections, .n_sections = 3 } };
+	struct policy *policy = policy_new(&settings, seed);
+
+	expect_int(policy_has_outbound(policy), has_outbound);
+	for (size_t i = 0; i < sizeof(class_ways) / sizeof(class_ways[0]); i++) {
+		bool is_outbound = strcmp(class_ways[i].want, "route:out") == 0;
+		char room[POLICY_DESTINATION_MAX];
+		struct address address;
+
+		test_case("destination by class, %s outbound: %s", has_outbound ? "with" : "without", class_ways[i].name);
+		expect(address_parse(str_of(class_ways[i].recipient), false, &address));
+		expect_str(policy_destination_of(policy, str_of(class_ways[i].class_name), &address, room),
+		    str_of(is_outbound && !has_outbound ? "none" : class_ways[i].want));
+	}
+	policy_free(policy);
+}
+
 static void
 test_destinations(void)
 {
@@ -79,5 +115,7 @@ main(void)
 {
 	test_whose();
 	test_destinations();
+	test_destinations_by_class(true);
+	test_destinations_by_class(false);
 	return test_end();
 }

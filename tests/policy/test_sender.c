@@ -48,6 +48,25 @@ static const struct row {
 	{ "a literal has no signer", "[192.0.2.1]", false, true, true, SPF_NONE, SPF_NONE, { { DKIM_PASS, "a.example" } }, false, "no-pass" },
 };
 
+/* Others are checked here: who is not proves nothing, and gets no report. */
+static void
+test_unchecked_by_class(void)
+{
+	const struct findings findings = { .why_unchecked = "class" };
+	struct envelope envelope = { .reverse_path = { .local = STR("u"), .domain = STR("a.example") } };
+	struct peer peer = { .is_trusted = false };
+
+	test_case("sender: of a class that is not checked");
+	expect(!sender_prove(&findings, &envelope, &peer).is_verified);
+	expect_text(sender_prove(&findings, &envelope, &peer).reason, "class");
+	test_case("sender: of one, with a null reverse-path");
+	envelope.reverse_path = (struct address){ .local = STR_EMPTY };
+	expect_text(sender_prove(&findings, &envelope, &peer).reason, "null");
+	test_case("sender: of one, and a trusted peer");
+	peer.is_trusted = true;
+	expect_text(sender_prove(&findings, &envelope, &peer).reason, "trusted");
+}
+
 int
 main(void)
 {
@@ -69,5 +88,6 @@ main(void)
 		expect_int(proof.is_verified, row->want);
 		expect_text(proof.reason, row->reason);
 	}
+	test_unchecked_by_class();
 	return test_end();
 }

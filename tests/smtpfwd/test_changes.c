@@ -14,6 +14,7 @@
 #define RELAY	"relay \"example.com\" { next-hop = { \"192.0.2.1\" } }\n"
 #define MX	"listen \"mx\" { address = { \"192.0.2.9:25\" } }\n"
 #define GOOD	TOP RELAY MX
+#define CLASS(name, more)	"class \"" name "\" { min-recipients = 2 " more " }\n"
 #define SIGN(domain, selector, key)	"sign \"" domain "\" { selector = { \"" selector "\" } key = { \"" key "\" } }\n"
 
 enum { CHANGED = 1, ROUTING = 2, RESOLVER = 4 };
@@ -86,6 +87,13 @@ static const struct {
 	  "sign \"a.example\": key: added /l\nsign \"a.example\": key: removed /k\n", CHANGED },
 	{ "the order of what is signed is nothing", GOOD SIGN("a.example", "s", "/k") SIGN("b.example", "s", "/k"),
 	  GOOD SIGN("b.example", "s", "/k") SIGN("a.example", "s", "/k"), "", 0 },
+	{ "a class that comes is routing: mail of its name may wait", GOOD, GOOD CLASS("a", ""), "class \"a\": added\n", CHANGED | ROUTING },
+	{ "a class's route is", GOOD CLASS("a", ""), GOOD CLASS("a", "route = \"internet\""), "class \"a\": route is internet, was none\n", CHANGED | ROUTING },
+	{ "what else it sets is not", GOOD CLASS("a", ""), GOOD CLASS("a", "hold = yes"), "class \"a\": hold is yes, was no\n", CHANGED },
+	{ "the order of classes counts, of which the first that matches is it", GOOD CLASS("a", "") CLASS("b", "") CLASS("c", ""),
+	  GOOD CLASS("a", "") CLASS("c", "") CLASS("b", ""), "class: the sections are in another order\n", CHANGED },
+	{ "one in between leaves the others in theirs", GOOD CLASS("a", "") CLASS("c", ""), GOOD CLASS("a", "") CLASS("b", "") CLASS("c", ""),
+	  "class \"b\": added\n", CHANGED | ROUTING },
 	{ "the resolver", GOOD "resolver { timeout = 1s }\n", GOOD "resolver { timeout = 3s }\n", "resolver: timeout is 3s, was 1s\n",
 	  CHANGED | RESOLVER },
 	{ "bytes that steer a terminal are shown as what they are", GOOD, GOOD "listen \"a\xe2\x80\xae\" { address = { \"192.0.2.9:26\" } }\n",

@@ -13,6 +13,10 @@
 #define DOORS	"listen \"mx\" { address = { \"127.0.0.1:2525\" } }\n" \
 		"listen \"apps\" { address = { \"127.0.0.1:2526\" } client-ca = \"/ca.pem\" }\n"
 
+#define OUT	"route \"out\" { next-hop = { \"192.0.2.9\" } }\n"
+#define SIGN	"sign \"lists\" { domain = \"Example.com\"\n selector = { \"s\" } key = { \"/k\" } }\n"
+#define FIELDS(setting, item)	"class \"x\" { min-recipients = 1\n " setting " = { \"" item "\" } }\n"
+
 static char path[] = "/tmp/smtpfwd-config.XXXXXX";
 
 static struct config *
@@ -56,6 +60,42 @@ static const struct {
 	  ":5: class \"x\": rate: \"100 mails/1h per login\" counts neither messages nor recipients nor bytes" },
 	{ "one that is another one in other words", GOOD "class \"x\" { min-recipients = 1 rate = { \"1K bytes/1h per login\", \"1024 bytes/60m per login\" } }\n",
 	  ":3: class \"x\": rate: \"1024 bytes/60m per login\" stands twice" },
+	{ "all that a class sets", GOOD OUT SIGN "srs { domain = \"fwd.example.com\" secret-file = \"/s\" }\nclass \"x\" { min-recipients = 1 route = \"out\""
+	  " sign-as = \"lists\" srs = always verify = yes max-message = 1K max-recipients = 1 remove-fields = { \"X-A\", \"subject\" }"
+	  " add-fields = { \"Subject: x\", \"X-A: y\" } hold = yes }\n", NULL },
+	{ "a built-in class needs no criterion to set something", GOOD "class \"incoming\" { hold = yes }\n", NULL },
+	{ "another one does", GOOD "class \"inbound\" { hold = yes }\n", ":3: class \"inbound\": says of no mail" },
+	{ "a route that is none", GOOD OUT "class \"x\" { min-recipients = 1\n route = \"ou\" }\n", ":5: class \"x\": route: there is no route \"ou\"" },
+	{ "a relay is no route", GOOD "class \"x\" { min-recipients = 1 route = \"example.com\" }\n", ":3: class \"x\": route: there is no route \"example.com\"" },
+	{ "the route that needs no section, where outbound is another", GOOD OUT "outbound = \"out\"\nclass \"x\" { min-recipients = 1 route = \"internet\" }\n", NULL },
+	{ "a sign section that is none", GOOD SIGN "class \"x\" { min-recipients = 1\n sign-as = \"list\" }\n", ":6: class \"x\": sign-as: there is no sign \"list\"" },
+	{ "a key for mail that is not signed", GOOD SIGN "class \"x\" { min-recipients = 1 sign = no\n sign-as = \"lists\" }\n", ":6: class \"x\": sign-as: is of no use with sign = no" },
+	{ "a named sign section without a domain", GOOD "sign \"a_b\" { selector = { \"s\" } key = { \"/k\" } }\n", ":3: sign \"a_b\": the title is no domain" },
+	{ "one whose domain is none", GOOD "sign \"a\" { selector = { \"s\" } key = { \"/k\" }\n domain = \"x..y\" }\n", ":4: sign \"a\": domain: \"x..y\" is no domain" },
+	{ "one whose name is none", GOOD "sign \"a b\" { selector = { \"s\" } key = { \"/k\" } domain = \"x.example\" }\n", ":3: sign \"a b\": with a domain, a title of at most 63" },
+	{ "two of one domain, one of them for all its mail", GOOD SIGN "sign \"example.com\" { selector = { \"t\" } key = { \"/k\" } }\n", NULL },
+	{ "SRS without a section srs", GOOD "class \"x\" { min-recipients = 1\n srs = always }\n", ":4: class \"x\": srs: needs a section srs" },
+	{ "none of it without one is fine", GOOD "class \"x\" { min-recipients = 1 srs = never }\n", NULL },
+	{ "srs is one of four words", GOOD "class \"x\" { min-recipients = 1 srs = yes }\n", "class \"x\": srs: \"yes\" is not one of: as-route auto always never" },
+	{ "a bound of nothing", GOOD "class \"x\" { min-recipients = 1 max-recipients = 0 }\n", "class \"x\": max-recipients: 0 is out of bounds" },
+	{ "a size of nothing", GOOD "class \"x\" { min-recipients = 1 max-message = 10 }\n", "class \"x\": max-message: 10 is out of bounds" },
+	{ "a field to remove with a colon", GOOD FIELDS("remove-fields", "X-A:"), ":4: class \"x\": remove-fields: \"X-A:\" is no field's name" },
+	{ "with a blank", GOOD FIELDS("remove-fields", "X A"), ":4: class \"x\": remove-fields: \"X A\" is no field's name" },
+	{ "that each mail needs", GOOD FIELDS("remove-fields", "from"), ":4: class \"x\": remove-fields: from is what each mail has of its own" },
+	{ "that says how it came", GOOD FIELDS("remove-fields", "Received"), "Received says how the mail came" },
+	{ "that says how it is to be read", GOOD FIELDS("remove-fields", "content-TYPE"), "content-TYPE says how the body is to be read" },
+	{ "that is a signature", GOOD FIELDS("remove-fields", "DKIM-Signature"), "DKIM-Signature is a signature" },
+	{ "the class's own", GOOD FIELDS("remove-fields", "x-traffic-class"), "x-traffic-class is the class-header" },
+	{ "the mark", GOOD FIELDS("remove-fields", "X-Spam-Flag"), "X-Spam-Flag is the mark-field of verify" },
+	{ "another one's by its class-header", "class-header = \"X-Kind\"\n" GOOD FIELDS("remove-fields", "x-traffic-class"), NULL },
+	{ "a field to add without a value", GOOD FIELDS("add-fields", "X-A: "), ":4: class \"x\": add-fields: item 1 is no \"Name: value\"" },
+	{ "without a colon", GOOD FIELDS("add-fields", "X-A"), "add-fields: item 1 is no \"Name: value\"" },
+	{ "with a name that is none", GOOD FIELDS("add-fields", "X A: b"), "add-fields: item 1 is no \"Name: value\"" },
+	{ "with a control character", GOOD FIELDS("add-fields", "X-A: b\tc"), "add-fields: item 1 is no \"Name: value\"" },
+	{ "beyond ASCII", GOOD FIELDS("add-fields", "X-A: b\303\274"), "add-fields: item 1 is no \"Name: value\"" },
+	{ "results, which nobody knows before", GOOD FIELDS("add-fields", "authentication-results: x; dkim=pass"), "authentication-results tells what was found" },
+	{ "a second subject", GOOD FIELDS("add-fields", "Subject: x"), "Subject may stand once in a mail: remove-fields has to have it too" },
+	{ "a second author", GOOD FIELDS("add-fields", "From: x@example.com"), "From is what each mail has of its own" },
 	{ "a field of one's own", "class-header = \"X-Kind\"\n" GOOD, NULL },
 	{ "or none", "class-header = none\n" GOOD, NULL },
 	{ "a field's name has no blank", "class-header = \"Traffic Class\"\n" GOOD, ":1: class-header: \"Traffic Class\" is no field's name" },
@@ -109,6 +149,30 @@ test_values(void)
 	expect_int(classes->sections[1].actions.n_rates, 2);
 	expect_int(classes->sections[1].actions.rates[1].unit, RATE_OF_BYTES);
 	expect_int(classes->sections[1].actions.rates[1].limit.most, 10485760);
+	config_free(config);
+	config = load(GOOD OUT SIGN "class \"x\" { min-recipients = 1 route = \"out\" sign-as = \"lists\" srs = never verify = no max-message = 2M"
+	    " max-recipients = 7 remove-fields = { \"X-A\" } add-fields = { \"X-B :no\", \"X-C:  yes  \" } }\n"
+	    "class \"y\" { min-recipients = 1 route = \"internet\" }\nclass \"z\" { min-recipients = 1 }\n");
+	classes = &config->policy.classes;
+	test_case("what is set is kept as it is obeyed");
+	expect_int(conf_n_errors(config->conf), 1);		/* "X-B " is no name */
+	expect_text(classes->sections[0].actions.route, "route:out");
+	expect(!classes->sections[0].actions.is_route_by_domain);
+	expect_text(classes->sections[0].actions.sign_as, "lists");
+	expect_int(classes->sections[0].actions.srs, SRS_WISH_NEVER);
+	expect_int(classes->sections[0].actions.verify, CLASS_VERIFY_OFF);
+	expect_int(classes->sections[0].actions.message_max_bytes, 2 * 1024 * 1024);
+	expect_int(classes->sections[0].actions.recipients_max, 7);
+	expect_text(classes->sections[0].actions.removed[0], "X-A");
+	expect_int(classes->sections[0].actions.n_added, 1);
+	expect_str(classes->sections[0].actions.added[0].whole, STR("X-C: yes\r\n"));
+	expect_str(classes->sections[0].actions.added[0].value, STR(" yes"));
+	expect_text(classes->sections[1].actions.route, "route:internet");
+	expect(classes->sections[1].actions.is_route_by_domain);
+	expect(class_actions_is_none(&classes->sections[2].actions));
+	config_free(config);
+	config = load(GOOD);
+	classes = &config->policy.classes;
 	test_case("the field is X-Traffic-Class, another one, or none");
 	expect_text(classes->field_name, "X-Traffic-Class");
 	config_free(config);
