@@ -57,7 +57,7 @@ await_rested(struct await *await)
 }
 
 bool
-await_is_vain(const struct await *await, int n_others, struct instant now)
+await_is_vain(const struct await *await, bool is_free, struct instant now)
 {
-	return await->rest.ns > 0 && (n_others > 0 || instant_is_before(now, await->rest_until));
+	return await->rest.ns > 0 && (!is_free || instant_is_before(now, await->rest_until));
 }

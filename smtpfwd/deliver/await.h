@@ -22,7 +22,7 @@
 enum {
 	AWAIT_STRIKES = 5,
 	AWAIT_LEAST_S = 15,		/* who had less time than this did not wait in vain: many a server greets late, or looks at a mail for longer */
-	AWAIT_SOON_S = 20,		/* for a mail of the queue, from the greeting on: clients that wait would have their answers */
+	AWAIT_SOON_S = 40,		/* for a mail of the queue, from the greeting on: clients that wait would have their answers */
 	AWAIT_REST_MIN_S = 30,		/* doubled each time */
 	AWAIT_REST_MAX_S = 120,
 };
@@ -51,7 +51,7 @@ bool	await_answered(struct await *await, enum await_step step);
 /* There is reason to think that it is well again: the rest is over. */
 void	await_rested(struct await *await);
 
-/* One more client is not to wait for it.  n_others: that have it in hand, or wait for room there. */
-bool	await_is_vain(const struct await *await, int n_others, struct instant now);
+/* One more client is not to wait for it.  is_free: no other one has it in hand, and there is room. */
+bool	await_is_vain(const struct await *await, bool is_free, struct instant now);
 
 #endif

@@ -214,14 +214,15 @@ choices_room(const struct choices *choices, int *n_large_out)
 void
 choices_wait(struct choices *choices, enum line line)
 {
+	uint64_t not_these = line == LINE_ONLINE ? choices_vain(choices) : 0;
 	unsigned rank;
 
-	if (!find_rank(choices, 0, &rank))
+	if (!find_rank(choices, not_these, &rank))
 		return;
 	for (int i = 0; i < choices->n; i++) {
 		struct choice *choice = &choices->at[i];
 
-		if (choice->rank == rank && choice->next_hop->is_up && !list_has_link(&choice->waiting[line]))
+		if (choice->rank == rank && choice->next_hop->is_up && (not_these >> i & 1) == 0 && !list_has_link(&choice->waiting[line]))
 			list_append(&choice->next_hop->waiting[line], &choice->waiting[line]);
 	}
 }

@@ -165,7 +165,9 @@ next_hop_room_online(const struct next_hop *next_hop)
 bool
 next_hop_is_vain(const struct next_hop *next_hop)
 {
-	return await_is_vain(&next_hop->await, next_hop->n_online + n_awaiting(next_hop), loop_now(next_hop->couriers->loop));
+	bool is_free = next_hop->n_online == 0 && next_hop_room_online(next_hop) > 0;
+
+	return await_is_vain(&next_hop->await, is_free, loop_now(next_hop->couriers->loop));
 }
 
 bool

@@ -154,7 +154,7 @@ at_once(struct world *w)
 	expect_int(n_lines(w, "nexthop-silent "), 1);
 }
 
-/* All connections are the queue's: one waits for room. */
+/* All connections are the queue's: nobody waits for room. */
 static void
 beside_the_queue(struct world *w)
 {
@@ -167,7 +167,7 @@ beside_the_queue(struct world *w)
 	wait_s(w, 31);
 	begin(w, us, N_MAX);
 	wait_for(w, us, N_MAX);
-	expect_int(n_longer(us, N_MAX, 0), 1);
+	expect_int(n_longer(us, N_MAX, 0), 0);
 }
 
 /* It never takes long enough for anybody to lose heart. */
@@ -298,6 +298,27 @@ beside_another(struct world *w)
 	expect(bring_one(w).is_taken);
 }
 
+/* Clients wait for room at the other one. */
+static void
+queue_beside_another(struct world *w)
+{
+	struct client_of_ours us[6];
+
+	peer_says(&w->peers[0], hangs_at[w->round]);
+	peer_says(&w->peers[1], "S: 220 hi\nM: PIPELINING");
+	w->peers[1].reply_wait_ms = 3000;
+	for (int i = 0; i < 5; i++)
+		bring_one(w);
+	begin(w, us, 6);
+	wait_s(w, 2);
+	put(w, 4);
+	wait_s(w, 2);
+	expect_int(hop(w, 0).n_connections, 2);
+	wait_for(w, us, 6);
+	for (int i = 0; i < 6; i++)
+		expect(us[i].is_taken);
+}
+
 /* At the dot it is waited for longer, and five are a server that takes no mail. */
 static void
 at_the_dot(struct world *w)
@@ -415,6 +436,8 @@ static const struct story stories[] = {
 	{ .name = "the queue's mail finds out that it is back", .tell = back_by_queue, .n_times = N_STEPS },
 	{ .name = "a mail that it hangs for keeps no other one away", .tell = poison, .n_times = N_STEPS },
 	{ .name = "another next hop has the mail then", .tell = beside_another, .n_times = N_STEPS, .n_hops = 2 },
+	{ .name = "and keeps no place here from the queue's mail", .tell = queue_beside_another, .n_times = N_STEPS, .n_hops = 2,
+	  .connections_max = 2 },
 	{ .name = "it hangs at the dot", .tell = at_the_dot, .connections_max = 20 },
 	{ .name = "who keeps a client waiting that it is told of by PROXY, but not us, serves others", .tell = tarpit,
 	  .identity = IDENTITY_PROXY },
