@@ -10,6 +10,7 @@ import smtplib
 import subprocess
 
 import names
+import witnesses
 import world
 
 PIECES = os.path.join(world.TOP, "conf/postfix")
@@ -47,14 +48,17 @@ def piece(name):
 class Piecemeal(world.Postfix):
     """A Postfix with pieces at the end of its files."""
 
-    def __init__(self, name, pieces, extra=""):
+    def __init__(self, name, pieces, extra="", last=""):
         super().__init__(name, extra="mynetworks = 127.0.0.0/8\n" + extra)
         self.at = (HERE, world.free_port())         # for those who are no neighbours
         with open(self.etc + "/master.cf", "a") as out:
             out.write("%s:%d inet n - n - - smtpd\n" % self.at)
         for part in pieces:
-            with open("%s/%s" % (self.etc, part.split(".", 1)[1]), "a") as out:
+            into = part.split(".", 1)[1]
+            with open("%s/%s" % (self.etc, part if into == "regexp" else into), "a") as out:
                 out.write(piece(part))
+        with open(self.etc + "/main.cf", "a") as out:
+            out.write(last)
 
 
 class Relay(world.Daemon):
@@ -84,7 +88,7 @@ class Milter:
         self.config, self.log = self.directory + "/smtpfwd.conf", self.directory + "/log"
         with open(self.config, "w") as out:
             out.write('user = "root"\n%s\n%s\ninclude("%s")\n' % (zone.section(), more, os.path.join(PIECES, part)))
-        world.ENDERS.append(self.stop)
+        world.ENDERS.append(self.kill)
         self.process = None
 
     def start(self):
@@ -105,11 +109,15 @@ class Milter:
         return subprocess.run([world.BUILD + "/smtpfwd/smtpfwdctl", "-c", self.config, "--milter", *words], capture_output=True, text=True,
                               timeout=60, check=True).stdout
 
-    def stop(self):
+    def kill(self):
+        """At once: libmilter's end takes seconds."""
         if self.process and self.process.poll() is None:
-            self.process.terminate()
-            self.process.wait(30)
-        return self.process.returncode if self.process else None
+            self.process.kill()
+            self.process.wait()
+
+    def stop(self):
+        self.process.terminate()
+        return self.process.wait(30)
 
 
 def setup(tap):
@@ -236,8 +244,7 @@ def transport(tap):
         out.write('relay "more" { domains = { "far.example" }  next-hop = { "198.51.100.25" } }\n')
     milter.ctl("reload")
     tap("a reload is heard at once, on open connections too", ask("bob@far.example") == "relay:[198.51.100.25]:25", ask("bob@far.example"))
-    milter.process.kill()
-    milter.process.wait()
+    milter.kill()
     said = say("transport-four", recipients=("dave@example.org",), at=at)
     tap("without smtpfwd-milter mail is deferred", said[0].startswith("451 4.3.0"), said)
     milter.start()
@@ -248,5 +255,100 @@ def transport(tap):
     asking.stop()
 
 
+def srs(tap):
+    """A report to an SRS address goes back to the original sender"""
+    milter = Milter("srs.smtpfwd.conf").start()
+    asking = Piecemeal("srs", ["srs.main.cf"]).start()
+    made = lambda secret: subprocess.run(["perl", "-MMail::SRS", "-e", "print Mail::SRS->new(Secret => $ARGV[0])->forward('alice@far.example',"
+                                          " 'fwd.example.com')", secret], capture_output=True, text=True, check=True).stdout
+    ours, others = made(SECRET), made("some other secret")
+    tap("postmap: what Mail::SRS made with our secret is undone", postmap(asking, ours, "socketmap:inet:127.0.0.1:8892:srs") == "alice@far.example", ours)
+    said = say("srs-report", sender="", recipients=(ours, others, "SRS0=x@fwd.example.com", "bob@fwd.example.com"), at=asking.at)
+    tap("at RCPT only ours is somebody", [answer[:9] for answer in said[:4]] == ["250 2.1.5"] + 3 * ["550 5.1.1"], said)
+    tap("and the report arrives", "for <alice@far.example>" in arrived(far, "srs-report"))
+    milter.kill()
+    asking.stop()
+
+
+def after_filter(tap):
+    """What comes back from a content filter does not go round again"""
+    hop, milter = world.NextHop(), witnesses.Milter()
+    filtered = Piecemeal("filtered", ["after-filter.master.cf"], extra="""
+content_filter = smtp:[127.0.0.1]:%d
+smtpd_milters = inet:127.0.0.1:%d
+header_checks = regexp:{ { /^Subject:/ PREPEND X-Seen: once } }
+virtual_alias_maps = inline:{ { bob@example.com = carol@example.com } }
+""" % (hop.port, milter.port)).start()
+    for subject in ("filter-one", "filter-two"):
+        say(subject, at=filtered.at)
+    world.wait_for("the filter has both", lambda: len(hop.mails) == 2)
+    for sender, recipients, data in hop.mails:
+        with smtplib.SMTP("127.0.0.1", 10026, timeout=30) as session:
+            session.sendmail(sender, recipients, data)
+    texts = [arrived(filtered, subject) for subject in ("filter-one", "filter-two")]
+    tap("milter, filter and header_checks have each mail once", len(milter.told) == 2 and len(hop.mails) == 2
+        and all(text.count("\nX-Seen: once\n") == 1 for text in texts), (milter.told, texts))
+    tap("aliases, too", all("for <carol@example.com>" in text for text in texts) and len(filtered.mails()) == 2, texts)
+    answer = say("filter-outside", at=("127.0.0.1", 10026))
+    tap("its door is for neighbours", answer[0].startswith("554 5.7.1"), answer)
+    filtered.stop()
+
+
+TRUSTED = [("list", "news-bounces@lists.example.com"), ("application", "order@shop.example.com"), ("local", "dave@example.com")]
+
+
+def by_class(tap):
+    """Mail goes a way by its class"""
+    milter = Milter("class.smtpfwd.conf").start()
+    asking = Piecemeal("class", ["class.main.cf", "class.master.cf", "class.regexp"]).start()
+    at = ("127.0.0.1", asking.port)
+    for name, sender in TRUSTED:
+        say("class-" + name, sender=sender, recipients=("bob@far.example", "carol@other.example"), at=at, source="127.0.0.1")
+        say("class-home-" + name, sender=sender, at=at, source="127.0.0.1")
+    helo = {"list": "lists.example.com", "application": "shop.example.com", "local": "class.example.net"}
+    for name, sender in TRUSTED:
+        text = arrived(far, "class-" + name)
+        tap("%s goes out its own way" % name, "\nReceived: from %s (" % helo[name] in text
+            and "\nX-Traffic-Class: %s; direction=outbound; by=" % name in text, text)
+        tap("and internal mail of it stays at home", "for <bob@example.com>" in arrived(asking, "class-home-" + name))
+    for transport_name in ("list", "application"):
+        tap("%s: both recipients by its transport" % transport_name, len(re.findall(r"postfix/%s/smtp\S* .*status=sent" % transport_name, asking.log_text())) == 2,
+            asking.log_text())
+    forged = world.message("class-forged", sender="news-bounces@lists.example.com").replace(
+        b"Subject:", b"X-Traffic-Class: list; direction=outbound; by=sender\r\nList-Id: <news.lists.example.com>\r\nSubject:")
+    with smtplib.SMTP(*asking.at, source_address=(CLIENT, 0)) as session:
+        session.sendmail("news-bounces@lists.example.com", ["bob@example.com"], forged)
+    text = arrived(asking, "class-forged")
+    tap("a stranger's field counts nothing, and is gone", re.findall(r"(?m)^X-Traffic-Class: (.*)", text) == ["incoming; direction=inbound; by=outsider"], text)
+    subprocess.run(["sendmail", "-C", asking.etc, "-f", "order@shop.example.com", "bob@far.example"], check=True,
+                   input=world.message("class-sendmail", sender="order@shop.example.com", recipient="bob@far.example"))
+    text = arrived(far, "class-sendmail")
+    tap("mail by sendmail(1) goes by its class, too", "\nReceived: from shop.example.com (" in text, text)
+    milter.kill()
+    asking.stop()
+
+
+def sorted_by_smtpfwd(tap):
+    """Mail of a class by way of smtpfwd, with recipients at home too"""
+    milter = Milter("sorted.smtpfwd.conf").start()
+    asking = Piecemeal("sorted", ["class.main.cf", "class.regexp", "after-filter.master.cf", "sorted.regexp"],
+                       last="milter_header_checks = regexp:$config_directory/sorted.regexp\n").start()
+    relay = Relay("sorted-relay", "sorted.smtpfwd.conf", 10588).start()
+    at = ("127.0.0.1", asking.port)
+    for name, sender in TRUSTED:
+        said = say("sorted-" + name, sender=sender, recipients=("bob@far.example", "bob@example.com"), at=at, source="127.0.0.1")
+    for name, sender in TRUSTED:
+        away, home = arrived(far, "sorted-" + name), arrived(asking, "sorted-" + name)
+        by_us = [("by out.example.com" in text) for text in (away, home)]
+        tap("%s: one out, one home, once each%s" % (name, "" if name == "local" else ", by smtpfwd"), by_us == [name != "local"] * 2
+            and len(stored(far, "sorted-" + name)) == len(stored(asking, "sorted-" + name)) == 1, away + home)
+        tap("%s: no field is there twice" % name, away.count("\nX-Traffic-Class: %s; direction=outbound;" % name) == 1
+            and home.count("\nX-Traffic-Class:") == 1, away + home)
+    tap("nothing bounced", " from=<>," not in asking.log_text() and relay.queue_size() == 0, asking.log_text())
+    tap("the relay ends with status 0", relay.stop() == 0, relay.log_text()[-1500:])
+    milter.kill()
+    asking.stop()
+
+
 own_machine()
-world.Tap().run(setup, front, others, behind, transport)
+world.Tap().run(setup, front, others, behind, transport, srs, after_filter, by_class, sorted_by_smtpfwd)
