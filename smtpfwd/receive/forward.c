@@ -138,14 +138,29 @@ begin_anew(struct forward *forward, struct str destination, const struct forward
 	*forward = (struct forward){ .size_bytes = size_bytes, .destination = destination, .forwarding = forwarding };
 }
 
+bool
+forward_prepare_question(struct session *session)
+{
+	bool was_storing = session->is_storing;
+	struct instant began;
+
+	if (session_flush(session) != 0)
+		return false;
+	began = loop_now(fiber_loop());
+	session->is_storing = true;
+	client_name_find(session);
+	session->is_storing = was_storing;
+	if (!was_storing)
+		stress_pass(session, began);
+	return true;
+}
+
 static void
 begin(struct session *session)
 {
 	struct transaction *transaction = session->transaction;
-	struct identity identity;
+	const struct identity identity = identity_of_peer(&session->peer);
 
-	client_name_find(session);		/* the next hop may want to know it */
-	identity = identity_of_peer(&session->peer);
 	transaction->forward.online = online_new(&(struct online_settings){
 		.couriers = session->listener->world->couriers, .destination = transaction->forward.destination,
 		.envelope = &transaction->envelope, .size_bytes = transaction->forward.size_bytes,
@@ -208,7 +223,7 @@ ask(struct session *session, const struct recipient *rcpt, const struct forwardi
 
 	if (forward->is_out)
 		return outage(session, rcpt, reply_out);
-	if (session_flush(session) != 0 ||
+	if (!forward_prepare_question(session) ||
 	    !forward_put_question(session, rcpt, instant_after(loop_now(fiber_loop()), forwarding->online_timeout), &end))
 		return FORWARD_ENDED;
 	if (end == ONLINE_ANSWERED)

@@ -20,6 +20,12 @@ void		 forward_fall_back(struct forward *forward, const char *why);
  */
 struct reply	forward_told(const struct online *online, bool is_final);
 
+/*
+ * What comes before a question's time begins: replies go out, and the client's name is found, which the next hop may want to know.
+ * False: the session is to end.  Suspends.
+ */
+bool		 forward_prepare_question(struct session *session);
+
 /* RCPT to the next hop at hand.  False: the session is to end.  Suspends. */
 bool		 forward_put_question(struct session *session, const struct recipient *rcpt, struct instant deadline,
 		    enum online_end *end_out);

@@ -221,7 +221,7 @@ forward_seek(struct session *session, const struct recipient *rcpt, const struct
 		.is_all_asked = true, .reply_out = reply_out,
 	};
 
-	if (session_flush(session) != 0)
+	if (!forward_prepare_question(session))
 		return FORWARD_ENDED;
 	s.was_known = mailboxes_is_known(session, &rcpt->address);
 	s.deadline = instant_after(loop_now(fiber_loop()), forwarding->online_timeout);

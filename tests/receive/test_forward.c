@@ -319,8 +319,31 @@ keeps_budgets(struct stage *stage)
 	stage_close(&client);
 }
 
+static void
+never_answers(struct resolver *resolver, const struct dns_question *questions, int n_questions, struct instant deadline,
+    struct arena *arena, struct dns_answer *answers_out)
+{
+	(void)resolver, (void)questions, (void)arena;
+	(void)fiber_sleep(deadline);
+	for (int i = 0; i < n_questions; i++)
+		answers_out[i] = (struct dns_answer){ .result = DNS_UNSETTLED, .why = "silence" };
+}
+
+static void
+keeps_its_time(struct stage *stage)
+{
+	struct stage_client client = { .stage = stage };
+
+	stage->resolver.ask = never_answers;
+	stage_connect(&client, stage);
+	stage_play(&client, (const char *const[]){ HELLO, FROM, RCPT, TAKEN, NULL });
+	expect_about_s(stage->couriers.budget, 60);
+	stage_close(&client);
+}
+
 static const struct row scenes[] = {
 	{ .name = "the next hop has a minute for each step, and five for its last answer", .rcpts = "+", .mail = '+', .play = keeps_budgets },
+	{ .name = "what the DNS takes to name the client is not its time", .rcpts = "+", .play = keeps_its_time },
 	{ .name = "the service ends while a client waits at a recipient: 421", .rcpts = "w", .play = stopped_at_rcpt },
 	{ .name = "the service ends while a client waits at the dot: 421, and nothing is queued", .rcpts = "+", .mail = 'w',
 	  .play = stopped_at_the_dot },
