@@ -7,6 +7,7 @@
 
 #include "smtpfwd/receive/client_name.h"
 #include "smtpfwd/receive/intake.h"
+#include "smtpfwd/receive/refusal.h"
 #include "smtpfwd/receive/transaction.h"
 
 enum {
@@ -70,7 +71,7 @@ refuse_data(struct session *session, const struct reply *reply)
 {
 	if (stream_has_input(session->stream))
 		return session_turn_away(session, "data", reply, "input behind a refused DATA");
-	return session_reply_error(session, reply);
+	return transaction_is_put_off(session) ? session_reply_idle(session, reply) : session_reply_error(session, reply);
 }
 
 int
@@ -81,7 +82,7 @@ intake_data(struct session *session)
 	struct fault fault;
 
 	if (transaction == NULL)
-		return refuse_data(session, &REPLY(503, 5, 5, 1, "Send MAIL first"));
+		return refuse_data(session, &REFUSAL_NO_MAIL);
 	if (transaction->content.is_begun)
 		return refuse_data(session, &REPLY(503, 5, 5, 1, "DATA and BDAT do not mix"));
 	if (transaction->envelope.n_recipients == 0)
@@ -131,7 +132,7 @@ look_at_bdat(const struct session *session, const struct command_bdat *bdat)
 	uint64_t max_bytes = (uint64_t)session->listener->settings.message_max_bytes;
 
 	if (transaction == NULL)
-		return REPLY(503, 5, 5, 1, "Send MAIL first");
+		return REFUSAL_NO_MAIL;
 	if (transaction->envelope.n_recipients == 0)
 		return REPLY(554, 5, 5, 1, "No valid recipients");
 	if (transaction->content.is_spoiled)
@@ -153,7 +154,7 @@ refuse_bdat(struct session *session, const struct command_bdat *bdat, const stru
 		return -1;
 	if (session->transaction == NULL || session->transaction->envelope.n_recipients == 0 ||
 	    session->transaction->content.is_spoiled) {
-		result = session_reply_error(session, reply);
+		result = transaction_is_put_off(session) ? session_reply_idle(session, reply) : session_reply_error(session, reply);
 	} else {
 		if (!session->transaction->content.is_begun)
 			content_begin(session, DATA_COUNTED);

@@ -12,6 +12,7 @@
 /* Large lists of addresses make some 100 KB; other servers stop here or earlier. */
 enum { CONTENT_HEADER_MAX_BYTES = 256 * 1024 };
 
+#define REFUSAL_NO_MAIL			REPLY(503, 5, 5, 1, "Send MAIL first")
 #define REFUSAL_NO_LOGIN		REPLY(530, 5, 7, 0, "Authentication required")	/* RFC 4954 6 */
 #define REFUSAL_TOO_MANY_RECIPIENTS	REPLY(452, 4, 5, 3, "Too many recipients; send the rest in another transaction")
 #define REFUSAL_TOO_LARGE		REPLY(552, 5, 3, 4, "Message is larger than the fixed maximum")

@@ -103,6 +103,7 @@ struct session {
 	bool			 is_storing;	/* waits for us, not for the client */
 	bool			 is_cut;	/* cancelled by stress.c */
 	bool			 is_idle;	/* waits for a command between two mails: may be cancelled at a stop */
+	bool			 is_put_off;	/* the latest MAIL was answered 4xx */
 	int			 n_errors;	/* since the last mail */
 	int			 n_idle;	/* by session_count_idle, since the last mail */
 	int			 n_mails;

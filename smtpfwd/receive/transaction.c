@@ -32,9 +32,8 @@ refuse_mail(struct session *session, const struct command_mail *mail, const stru
 {
 	history_rejected(session->listener->world->log, NULL, &session->peer, "mail", &mail->reverse_path, NULL,
 	    reply, why);
-	if (reply_is_temporary(reply))
-		return session_reply_idle(session, reply);
-	return session_reply_error(session, reply);
+	session->is_put_off = reply_is_temporary(reply);
+	return session->is_put_off ? session_reply_idle(session, reply) : session_reply_error(session, reply);
 }
 
 /* By a limit of its class. */
@@ -43,6 +42,7 @@ put_off_mail(struct session *session, const struct command_mail *mail, const str
 {
 	if (!verdict->is_quiet)
 		return refuse_mail(session, mail, &verdict->reply, verdict->reason);
+	session->is_put_off = true;
 	return session_reply_idle(session, &verdict->reply);
 }
 
@@ -108,6 +108,16 @@ transaction_is_too_large(const struct session *session, uint64_t n_bytes, struct
 	return class_bounds_is_too_large(&session->transaction->bounds, n_bytes);
 }
 
+bool
+transaction_is_put_off(const struct session *session)
+{
+	const struct transaction *transaction = session->transaction;
+
+	if (transaction == NULL)
+		return session->is_put_off;
+	return transaction->envelope.n_recipients == 0 && transaction->n_deferred > 0;
+}
+
 int
 transaction_mail(struct session *session, const struct command_mail *mail)
 {
@@ -134,6 +144,7 @@ transaction_mail(struct session *session, const struct command_mail *mail)
 	transaction->policy = policy_hold(session->listener->gate->listeners->policy);
 	transaction->forward.size_bytes = mail->has_size ? mail->size_bytes : 0;
 	session->transaction = transaction;
+	session->is_put_off = false;
 	if (!copy_envelope(mail, &transaction->arena, &transaction->envelope) ||
 	    !decide_srs_sender(transaction->policy, os_wall_clock(), &transaction->arena, &transaction->envelope)) {
 		transaction_drop(session);
@@ -244,7 +255,7 @@ transaction_rcpt(struct session *session, const struct recipient *rcpt)
 	int result;
 
 	if (transaction == NULL)
-		return session_reply_error(session, &REPLY(503, 5, 5, 1, "Send MAIL first"));
+		return transaction_is_put_off(session) ? session_reply_idle(session, &REFUSAL_NO_MAIL) : session_reply_error(session, &REFUSAL_NO_MAIL);
 	if (transaction->content.is_begun)	/* RFC 3030 2: no RCPT behind BDAT */
 		return session_reply_error(session, &REPLY(503, 5, 5, 1, "Recipients come before the data"));
 	envelope = &transaction->envelope;

@@ -25,6 +25,9 @@ struct transaction {
 	struct content		 content;	/* is_begun from DATA or the first BDAT on */
 };
 
+/* MAIL, or all recipients so far, were put off: the rest of their round (RFC 2920 3.1), which was sent before that was known, is no error. */
+bool	transaction_is_put_off(const struct session *session);
+
 /* MAIL and RCPT (RFC 5321 3.3): answered, and the envelope grows. */
 int	transaction_mail(struct session *session, const struct command_mail *mail);
 int	transaction_rcpt(struct session *session, const struct recipient *rcpt);

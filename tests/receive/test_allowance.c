@@ -24,6 +24,7 @@ struct row {
 	bool		 is_trusted;		/* and may be of the class "urgent", by a field; which has no limit */
 	const char	*rcpts;			/* the next hop is asked, and answers as fake_online says */
 	char		 mail;
+	int		 errors_max;		/* 0: many */
 	const char	*script[SCRIPT_MAX];
 	void	       (*play)(struct stage *stage);	/* instead */
 };
@@ -125,7 +126,7 @@ change(struct stage *stage)
 	stage->rates = rates;
 	stage->settings.command_timeout = span_s(10000);
 	stage->settings.session_max = span_s(100000);
-	stage->settings.errors_max = 100;
+	stage->settings.errors_max = row->errors_max > 0 ? row->errors_max : 100;
 	stage->settings.xclient_from = everybody;
 	stage->settings.n_xclient_from = 1;
 	stage->settings.networks = everybody;
@@ -217,6 +218,30 @@ hammers_with_mail(struct stage *stage)
 	stage_close(&client);
 }
 
+/* RFC 2920: the answer to MAIL comes when the rest is on its way. */
+static void
+sends_in_rounds(struct stage *stage)
+{
+	static const char *const begin[] = { HELLO, MAIL, NULL };
+	static const char *const round[] = { "RMAIL FROM:<a@example.org>\r\nRCPT TO:<b@example.com>\r\nDATA\r\n", LATER, "S503 5.5.1", "S503 5.5.1", "CRSET", "S250",
+	    NULL };
+	static const char *const rcpts[] = { "P3600000", "RMAIL FROM:<c@example.org>\r\nRCPT TO:<b@example.com>\r\nRCPT TO:<c@example.com>\r\nRCPT TO:<d@example.com>\r\n",
+	    "S250", "S250", "S250", LATER "2 recipients/1h", DOT, "S250", NULL };
+	static const char *const rounds[] = { "RMAIL FROM:<d@example.org>\r\nRCPT TO:<b@example.com>\r\nDATA\r\n", "S250", LATER, "S554 5.5.1", "CRSET", "S250", NULL };
+	static const char *const then[] = { "P3600000", MAIL, "CRCPT TO:<b@example.com>", "S503", "S421", NULL };
+	struct stage_client client = { .stage = stage };
+
+	stage_connect(&client, stage);
+	stage_play(&client, begin);
+	for (int i = 0; i < 20; i++)
+		stage_play(&client, round);
+	stage_play(&client, rcpts);
+	for (int i = 0; i < 20; i++)
+		stage_play(&client, rounds);
+	stage_play(&client, then);
+	stage_close(&client);
+}
+
 /* All of them were told 250 at MAIL. */
 static void
 come_together(struct stage *stage)
@@ -294,6 +319,7 @@ is_full(struct stage *stage)
 static const struct row scenes[] = {
 	{ .name = "a client that hammers has a line a minute in the log", .limits = { "1 message/1h per client" }, .play = hammers },
 	{ .name = "with whole mails too", .limits = { "1 message/1h per client" }, .is_trusted = true, .play = hammers_with_mail },
+	{ .name = "what was sent behind a MAIL that is put off is no error", .limits = { "1 message/1h per sender", "2 recipients/1h per client" }, .errors_max = 1, .play = sends_in_rounds },
 	{ .name = "who come together get no more than the limit", .limits = { "3 messages/1h per client" }, .play = come_together },
 	{ .name = "a connection that breaks in the data costs nothing", .limits = { "1 recipient/1h per client", "1 message/1h per client" }, .play = breaks },
 	{ .name = "nor does what we cannot store", .limits = { "1 message/1h per client", "1 recipient/1h per client" }, .play = is_full },
