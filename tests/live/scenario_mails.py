@@ -1,8 +1,8 @@
 """scenario_mails.py - two hundred mails of all kinds, from one seed, and what is to become of each kind
 
-What is expected stands here by hand, kind by kind, as a person reads the configuration in test_scenario.py; nothing of it
+What is expected stands here by hand, kind by kind, as a person reads the rules in scenario_programs.py; nothing of it
 is computed.  A path is written "where<from whom": "com:box1<mx" says that recipients at example.com have it at
-the server box1, brought by the host mx.
+the server box1, brought by the host mx; box1 is found by LMTP, box1.smtp by SMTP, as the relay sections say.
 """
 import random
 
@@ -152,28 +152,28 @@ INCOMING = (
 )
 
 LOCAL = (
-    Kind("within a mailbox server", 8, DESKTOP, "local", JOE, (COM,), USER % "internal", "com:box1<local", signed=True),
-    Kind("to both mailbox servers", 4, DESKTOP, "local", JOE, (COM, COM2, NET), USER % "internal", "com:box1<local net:box2<local", signed=True),
+    Kind("within a mailbox server", 8, DESKTOP, "local", JOE, (COM,), USER % "internal", "com:box1.smtp<local", signed=True),
+    Kind("to both mailbox servers", 4, DESKTOP, "local", JOE, (COM, COM2, NET), USER % "internal", "com:box1.smtp<local net:box2<local", signed=True),
     Kind("to outside", 7, DESKTOP, "local", JOE, (OUT,), USER % "outbound", "out:world<out-local", "out", signed=True),
-    Kind("to inside and outside", 6, DESKTOP, "local", JOE, (COM, OUT, NET, OUT2), USER % "outbound", "com:box1<local net:box2<local out:world<out-local", "out",
+    Kind("to inside and outside", 6, DESKTOP, "local", JOE, (COM, OUT, NET, OUT2), USER % "outbound", "com:box1.smtp<local net:box2<local out:world<out-local", "out",
          signed=True),
     Kind("from a hotel, with a login", 4, ROAMING, "local", JOE, (OUT,), USER % "outbound", "out:world<out-local", "out", signed=True),
     Kind("from a hotel, with a login, to inside", 2, ROAMING, "local", JOE, (NET,), USER % "internal", "net:box2<local", signed=True),
     Kind("from a hotel, without a login", 3, STRANGER, "local", JOE, (OUT,), reply="55"),
     Kind("a receipt", 2, DESKTOP, "local", "", (OUT,), USER % "outbound", "out:world<out-local", "out", author=JOE, signed=True),
     Kind("a user's bulk", 3, DESKTOP, "local", JOE, (OUT,), "bulk outbound trusted,field", "out:world<out-list", "out", fields="Precedence:\r\n BULK\r\n"),
-    Kind("a user's bulk to inside", 2, DESKTOP, "local", JOE, (COM,), "bulk internal trusted,field", "com:box1<local", fields="precedence: bulk\r\n"),
-    Kind("a user says list", 2, DESKTOP, "local", JOE, (COM,), USER % "internal", "com:box1<local", signed=True, fields="List-Id: <x>\r\nPrecedence: list\r\n"),
-    Kind("a user forges a class", 3, DESKTOP, "local", JOE, (COM,), USER % "internal", "com:box1<local", signed=True, fields=[form % "list" for form in FORGED]),
+    Kind("a user's bulk to inside", 2, DESKTOP, "local", JOE, (COM,), "bulk internal trusted,field", "com:box1.smtp<local", fields="precedence: bulk\r\n"),
+    Kind("a user says list", 2, DESKTOP, "local", JOE, (COM,), USER % "internal", "com:box1.smtp<local", signed=True, fields="List-Id: <x>\r\nPrecedence: list\r\n"),
+    Kind("a user forges a class", 3, DESKTOP, "local", JOE, (COM,), USER % "internal", "com:box1.smtp<local", signed=True, fields=[form % "list" for form in FORGED]),
     Kind("a vacation notice", 3, MAILBOX, "local", "", (OUT,), "robot outbound trusted,field", "out:world<out-local", "out", author=JOE, signed=True,
          fields="Auto-Submitted: auto-replied\r\n"),
-    Kind("a notice that a person sent", 1, MAILBOX, "local", "", (COM,), USER % "internal", "com:box1<local", author=JOE, signed=True,
+    Kind("a notice that a person sent", 1, MAILBOX, "local", "", (COM,), USER % "internal", "com:box1.smtp<local", author=JOE, signed=True,
          fields="Auto-Submitted: no\r\n"),
-    Kind("a user to many", 2, DESKTOP, "local", JOE, ["p%d@example.com" % i for i in range(7)], USER % "internal", "com:box1<local", signed=True),
+    Kind("a user to many", 2, DESKTOP, "local", JOE, ["p%d@example.com" % i for i in range(7)], USER % "internal", "com:box1.smtp<local", signed=True),
     Kind("a user's, internationalised", 3, DESKTOP, "local", "j\u00f6rg@example.com", ("j\u00fcrgen@b\u00fccher.example",), USER % "outbound",
          "b\u00fccher:world<out-local", "out", signed=True),
-    Kind("a user to postmaster", 2, DESKTOP, "local", JOE, ("postmaster@example.com",), USER % "internal", "com:box1<local", signed=True),
-    Kind("a user's attachment", 1, DESKTOP, "local", JOE, (COM, OUT), USER % "outbound", "com:box1<local out:world<out-local", "out", signed=True, body="large"),
+    Kind("a user to postmaster", 2, DESKTOP, "local", JOE, ("postmaster@example.com",), USER % "internal", "com:box1.smtp<local", signed=True),
+    Kind("a user's attachment", 1, DESKTOP, "local", JOE, (COM, OUT), USER % "outbound", "com:box1.smtp<local out:world<out-local", "out", signed=True, body="large"),
 )
 
 APPLICATION = (
@@ -216,11 +216,11 @@ LIST = (
     Kind("a list by its sender", 5, LISTS, "list", "Team-Bounces@LISTS.example.com", (OUT,), "list outbound network,sender", "out:world<out-list", "out",
          author="team@lists.example.com", signed=True),
     Kind("a list by its recipients, inside and outside", 4, LISTS, "list", JOE, [COM, NET, "p1@example.com", "p2@example.com", OUT, OUT2],
-         "list outbound network,recipients", "com:box1<list net:box2<list out:world<out-list", "out", signed=True),
+         "list outbound network,recipients", "com:box1.smtp<list net:box2<list out:world<out-list", "out", signed=True),
     Kind("a list's own bounce", 2, LISTS, "list", "", (OUT,), "list outbound network,field", "out:world<out-list", "out", author="team-bounces@lists.example.com",
          signed=True, fields="List-Id: <team.lists.example.com>\r\nAuto-Submitted: auto-replied\r\n"),
     Kind("what a list server sends else", 3, LISTS, "list", "owner@example.com", (OUT,), "list outbound listener", "out:world<out-list", "out", signed=True),
-    Kind("a list to inside", 5, LISTS, "list", JOE, (COM, NET), "list internal network,field", "com:box1<list net:box2<list", signed=True,
+    Kind("a list to inside", 5, LISTS, "list", JOE, (COM, NET), "list internal network,field", "com:box1.smtp<list net:box2<list", signed=True,
          fields="List-Id: <team.lists.example.com>\r\nX-Kind: password-reset\r\n"),
     Kind("another's mail by a list", 3, LISTS, "list", "team-bounces@lists.example.com", (OUT,), "list outbound network,sender", "out:world<out-list", "out",
          author=ALICE, signer="sender.example", survivors=("sender.example",)),

@@ -22,7 +22,7 @@ HOSTS = {MX: "mx", LOCAL: "local", APP: "application", LIST: "list", OUT: "out",
 
 # Where mail ends: the mailbox servers, the desk that reads what comes for postmaster, and the servers of others.
 BOX1, BOX2, DESK, FRIEND, FAR = "10.9.0.21", "10.9.0.22", "10.9.0.23", "203.0.113.25", "203.0.113.26"
-DOORS = (("box1", LMTP, BOX1, 24), ("box1", SMTP, BOX1, 25), ("box2", SMTP, BOX2, 25), ("desk", SMTP, DESK, 25),
+DOORS = (("box1", LMTP, BOX1, 24), ("box1.smtp", SMTP, BOX1, 25), ("box2", SMTP, BOX2, 25), ("desk", SMTP, DESK, 25),
          ("world", SMTP, FRIEND, 25), ("world", SMTP, FAR, 25))
 
 NETWORKS = ("10.0.0.0/8", "192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24")

@@ -1,7 +1,7 @@
 """scenario_postfix.py - the five hosts of the scenario: Postfix for incoming, local, application, list and outgoing mail
 
 Each has its address at port 25, is a service of that name to milters, and goes out from its own address.  Mail for a mailbox
-goes straight to its server; what is for others leaves by the host "out" alone, which has a way of its own for
+goes straight to its server, by a table in a file or by that of smtpfwd-milter; what is for others leaves by the host "out" alone, which has a way of its own for
 each class.
 """
 import os
@@ -19,9 +19,10 @@ MAILBOXES = "example.com lmtp:inet:[%s]:24\nlists.example.com lmtp:inet:[%s]:24\
 
 
 class Host(world.Postfix):
-    """One of them; milters: what its smtpd_milters are, in order."""
+    """One of them; milters: what its smtpd_milters are, in order; tables: the port where it asks for the ways of mail, or it has a file."""
 
-    def __init__(self, service, address, milters, more="", rows=""):
+    def __init__(self, service, address, milters, more="", rows="", tables=None):
+        table = "socketmap:inet:127.0.0.1:%d:%%s" % tables if tables else None
         super().__init__(service, extra="""
 myhostname = %(service)s.hosts.example.com
 inet_interfaces = 127.0.0.1
@@ -32,8 +33,8 @@ smtp_bind_address = %(address)s
 lmtp_bind_address = %(address)s
 virtual_mailbox_domains =
 virtual_mailbox_maps =
-relay_domains = example.com, lists.example.com, example.net
-transport_maps = texthash:%(etc)s/transport
+relay_domains = %(domains)s
+transport_maps = %(ways)s
 mynetworks = %(networks)s
 smtpd_relay_restrictions = permit_mynetworks, permit_sasl_authenticated, reject_unauth_destination
 smtpd_milters = %(milters)s
@@ -50,7 +51,8 @@ maximal_backoff_time = 4s
 queue_run_delay = 2s
 %(more)s
 """ % {"service": service, "address": address, "etc": os.path.join(world.WORK, service, "etc"), "networks": ", ".join(TRUSTED),
-       "milters": ", ".join(milters), "more": more})
+       "milters": ", ".join(milters), "more": more, "domains": table % "relay-domains" if table else "example.com, lists.example.com, example.net",
+       "ways": table % "transport" if table else "texthash:%s/transport" % os.path.join(world.WORK, service, "etc")})
         self.service, self.address = service, address
         self.keep_last()
         self.write("transport", MAILBOXES)
@@ -98,19 +100,19 @@ def leaving_by_out():
 
 
 def make_hosts(judges, content_filter, keys):
-    """The hosts by name, not yet started; judges: the port of smtpfwd-milter for each, content_filter: that of the filter; keys: where certificates are."""
+    """The hosts by name, not yet started; judges: smtpfwd-milter for each, content_filter: that of the filter; keys: where certificates are."""
     tls = TLS % {"keys": keys}
-    judge = {name: ["inet:127.0.0.1:%d" % port] for name, port in judges.items()}
+    judge = {name: ["inet:127.0.0.1:%d" % judge.port] for name, judge in judges.items()}
     content_filter = ["inet:127.0.0.1:%d" % content_filter]
     hosts = {
         "incoming": Host("incoming", net.MX, judge["incoming"] + content_filter),
-        "local": with_logins(Host("local", net.LOCAL, judge["local"], leaving_by_out() + tls + SASL)),
+        "local": with_logins(Host("local", net.LOCAL, judge["local"], leaving_by_out() + tls + SASL, tables=judges["local"].tables)),
         "application": with_logins(Host("application", net.APP, judge["application"], leaving_by_out() + tls + SASL + """
 smtpd_tls_CAfile = %s/authority.pem
 smtpd_tls_ask_ccert = yes
 smtpd_relay_restrictions = permit_mynetworks, permit_sasl_authenticated, permit_tls_all_clientcerts, reject_unauth_destination
 """ % keys)),
-        "list": Host("list", net.LIST, judge["list"], leaving_by_out()),
+        "list": Host("list", net.LIST, judge["list"], leaving_by_out(), tables=judges["list"].tables),
         "out": Host("out", net.OUT, judge["out"] + content_filter, rows="".join(
             "out-%s unix - - n - - smtp -o smtp_bind_address=%s\n" % (way, address) for way, address in
             (("local", "198.51.100.1"), ("application", "198.51.100.2"), ("list", "198.51.100.3"), ("urgent", "198.51.100.4")))),

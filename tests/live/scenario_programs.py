@@ -130,12 +130,15 @@ class Served:
 
 def start_judge(host, zone):
     """smtpfwd-milter for a host.  Mail is signed where it comes in, and so not again on its way out."""
-    directory, port = "%s/judge-%s" % (world.WORK, host), world.free_port()
+    directory, port, tables = "%s/judge-%s" % (world.WORK, host), world.free_port(), world.free_port()
     milter = """
-milter { socket = "inet:127.0.0.1:%d"  control = "%s/milter.control"  networks = { %s }  client-names = { ".nodes.example.com" } }
-""" % (port, directory, ", ".join('"%s"' % network for network in postfix.TRUSTED))
+milter { socket = "inet:127.0.0.1:%d"  control = "%s/milter.control"  socketmap = "inet:127.0.0.1:%d"
+    networks = { %s }  client-names = { ".nodes.example.com" } }
+""" % (port, directory, tables, ", ".join('"%s"' % network for network in postfix.TRUSTED))
     config = write_rules(directory, zone, milter + ("" if host == "out" else SIGN))
-    return Served("judge-" + host, port, os.environ.get("MILTER", world.BUILD + "/milter/smtpfwd-milter"), "-f", "-c", config)
+    judge = Served("judge-" + host, port, world.BUILD + "/milter/smtpfwd-milter", "-f", "-c", config)
+    judge.tables = tables
+    return judge
 
 
 def start_filter():

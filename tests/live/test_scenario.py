@@ -38,7 +38,7 @@ def setup(tap):
     content_filter = programs.start_filter()
     for host in postfix.ADDRESSES:
         judges[host] = programs.start_judge(host, zone)
-    hosts = postfix.make_hosts({host: judge.port for host, judge in judges.items()}, content_filter.port, programs.KEYS)
+    hosts = postfix.make_hosts(judges, content_filter.port, programs.KEYS)
     for host in hosts.values():
         host.start()
     tap("all are up", True)
@@ -114,7 +114,7 @@ def paths(tap):
 
 def relay_delivers(tap):
     """The relay's ways"""
-    ends_by_relay = {"com": "box1<relay", "lists": "box1<relay", "net": "box2<relay", "out": "world<relay", "b\u00fccher": "world<relay"}
+    ends_by_relay = {"com": "box1.smtp<relay", "lists": "box1.smtp<relay", "net": "box2<relay", "out": "world<relay", "b\u00fccher": "world<relay"}
 
     def faults(number, mail):
         want = sorted((address.lower(), ends_by_relay[end_of(address)]) for address in mail.recipients) if not mail.kind.reply else []
