@@ -101,7 +101,7 @@ void	held_end_idle(struct couriers *c, struct next_hop *next_hop);
 /* The next hop cannot take mail: other ones are used, it is checked, and with the last one the destination waits. */
 void	probe_went_down(struct couriers *c, struct next_hop *next_hop, const struct trouble *trouble);
 
-/* One that is down is checked now and not when it is its time. */
+/* One that is down is checked now and not when it is its time; a client may try one that is silent. */
 void	probe_now(struct couriers *c, struct next_hop *next_hop);
 void	probe_ring(struct timer *timer);
 

@@ -74,6 +74,8 @@ next_hop_set_route(struct next_hop *next_hop, const struct route *route)
 		next_hop->view = VIEW_UNKNOWN;
 		next_hop->told = IDENTITY_NONE;
 	}
+	if (route != next_hop->route)		/* a reload, and that may have mended it */
+		await_rested(&next_hop->await);
 	plan_use(route->plan);
 	plan_leave(next_hop->route->plan);
 	next_hop->route = route;

@@ -180,6 +180,7 @@ probe_ring(struct timer *timer)
 void
 probe_now(struct couriers *c, struct next_hop *next_hop)
 {
+	await_rested(&next_hop->await);
 	if (next_hop->is_up || next_hop->is_checked)
 		return;
 	next_hop->check_wait = next_hop->route->check_interval;

@@ -253,6 +253,23 @@ comes_back(struct world *w)
 		expect(us[i].is_taken);
 }
 
+/* Who runs the relay says so, or has another configuration read. */
+static void
+back_by_hand(struct world *w)
+{
+	for (int i = 0; i < 5; i++)
+		peer_says(&w->peers[0], hangs_at[0]);
+	peer_says(&w->peers[0], "S: 220 hi\nM: PIPELINING");
+	for (int i = 0; i < 5; i++)
+		expect(!bring_one(w).is_taken);
+	expect(!bring_one(w).is_taken);
+	if (w->round == 0)
+		couriers_check_now(w->couriers, STR_EMPTY);
+	else
+		couriers_adopt(w->couriers, make_plan(w));
+	expect(bring_one(w).is_taken);
+}
+
 /* What the queue brings is answered soon: so would clients be. */
 static void
 back_by_queue(struct world *w)
@@ -433,6 +450,7 @@ static const struct story stories[] = {
 	{ .name = "also where that is most of its time", .tell = very_slow },
 	{ .name = "one that comes back slow is believed", .tell = comes_back_slow, .n_times = N_STEPS },
 	{ .name = "it comes back", .tell = comes_back, .n_times = N_STEPS },
+	{ .name = "one may try it when it is told so", .tell = back_by_hand, .n_times = 2 },
 	{ .name = "the queue's mail finds out that it is back", .tell = back_by_queue, .n_times = N_STEPS },
 	{ .name = "a mail that it hangs for keeps no other one away", .tell = poison, .n_times = N_STEPS },
 	{ .name = "another next hop has the mail then", .tell = beside_another, .n_times = N_STEPS, .n_hops = 2 },
