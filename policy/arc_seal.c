@@ -19,6 +19,13 @@ enum stage {
 	STAGE_SIGNED,
 };
 
+enum { LATE_MAX = 1 + DKIM_SELECTORS_MAX };
+
+struct late {				/* a signed field of ours that is known at the end only */
+	size_t	 at;			/* where it belongs in the canonical form of the others */
+	bool	 is_results;		/* else a signature */
+};
+
 struct arc_sealing {
 	const struct arc_sealer	*sealer;
 	enum stage		 stage;
@@ -31,9 +38,9 @@ struct arc_sealing {
 	EVP_MD_CTX		*seal_hash;	/* of the sets before ours; with ready, of our results too */
 	struct dkim_canon_body	 body;
 	struct buf		 names;		/* h=, folded */
-	struct buf		 fields;	/* the signed fields in canonical form; */
-	int			 n_signatures;	/* of ours that h= has, behind all others */
-	ptrdiff_t		 results_at;	/* where among them our own results belong; -1: nowhere */
+	struct buf		 fields;	/* the signed fields in canonical form, but for the late ones */
+	struct late		 late[LATE_MAX];	/* in the order of h= */
+	int			 n_late;
 	struct buf		 results;	/* the three fields of the set; of the message signature and the seal: */
 	struct buf		 message, seal;	/* up to "b=", then whole */
 	struct buf		 message_rest;	/* behind b= */
@@ -85,21 +92,36 @@ write_names(struct arc_sealing *s, const struct str *names, int n_names)
 }
 
 /*
- * The canonical form is kept and not hashed at once: our own results, which are known at the end only, may belong in the midst of
- * it.  They are the topmost of their name.
+ * Whether a name that no field answers means one of ours, which come later: they are the topmost of their name.  n_signatures: of
+ * ours that no name before it meant.
  */
+static bool
+is_late(const struct arc_sealing *s, struct str name, int n_signatures)
+{
+	if (str_eq_nocase(name, STR("DKIM-Signature")))
+		return n_signatures > 0;
+	for (int i = 0; i < s->n_late; i++)
+		if (s->late[i].is_results)
+			return false;
+	return str_eq_nocase(name, str_of(arc_kind_name(ARC_RESULTS)));
+}
+
+/* The canonical form is kept and not hashed at once: our own fields may belong in the midst of it. */
 static void
-gather_fields(struct arc_sealing *s, const struct header_section *header, const struct str *names, int n_names)
+gather_fields(struct arc_sealing *s, const struct header_section *header, const struct str *names, int n_names, int n_signatures)
 {
 	int at[DKIM_SIGNED_FIELDS_MAX];
 
 	dkim_canon_find_fields(header, names, n_names, at);
-	s->results_at = -1;
 	for (int i = 0; i < n_names; i++) {
-		if (at[i] >= 0)
+		if (at[i] >= 0) {
 			dkim_canon_field(DKIM_RELAXED, header->fields[at[i]].whole, true, (struct dkim_sink){ append_to, &s->fields });
-		else if (s->results_at < 0 && str_eq_nocase(names[i], str_of(arc_kind_name(ARC_RESULTS))))
-			s->results_at = (ptrdiff_t)s->fields.len;
+		} else if (is_late(s, names[i], n_signatures)) {
+			struct late *late = &s->late[s->n_late++];
+
+			*late = (struct late){ s->fields.len, !str_eq_nocase(names[i], STR("DKIM-Signature")) };
+			n_signatures -= !late->is_results;
+		}
 	}
 }
 
@@ -114,13 +136,12 @@ hash_chain(struct arc_sealing *s, const struct arc_chain *chain)
 	}
 }
 
-/* Those that come later are the topmost of their name, of which all others stand before. */
+/* Behind all others of the name; where h= has no room for all of them, none. */
 static void
-announce_signatures(struct arc_sealing *s, int n_signatures, struct str *names, int *n_names)
+announce_signatures(const struct arc_sealing *s, int n_signatures, struct str *names, int *n_names)
 {
 	if (s->sealer->n_names > 0 || *n_names + n_signatures > DKIM_SIGNED_FIELDS_MAX)
 		return;
-	s->n_signatures = n_signatures;
 	for (int i = 0; i < n_signatures; i++)
 		names[(*n_names)++] = STR("DKIM-Signature");
 }
@@ -146,7 +167,7 @@ begin(struct arc_sealing *s, const struct header_section *header, int n_signatur
 	s->is_chain_whole = chain.trouble.len == 0;
 	buf_init(&s->fields, 2 * header->header_bytes + (size_t)n_names * 2);	/* a name may lack its line end */
 	write_names(s, names, n_names);
-	gather_fields(s, header, names, n_names);
+	gather_fields(s, header, names, n_names, n_signatures);
 	s->body_hash = hash_begin(s);
 	s->message_hash = hash_begin(s);
 	s->seal_hash = hash_begin(s);
@@ -164,6 +185,7 @@ arc_sealing_new(const struct arc_sealer *sealer, const struct header_section *he
 	struct arena arena;
 	int result;
 
+	insist(n_signatures >= 0 && n_signatures <= DKIM_SELECTORS_MAX);
 	s->sealer = sealer;
 	s->now_s = now.us / 1000000;
 	buf_init(&s->names, DKIM_FIELD_MAX_BYTES);
@@ -252,29 +274,33 @@ hash_unsigned(const struct buf *front, const struct buf *rest, EVP_MD_CTX *hash)
 	buf_fini(&text);
 }
 
-/* From the bottom up, as h= means them. */
+/* Of a name h= means the lowest field first, so our signatures from the bottom up. */
 static void
-hash_signatures(struct arc_sealing *s, struct str signatures)
+hash_fields(struct arc_sealing *s, struct str signatures)
 {
+	struct dkim_sink sink = { hash_more, s->message_hash };
+	struct str fields = buf_str(&s->fields);
 	struct header_section section;
 	struct arena arena;
+	size_t done = 0;
 
-	if (s->n_signatures == 0)
-		return;
 	arena_init(&arena, SIGNATURES_ARENA_MAX_BYTES);
-	insist(header_read(signatures, &arena, &section) == 0 && section.n_fields == s->n_signatures);
-	for (int i = section.n_fields - 1; i >= 0; i--)
-		dkim_canon_field(DKIM_RELAXED, section.fields[i].whole, true, (struct dkim_sink){ hash_more, s->message_hash });
+	insist(header_read(signatures, &arena, &section) == 0);
+	for (int i = 0, lowest = section.n_fields - 1; i < s->n_late; i++) {
+		const struct late *late = &s->late[i];
+
+		hash_more(s->message_hash, str_sub(fields, done, late->at - done));
+		done = late->at;
+		insist(late->is_results || lowest >= 0);
+		dkim_canon_field(DKIM_RELAXED, late->is_results ? buf_str(&s->results) : section.fields[lowest--].whole, true, sink);
+	}
+	hash_more(s->message_hash, str_from(fields, done));
 	arena_fini(&arena);
 }
 
 void
 arc_sealing_ready(struct arc_sealing *s, enum arc_status cv, struct str results, struct str signatures)
 {
-	struct dkim_sink message_sink = { hash_more, s->message_hash };
-	struct str fields = buf_str(&s->fields);
-	size_t at = s->results_at < 0 ? fields.len : (size_t)s->results_at;
-
 	insist(s->stage == STAGE_BODY && results.len <= ARC_RESULTS_MAX_BYTES);
 	s->cv = cv;
 	if (!s->is_chain_whole || (cv == ARC_NONE) != (s->instance == 1))
@@ -286,11 +312,7 @@ arc_sealing_ready(struct arc_sealing *s, enum arc_status cv, struct str results,
 	dkim_canon_field(DKIM_RELAXED, buf_str(&s->results), true, (struct dkim_sink){ hash_more, s->seal_hash });
 
 	write_message(s);
-	hash_more(s->message_hash, str_sub(fields, 0, at));
-	if (s->results_at >= 0)
-		dkim_canon_field(DKIM_RELAXED, buf_str(&s->results), true, message_sink);
-	hash_more(s->message_hash, str_from(fields, at));
-	hash_signatures(s, signatures);
+	hash_fields(s, signatures);
 	hash_unsigned(&s->message, &s->message_rest, s->message_hash);
 	s->stage = STAGE_READY;
 }

@@ -71,7 +71,7 @@ void	arc_sealing_body(struct arc_sealing *sealing, struct str piece);
  * cv is what arc_verify said of the mail as it came in; a chain that its own structure or a none contradicts is sealed as failed.
  * results: what goes into ARC-Authentication-Results behind "i=N;", the value of our own Authentication-Results, folded or not,
  * without its last line end; at most ARC_RESULTS_MAX_BYTES.  signatures: our DKIM-Signature fields, whole, as many as were announced, which
- * will stand below the set and are signed with it (4.1.2) where the sealer chooses its names itself.
+ * will stand below the set and are signed with it (4.1.2), where the sealer chooses its names itself or they say so.
  */
 void	arc_sealing_ready(struct arc_sealing *sealing, enum arc_status cv, struct str results, struct str signatures);
 

@@ -11,6 +11,7 @@
 #include "tests/policy/arc_stage.h"
 #include "tests/policy/dkim_vectors.h"
 
+#define SIGNED_MAIL	"DKIM-Signature: v=1; b=x\r\nFrom: Joe <joe@football.example.com>\r\nSubject: x\r\n\r\nHi.\r\n"
 #define MAIL		"From: Joe <joe@football.example.com>\r\nSubject: x\r\n\r\nHi.\r\n"
 #define RESULTS		"relay.example.net;\r\n\tarc=none; spf=pass smtp.mailfrom=football.example.com"
 #define KEYS		"key s1._domainkey.example.org " RFC8463_RSA_RECORD "\n"
@@ -275,6 +276,61 @@ test_own_fields(struct scene *s)
 	arc_sealer_free(sealer);
 }
 
+/* The mail with two signatures and a set on top, as the daemon puts them there; h= has these names, or is the sealer's choice. */
+static struct str
+seal_signed(struct scene *s, const char *const *names, int n_names)
+{
+	static const char signatures[] = "DKIM-Signature: v=1; b=rsa\r\nDKIM-Signature: v=1;\r\n\tb=ed\r\n";
+	struct arc_sealer_settings settings = usual(s);
+	struct header_section section;
+	struct arc_sealing *sealing;
+	struct arc_sealer *sealer;
+	struct str whole;
+
+	settings.names = names;
+	settings.n_names = n_names;
+	sealer = arc_sealer_new(&settings, NULL);
+	insist(sealer != NULL && header_read(STR(SIGNED_MAIL), &s->arena, &section) == 0);
+	sealing = arc_sealing_new(sealer, &section, 2, (struct timestamp){ ARC_STAGE_NOW_S * INT64_C(1000000) }, NULL);
+	insist(sealing != NULL);
+	arc_sealing_body(sealing, str_from(STR(SIGNED_MAIL), section.body_at));
+	arc_sealing_ready(sealing, ARC_NONE, STR(RESULTS), str_of(signatures));
+	buf_clear(&s->mail);
+	insist(arc_sealing_sign(sealing, NULL) == 0 && arc_sealing_fields(sealing, &s->mail) == 0);
+	insist(buf_append(&s->mail, str_of(signatures)) == 0 && buf_append(&s->mail, STR(SIGNED_MAIL)) == 0);
+	insist(arena_copy(&s->arena, buf_str(&s->mail), &whole));
+	arc_sealing_free(sealing);
+	arc_sealer_free(sealer);
+	return whole;
+}
+
+static void
+test_own_signatures(struct scene *s)
+{
+	static const struct {
+		const char *name;
+		const char *names[6];
+		int n_names;
+	} rows[] = {
+		{ "our signatures are signed with the set (4.1.2)", { NULL }, 0 },
+		{ "by names of one's own too, as many as these have", { "From", "DKIM-Signature", "DKIM-Signature", "DKIM-Signature", "Subject" }, 5 },
+		{ "more than there are", { "DKIM-Signature", "DKIM-Signature", "From", "DKIM-Signature", "DKIM-Signature", "DKIM-Signature" }, 6 },
+		{ "with our results among them", { "From", "DKIM-Signature", "DKIM-Signature", "ARC-Authentication-Results", "DKIM-Signature" }, 5 },
+		{ "only the one of others", { "From", "DKIM-Signature" }, 2 },
+	};
+	const struct arc_result *result;
+	struct arena arena;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		test_case("%s", rows[i].name);
+		arena_init(&arena, ARC_VERIFY_ARENA_BYTES);
+		result = arc_stage_verify(&s->stage, seal_signed(s, rows[i].n_names > 0 ? rows[i].names : NULL, rows[i].n_names), 1000, &arena);
+		expect_text(arc_status_word(result->status), "pass");
+		expect_str(result->reason, STR_EMPTY);
+		arena_fini(&arena);
+	}
+}
+
 static void
 test_settings(struct scene *s)
 {
@@ -345,6 +401,7 @@ main(void)
 	test_failed(&s);
 	test_fields(&s);
 	test_own_fields(&s);
+	test_own_signatures(&s);
 	test_settings(&s);
 	arc_sealer_free(s.sealer);
 	test_long_names(&s);
