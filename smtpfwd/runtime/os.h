@@ -73,7 +73,7 @@ void			 os_poller_wake(struct os_poller *poller);	/* from any thread */
 /*
  * Signals come as values: os_poller_wait returns, then os_signal_take gives their numbers
  * one by one, 0 when there is none.  They belong to the process, so one poller catches
- * them, once.  SIGPIPE is ignored from then on.  0 or -errno.
+ * them, once.  SIGPIPE is ignored from then on.  When that poller is gone they are only kept for os_signal_take.  0 or -errno.
  */
 int	os_signals_catch(struct os_poller *poller, const int *signals, int n_signals);
 int	os_signal_take(void);

@@ -94,11 +94,14 @@ os_poller_new(void)
 	return poller;
 }
 
+static void	forget_for_signals(struct os_poller *poller);
+
 void
 os_poller_free(struct os_poller *poller)
 {
 	if (poller == NULL)
 		return;
+	forget_for_signals(poller);
 	if (poller->epoll_fd >= 0)
 		close(poller->epoll_fd);
 	if (poller->wake_fd >= 0)
@@ -193,19 +196,28 @@ os_poller_wake(struct os_poller *poller)
 
 /*
  * Static because a signal's handler has no argument: signals belong to the process.  Written
- * by handlers, and by os_signals_catch before there is one.
+ * by handlers, by os_signals_catch before there is one, and when the poller goes.
  */
 static atomic_uint_fast64_t signals_come;	/* bit n: signal n */
-static _Atomic(struct os_poller *) signals_poller;
+static _Atomic(struct os_poller *) signals_poller;	/* NULL: gone */
 
 static void
 signal_came(int signal)
 {
 	int kept_errno = errno;
+	struct os_poller *poller = atomic_load(&signals_poller);
 
 	atomic_fetch_or(&signals_come, (uint_fast64_t)1 << signal);
-	os_poller_wake(atomic_load(&signals_poller));
+	if (poller != NULL)
+		os_poller_wake(poller);
 	errno = kept_errno;
+}
+
+/* Handlers run in the thread that frees it: all others have signals blocked. */
+static void
+forget_for_signals(struct os_poller *poller)
+{
+	(void)atomic_compare_exchange_strong(&signals_poller, &poller, NULL);
 }
 
 int

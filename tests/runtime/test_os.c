@@ -259,6 +259,11 @@ test_signals(void)
 	loop_run(loop);
 	expect_int(os_signal_take(), 0);
 	loop_free(loop);
+
+	test_case("one that comes when the loop is gone wakes nobody");
+	kill(getpid(), SIGUSR1);
+	expect_int(os_signal_take(), SIGUSR1);
+	expect_int(os_signal_take(), 0);
 }
 
 static void
