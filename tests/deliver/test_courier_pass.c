@@ -314,6 +314,29 @@ lacking_at_one(struct world *w)
 	expect(log_has(w, "it needs what this next hop does not offer"));
 }
 
+static void
+lacking_and_down(struct world *w)
+{
+	w->peers[1].has = "r1";
+	w->begin_at = w->round % 2;
+	peer_says(&w->peers[0], FRIENDLY);
+	if (w->round < 2)
+		peer_stop(&w->peers[1]);
+	else if (w->round < 4) {
+		w->peers[1].bad_rcpt = "r1";
+		w->peers[1].rcpt_reply = "450 4.2.0 later";
+	} else
+		w->peers[1].mail_reply = "451 4.3.0 later";
+	peer_says(&w->peers[1], "S: 220 hi\nM: 8BITMIME");
+	put_content(w, "example.com", EIGHT_BIT);
+	wait_s(w, 3 * 3600);
+	expect_int(n_lines(w, "failed "), 0);
+	if (w->round < 2)
+		peer_listen(&w->peers[1]);
+	w->peers[1].bad_rcpt = w->peers[1].mail_reply = NULL;
+	expect(wait_for_mails(w, 1, 3800) >= 0);
+}
+
 /* The mailbox may be there: as with one next hop alone it is tried again before that is believed. */
 static void
 lacking_and_unknown(struct world *w)
@@ -479,6 +502,7 @@ static const struct story stories[] = {
 	{ .name = "the first one does not take mail of this size", .tell = too_large_for_one, BY_RECIPIENT(2) },
 	{ .name = "the size is what the sender is told", .tell = too_large_and_unknown, BY_RECIPIENT(2) },
 	{ .name = "nor mail that needs what it lacks", .tell = lacking_at_one, BY_RECIPIENT(2) },
+	{ .name = "one behind it that is down is waited for", .tell = lacking_and_down, BY_RECIPIENT(2), .n_times = 6 },
 	{ .name = "what it lacks is why the mail waits, where no other has the mailbox", .tell = lacking_and_unknown, BY_RECIPIENT(3) },
 	{ .name = "some say it only at the end of the mail", .tell = at_the_end, BY_RECIPIENT(2) },
 	{ .name = "a mail that is refused is not brought to another one", .tell = content_refused, BY_RECIPIENT(2) },
