@@ -23,6 +23,18 @@ enum {
 
 /* --- life and death --- */
 
+static struct ip
+client_of(const struct online_settings *settings)
+{
+	struct ip client = settings->client;
+
+	if (client.family == IP_NONE && settings->identity != NULL)
+		client = settings->identity->client.ip;
+	if (client.family == IP_V6)
+		memset(client.bytes + 8, 0, sizeof(client.bytes) - 8);
+	return client;
+}
+
 struct online *
 online_new(const struct online_settings *settings)
 {
@@ -42,9 +54,7 @@ online_new(const struct online_settings *settings)
 	arena_init(&o->arena, ONLINE_FIXED_MAX_BYTES + (size_t)ONLINE_RECIPIENTS_MAX * ONLINE_RECIPIENT_MAX_BYTES);
 	insist(arena_copy(&o->arena, settings->destination, &o->destination));
 	insist(envelope_copy(settings->envelope, false, &o->arena, &o->envelope));
-	o->client = settings->client;
-	if (o->has_identity && o->client.family == IP_NONE)
-		o->client = settings->identity->client.ip;
+	o->client = client_of(settings);
 	if (o->has_identity)
 		insist(identity_copy(settings->identity, &o->arena, &o->identity));
 	o->envelope.is_8bit = true;		/* BODY=8BITMIME is said wherever it is offered: the data may need it */

@@ -11,8 +11,9 @@
  * and it is unavailable.
  *
  * Who may have how many connections is next_hop's: mail of clients that wait goes before mail of the queue, with half of
- * all while the queue has some.  Of the couriers' share (room.h) it takes nothing; there may be as many onlines at work as
- * there may be couriers, and half as many may be asking for one destination.
+ * all while the queue has some; and a client that has half of those lets others go first.  Of the couriers' share (room.h) it
+ * takes nothing; there may be as many onlines at work as there may be couriers, and half as many may be asking for one
+ * destination.
  *
  * The work is done on a fiber of its own, that the couriers know of: couriers_stop waits for what is being asked or sent, and
  * cuts it off at its deadline, so the caller gets its end and goes on.  After couriers_free only online_drop is left.
@@ -34,7 +35,8 @@ struct online_settings {
 	uint64_t		 size_bytes;	/* as MAIL said; 0: it did not */
 	struct span		 idle_max;	/* how long a session is held while nothing is asked; 0: the default, 10 s */
 	const struct identity	*identity;	/* of the client, told as the route says (identity.h); NULL: it is not told */
-	struct ip		 client;	/* that waits, also where it is not told; only to see whose trouble it is; IP_NONE: identity's, if there is one */
+	struct ip		 client;	/* that waits, also where it is not told; only to see whose trouble it is, and whose
+					 * turn; IP_NONE: identity's, if there is one; an IPv6 /64 is one client */
 	struct mail_id		 id;		/* the mail's, if it is known already: for the next hop's log; else none */
 };
 

@@ -27,7 +27,7 @@ struct online {
 	struct span		 idle_max;
 	struct identity		 identity;	/* strings in the arena */
 	bool			 has_identity;
-	struct ip		 client;	/* for judge; IP_NONE: not known */
+	struct ip		 client;	/* for judge, and for turns; IP_NONE: not known */
 	struct mail_id		 mail_id;	/* none: not known */
 	bool			 is_dropped;	/* it is the fiber's to free */
 	bool			 is_abandoned;	/* nobody takes the answer */
@@ -57,6 +57,8 @@ struct online {
 	struct list_link	 link;		/* of couriers->onlines, while it is running */
 	struct mail_id		 id;		/* for judge: one mail, whatever its own id will be */
 	struct held		 held;
+	bool			 is_opening;	/* it has a place at a next hop, and no session yet */
+	bool			 is_waiting;	/* for a place */
 	struct instant		 asked_at;	/* since then it waits for the held session's next hop, in this order */
 	struct identity_rule	 rule;		/* for the held session */
 	bool			 is_means_refused;	/* of the route's: what is left is used */

@@ -93,10 +93,14 @@ static bool
 wait_for_room(struct online *o)
 {
 	struct instant look_again = instant_after(loop_now(o->c->loop), span_ms(LOOK_AGAIN_MS));
+	enum wake wake;
 
 	if (online_is_late(o))
 		return not_now(o, STATUS(4, 4, 5), "all connections to the next hop are in use");
-	if (site_wait_for_room(o->site, instant_min(o->deadline, look_again)) == WAKE_CANCELLED)
+	o->is_waiting = true;
+	wake = site_wait_for_room(o->site, instant_min(o->deadline, look_again));
+	o->is_waiting = false;
+	if (wake == WAKE_CANCELLED)
 		return not_now(o, STATUS(4, 3, 2), "the relay is stopping");
 	return true;
 }
@@ -133,15 +137,20 @@ online_in_vain(struct online *o, struct next_hop *next_hop, const struct mail_id
 	if (instant_diff(o->asked_at, loop_now(o->c->loop)).ns < span_s(AWAIT_LEAST_S).ns)
 		return;
 	if (o->held.client != NULL && o->has_identity && o->held.client->hello[0] != '\0')
-		tried.client = o->identity.client.ip;
+		tried.client = o->client;
 	judge_in_vain(next_hop, &tried, &o->trouble);
 }
 
 static bool
 open_session(struct online *o, struct next_hop *next_hop)
 {
+	bool is_open;
+
 	o->asked_at = loop_now(o->c->loop);
-	if (!held_open_online(o->c, next_hop, o->has_identity ? &o->identity : NULL, o->deadline, &o->held, &o->trouble)) {
+	o->is_opening = true;
+	is_open = held_open_online(o->c, next_hop, o->has_identity ? &o->identity : NULL, o->deadline, &o->held, &o->trouble);
+	o->is_opening = false;
+	if (!is_open) {
 		if (online_is_late(o))
 			online_in_vain(o, next_hop, &o->id);
 		return false;
@@ -157,13 +166,37 @@ open_session(struct online *o, struct next_hop *next_hop)
 	return true;
 }
 
+/* Its client has half of the places at the destination or more, and others wait for one: what comes free is for them. */
+static bool
+gives_way(const struct online *o)
+{
+	int n_all = 0, n_own = 0;
+	bool is_waited_for = false;
+
+	if (o->client.family == IP_NONE)
+		return false;
+	LIST_EACH(link, &o->c->onlines) {
+		const struct online *other = LIST_ITEM(link, struct online, link);
+		bool is_own = ip_eq(&other->client, &o->client), has_place = other->is_opening || other->held.client != NULL;
+
+		if (!str_eq(other->destination, o->destination))
+			continue;
+		n_all += has_place;
+		n_own += has_place && is_own;
+		is_waited_for |= other->is_waiting && !is_own;
+	}
+	return is_waited_for && n_own > 0 && n_own * 2 >= n_all;
+}
+
 /* Who comes new does not pass those who wait. */
 static enum choosing
 choose(struct online *o, bool has_waited, int *i_out)
 {
 	uint64_t not_these = o->tried | choices_vain(o->choices);
 
-	if (o->site->n_online_waiting > 0 && !has_waited && choices_has_left(o->choices, not_these))
+	bool is_behind = (o->site->n_online_waiting > 0 && !has_waited) || gives_way(o);
+
+	if (is_behind && choices_has_left(o->choices, not_these))
 		return CHOICE_ALL_BUSY;
 	return choices_choose(o->choices, not_these, LINE_ONLINE, i_out);
 }

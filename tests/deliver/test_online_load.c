@@ -20,6 +20,7 @@ struct client_of_ours {			/* brings mails, one after the other */
 	int		 budget_s;	/* 0: BUDGET_S */
 	struct span	 idle_max;
 	bool		 is_introduced;
+	uint8_t		 last_byte;	/* of its address; 0: none is known */
 	bool		 hangs_up;	/* instead of sending */
 	const char	*destination;	/* NULL: relay:x */
 
@@ -60,6 +61,7 @@ new_online(struct client_of_ours *us)
 	return online_new(&(struct online_settings){
 		.couriers = us->w->couriers, .destination = us->destination != NULL ? str_of(us->destination) : STR("relay:x"),
 		.envelope = &envelope, .idle_max = us->idle_max, .identity = us->is_introduced ? &identity : NULL,
+		.client = { .family = us->last_byte > 0 ? IP_V4 : IP_NONE, .bytes = { 203, 0, 113, us->last_byte } },
 	});
 }
 
@@ -590,6 +592,28 @@ three_at_most(struct world *w)
 	expect_int(n_lines(w, "nexthop-down "), 0);
 }
 
+/* One client brings as much as it can, and each mail takes long. */
+static void
+beside_one_greedy(struct world *w)
+{
+	enum { N = 16 };
+	struct client_of_ours us[N], other = { .w = w, .n_mails = 3, .last_byte = 8 };
+
+	friendly(w);
+	w->peers[0].reply_wait_ms = 20000;
+	for (int i = 0; i < N; i++) {
+		us[i] = (struct client_of_ours){ .w = w, .n_mails = 4, .last_byte = 7 };
+		begin(&us[i]);
+	}
+	wait_s(w, 10);
+	begin(&other);
+	wait_for(&other);
+	expect_int(other.n_taken, 3);
+	for (int i = 0; i < N; i++)
+		wait_for(&us[i]);
+	expect(other.longest.ns < span_s(22).ns);
+}
+
 /* Mail of the queue that the first next hop does not have goes on to the second one: the places of clients there are not its. */
 static void
 beside_passed_on(struct world *w)
@@ -914,6 +938,7 @@ static const struct story stories[] = {
 	{ .name = "a next hop that goes down is not waited for", .tell = down_while_waiting, .connections_max = 1 },
 	{ .name = "the limit grows by such mail alone", .tell = grows, .is_quiet = true, .connections_max = LIMIT },
 	{ .name = "a server that takes three connections gets three", .tell = three_at_most, .is_quiet = true, .connections_max = LIMIT },
+	{ .name = "one client that has all connections leaves those that come free to others", .tell = beside_one_greedy, .is_quiet = true },
 	{ .name = "what the queue passes on to a next hop keeps no client away", .tell = beside_passed_on, .n_hops = 2, .is_by_recipient = true,
 	  .deliveries_max = 12 },
 	{ .name = "no more at once than there may be couriers", .tell = too_many, .deliveries_max = 2 },
