@@ -38,6 +38,14 @@ insert_fields(SMFICTX *context, struct judging *judging)
 	return insertions != NULL;
 }
 
+static bool
+change_reverse_path(SMFICTX *context, struct judging *judging)
+{
+	struct str path;
+
+	return judging_reverse_path(judging, &path) && (path.len == 0 || smfi_chgfrom(context, unconst(path.at), NULL) == MI_SUCCESS);
+}
+
 /* One line; the servers read "%%" as "%", and control characters are an error. */
 static void
 reply_text(struct str text, char out[REPLY_TEXT_MAX_BYTES + 2])
@@ -90,6 +98,6 @@ apply(SMFICTX *context, struct judging *judging, const struct verdict *verdict, 
 		break;
 	}
 	*status_out = SMFIS_CONTINUE;
-	return remove_fields(context, judging) && insert_fields(context, judging) &&
+	return remove_fields(context, judging) && insert_fields(context, judging) && change_reverse_path(context, judging) &&
 	    (!verdict->is_held || smfi_quarantine(context, unconst(verdict->reason)) == MI_SUCCESS);
 }

@@ -154,7 +154,7 @@ size_of(char **words)
 }
 
 static sfsistat
-refuse_at_mail(SMFICTX *context, bool accepts, const char *reason)
+refuse_at_mail(SMFICTX *context, const char *reason)
 {
 	struct log_line line;
 
@@ -162,10 +162,7 @@ refuse_at_mail(SMFICTX *context, bool accepts, const char *reason)
 	log_begin(&line, registered->log, LOG_LEVEL_WARNING, "unjudged");
 	log_text(&line, "why", reason);
 	log_str(&line, "client", macro(context, "{client_addr}"));
-	log_text(&line, "then", accepts ? "accept" : "defer");
 	log_end(&line);
-	if (accepts)
-		return SMFIS_ACCEPT;
 	(void)smfi_setreply(context, unconst("451"), unconst("4.3.2"), unconst("Too busy; try again later"));
 	return SMFIS_TEMPFAIL;
 }
@@ -190,7 +187,9 @@ begin_mail(SMFICTX *context, char **words)
 {
 	struct session *session = smfi_getpriv(context);
 	struct rules *rules = rules_hold(registered->world.rules);
-	const bool accepts = rules->accepts_on_failure, is_full = atomic_load(&registered->n_sessions) > rules->sessions_max;
+	const bool accepts = rules->accepts_on_failure;
+	const char *why = atomic_load(&registered->is_draining) ? "stopping" :
+	    atomic_load(&registered->n_sessions) > rules->sessions_max ? "max-sessions" : NULL;
 	const bool was_here = rules_is_after_filter(rules, macro(context, "{daemon_name}"));
 	struct judging_start start = { .macros = { .find = find_macro, .context = context }, .path = str_of(words[0]),
 	    .is_smtputf8 = is_word_there(words + 1, "SMTPUTF8"), .size_bytes = size_of(words + 1) };
@@ -202,10 +201,12 @@ begin_mail(SMFICTX *context, char **words)
 	drop_mail(session);
 	if (was_here)
 		return SMFIS_ACCEPT;
-	if (is_full || atomic_load(&registered->is_draining))
-		return refuse_at_mail(context, accepts, is_full ? "max-sessions" : "stopping");
+	if (why != NULL && !accepts)
+		return refuse_at_mail(context, why);
 	start.helo = session->helo != NULL ? str_of(session->helo) : STR_EMPTY;
 	session->judging = judging_new(&registered->world, &start);
+	if (why != NULL)
+		judging_fail(session->judging, why);	/* it goes on; what is forged of it does not */
 	atomic_fetch_add(&registered->n_mails, 1);
 	return judging_is_put_off(session->judging, &verdict) ? put_off_at_mail(context, session, &verdict) : SMFIS_CONTINUE;
 }

@@ -11,7 +11,7 @@ milter_libservers_a_SOURCES = \
 noinst_LIBRARIES += milter/libjudging.a
 milter_libjudging_a_SOURCES = \
 	%D%/ahead.c %D%/ahead.h %D%/client.c %D%/client.h %D%/errand.c %D%/errand.h %D%/fields.c %D%/fields.h \
-	%D%/judging.c %D%/judging.h %D%/limits.c %D%/limits.h %D%/locked_rates.c %D%/locked_rates.h %D%/rules.c %D%/rules.h
+	%D%/judging.c %D%/judging.h %D%/judging_checks.c %D%/judging_inside.h %D%/judging_outcome.c %D%/limits.c %D%/limits.h %D%/locked_rates.c %D%/locked_rates.h %D%/rules.c %D%/rules.h
 
 sbin_PROGRAMS += milter/smtpfwd-milter
 milter_smtpfwd_milter_SOURCES = \

@@ -1,81 +1,26 @@
 /*
  * judging.c - one of Postfix's mails, judged and sealed by policy/ as the relay does it
- *
- * Errands on the loop use a judging beside the thread that has it: so it is freed by the last of them.
  */
 #include "base/mem.h"
 #include "mail/domain.h"
-#include "milter/ahead.h"
-#include "milter/judging.h"
+#include "milter/judging_inside.h"
+#include "policy/class_bounds.h"
+#include "policy/class_edits.h"
 #include "policy/decide.h"
-#include "policy/judged.h"
 #include "smtpfwd/runtime/os.h"
 
 enum {
 	HEADER_MAX_BYTES = 1024 * 1024,		/* Postfix takes 100 KB by its default (header_size_limit is a field's) */
 	/* Fields as structs, twice, beside the findings; recipients; names and values of what is changed. */
 	ARENA_MAX_BYTES = INSPECT_ARENA_MAX_BYTES + 8 * 1024 * 1024,
-	CHECKS_BYTES = 64 * 1024,	/* what checks that run are taken for: stacks, answers, keys */
-	PREFIX_MAX_BYTES = 176 * 1024,
-	MARK_MAX_BYTES = 1000,
-	LAST_PART = 4,			/* of the time for the checks DMARC has this part at least, whatever SPF and DKIM took */
-	IN_VAIN_WAIT_S = 1,		/* ... but for what the DNS did not tell when it was asked ahead */
-};
-
-_Static_assert((int)SEAL_FIELDS_MAX_BYTES + MARK_MAX_BYTES + (int)CLASSIFY_FIELD_MAX_BYTES + (int)STAMP_FIELDS_MAX_BYTES <= (int)PREFIX_MAX_BYTES,
-    "room for all fields");
-
-enum { CHECK, AHEAD_OF_SPF, AHEAD_OF_DMARC, JUDGING_ERRANDS };
-
-struct judging_errand {
-	struct errand	 errand;
-	struct judging	*judging;
-};
-
-struct judging {
-	struct judging_world	*world;
-	struct rules		*rules;		/* held */
-	atomic_int		 n_holders;	/* errands that run are some */
-	size_t			 weighed_bytes;	/* in the world's sum */
-
-	struct arena		 arena;
-	struct peer		 peer;
-	struct envelope		 envelope;
-	struct buf		 header;	/* what section points into */
-	struct header_section	 section, edited;
-	struct edits		 edits;
-	bool			 has_header;
-	struct mail_class	 class;		/* as far as it is known, where limits ask for it; else behind the header */
-	struct limits		 limits;
-	int64_t			 n_body_bytes;
-	struct seal		*seal;
-	struct survival		 survival;	/* where Postfix sends it is not known here: none */
-
-	struct judging_errand	 errands[JUDGING_ERRANDS];
-	bool			 is_checking;	/* they were started */
-	struct inspect_inputs	 inputs;
-	struct instant		 deadline;	/* of the checks, but for the last part */
-	struct arena		 findings_arena;	/* checking's while it runs */
-	struct inspection	*inspection;	/* NULL: not begun, no room, or ended */
-	bool			 is_dmarc_in_vain;	/* asked ahead it was not settled */
-	const struct findings	*findings;	/* NULL before the end */
-
-	struct verdict		 verdict;	/* other than ACTION_ACCEPT: nothing more is looked at */
-	bool			 has_failed;
 };
 
 /* --- trouble of ours --- */
 
-static bool
-goes_on(const struct judging *judging)
-{
-	return judging->verdict.action == ACTION_ACCEPT;
-}
-
 static void
 fail(struct judging *judging, struct reply reply, const char *reason)
 {
-	if (!goes_on(judging))
+	if (!judging_goes_on(judging))
 		return;
 	judging->verdict = (struct verdict){ .action = ACTION_DEFER, .reply = reply, .reason = reason };
 	judging->has_failed = true;
@@ -93,9 +38,8 @@ fail_for_room(struct judging *judging)
 	judging_fail(judging, "memory");
 }
 
-/* What strangers can make large; not while the checks run. */
-static void
-weigh(struct judging *judging, size_t n_bytes_more)
+void
+judging_weigh(struct judging *judging, size_t n_bytes_more)
 {
 	size_t now = judging->header.cap + judging->arena.used_bytes + n_bytes_more, sum;
 
@@ -153,10 +97,10 @@ ask_limits(struct judging *judging, int64_t n_bytes, bool uses)
 static void
 settle_limits(struct judging *judging)
 {
-	bool goes_on_all_the_same = judging->has_failed && judging->rules->accepts_on_failure;
+	bool is_accepted_so = judging->has_failed && judging->rules->accepts_on_failure;
 	const struct limited_mail mail = limited_mail(judging, n_bytes_so_far(judging));
 
-	limits_settle(&judging->limits, &mail, goes_on_all_the_same ? ACTION_ACCEPT : judging->verdict.action);
+	limits_settle(&judging->limits, &mail, is_accepted_so ? ACTION_ACCEPT : judging->verdict.action);
 }
 
 /* --- begin and end --- */
@@ -212,7 +156,7 @@ judging_new(struct judging_world *world, const struct judging_start *start)
 		fail_for_room(judging);
 	else if (world->rates != NULL && !locked_rates_are_none(world->rates))
 		ask_at_mail(judging, start->size_bytes);
-	weigh(judging, 0);
+	judging_weigh(judging, 0);
 	return judging;
 }
 
@@ -223,8 +167,8 @@ judging_is_put_off(const struct judging *judging, struct verdict *verdict_out)
 	return judging->verdict.action == ACTION_DEFER && !judging->has_failed;
 }
 
-static void
-let_go(struct judging *judging)
+void
+judging_let_go(struct judging *judging)
 {
 	if (atomic_fetch_sub(&judging->n_holders, 1) > 1)
 		return;
@@ -245,8 +189,8 @@ judging_free(struct judging *judging)
 		return;
 	for (int i = 0; judging->is_checking && i < JUDGING_ERRANDS; i++)
 		if (errand_forget(&judging->errands[i].errand))
-			let_go(judging);
-	let_go(judging);
+			judging_let_go(judging);
+	judging_let_go(judging);
 }
 
 void
@@ -254,156 +198,114 @@ judging_recipient(struct judging *judging, struct str path)
 {
 	struct recipient recipient = { .address = address_of(judging, path, PATH_FORWARD), .orcpt = STR_EMPTY };
 
-	if (goes_on(judging) && !envelope_add_recipient(&judging->envelope, &recipient, &judging->arena))
+	if (judging_goes_on(judging) && !envelope_add_recipient(&judging->envelope, &recipient, &judging->arena))
 		fail_for_room(judging);
-	weigh(judging, 0);
+	judging_weigh(judging, 0);
 }
 
 /* --- the header --- */
 
+/* Of these nobody else's may stay, also where the mail goes on without having been judged. */
+static bool
+is_ours_to_say(const struct judging *judging, struct str name)
+{
+	const char *class_field = policy_class_field(judging->rules->policy);
+
+	return str_eq_nocase(name, STR("Authentication-Results")) || (class_field != NULL && str_eq_nocase(name, str_of(class_field)));
+}
+
 void
 judging_field(struct judging *judging, struct str name, struct str value)
 {
-	if (goes_on(judging) && fields_append(name, value, &judging->header) != 0)
+	if (!judging_goes_on(judging) && !(judging->has_failed && is_ours_to_say(judging, name)))
+		return;
+	if (fields_append(name, value, &judging->header) != 0) {
 		fail_for_room(judging);
-	weigh(judging, 0);
+		judging->is_forgery_unknown = true;
+	}
+	judging_weigh(judging, 0);
 }
 
 static void
 begin_seal(struct judging *judging)
 {
 	const struct seal_inputs inputs = {
-		.policy = judging->rules->policy, .source = classify_sign_source(&judging->class, &judging->peer),
-		.header = &judging->edited, .now = os_wall_clock(), .is_checked = !judging->peer.is_trusted,
+		.policy = judging->rules->policy, .source = classify_sign_source(&judging->class, &judging->peer), .sign_as = judging->class.actions->sign_as,
+		.header = &judging->edited, .now = os_wall_clock(),
+		.is_checked = class_verify_why_not(judging->class.actions->verify, &judging->peer) == NULL,
 	};
 
 	judging->seal = seal_new(&inputs);
 }
 
-static struct judging *
-judging_with(struct errand *errand)
-{
-	return ((struct judging_errand *)(void *)errand)->judging;
-}
-
-static void
-check(struct judging *judging)
-{
-	struct fault fault;
-
-	judging->inspection = inspect_begin(&judging->inputs, judging->deadline, &judging->findings_arena, &fault);
-}
-
-static void
-run_check(struct errand *errand)
-{
-	check(judging_with(errand));
-}
-
-static void
-run_ahead_of_spf(struct errand *errand)
-{
-	struct judging *judging = judging_with(errand);
-
-	ahead_ask_for_spf(&judging->inputs, judging->deadline);
-}
-
-static void
-run_ahead_of_dmarc(struct errand *errand)
-{
-	struct judging *judging = judging_with(errand);
-
-	judging->is_dmarc_in_vain = !ahead_ask_for_dmarc(&judging->inputs, judging->deadline);
-}
-
-static void
-end_errand(struct errand *errand)
-{
-	let_go(judging_with(errand));
-}
-
-/* The checks last: what is asked ahead is asked then already, and they need not ask once more. */
-static void
-start_errands(struct judging *judging)
-{
-	static void (*const runs[JUDGING_ERRANDS])(struct errand *errand) =
-	    { [CHECK] = run_check, [AHEAD_OF_SPF] = run_ahead_of_spf, [AHEAD_OF_DMARC] = run_ahead_of_dmarc };
-
-	judging->is_checking = true;
-	atomic_fetch_add(&judging->n_holders, JUDGING_ERRANDS);
-	for (int i = JUDGING_ERRANDS - 1; i >= 0; i--) {
-		judging->errands[i] = (struct judging_errand){ .errand = { .run = runs[i], .end = end_errand }, .judging = judging };
-		errand_start(judging->world->errands, &judging->errands[i].errand);
-	}
-}
-
 static bool
-needs_dns(const struct judging *judging)
+edit_header(struct judging *judging)
 {
-	const struct verify_rules *rules = policy_verify_rules(judging->rules->policy);
+	const struct class_actions *actions = judging->class.actions;
 
-	return !judging->peer.is_trusted && (rules->spf || rules->dkim || rules->arc);
+	return seal_edits(judging->rules->policy, &judging->section, &judging->arena, &judging->edits) &&
+	    class_edits(actions, &judging->section, &judging->arena, &judging->edits) &&
+	    edits_apply(&judging->edits, &judging->section, &judging->arena, &judging->edited);
 }
 
 static void
-begin_checks(struct judging *judging)
+check_size(struct judging *judging)
 {
-	const struct verify_rules *rules = policy_verify_rules(judging->rules->policy);
+	int64_t max_bytes = judging->class.actions->message_max_bytes;
 
-	judging->deadline = instant_after(os_now(), rules->timeout);
-	judging->inputs = (struct inspect_inputs){
-		.policy = judging->rules->policy, .peer = &judging->peer, .envelope = &judging->envelope, .header = &judging->section,
-		.now = os_wall_clock(), .resolver = judging->world->resolver,
-	};
-	if (!needs_dns(judging)) {
-		check(judging);		/* finds that there is nothing to be checked */
-		return;
+	if (judging_goes_on(judging) && max_bytes > 0 && n_bytes_so_far(judging) > max_bytes)
+		judging->verdict = (struct verdict){ .action = ACTION_REJECT, .reply = CLASS_BOUNDS_TOO_LARGE, .reason = "class-size" };
+}
+
+static void
+decide_by_header(struct judging *judging)
+{
+	decide_header(judging->rules->policy, &judging->section, judging->rules->received_max, &judging->verdict);
+	if (judging_goes_on(judging))
+		decide_class_recipients(&judging->class, &judging->envelope, &judging->verdict);
+	check_size(judging);
+	if (judging_goes_on(judging))
+		ask_limits(judging, n_bytes_so_far(judging), false);
+}
+
+/* Reads it, and takes away what nobody else may say.  False: the mail does not go on. */
+static bool
+read_header(struct judging *judging)
+{
+	if (buf_append(&judging->header, STR("\r\n")) != 0) {
+		fail_for_room(judging);
+		return false;
 	}
-	weigh(judging, CHECKS_BYTES);
-	if (goes_on(judging))
-		start_errands(judging);
+	if (header_read(buf_str(&judging->header), &judging->arena, &judging->section) != 0) {
+		judging->verdict = (struct verdict){ .action = ACTION_REJECT, .reply = REPLY(554, 5, 6, 0, "Too many header fields"),
+		    .reason = "many-fields" };
+		return false;
+	}
+	(void)classify_mail(judging, &judging->section);
+	judging->has_header = edit_header(judging);
+	if (!judging->has_header)
+		fail_for_room(judging);
+	return judging->has_header;
 }
 
 void
 judging_header(struct judging *judging)
 {
-	if (goes_on(judging) && buf_append(&judging->header, STR("\r\n")) != 0)
-		fail_for_room(judging);
-	if (!goes_on(judging))
+	bool is_read;
+
+	if (!judging_goes_on(judging) && !judging->has_failed)
 		return;
-	if (header_read(buf_str(&judging->header), &judging->arena, &judging->section) != 0) {
-		judging->verdict = (struct verdict){ .action = ACTION_REJECT, .reply = REPLY(554, 5, 6, 0, "Too many header fields"),
-		    .reason = "many-fields" };
+	is_read = read_header(judging);
+	if (!is_read || !judging_goes_on(judging))
 		return;
-	}
-	if (!seal_edits(judging->rules->policy, &judging->section, &judging->arena, &judging->edits) ||
-	    !edits_apply(&judging->edits, &judging->section, &judging->arena, &judging->edited)) {
-		fail_for_room(judging);
+	decide_by_header(judging);
+	if (!judging_goes_on(judging))
 		return;
-	}
-	judging->has_header = true;
-	(void)classify_mail(judging, &judging->section);
-	decide_header(judging->rules->policy, &judging->section, judging->rules->received_max, &judging->verdict);
-	if (goes_on(judging))
-		ask_limits(judging, n_bytes_so_far(judging), false);
-	if (goes_on(judging))
-		begin_seal(judging);
-	if (goes_on(judging))
-		begin_checks(judging);
+	begin_seal(judging);
+	judging_begin_checks(judging);
 }
 
 /* --- the body --- */
-
-/* Blocks.  False: the mail does not go on. */
-static bool
-await_checks(struct judging *judging)
-{
-	if (judging->is_checking && !errand_wait(&judging->errands[CHECK].errand))
-		judging_fail(judging, "cut-off");
-	else if (goes_on(judging) && judging->has_header && judging->inspection == NULL)
-		fail_for_room(judging);
-	return goes_on(judging) && judging->has_header;
-}
 
 static bool
 is_sealed(const struct judging *judging)
@@ -415,19 +317,26 @@ is_sealed(const struct judging *judging)
 static bool
 reads_body(struct judging *judging)
 {
-	return goes_on(judging) && await_checks(judging) && (inspect_wants_body(judging->inspection) || is_sealed(judging));
+	return judging_goes_on(judging) && judging_await_checks(judging) && (inspect_wants_body(judging->inspection) || is_sealed(judging));
+}
+
+static bool
+counts_body(const struct judging *judging)
+{
+	return judging->has_header && (judging->class.actions->message_max_bytes > 0 || limits_count_bytes(&judging->limits, &judging->class));
 }
 
 bool
 judging_wants_body(struct judging *judging)
 {
-	return goes_on(judging) && (limits_count_bytes(&judging->limits, &judging->class) || reads_body(judging));
+	return judging_goes_on(judging) && (counts_body(judging) || reads_body(judging));
 }
 
 void
 judging_body(struct judging *judging, struct str piece)
 {
 	judging->n_body_bytes += (int64_t)piece.len;
+	check_size(judging);
 	if (!reads_body(judging))
 		return;
 	while (piece.len > 0) {
@@ -439,47 +348,15 @@ judging_body(struct judging *judging, struct str piece)
 			seal_body(judging->seal, part);
 		piece = str_from(piece, part.len);
 	}
-	weigh(judging, checks_bytes(judging));
+	judging_weigh(judging, checks_bytes(judging));
 }
 
 /* --- the end --- */
 
-static struct stamp_inputs
-stamp_inputs(const struct judging *judging)
-{
-	return (struct stamp_inputs){ .policy = judging->rules->policy, .peer = &judging->peer, .envelope = &judging->envelope,
-	    .findings = judging->findings };
-}
-
-static struct instant
-last_deadline(const struct judging *judging)
-{
-	struct instant now = os_now();
-	struct span last = { policy_verify_rules(judging->rules->policy)->timeout.ns / LAST_PART };
-	struct instant least = instant_after(now, last);
-
-	if (judging->is_dmarc_in_vain)
-		return instant_min(least, instant_after(now, span_s(IN_VAIN_WAIT_S)));
-	return instant_is_before(least, judging->deadline) ? judging->deadline : least;
-}
-
-static void
-end_checks(struct judging *judging)
-{
-	if (judging->is_checking)
-		(void)errand_wait(&judging->errands[AHEAD_OF_DMARC].errand);
-	judging->findings = inspect_end(judging->inspection, last_deadline(judging));
-	judging->inspection = NULL;
-	if (judging->is_checking && errands_are_stopped(judging->world->errands))
-		judging_fail(judging, "cut-off");	/* what was not found out says nothing of the DNS */
-	else
-		decide_mail(policy_verify_rules(judging->rules->policy), judging->findings, &judging->arena, &judging->verdict);
-}
-
 static void
 tell_findings(struct judging *judging)
 {
-	const struct stamp_inputs inputs = stamp_inputs(judging);
+	const struct stamp_inputs inputs = judging_stamp_inputs(judging);
 	struct buf results;
 
 	buf_init(&results, STAMP_FIELDS_MAX_BYTES);
@@ -505,113 +382,19 @@ sign(struct judging *judging)
 void
 judging_end(struct judging *judging, struct verdict *verdict_out)
 {
-	if (goes_on(judging) && judging->has_header)
+	if (judging_goes_on(judging) && judging->has_header)
 		ask_limits(judging, n_bytes_so_far(judging), true);
-	if (goes_on(judging) && await_checks(judging)) {
-		end_checks(judging);
-		if (goes_on(judging) && seal_is_sealing(judging->seal))
+	if (judging_goes_on(judging) && judging_await_checks(judging)) {
+		judging_end_checks(judging);
+		if (judging_goes_on(judging) && seal_is_sealing(judging->seal))
 			tell_findings(judging);
-		if (goes_on(judging))
+		decide_hold(&judging->class, &judging->verdict);
+		if (judging_goes_on(judging))
 			sign(judging);
-	} else if (goes_on(judging)) {
+	} else if (judging_goes_on(judging)) {
 		judging_fail(judging, "no-header");	/* the server left its end out */
 	}
 	settle_limits(judging);
 	*verdict_out = judging->verdict;
 }
 
-bool
-judging_has_failed(const struct judging *judging)
-{
-	return judging->has_failed;
-}
-
-bool
-judging_is_accepted_on_failure(const struct judging *judging)
-{
-	return judging->rules->accepts_on_failure;
-}
-
-/* --- what follows --- */
-
-const struct field_removal *
-judging_removals(struct judging *judging, int *n_out)
-{
-	static const struct field_removal none[1];
-
-	*n_out = judging->has_header ? judging->edits.n_removed : 0;
-	return judging->has_header ? fields_removals(&judging->section, &judging->edits, &judging->arena) : none;
-}
-
-static bool
-append_prefix(const struct judging *judging, struct buf *out)
-{
-	const struct policy *policy = judging->rules->policy;
-	const struct stamp_inputs inputs = stamp_inputs(judging);
-	const char *class_field = policy_class_field(policy);
-
-	return seal_fields(judging->seal, out) == 0 &&
-	    (!judging->verdict.is_marked || buf_printf(out, "%s\r\n", policy_verify_rules(policy)->mark_field) == 0) &&
-	    stamp_fields(&inputs, out) == 0 && (class_field == NULL || classify_field(&judging->class, class_field, out) == 0);
-}
-
-const struct field_insertion *
-judging_insertions(struct judging *judging, int *n_out)
-{
-	static const struct field_insertion none[1];
-	const struct field_insertion *insertions = NULL;
-	struct buf prefix;
-
-	*n_out = 0;
-	if (judging->has_failed)
-		return none;
-	buf_init(&prefix, PREFIX_MAX_BYTES);
-	if (append_prefix(judging, &prefix))
-		insertions = fields_insertions(buf_str(&prefix), &judging->arena, n_out);
-	buf_fini(&prefix);
-	return insertions;
-}
-
-static const char *
-action_word(enum action action)
-{
-	switch (action) {
-	case ACTION_ACCEPT:
-		return "accept";
-	case ACTION_REJECT:
-		return "reject";
-	case ACTION_DEFER:
-		return "defer";
-	}
-	return "defer";
-}
-
-void
-judging_words(const struct judging *judging, struct buf *out)
-{
-	const struct stamp_inputs inputs = stamp_inputs(judging);
-	struct str reason = str_of(judging->verdict.reason), rest = reason, word = STR_EMPTY;	/* "rate, 17 times since the last line" */
-	const struct judged judged = { .stamped = &inputs, .verdict = &judging->verdict, .survival = &judging->survival, .seal = judging->seal,
-	    .class = &judging->class };
-
-	if (judging->findings != NULL && judged_words(&judged, out))
-		return;
-	(void)str_take_until(&rest, ',', &word);
-	(void)buf_printf(out, "verdict=%s%s%.*s", action_word(judging->verdict.action), reason.len > 0 ? ":" : "", STR_ARG(word));
-	if (word.len < reason.len)
-		(void)buf_printf(out, " why=\"%.*s\"", STR_ARG(reason));
-	if (judging->has_header)
-		(void)classify_words(&judging->class, out);
-}
-
-const struct peer *
-judging_peer(const struct judging *judging)
-{
-	return &judging->peer;
-}
-
-const struct envelope *
-judging_envelope(const struct judging *judging)
-{
-	return &judging->envelope;
-}

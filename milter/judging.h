@@ -61,7 +61,7 @@ void		 judging_end(struct judging *judging, struct verdict *verdict_out);
 
 /* Behind judging_end: the verdict is no judgement of the mail but trouble of ours. */
 bool		 judging_has_failed(const struct judging *judging);
-bool		 judging_is_accepted_on_failure(const struct judging *judging);
+bool		 judging_is_accepted_on_failure(const struct judging *judging);	/* on-failure, where it is known what of it is forged */
 
 /*
  * Behind judging_end, for a mail that goes on; NULL: there is no room.  Of a mail that could not be judged what is known to be forged still goes,
@@ -69,6 +69,9 @@ bool		 judging_is_accepted_on_failure(const struct judging *judging);
  */
 const struct field_removal	*judging_removals(struct judging *judging, int *n_out);
 const struct field_insertion	*judging_insertions(struct judging *judging, int *n_out);
+
+/* The reverse-path that it is to have from now on, in brackets, the judging's; "": as it is.  False: there is no room. */
+bool		 judging_reverse_path(struct judging *judging, struct str *path_out);
 
 /* Appends words for a log line: what was found, done and signed, and the class; less of a mail that did not come so far. */
 void		 judging_words(const struct judging *judging, struct buf *out);

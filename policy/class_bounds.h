@@ -7,7 +7,10 @@
 #ifndef POLICY_CLASS_BOUNDS_H
 #define POLICY_CLASS_BOUNDS_H
 
+#include "mail/reply.h"
 #include "policy/classify.h"
+
+#define CLASS_BOUNDS_TOO_LARGE	REPLY(552, 5, 3, 4, "Message is larger than mail of its class may be")
 
 struct class_bounds {			/* zero: as much as the listener takes */
 	int64_t	message_max_bytes;	/* of content, as received; 0: no bound by class */

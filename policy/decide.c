@@ -47,16 +47,24 @@ decide_recipient(const struct policy *policy, const struct peer *peer,
 }
 
 void
+decide_class_recipients(const struct mail_class *class, const struct envelope *envelope, struct verdict *verdict_out)
+{
+	int most = class->actions->recipients_max;
+
+	accept(verdict_out);
+	if (most > 0 && envelope->n_recipients > most)
+		reject(verdict_out, "class-recipients", REPLY(554, 5, 5, 3, "too many recipients for mail of its class"));
+}
+
+void
 decide_class(const struct policy *policy, const struct mail_class *class, const struct envelope *envelope,
     struct verdict *verdict_out)
 {
 	const struct class_actions *actions = class->actions;
 
-	accept(verdict_out);
-	if (actions->recipients_max > 0 && envelope->n_recipients > actions->recipients_max) {
-		reject(verdict_out, "class-recipients", REPLY(554, 5, 5, 3, "too many recipients for mail of its class"));
+	decide_class_recipients(class, envelope, verdict_out);
+	if (verdict_out->action != ACTION_ACCEPT)
 		return;
-	}
 	/* With an outbound route all have a way. */
 	for (int i = 0; !policy_has_outbound(policy) && actions->route == NULL && i < envelope->n_recipients; i++)
 		if (!has_way(policy, str_of(class->match.name), &envelope->recipients[i].address)) {

@@ -29,6 +29,9 @@ void	decide_recipient(const struct policy *policy, const struct peer *peer, cons
 void	decide_class(const struct policy *policy, const struct mail_class *class, const struct envelope *envelope,
 	    struct verdict *verdict_out);
 
+/* The first of these questions alone, for who does not know the ways. */
+void	decide_class_recipients(const struct mail_class *class, const struct envelope *envelope, struct verdict *verdict_out);
+
 /* A mail that was accepted, of a class whose mail waits for an operator, is held. */
 void	decide_hold(const struct mail_class *class, struct verdict *verdict);
 

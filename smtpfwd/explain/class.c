@@ -91,7 +91,7 @@ explain_bounds(struct explanation *e)
 
 	decide_class(e->policy, &e->class, &e->envelope, &verdict);
 	if (verdict.action == ACTION_ACCEPT && class_bounds_is_too_large(&e->bounds, e->mail->content.len))
-		verdict = (struct verdict){ .action = ACTION_REJECT, .reason = "class", .reply = REFUSAL_TOO_LARGE_FOR_CLASS };
+		verdict = (struct verdict){ .action = ACTION_REJECT, .reason = "class", .reply = CLASS_BOUNDS_TOO_LARGE };
 	if (verdict.action == ACTION_ACCEPT)
 		return true;
 	step = step_new(e, "bounds");

@@ -16,7 +16,6 @@ enum { CONTENT_HEADER_MAX_BYTES = 256 * 1024 };
 #define REFUSAL_NO_LOGIN		REPLY(530, 5, 7, 0, "Authentication required")	/* RFC 4954 6 */
 #define REFUSAL_TOO_MANY_RECIPIENTS	REPLY(452, 4, 5, 3, "Too many recipients; send the rest in another transaction")
 #define REFUSAL_TOO_LARGE		REPLY(552, 5, 3, 4, "Message is larger than the fixed maximum")
-#define REFUSAL_TOO_LARGE_FOR_CLASS	REPLY(552, 5, 3, 4, "Message is larger than mail of its class may be")
 #define REFUSAL_HEADER_TOO_LARGE	REPLY(552, 5, 3, 4, "The header section is too large")
 #define REFUSAL_TOO_MANY_FIELDS		REPLY(554, 5, 6, 0, "Too many header fields")
 #define REFUSAL_NO_ROOM_FOR_CHECKS	REPLY(451, 4, 3, 0, "Cannot check this now; try again later")

@@ -104,7 +104,7 @@ transaction_is_too_large(const struct session *session, uint64_t n_bytes, struct
 	*reply_out = REFUSAL_TOO_LARGE;
 	if (n_bytes > (uint64_t)session->listener->settings.message_max_bytes)
 		return true;
-	*reply_out = REFUSAL_TOO_LARGE_FOR_CLASS;
+	*reply_out = CLASS_BOUNDS_TOO_LARGE;
 	return class_bounds_is_too_large(&session->transaction->bounds, n_bytes);
 }
 

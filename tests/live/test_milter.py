@@ -4,6 +4,7 @@
 Clients are told by XCLIENT.  The same mails go through the relay and through Postfix with the milter, to servers that keep every byte.
 """
 import base64
+import concurrent.futures
 import importlib.machinery
 import importlib.util
 import os
@@ -230,8 +231,9 @@ def same_as_relay(tap):
     front = milter.Front(asked, hops[1], name="comparing-front").start()
     n_same = n_refused = 0
     cases = corpus()
-    for subject, data, how in cases:
-        replies = [judge(port, data, **how) for port in (relay.port, front.port)]
+    with concurrent.futures.ThreadPoolExecutor(16) as senders:
+        pairs = list(senders.map(lambda case: [judge(port, case[1], **case[2]) for port in (relay.port, front.port)], cases))
+    for (subject, data, how), replies in zip(cases, pairs):
         taken = [reply.startswith("250") for reply in replies]
         said = [what_it_says(reply, arrived(hop, subject) if is_taken else b"")
                 for reply, is_taken, hop in zip(replies, taken, hops)]
