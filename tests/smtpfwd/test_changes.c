@@ -88,7 +88,7 @@ static const struct {
 	{ "the order of what is signed is nothing", GOOD SIGN("a.example", "s", "/k") SIGN("b.example", "s", "/k"),
 	  GOOD SIGN("b.example", "s", "/k") SIGN("a.example", "s", "/k"), "", 0 },
 	{ "a class that comes is routing: mail of its name may wait", GOOD, GOOD CLASS("a", ""), "class \"a\": added\n", CHANGED | ROUTING },
-	{ "a class's route is", GOOD CLASS("a", ""), GOOD CLASS("a", "route = \"internet\""), "class \"a\": route is internet, was none\n", CHANGED | ROUTING },
+	{ "a class's route is", GOOD CLASS("a", ""), GOOD CLASS("a", "route = \"internet\""), "class \"a\": route is \"internet\", was none\n", CHANGED | ROUTING },
 	{ "what else it sets is not", GOOD CLASS("a", ""), GOOD CLASS("a", "hold = yes"), "class \"a\": hold is yes, was no\n", CHANGED },
 	{ "the order of classes counts, of which the first that matches is it", GOOD CLASS("a", "") CLASS("b", "") CLASS("c", ""),
 	  GOOD CLASS("a", "") CLASS("c", "") CLASS("b", ""), "class: the sections are in another order\n", CHANGED },
