@@ -193,7 +193,6 @@ static enum choosing
 choose(struct online *o, bool has_waited, int *i_out)
 {
 	uint64_t not_these = o->tried | choices_vain(o->choices);
-
 	bool is_behind = (o->site->n_online_waiting > 0 && !has_waited) || gives_way(o);
 
 	if (is_behind && choices_has_left(o->choices, not_these))
