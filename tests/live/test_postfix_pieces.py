@@ -350,5 +350,38 @@ def sorted_by_smtpfwd(tap):
     asking.stop()
 
 
+def rates(tap):
+    """Postfix asks for limits of rate"""
+    milter = Milter("rates.smtpfwd.conf").start()
+    asking = Piecemeal("rates", ["rates.main.cf"], extra="smtpd_authorized_xclient_hosts = 127.0.0.1\nsmtpd_client_event_limit_exceptions =\n").start()
+    message = world.message("rates")
+    with smtplib.SMTP(*asking.at, source_address=(CLIENT, 0), timeout=30) as session:
+        for _ in range(60):
+            session.sendmail("alice@far.example", ["bob@example.com"], message)
+        session.mail("alice@far.example")
+        unknown, beyond = session.rcpt("nobody@far.example"), session.rcpt("bob@example.com")
+    tap("a client has sixty mails, then 450 at RCPT", beyond[0] == 450 and b"4.7.1" in beyond[1] and b"Limit of class incoming: 60 messages/10m per client" in
+        beyond[1], beyond)
+    tap("what Postfix refuses itself it does not ask for", unknown[0] == 554, unknown)
+    said = say("rates-other", at=asking.at, source=FAR)
+    tap("another client goes on", said[-1].startswith("250"), said)
+
+    def by_login(name, source="192.0.2.99"):
+        client = world.Client(asking.port)
+        client.say("XCLIENT ADDR=%s LOGIN=%s" % (source, name))
+        client.say("EHLO client.example.org")
+        return client
+    shop = by_login("shop")
+    replies = [shop.mail(message) for _ in range(21)]
+    tap("who has logged in has twenty, from wherever he comes", all(r.startswith("250") for r in replies[:20]) and replies[20].startswith("450")
+        and by_login("shop", "192.0.2.100").mail(message).startswith("450") and by_login("desk").mail(message).startswith("250"), replies[18:])
+    line = [line for line in milter.log_text().splitlines() if " rate-limited " in line]
+    tap("the log says it once for each", len(line) == 2 and " client=%s " % CLIENT in line[0] and " login=shop " in line[1], line)
+    milter.kill()
+    said = say("rates-down", at=asking.at)
+    tap("without smtpfwd-milter nobody is limited", said[-1].startswith("250"), said)
+    asking.stop()
+
+
 own_machine()
-world.Tap().run(setup, front, others, behind, transport, srs, after_filter, by_class, sorted_by_smtpfwd)
+world.Tap().run(setup, front, others, behind, transport, srs, after_filter, by_class, sorted_by_smtpfwd, rates)
