@@ -350,6 +350,31 @@ def sorted_by_smtpfwd(tap):
     asking.stop()
 
 
+def by_sender(tap):
+    """Mail goes a way by its envelope sender, which the milter changes"""
+    milter = Milter("sender.smtpfwd.conf").start()
+    asking = Piecemeal("sender", ["srs.main.cf", "sender.main.cf", "sender.master.cf"], extra="""
+virtual_alias_maps = inline:{ { bob@alumni.example.com = bob@far.example } }
+""", last="virtual_alias_domains = fwd.example.com, alumni.example.com\n").start()
+    say("sender-forwarded", sender="alice@other.example", recipients=("bob@alumni.example.com",), at=asking.at)
+    text = arrived(far, "sender-forwarded")
+    path = re.search(r"(?m)^Return-Path: <(.*)>$", text).group(1)
+    tap("what is forwarded has an SRS address", re.fullmatch(r"SRS0=.*=other\.example=alice@fwd\.example\.com", path), text)
+    tap("and goes out by its transport", "\nReceived: from fwd.example.com (" in text, text)
+    back = subprocess.run(["perl", "-MMail::SRS", "-e", "print Mail::SRS->new(Secret => $ARGV[0])->reverse($ARGV[1])", SECRET, path],
+                          capture_output=True, text=True).stdout
+    tap("Mail::SRS undoes it", back == "alice@other.example", back)
+    said = say("sender-report", sender="", recipients=(path,), at=asking.at)
+    tap("a report to it goes back to the sender", "for <alice@other.example>" in arrived(far, "sender-report"), said)
+    say("sender-list", sender="news-bob=far.example@lists.example.com", recipients=("bob@far.example",), at=("127.0.0.1", asking.port), source="127.0.0.1")
+    say("sender-other", sender="dave@example.com", recipients=("bob@far.example",), at=("127.0.0.1", asking.port), source="127.0.0.1")
+    for subject, helo in (("sender-list", "lists.example.com"), ("sender-other", "sender.example.net")):
+        text = arrived(far, subject)
+        tap("%s goes out as %s" % (subject, helo), "\nReceived: from %s (" % helo in text and "SRS" not in text, text)
+    milter.kill()
+    asking.stop()
+
+
 def rates(tap):
     """Postfix asks for limits of rate"""
     milter = Milter("rates.smtpfwd.conf").start()
@@ -384,4 +409,4 @@ def rates(tap):
 
 
 own_machine()
-world.Tap().run(setup, front, others, behind, transport, srs, after_filter, by_class, sorted_by_smtpfwd, rates)
+world.Tap().run(setup, front, others, behind, transport, srs, after_filter, by_class, sorted_by_smtpfwd, by_sender, rates)
