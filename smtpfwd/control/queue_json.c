@@ -48,6 +48,21 @@ recipient_json(const struct queue_recipient_view *recipient)
 	return object;
 }
 
+/* As the operator holds it, or it came. */
+static const char *
+who_holds(enum mail_hold hold)
+{
+	switch (hold) {
+	case HOLD_NOT:
+		return "operator";
+	case HOLD_DOOMED:
+		return "forward-doomed";
+	case HOLD_BY_CLASS:
+		return "class";
+	}
+	return "operator";
+}
+
 json_t *
 queue_mail_json(const struct queue_mail_view *mail)
 {
@@ -60,7 +75,7 @@ queue_mail_json(const struct queue_mail_view *mail)
 	json_object_set_new(object, "arrived", time_json(mail->facts->arrived));
 	json_object_set_new(object, "size", json_integer(mail->content_bytes));
 	json_object_set_new(object, "from", control_json_str(buf_str(&sender)));
-	if (!address_is_null(&mail->envelope->srs_path)) {
+	if (!address_is_null(&mail->envelope->srs_path) && mail->envelope->srs_wish != SRS_WISH_NEVER) {
 		buf_clear(&sender);
 		address_append(&mail->envelope->srs_path, &sender);
 		json_object_set_new(object, "srs", control_json_str(buf_str(&sender)));
@@ -70,8 +85,7 @@ queue_mail_json(const struct queue_mail_view *mail)
 	json_object_set_new(object, "listener", control_json_str(mail->facts->listener));
 	json_object_set_new(object, "held", json_boolean(mail->is_held || mail->is_withheld));
 	if (mail->is_held || mail->is_withheld)
-		json_object_set_new(object, "held-by", json_string(!mail->is_held ? "unverified-sender" :
-		    mail->facts->comes_held ? "forward-doomed" : "operator"));
+		json_object_set_new(object, "held-by", json_string(mail->is_held ? who_holds(mail->facts->comes_held) : "unverified-sender"));
 	json_object_set_new(object, "expires", time_json(mail->expires));
 	for (int i = 0; i < mail->n_recipients; i++)
 		json_array_append_new(recipients, recipient_json(&mail->recipients[i]));

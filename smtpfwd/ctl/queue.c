@@ -82,6 +82,8 @@ why_held(const char *by)
 {
 	if (strcmp(by, "unverified-sender") == 0)
 		return "  (held: the sender was not verified)";
+	if (strcmp(by, "class") == 0)
+		return "  (held, as all of its class)";
 	return strcmp(by, "forward-doomed") == 0 ? "  (held: it would be refused behind us, forward-doomed)" : "  (held)";
 }
 

@@ -79,7 +79,7 @@ show_client(const json_t *step)
 			say("it is in ", step, "network", " of the listener's networks");
 		else
 			fputs(has(step, "login") ? "it has logged in" : "its certificate is of client-names", stdout);
-		fputs("; it may relay, and its mail is not checked", stdout);
+		fputs("; it may relay, and its mail is not checked unless its class says so", stdout);
 	} else {
 		fputs("not trusted: it is in none of the listener's networks and has not logged in", stdout);
 		if (is_true(step, "certificate-may-help"))

@@ -45,6 +45,12 @@ struct queue_settings {
 	struct retry_settings	 retry;
 };
 
+enum mail_hold {			/* why a mail is held from the start, until an operator releases it; see hold_max_... */
+	HOLD_NOT,
+	HOLD_DOOMED,			/* it would be refused behind us */
+	HOLD_BY_CLASS,
+};
+
 /* What is known of a mail beside its envelope, kept with it. */
 struct mail_facts {
 	struct timestamp	 arrived;
@@ -54,7 +60,7 @@ struct mail_facts {
 	const struct identity	*identity;	/* of the client, for the next hop; NULL: not known, or of nobody (a report) */
 	bool			 is_from_trusted;	/* the client may relay */
 	bool			 is_report;	/* a DSN of ours */
-	bool			 comes_held;	/* it would be refused behind us: held from the start, until an operator releases it; see hold_max_... */
+	enum mail_hold		 comes_held;
 	bool			 is_unverified;	/* nothing proves that it is from its reverse-path; of older records: false */
 };
 

@@ -15,7 +15,7 @@ enum tag {
 	TAG_HELO	 = 6,
 	TAG_IS_ESMTP	 = 7,
 	TAG_LOGIN	 = 8,
-	TAG_COMES_HELD	 = 9,
+	TAG_COMES_HELD	 = 9,		/* enum mail_hold */
 };
 
 enum { PORT_BYTES = 2, ENDPOINT_MAX_BYTES = PORT_BYTES + 16 };
@@ -23,7 +23,7 @@ enum { PORT_BYTES = 2, ENDPOINT_MAX_BYTES = PORT_BYTES + 16 };
 bool
 record_has_more_facts(const struct mail_facts *facts)
 {
-	return facts->identity != NULL || facts->comes_held;
+	return facts->identity != NULL || facts->comes_held != HOLD_NOT;
 }
 
 /* --- out --- */
@@ -134,6 +134,15 @@ read_octet(struct str value, unsigned max, unsigned *octet_out)
 	return *octet_out <= max;
 }
 
+/* One that a later version knows is held as well. */
+static enum mail_hold
+read_hold(struct str value)
+{
+	unsigned octet;
+
+	return read_octet(value, HOLD_BY_CLASS, &octet) && octet != HOLD_NOT ? (enum mail_hold)octet : HOLD_DOOMED;
+}
+
 /* False where that cannot be. */
 static bool
 read_field(uint64_t tag, struct str value, struct arena *arena, struct identity *identity)
@@ -181,7 +190,8 @@ take_more(struct octets *more, struct arena *arena, struct mail_facts *facts_out
 
 		if (more->is_bad || !read_field(tag, value, arena, identity))
 			return false;
-		facts_out->comes_held |= tag == TAG_COMES_HELD;
+		if (tag == TAG_COMES_HELD)
+			facts_out->comes_held = read_hold(value);
 		if (tag == TAG_CLIENT)
 			facts_out->identity = identity;
 	}
@@ -198,7 +208,7 @@ record_take_facts(struct octets *o, bool has_more, struct arena *arena, struct m
 	facts_out->client = octets_take_text(o, arena);
 	facts_out->listener = octets_take_text(o, arena);
 	facts_out->identity = NULL;
-	facts_out->comes_held = false;
+	facts_out->comes_held = HOLD_NOT;
 	if (!has_more)
 		return;
 	more = octets_of(octets_take_bytes(o, (size_t)octets_take(o, 4)));

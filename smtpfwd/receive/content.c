@@ -295,6 +295,14 @@ is_international(const struct transaction *transaction)
 	return transaction->content.utf8_fields.are_found || !address_is_ascii(&envelope->reverse_path);
 }
 
+static enum mail_hold
+hold_of(const struct judgement *judgement)
+{
+	const char *reason = judgement_held_reason(judgement);
+
+	return reason == NULL ? HOLD_NOT : strcmp(reason, "class") == 0 ? HOLD_BY_CLASS : HOLD_DOOMED;
+}
+
 /* The queue gets the mail; suspends until it is durable. */
 static void
 put(struct session *session, const struct forward_mail *mail)
@@ -311,7 +319,7 @@ put(struct session *session, const struct forward_mail *mail)
 		.identity = &identity,
 		.is_from_trusted = session->peer.is_trusted,
 		.is_unverified = !judgement_proves_sender(content->judgement, session),
-		.comes_held = judgement_is_held(content->judgement),
+		.comes_held = hold_of(content->judgement),
 	};
 	struct instant deadline = instant_min(instant_after(loop_now(fiber_loop()), span_s(CONTENT_PUT_MAX_S)),
 	    instant_after(mail->ended, span_s(CONTENT_ANSWER_MAX_S)));

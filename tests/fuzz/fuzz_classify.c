@@ -121,6 +121,35 @@ check_class(const struct policy *policy, const struct class_evidence *evidence, 
 	}
 }
 
+static bool
+allows(int64_t bound, int64_t of_class)
+{
+	return bound == 0 || (of_class > 0 && of_class <= bound);
+}
+
+/* At every step, from MAIL to the header, it allows what the mail's class turns out to allow. */
+static void
+check_outlook(const struct policy *policy, const struct class_evidence *evidence)
+{
+	const struct class_actions *actions = classify(policy, evidence).actions;
+	struct envelope envelope = *evidence->envelope;
+	struct class_evidence known = *evidence;
+
+	known.envelope = &envelope;
+	for (int step = 0; step <= evidence->envelope->n_recipients + 1; step++) {
+		bool is_whole = step > evidence->envelope->n_recipients;
+		struct class_outlook outlook;
+
+		envelope.n_recipients = is_whole ? evidence->envelope->n_recipients : step;
+		known.header = is_whole ? evidence->header : NULL;
+		outlook = classify_outlook(policy, &known);
+		insist(allows(outlook.message_max_bytes, actions->message_max_bytes) && allows(outlook.recipients_max, actions->recipients_max));
+		insist(outlook.has_route || actions->route == NULL);
+		insist(!is_whole || (outlook.message_max_bytes == actions->message_max_bytes && outlook.recipients_max == actions->recipients_max &&
+		    outlook.has_route == (actions->route != NULL)));
+	}
+}
+
 /* Sections of claims alone, for whom every client is in the network. */
 static void
 check_classes(struct str sender_pattern, struct str field_pattern, const struct envelope *envelope, const struct header_section *header,
@@ -132,10 +161,12 @@ check_classes(struct str sender_pattern, struct str field_pattern, const struct 
 	const char *why, *senders[] = { NULL, "*@*", "<>" }, *fields[] = { NULL, "From" };
 	struct class_section sections[] = {
 		{ .name = "claimed", .networks = everybody, .n_networks = 1, .senders = senders, .n_senders = 3, .fields = fields, .n_fields = 2,
-		    .actions.signing = CLASS_SIGNING_ON },
-		{ .name = "alone", .senders = senders, .n_senders = 3, .fields = fields, .n_fields = 2, .recipients_least = 1, .actions.signing = CLASS_SIGNING_ON },
+		    .actions = { .signing = CLASS_SIGNING_ON, .message_max_bytes = 2000, .recipients_max = 5, .route = "route:claimed" } },
+		{ .name = "alone", .senders = senders, .n_senders = 3, .fields = fields, .n_fields = 2, .recipients_least = 3,
+		    .actions = { .signing = CLASS_SIGNING_ON, .message_max_bytes = 500, .recipients_max = 10 } },
+		{ .name = "list", .actions = { .message_max_bytes = 1000, .recipients_max = 7 } },
 	};
-	struct policy_settings settings = { .hostname = "mx.example", .classes = { sections, 2, "X-Traffic-Class" } };
+	struct policy_settings settings = { .hostname = "mx.example", .classes = { sections, 3, "X-Traffic-Class" } };
 	struct peer peer = { .client.ip = { IP_V4, { 192, 0, 2, 1 } }, .listener = STR("mx") };
 	struct class_evidence evidence = { .peer = &peer, .listener_class = "list", .certificate_name = STR_EMPTY, .envelope = envelope, .header = header };
 	struct policy *policy;
@@ -146,8 +177,15 @@ check_classes(struct str sender_pattern, struct str field_pattern, const struct 
 	fields[0] = f.text.at;
 	policy = policy_new(&settings, (uint64_t[]){ 1, 2 });
 	check_class(policy, &evidence, true);
+	check_outlook(policy, &evidence);
 	peer.is_trusted = true;
 	check_class(policy, &evidence, false);
+	check_outlook(policy, &evidence);
+	policy_free(policy);
+	/* Without what matches any mail. */
+	sections[0].n_senders = sections[0].n_fields = sections[1].n_senders = sections[1].n_fields = 1;
+	policy = policy_new(&settings, (uint64_t[]){ 1, 2 });
+	check_outlook(policy, &evidence);
 	policy_free(policy);
 }
 

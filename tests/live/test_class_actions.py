@@ -242,9 +242,12 @@ def hold(tap):
     place.relay.stop()
     place.relay.start()
     tap("... over a restart", not place.arrival("held") and place.relay.queue_size() == 1, place.relay.ctl("queue", "list"))
+    before = place.relay.ctl("queue", "list")
     place.relay.ctl("queue", "release", identity)
     world.wait_for("the mail released", lambda: place.arrival("held"))
     tap("... until it is released", True)
+    listed = [row["mail"]["held-by"] for row in before if "mail" in row]
+    tap("... and whom it waited for was told", listed == ["class"], before)
     place.relay.stop()
 
 

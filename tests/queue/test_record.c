@@ -38,7 +38,7 @@ fill(struct mail_record *mail, uint32_t *paid)
 		.id = { .bytes = "twelve bytes" },
 		.facts = { .arrived = { 1699999999000001 }, .class_name = STR("list"), .client = STR("192.0.2.9"),
 		    .listener = STR("mx"), .identity = &identity, .is_report = true, .is_unverified = true,
-		    .comes_held = true },
+		    .comes_held = HOLD_BY_CLASS },
 		.envelope = { .reverse_path = { .local = STR("a"), .domain = STR("b.example") }, .ret = RET_HDRS,
 		    .recipients = recipients, .n_recipients = 2 },
 		.state = { .version = 9, .is_held = true, .recipients = states, .n_recipients = 2 },
@@ -98,7 +98,7 @@ comes_back(void)
 		expect_int(header.flags, RECORD_LAST_OF_BATCH);
 		expect_int(record_span_bytes(header.length), (int64_t)bytes.len);
 		expect_str(mail.facts.class_name, STR("list"));
-		expect(mail.facts.comes_held);
+		expect_int(mail.facts.comes_held, HOLD_BY_CLASS);
 		expect(mail.facts.is_report && mail.facts.is_unverified && !mail.facts.is_from_trusted && !mail.is_large);
 		expect_int(mail.facts.arrived.us, 1699999999000001);
 		expect_identity(mail.facts.identity, mail.facts.is_from_trusted);
