@@ -133,15 +133,16 @@ mail_word(const struct mail_class *class)
 int
 classify_words(const struct mail_class *class, struct buf *out)
 {
-	size_t began = out->len;
+	size_t said;
 
-	if (buf_printf(out, "%sclass=%s class-by=%s%s%s direction=%s", began > 0 ? " " : "", class->match.name,
+	if (buf_printf(out, "%sclass=%s class-by=%s%s%s direction=%s", out->len > 0 ? " " : "", class->match.name,
 	    class->match.peer.word, comma(class), mail_word(class), mail_direction_text(class->direction)) != 0)
 		return -1;
-	if (class_actions_is_none(class->actions) || (buf_append(out, STR(" class-sets=")) == 0 && class_actions_words(class->actions, out) == 0))
-		return 0;
-	out->len = began;
-	return -1;
+	said = out->len;
+	if (!class_actions_is_none(class->actions) &&
+	    (buf_append(out, STR(" class-sets=")) != 0 || class_actions_words(class->actions, out) != 0))
+		out->len = said;	/* titles may be long; the class is in the configuration */
+	return 0;
 }
 
 int

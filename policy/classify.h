@@ -58,7 +58,7 @@ const char		*mail_direction_text(enum mail_direction direction);
 
 /*
  * Appends what is told of it, as words for a log line: "class=list class-by=network,field direction=outbound" and, where the
- * class sets anything, " class-sets=route:bulk" (class_actions_words); and as a header field
+ * class sets anything and there is room, " class-sets=route:bulk" (class_actions_words); and as a header field
  * with its line end: "X-Traffic-Class: list; direction=outbound; by=network,field".  0, or -1 and nothing appended when out is full.
  */
 enum { CLASSIFY_FIELD_MAX_BYTES = 300 };	/* of a field whose name has 100 */

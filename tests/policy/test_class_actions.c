@@ -66,6 +66,25 @@ test_words_without_room(void)
 	}
 }
 
+static void
+test_words_of_class(void)
+{
+	const struct class_actions actions = { .is_held = true };
+	const struct mail_class class = { .match = { .name = "x", .peer = { .word = "login" } }, .actions = &actions, .direction = DIRECTION_OUTBOUND };
+	struct buf words;
+
+	test_case("told: with the class, in the log");
+	buf_init(&words, sizeof("class=x class-by=login direction=outbound class-sets=hold") - 1);
+	expect_int(classify_words(&class, &words), 0);
+	expect_str(buf_str(&words), STR("class=x class-by=login direction=outbound class-sets=hold"));
+	test_case("told: without room for what it sets, the class is");
+	words.max--;
+	buf_clear(&words);
+	expect_int(classify_words(&class, &words), 0);
+	expect_str(buf_str(&words), STR("class=x class-by=login direction=outbound"));
+	buf_fini(&words);
+}
+
 /* --- fields --- */
 
 static const struct field_row {
@@ -286,6 +305,7 @@ main(void)
 
 	test_words();
 	test_words_without_room();
+	test_words_of_class();
 	test_fields();
 	test_by_name();
 	for (int i = 0; i < N_OF(outlooks); i++)
