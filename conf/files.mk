@@ -19,12 +19,15 @@ dist_postfixexample_DATA = %D%/postfix/README \
 	%D%/postfix/sender.main.cf %D%/postfix/sender.master.cf %D%/postfix/sender.smtpfwd.conf
 
 # The sed is ours, and not configure's: there $(sbindir) would still be ${exec_prefix}/sbin.
-EXTRA_DIST += %D%/smtpfwd.service.in %D%/smtpfwd.sysusers %D%/smtpfwd.tmpfiles
-CLEANFILES += %D%/smtpfwd.service
+EXTRA_DIST += %D%/smtpfwd.service.in %D%/smtpfwd-milter.service.in %D%/smtpfwd.sysusers %D%/smtpfwd.tmpfiles
+CLEANFILES += %D%/smtpfwd.service %D%/smtpfwd-milter.service
+MAKE_UNIT = $(AM_V_GEN)$(MKDIR_P) %D% && sed 's|@sbindir[@]|$(sbindir)|g' $(top_srcdir)/$@.in >$@.new && mv $@.new $@
 %D%/smtpfwd.service: $(top_srcdir)/%D%/smtpfwd.service.in Makefile
-	$(AM_V_GEN)$(MKDIR_P) %D% && sed 's|@sbindir[@]|$(sbindir)|g' $(top_srcdir)/%D%/smtpfwd.service.in >$@.new && mv $@.new $@
+	$(MAKE_UNIT)
+%D%/smtpfwd-milter.service: $(top_srcdir)/%D%/smtpfwd-milter.service.in Makefile
+	$(MAKE_UNIT)
 if SYSTEMD_UNITS
-systemdsystemunit_DATA = %D%/smtpfwd.service
+systemdsystemunit_DATA = %D%/smtpfwd.service %D%/smtpfwd-milter.service
 install-data-hook:
 	$(MKDIR_P) '$(DESTDIR)$(prefix)/lib/sysusers.d' '$(DESTDIR)$(prefix)/lib/tmpfiles.d'
 	$(INSTALL_DATA) $(top_srcdir)/%D%/smtpfwd.sysusers '$(DESTDIR)$(prefix)/lib/sysusers.d/smtpfwd.conf'

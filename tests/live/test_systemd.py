@@ -152,8 +152,8 @@ def ctl(*words, check=True):
     return result
 
 
-def show(name):
-    return ctl("show", "--value", "-p", name, "smtpfwd").stdout.strip()
+def show(name, unit="smtpfwd"):
+    return ctl("show", "--value", "-p", name, unit).stdout.strip()
 
 
 def restart():
@@ -306,6 +306,33 @@ def reload(tap):
     tap("after a restart by another configuration too", world.greets(25) and not world.is_open(2526), journal("-u", "smtpfwd"))
 
 
+def milter(tap):
+    """The milter's unit: it serves, reloads, and ends by itself"""
+    unit = "smtpfwd-milter"
+    ctl("enable", "--now", unit)
+    pid = show("MainPID", unit)
+    tap("systemctl enable --now smtpfwd-milter: it runs, and listens", show("ActiveState", unit) == "active" and world.is_open(8891), journal("-u", unit))
+    with open("/proc/%s/status" % pid) as status:
+        text = status.read()
+    tap("no capability, no new privileges, under a filter", all(re.search(pattern, text, re.M) for pattern in
+        (r"^CapPrm:\s+0+$", r"^NoNewPrivs:\s+1$", r"^Seccomp:\s+2$")), text)
+    tap("systemctl status has its line", "0 sessions" in show("StatusText", unit), show("StatusText", unit))
+    ctl("reload", unit)
+    tap("systemctl reload: the same process judges on", show("MainPID", unit) == pid and "reloaded" in journal("-u", unit))
+    with open("/etc/smtpfwd/smtpfwd.conf") as config:
+        text = config.read()
+    with open("/etc/smtpfwd/smtpfwd.conf", "a") as config:
+        config.write("milter { nonsense = 1 }\n")
+    tap("a wrong file fails", ctl("reload", unit, check=False).returncode != 0 and "nonsense" in journal("-u", unit), journal("-u", unit))
+    with open("/etc/smtpfwd/smtpfwd.conf", "w") as config:
+        config.write(text)
+    began = time.monotonic()
+    ctl("restart", unit)
+    tap("it ends by itself, and starts anew", show("ActiveState", unit) == "active" and world.is_open(8891) and time.monotonic() - began < 20 and
+        "stopped text=cleanly" in journal("-u", unit), journal("-u", unit))
+    ctl("disable", "--now", unit)
+
+
 def login(tap):
     """Passwords are checked under the unit's restrictions, by both kinds of verifier."""
     lines = [subprocess.run(["/usr/local/sbin/smtpfwdctl", "passwd", kind, name], input="secret\n", capture_output=True,
@@ -387,7 +414,7 @@ def failing(tap):
 
 def inside():
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-    world.Tap().run(installed, mail, restarts, reload, login, signing, watchdog, failing)
+    world.Tap().run(installed, mail, restarts, reload, milter, login, signing, watchdog, failing)
 
 
 if sys.argv[1:] == ["inside"]:
