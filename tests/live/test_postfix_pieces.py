@@ -4,6 +4,7 @@
 The test has a network, an /etc and a /run of its own: addresses, ports and paths are those that stand in the pieces.
 """
 import ctypes
+import grp
 import os
 import re
 import smtplib
@@ -81,13 +82,12 @@ class Relay(world.Daemon):
 class Milter:
     """smtpfwd-milter with a piece as its configuration, and what only a test has to say."""
 
-    def __init__(self, part, more=""):
-        self.name = part.split(".")[0]
-        self.directory = os.path.join(world.WORK, self.name + "-milter")
+    def __init__(self, part, name=None):
+        self.directory = os.path.join(world.WORK, name or part.split(".")[0] + "-milter")
         os.makedirs(self.directory)
         self.config, self.log = self.directory + "/smtpfwd.conf", self.directory + "/log"
         with open(self.config, "w") as out:
-            out.write('user = "root"\n%s\n%s\ninclude("%s")\n' % (zone.section(), more, os.path.join(PIECES, part)))
+            out.write('user = "root"\n%s\ninclude("%s")\n' % (zone.section(), os.path.join(PIECES, part)))
         world.ENDERS.append(self.kill)
         self.process = None
 
@@ -224,6 +224,8 @@ def transport(tap):
         "relay:[198.51.100.25]:25, [mail.new.example.net]:25", ask("bob@example.org"))
     tap("postmap: a transport of master.cf", ask("bob@partner.example") == "partner:[198.51.100.25]:25", ask("bob@partner.example"))
     tap("postmap: others are not found", ask("bob@example.com") == "" and ask("*") == "", ask("bob@example.com"))
+    tap("postmap: a class's route, behind the relays", ask("bob@far.example", "transport/list") == "smtp:[out.example.net]:25"
+        and ask("bob@partner.example", "transport/list") == ask("bob@partner.example"), ask("bob@far.example", "transport/list"))
     tap("postmap: whose a domain is", ask("example.org", "relay-domains") == "moved" and ask("example.com", "relay-domains") == "")
     tap("postmap: no such table", "permanent error: there is no such table" in ask("x", "transports"), ask("x", "transports"))
 
@@ -252,6 +254,29 @@ def transport(tap):
     taken = world.wait_for("it is taken", lambda: say("transport-five", recipients=("dave@example.org",), at=at)[0].startswith("250"))
     tap("and is taken when it is back", taken)
     tap("the milter ends with status 0", milter.stop() == 0, milter.log_text())
+    asking.stop()
+
+
+def unix_socket(tap):
+    """The same by a unix socket of Postfix's group"""
+    path = "/run/smtpfwd-maps/socketmap"
+    milter = Milter("transport.smtpfwd.conf", name="unix-milter")
+    with open(milter.config, "w") as out:
+        out.write('user = "root"\n' + zone.section() + piece("transport.smtpfwd.conf").replace('"inet:127.0.0.1:8892"', '"unix:%s"\n    group = "postfix"' % path))
+    milter.start()
+    asking = Piecemeal("unix", [])
+    with open(asking.etc + "/main.cf", "a") as out:
+        out.write(piece("transport.main.cf").replace("inet:127.0.0.1:8892", "unix:" + path).replace(", reject_unverified_recipient", ""))
+    asking.start()
+    status = os.stat(path)
+    tap("who is in the group may ask, and nobody else", status.st_mode & 0o777 == 0o660 and status.st_gid == grp.getgrnam("postfix").gr_gid, status)
+    said = say("unix-one", recipients=("bob@example.org",), at=asking.at)
+    arrived(far, "unix-one")
+    tap("Postfix does", said[-1].startswith("250") and "relay=198.51.100.25" in asking.log_text(), asking.log_text())
+    milter.kill()
+    milter.start()
+    tap("a socket left over is in nobody's way", postmap(asking, "example.org", "socketmap:unix:%s:relay-domains" % path) == "moved")
+    milter.kill()
     asking.stop()
 
 
@@ -409,4 +434,4 @@ def rates(tap):
 
 
 own_machine()
-world.Tap().run(setup, front, others, behind, transport, srs, after_filter, by_class, sorted_by_smtpfwd, by_sender, rates)
+world.Tap().run(setup, front, others, behind, transport, unix_socket, srs, after_filter, by_class, sorted_by_smtpfwd, by_sender, rates)

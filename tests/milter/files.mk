@@ -37,3 +37,9 @@ check_PROGRAMS += tests/milter/test_policy_server
 tests_milter_test_policy_server_SOURCES = %D%/test_policy_server.c
 tests_milter_test_policy_server_LDADD = $(tests_milter_test_socketmap_server_LDADD)
 TESTS += tests/milter/test_policy_server
+
+check_PROGRAMS += tests/milter/test_servers
+tests_milter_test_servers_SOURCES = %D%/test_servers.c milter/servers.c milter/servers.h milter/socket_group.c milter/socket_group.h
+tests_milter_test_servers_LDADD = milter/libservers.a milter/libpostfix.a milter/libjudging.a policy/libpolicy.a mail/libmail.a \
+	smtpfwd/runtime/libruntime.a tests/sim/libsim.a tests/libexpect.a base/libbase.a $(IDN2_LIBS) $(OPENSSL_LIBS) -lpthread
+TESTS += tests/milter/test_servers
