@@ -29,6 +29,7 @@ PARTNER = Client("203.0.113.9", "partner.example")              # of a class, bu
 DESKTOP, MAILBOX = Client("10.1.0.7", "desktop"), Client("10.9.0.21", "box1.hosts.example.com")
 ROAMING, STRANGER = Client("198.51.100.90", "laptop", login="joe@example.com"), Client("198.51.100.90", "laptop")
 CRON = Client("127.0.0.1", "localhost")
+SUPPLIER, NEW_SHOP, FORWARDS = Client("203.0.113.40", "supplier.example"), Client("10.2.9.1", "newshop"), Client("10.3.5.1", "forwards")
 SHOP, LISTS = Client("10.2.0.7", "shop"), Client("10.3.0.4", "lists.example.com")
 CLOUD = Client("198.51.100.91", "cloud", login="app-7@example.com")
 CLOUD_8, CLOUD_JOE = Client("198.51.100.91", "cloud", login="app-8@example.com"), Client("198.51.100.91", "cloud", login="joe@example.com")
@@ -69,20 +70,24 @@ class Kind:
     n mails of it, and by whom, at: the service that gets it, sender, to: templates, fields: more of the header.
     kind: "class direction by"; path: as above; seen: by the content filter of which service; signed: by us.
     found: of SPF (MAIL FROM), DKIM and DMARC, for what is checked.
+    changes: "Name" for a field that goes, "Name: value" for one that is added.  rewritten: a pattern of the sender that it gets.
+    later: the class that it has behind the host "out", if another.
     reply: for one that is refused, the digits that all answers begin with.
     """
 
     def __init__(self, name, n, who, at, sender, to, kind="", path="", seen="", fields="", found="", signed=False, reply="", author="", signer="", selectors=("s1",),
-                 body="", marked=False, survivors=()):
+                 body="", marked=False, survivors=(), changes=(), is_held=False, rewritten=None, later=""):
         self.name, self.n, self.who, self.at, self.sender, self.to = name, n, who, at, sender, to
         self.class_name, self.direction, self.by = kind.split() if kind else ("", "", "")
         self.path = dict(part.split(":") for part in path.split())
         self.seen, self.found, self.signed, self.reply, self.marked = seen, found, signed, reply, marked
         self.fields = fields if isinstance(fields, (tuple, list)) else (fields,)
+        self.changes, self.is_held, self.rewritten, self.later = changes, is_held, rewritten, later or self.class_name
         self.is_mended = name == "behind a line that is no field"       # Postfix ends the header there
         self.author, self.signer, self.selectors, self.body, self.survivors = author, signer, selectors, body, survivors
 
 
+REWRITTEN = r"SRS0=[^=]+=[^=]+=sender\.example=alice@srs\.example\.com"
 OUTSIDER, USER = "incoming inbound outsider", "local %s listener"
 ALICE, JOE = "alice@sender.example", "joe@example.com"
 FORGED = (FIELD + ": %s; direction=internal; by=network\r\n", FIELD.lower() + ":%s\r\n", FIELD.upper() + " \t:\r\n\t%s\r\n",
@@ -115,9 +120,9 @@ INCOMING = (
     Kind("for many, list-like", 3, OTHER, "incoming", "a@plain.example", ["p%d@example.com" % i for i in range(7)], OUTSIDER, "com:box1<mx", "incoming",
          found="none none none"),
     Kind("for postmaster", 4, OTHER, "incoming", "a@plain.example", ("Postmaster@Example.COM",), "desk inbound listener,recipient", "com:desk<mx", "incoming",
-         found="none none none"),
+         found="none none none", fields="X-priority:\r\n 1\r\nX-Desk: mine\r\nX-PRIORITY : 2\r\n", changes=("X-Priority", "X-Desk: to be read")),
     Kind("for abuse and another, per message", 2, OTHER, "incoming", "a@plain.example", ("abuse@example.net", COM), "desk inbound listener,recipient",
-         "com:desk<mx net:desk<mx", "incoming", found="none none none"),
+         "com:desk<mx net:desk<mx", "incoming", found="none none none", changes=("X-Desk: to be read",)),
     Kind("internationalised", 4, OTHER, "incoming", "j\u00fcrgen@b\u00fccher.example", ("j\u00f6rg@example.com",), OUTSIDER, "com:box1<mx", "incoming",
          found="none none none"),
     Kind("8-bit, signed", 4, GOOD, "incoming", ALICE, (COM,), OUTSIDER, "com:box1<mx", "incoming", signer="sender.example", body="8-bit", found="pass pass pass"),
@@ -163,6 +168,7 @@ LOCAL = (
     Kind("a receipt", 2, DESKTOP, "local", "", (OUT,), USER % "outbound", "out:world<out-local", "out", author=JOE, signed=True),
     Kind("a user's bulk", 3, DESKTOP, "local", JOE, (OUT,), "bulk outbound trusted,field", "out:world<out-list", "out", fields="Precedence:\r\n BULK\r\n"),
     Kind("a user's bulk to inside", 2, DESKTOP, "local", JOE, (COM,), "bulk internal trusted,field", "com:box1.smtp<local", fields="precedence: bulk\r\n"),
+    Kind("a user's bulk to too many", 2, DESKTOP, "local", JOE, ["p%d@example.com" % i for i in range(4)], fields="Precedence: bulk\r\n", reply="55"),
     Kind("a user says list", 2, DESKTOP, "local", JOE, (COM,), USER % "internal", "com:box1.smtp<local", signed=True, fields="List-Id: <x>\r\nPrecedence: list\r\n"),
     Kind("a user forges a class", 3, DESKTOP, "local", JOE, (COM,), USER % "internal", "com:box1.smtp<local", signed=True, fields=[form % "list" for form in FORGED]),
     Kind("a vacation notice", 3, MAILBOX, "local", "", (OUT,), "robot outbound trusted,field", "out:world<out-local", "out", author=JOE, signed=True,
@@ -202,6 +208,10 @@ APPLICATION = (
     Kind("a job on the host itself", 3, CRON, "application", "root@example.com", (COM,), "application internal listener", "com:box1<application", signed=True),
     Kind("a job that writes to outside", 2, CRON, "application", "root@example.com", (OUT, NET), "bulk outbound trusted,field",
          "net:box2<application out:world<out-list", "out", fields="Precedence: bulk\r\n"),
+    Kind("a large password reset", 1, SHOP, "application", "shop@example.com", (OUT,), fields="X-Kind: password-reset\r\n", body="large", reply="552"),
+    Kind("of a new shop, held", 3, NEW_SHOP, "application", "shop@example.com", (COM, OUT), "held outbound network",
+         "com:box1<application out:world<out-application", "out", signed=True, is_held=True, later="application"),
+    Kind("a supplier", 2, SUPPLIER, "application", "eve@quarantine.example", (COM,), "supplier inbound network", "com:box1<application"),
     Kind("a partner", 3, PARTNER, "application", "x@partner.example", (COM,), "application inbound network", "com:box1<application", author="order@example.com",
          signed=True, found="none none none"),
     Kind("a partner's claim", 2, PARTNER, "application", "x@partner.example", (COM,), "application inbound network", "com:box1<application",
@@ -210,20 +220,25 @@ APPLICATION = (
 
 LIST = (
     Kind("a list by List-Id", 6, LISTS, "list", JOE, (OUT, OUT2), "list outbound network,field", "out:world<out-list", "out", signed=True,
-         fields="List-Id: Team <team.lists.example.com>\r\n"),
+         fields="List-Id: Team <team.lists.example.com>\r\nFeedback-ID: theirs\r\nDisposition-Notification-To: <joe@example.com>\r\n",
+         changes=("Disposition-Notification-To", "Feedback-ID", "Feedback-ID: lists")),
     Kind("a list by Precedence", 4, LISTS, "list", JOE, (OUT,), "list outbound network,field", "out:world<out-list", "out", signed=True,
-         fields="Precedence: List\r\n"),
+         fields="Precedence: List\r\n", changes=("Feedback-ID: lists",)),
     Kind("a list by its sender", 5, LISTS, "list", "Team-Bounces@LISTS.example.com", (OUT,), "list outbound network,sender", "out:world<out-list", "out",
-         author="team@lists.example.com", signed=True),
+         author="team@lists.example.com", signed=True, changes=("Feedback-ID: lists",)),
     Kind("a list by its recipients, inside and outside", 4, LISTS, "list", JOE, [COM, NET, "p1@example.com", "p2@example.com", OUT, OUT2],
-         "list outbound network,recipients", "com:box1.smtp<list net:box2<list out:world<out-list", "out", signed=True),
+         "list outbound network,recipients", "com:box1.smtp<list net:box2<list out:world<out-list", "out", signed=True, changes=("Feedback-ID: lists",)),
     Kind("a list's own bounce", 2, LISTS, "list", "", (OUT,), "list outbound network,field", "out:world<out-list", "out", author="team-bounces@lists.example.com",
-         signed=True, fields="List-Id: <team.lists.example.com>\r\nAuto-Submitted: auto-replied\r\n"),
-    Kind("what a list server sends else", 3, LISTS, "list", "owner@example.com", (OUT,), "list outbound listener", "out:world<out-list", "out", signed=True),
+         signed=True, fields="List-Id: <team.lists.example.com>\r\nAuto-Submitted: auto-replied\r\n", changes=("Feedback-ID: lists",)),
+    Kind("what a list server sends else", 3, LISTS, "list", "owner@example.com", (OUT,), "list outbound listener", "out:world<out-list", "out", signed=True, changes=("Feedback-ID: lists",)),
     Kind("a list to inside", 5, LISTS, "list", JOE, (COM, NET), "list internal network,field", "com:box1.smtp<list net:box2<list", signed=True,
-         fields="List-Id: <team.lists.example.com>\r\nX-Kind: password-reset\r\n"),
+         fields="List-Id: <team.lists.example.com>\r\nX-Kind: password-reset\r\n", changes=("Feedback-ID: lists",)),
     Kind("another's mail by a list", 3, LISTS, "list", "team-bounces@lists.example.com", (OUT,), "list outbound network,sender", "out:world<out-list", "out",
-         author=ALICE, signer="sender.example", survivors=("sender.example",)),
+         author=ALICE, signer="sender.example", signed=True, survivors=("sender.example",), changes=("Feedback-ID: lists",)),
+    Kind("forwarded by us", 2, FORWARDS, "list", ALICE, (OUT,), "forward outbound network", "out:world<out-local", "out", signer="sender.example",
+         survivors=("sender.example",), found="fail pass pass", rewritten=REWRITTEN, later="local"),
+    Kind("forwarded by us to inside", 2, FORWARDS, "list", ALICE, (NET,), "forward internal network", "net:box2<list", signer="sender.example",
+         survivors=("sender.example",), found="fail pass pass", rewritten=REWRITTEN),
 )
 
 KINDS = INCOMING + LOCAL + APPLICATION + LIST

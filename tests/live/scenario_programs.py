@@ -15,21 +15,29 @@ PORTS = {"incoming": 25, "local": 2501, "application": 2502, "list": 2503}
 
 RULES = """
 hostname = "mail.example.com"
-relay "box1" { domains = { "example.com", "lists.example.com" }  next-hop = { "%(box1)s:25" }  source = { "%(relay)s" }  mode = queue
+relay "box1" { domains = { "example.com", "lists.example.com" }  next-hop = { "%(box1)s:25" }  source = { "%(relay)s" }  mode = queue  srs = never
     verify-recipients = no  recipients-unknown = accept }
-relay "box2" { domains = { "example.net" }  next-hop = { "%(box2)s:25" }  source = { "%(relay)s" }  mode = queue
+relay "box2" { domains = { "example.net" }  next-hop = { "%(box2)s:25" }  source = { "%(relay)s" }  mode = queue  srs = never
     verify-recipients = no  recipients-unknown = accept }
-route "internet" { next-hop = { mx }  source = { "%(relay)s" } }
+route "internet" { next-hop = { mx }  source = { "%(relay)s" }  srs = never }
 outbound = "internet"
 verify { dmarc = enforce }
 bounce-unverified = yes
 tls "default" { certificate = "%(keys)s/server.pem"  key = "%(keys)s/server.key" }
 
-class "desk"   { listeners = { "incoming" }  recipients = { "abuse@*", "postmaster@*" } }
-class "reset"  { networks = { "10.2.0.0/16", "10.9.0.13" }  logins = { "app-*" }  headers = { "X-Kind: password-*", "X-Traffic-Class: reset*" } }
+srs { domain = "srs.example.com"  secret-file = "%(keys)s/srs.secret" }
+
+class "desk"   { listeners = { "incoming" }  recipients = { "abuse@*", "postmaster@*" }
+                 remove-fields = { "X-Priority" }  add-fields = { "X-Desk: to be read" } }
+class "supplier" { networks = { "203.0.113.40" }  verify = no }
+class "held"   { networks = { "10.2.9.0/24" }  hold = yes }
+class "reset"  { networks = { "10.2.0.0/16", "10.9.0.13" }  logins = { "app-*" }  headers = { "X-Kind: password-*", "X-Traffic-Class: reset*" }
+                 max-message = 100K }
+class "forward" { networks = { "10.3.5.0/24" }  srs = always  verify = yes }
 class "list"   { networks = { "10.3.0.0/16", "10.9.0.14" }  senders = { "*-bounces@lists.example.com" }
-                 headers = { "List-Id", "Precedence: list", "X-Traffic-Class: list*" }  min-recipients = 5 }
-class "bulk"   { headers = { "Precedence: bulk" }  sign = no }
+                 headers = { "List-Id", "Precedence: list", "X-Traffic-Class: list*" }  min-recipients = 5  sign-as = "example.com"
+                 remove-fields = { "Disposition-Notification-To", "Feedback-ID" }  add-fields = { "Feedback-ID: lists" } }
+class "bulk"   { headers = { "Precedence: bulk" }  sign = no  max-recipients = 3 }
 class "robot"  { headers = { "Auto-Submitted: auto-*" } }
 class "application" { networks = { "10.2.0.0/16", "10.9.0.13", "203.0.113.9" }  logins = { "app-*" }  client-names = { ".nodes.example.com" }  sign = yes }
 """ % {"box1": net.BOX1, "box2": net.BOX2, "relay": net.RELAY, "keys": KEYS}
@@ -66,6 +74,9 @@ def make_keys(zone):
         for login, password in postfix.LOGINS.items():
             out.write(subprocess.run([CTL, "passwd", "%s@%s" % (login, postfix.REALM)], input=password + "\n", check=True, capture_output=True, text=True).stdout)
     os.chmod(KEYS + "/users", 0o600)
+    with open(KEYS + "/srs.secret", "w") as out:
+        out.write("a secret that is long enough\n")
+    os.chmod(KEYS + "/srs.secret", 0o600)
     for selector, domains in (("ours", ("example.com",)), ("s1", ("sender.example", "watched.example"))):
         openssl("genrsa", "-traditional", "-out", "%s/%s.pem" % (KEYS, selector), "2048")
         os.chmod("%s/%s.pem" % (KEYS, selector), 0o600)
@@ -80,10 +91,11 @@ SIGN = 'sign "example.com" { selector = { "ours" }  key = { "%s/ours.pem" }  sub
 
 
 def write_rules(directory, zone, more):
-    """The path of a configuration: the rules, which are the same for all, and what is this one's."""
+    """The path of a configuration: the rules, which are the same for all, and what is this one's; without keys nobody signs."""
+    rules = RULES if SIGN in more else RULES.replace('sign-as = "example.com"', "")
     os.makedirs(directory)
     with open(directory + "/smtpfwd.conf", "w") as out:
-        out.write(RULES + LISTENERS + zone.section() + """
+        out.write(rules + LISTENERS + zone.section() + """
 user = "root"
 spool = "%(d)s/spool"
 control = "%(d)s/control"
@@ -97,6 +109,9 @@ class Relay(world.Daemon):
         super().__init__()
         self.directory, self.port = world.WORK + "/relay", HERE
         self.config, self.log = write_rules(self.directory, zone, SIGN), self.directory + "/log"
+
+    def ctl(self, *words):
+        return subprocess.run([CTL, "-c", self.config, *words], check=True, capture_output=True, text=True, timeout=60).stdout
 
 
 class Served:
