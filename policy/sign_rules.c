@@ -117,7 +117,7 @@ sign_rules_have(const struct sign_rules *rules, struct str domain)
 		for (int i = 0; i < rules->n_rules && !has; i++) {
 			const struct kept_rule *rule = &rules->rules[i];
 
-			has = rule->is_by_name && (str_eq(name, rule->domain) || (rule->with_subdomains && domain_is_below(name, rule->domain)));
+			has = rule->is_by_name && str_eq(name, rule->domain);
 		}
 	}
 	arena_fini(&arena);

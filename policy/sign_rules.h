@@ -21,7 +21,7 @@ struct sign_rule {			/* a sign section */
 	const char		 *name;		/* the section's title */
 	const char		 *domain;	/* canonical */
 	bool			  is_by_name;	/* it signs for classes that name it, and not for its domain's authors */
-	bool			  with_subdomains;	/* authors below it too; DMARC's strict alignment (adkim=s) fails for them */
+	bool			  with_subdomains;	/* authors below it too, unless it is by name; DMARC's strict alignment (adkim=s) fails for them */
 	const struct dkim_signer *signer;	/* outlives the rules */
 };
 
@@ -47,7 +47,7 @@ struct sign_choice {
 void	sign_rules_choose(const struct sign_rules *rules, enum sign_source source, const char *sign_as,
     const struct str *author_domains, int n_author_domains, struct sign_choice *choice_out);
 
-/* Whether a domain, in any form, is of a rule, by name or not, or below one that is for subdomains too. */
+/* Whether a domain, in any form, is of a rule, by name or not, or below one that is for authors there too. */
 bool	sign_rules_have(const struct sign_rules *rules, struct str domain);
 
 #endif

@@ -173,6 +173,8 @@ read_sign(struct config *config, struct map *owners, struct sign_section *sign)
 	settings->without_time = !conf_bool(section, "time");
 	settings->lifetime = conf_span(section, "lifetime");
 	sign->with_subdomains = conf_bool(section, "subdomains");
+	if (sign->is_by_name && sign->with_subdomains)
+		conf_error(config->conf, section, "subdomains", "is of no use with domain: classes say which mail is signed");
 	if (settings->lifetime.ns > 0 && settings->lifetime.ns < span_s(1).ns)
 		conf_error(config->conf, section, "lifetime", "is less than a second");
 	check_sign(config, sign);

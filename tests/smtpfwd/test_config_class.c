@@ -73,6 +73,7 @@ static const struct {
 	{ "a named sign section without a domain", GOOD "sign \"a-\" { selector = { \"s\" } key = { \"/k\" } }\n", ":3: sign \"a-\": the title is no domain" },
 	{ "one whose domain is none", GOOD "sign \"a\" { selector = { \"s\" } key = { \"/k\" }\n domain = \"x..y\" }\n", ":4: sign \"a\": domain: \"x..y\" is no domain" },
 	{ "one whose name is none", GOOD "sign \"a b\" { selector = { \"s\" } key = { \"/k\" } domain = \"x.example\" }\n", ":3: sign \"a b\": with a domain, a title of at most 63" },
+	{ "one that would be for those below", GOOD "sign \"a\" { domain = \"x.example\" selector = { \"s\" } key = { \"/k\" }\n subdomains = yes }\n", ":4: sign \"a\": subdomains: is of no use with domain" },
 	{ "two of one domain, one of them for all its mail", GOOD SIGN "sign \"example.com\" { selector = { \"t\" } key = { \"/k\" } }\n", NULL },
 	{ "SRS without a section srs", GOOD "class \"x\" { min-recipients = 1\n srs = always }\n", ":4: class \"x\": srs: needs a section srs" },
 	{ "none of it without one is fine", GOOD "class \"x\" { min-recipients = 1 srs = never }\n", NULL },
