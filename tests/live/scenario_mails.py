@@ -5,6 +5,7 @@ is computed.  A path is written "where<from whom": "com:box1<mx" says that recip
 the server box1, brought by the host mx; box1 is found by LMTP, box1.smtp by SMTP, as the relay sections say.
 """
 import random
+import subprocess
 
 import dkim
 
@@ -53,6 +54,7 @@ watched.example TXT v=spf1 -all
 _dmarc.watched.example TXT v=DMARC1; p=none
 away.example SERVFAIL
 _dmarc.away.example SERVFAIL
+sender.example MX 10 mx.far.example
 friend.example MX 10 mx.friend.example
 mx.friend.example A 203.0.113.25
 far.example MX 10 mx.far.example
@@ -62,6 +64,15 @@ mx.far.example A 203.0.113.26
 
 # --- kinds ---
 
+SRS_SECRET = "a secret that is long enough"
+
+
+def srs(secret):
+    """Another's implementation of SRS makes an address of sender.example ours."""
+    return subprocess.run(["perl", "-MMail::SRS", "-e", "print Mail::SRS->new(Secret => [$ARGV[0]])->forward('alice@sender.example', 'srs.example.com')", secret],
+                          check=True, capture_output=True, text=True, timeout=60).stdout
+
+
 COM, COM2, NET, OUT, OUT2 = "{inside}@example.com", "{inside2}@example.com", "{inside}@example.net", "{outside}@friend.example", "{outside}@far.example"
 
 
@@ -70,19 +81,19 @@ class Kind:
     n mails of it, and by whom, at: the service that gets it, sender, to: templates, fields: more of the header.
     kind: "class direction by"; path: as above; seen: by the content filter of which service; signed: by us.
     found: of SPF (MAIL FROM), DKIM and DMARC, for what is checked.
-    changes: "Name" for a field that goes, "Name: value" for one that is added.  rewritten: a pattern of the sender that it gets.
+    changes: "Name" for a field that goes, "Name: value" for one that is added.  rewritten: a pattern of the sender that it gets; undone: the recipient that it gets.
     later: the class that it has behind the host "out", if another.
     reply: for one that is refused, the digits that all answers begin with.
     """
 
     def __init__(self, name, n, who, at, sender, to, kind="", path="", seen="", fields="", found="", signed=False, reply="", author="", signer="", selectors=("s1",),
-                 body="", marked=False, survivors=(), changes=(), is_held=False, rewritten=None, later=""):
+                 body="", marked=False, survivors=(), changes=(), is_held=False, rewritten=None, undone="", later=""):
         self.name, self.n, self.who, self.at, self.sender, self.to = name, n, who, at, sender, to
         self.class_name, self.direction, self.by = kind.split() if kind else ("", "", "")
         self.path = dict(part.split(":") for part in path.split())
         self.seen, self.found, self.signed, self.reply, self.marked = seen, found, signed, reply, marked
         self.fields = fields if isinstance(fields, (tuple, list)) else (fields,)
-        self.changes, self.is_held, self.rewritten, self.later = changes, is_held, rewritten, later or self.class_name
+        self.changes, self.is_held, self.rewritten, self.undone, self.later = changes, is_held, rewritten, undone, later or self.class_name
         self.is_mended = name == "behind a line that is no field"       # Postfix ends the header there
         self.author, self.signer, self.selectors, self.body, self.survivors = author, signer, selectors, body, survivors
 
@@ -152,6 +163,9 @@ INCOMING = (
          fields="Received: from a by mail.example.com; Sat, 21 Nov 2026 10:00:00 +0000\r\n" * 60),
     Kind("in odd spelling", 2, OTHER, "incoming", "\"a b\"@plain.example", ("\"j. d\"@example.com", "Bob+tag@EXAMPLE.NET"), OUTSIDER, "com:box1<mx net:box2<mx",
          "incoming", author="a@plain.example", found="none none none"),
+    Kind("a bounce of what was rewritten", 3, FORWARDER, "incoming", "", (srs(SRS_SECRET),), OUTSIDER, "sender:world<out-local", "incoming out",
+         author="MAILER-DAEMON@forwarder.example", found="pass none none", undone=ALICE, later="local"),
+    Kind("a bounce of what another rewrote", 2, FORWARDER, "incoming", "", (srs("another's secret, as long as ours"),), author="x@forwarder.example", reply="55"),
     Kind("for elsewhere", 3, OTHER, "incoming", "a@plain.example", (OUT,), reply="55"),
     Kind("of a domain whose DNS is away", 2, OTHER, "incoming", "a@away.example", (COM,), reply="451"),
 )
@@ -248,13 +262,14 @@ assert sum(kind.n for kind in KINDS) >= N_MAILS
 
 
 class Mail:
-    """One of them: .kind, .subject, .sender, .recipients, .data."""
+    """One of them: .kind, .subject, .sender, .recipients, .arrives_at (recipients, in the end), .data."""
 
     def __init__(self, kind, nth, number, chance, key):
         fill = {"inside": chance.choice(("anna", "ben", "carl", "dora")), "inside2": chance.choice(("emil", "fritz")),
                 "outside": chance.choice(("gina", "hugo", "ida"))}
         self.kind, self.subject = kind, "scenario %d" % number
         self.sender, self.recipients = kind.sender, [to.format(**fill) for to in kind.to]
+        self.arrives_at = [kind.undone] if kind.undone else self.recipients
         self.is_utf8 = not (self.sender + "".join(self.recipients)).isascii()
         header = ("From: <%s>\r\nTo: <%s>\r\nSubject: %s\r\nDate: Sat, 21 Nov 2026 10:00:%02d +0000\r\nMessage-ID: <%d.%d@scenario.example>\r\n%s"
                   % (kind.author or kind.sender, ">, <".join(self.recipients), self.subject, number % 60, number, chance.randrange(10 ** 9),

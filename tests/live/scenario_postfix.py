@@ -105,7 +105,11 @@ def make_hosts(judges, content_filter, keys):
     judge = {name: ["inet:127.0.0.1:%d" % judge.port] for name, judge in judges.items()}
     content_filter = ["inet:127.0.0.1:%d" % content_filter]
     hosts = {
-        "incoming": Host("incoming", net.MX, judge["incoming"] + content_filter),
+        "incoming": Host("incoming", net.MX, judge["incoming"] + content_filter, leaving_by_out() + """
+virtual_alias_domains = srs.example.com
+recipient_canonical_maps = socketmap:inet:127.0.0.1:%d:srs
+recipient_canonical_classes = envelope_recipient
+""" % judges["incoming"].tables),
         "local": with_logins(Host("local", net.LOCAL, judge["local"], leaving_by_out() + tls + SASL, tables=judges["local"].tables)),
         "application": with_logins(Host("application", net.APP, judge["application"], leaving_by_out() + tls + SASL + """
 smtpd_tls_CAfile = %s/authority.pem

@@ -3,6 +3,7 @@ import base64
 import os
 import subprocess
 
+import scenario_mails as mails
 import scenario_net as net
 import scenario_postfix as postfix
 import world
@@ -75,7 +76,7 @@ def make_keys(zone):
             out.write(subprocess.run([CTL, "passwd", "%s@%s" % (login, postfix.REALM)], input=password + "\n", check=True, capture_output=True, text=True).stdout)
     os.chmod(KEYS + "/users", 0o600)
     with open(KEYS + "/srs.secret", "w") as out:
-        out.write("a secret that is long enough\n")
+        out.write(mails.SRS_SECRET + "\n")
     os.chmod(KEYS + "/srs.secret", 0o600)
     for selector, domains in (("ours", ("example.com",)), ("s1", ("sender.example", "watched.example"))):
         openssl("genrsa", "-traditional", "-out", "%s/%s.pem" % (KEYS, selector), "2048")
