@@ -10,24 +10,27 @@ from concurrent.futures import ThreadPoolExecutor
 import world
 
 AT_ONCE = 12                    # clients
+IN_A_SESSION = 4                # mails
 PASSWORD = "pencil"
 
 
-def envelope(session, mail):
-    """The last answer to it; everything is asked before the mail is given up."""
-    kind = mail.kind
-    options = (["SMTPUTF8"] if mail.is_utf8 else []) + (["BODY=8BITMIME"] if not mail.data.isascii() else [])
-    answer = session.mail(mail.sender, options)
-    for recipient in mail.recipients:
-        if answer[0] >= 400:
-            return answer
-        answer = session.rcpt(recipient)
-    return session.data(mail.data) if answer[0] < 400 else answer
-
-
-def send(host, port, mail, keys):
+def transaction(session, mail):
     """The answer "CODE TEXT" that decided."""
-    who = mail.kind.who
+    options = (["SMTPUTF8"] if mail.is_utf8 else []) + (["BODY=8BITMIME"] if not mail.data.isascii() else [])
+    answers = [session.mail(mail.sender, options)]
+    for recipient in mail.recipients:
+        if answers[-1][0] < 400:
+            answers.append(session.rcpt(recipient))
+    if answers[-1][0] < 400:
+        answers.append(session.data(mail.data))
+    if answers[-1][0] >= 400:
+        session.rset()
+    return "%d %s" % (answers[-1][0], answers[-1][1].decode())
+
+
+def send(host, port, mails, keys):
+    """The answers to mails of one client, in one session."""
+    who = mails[0].kind.who
     with smtplib.SMTP(host, port, local_hostname=who.helo, source_address=(who.address, 0), timeout=60) as session:
         session.ehlo()
         if who.login or who.certificate:
@@ -38,12 +41,11 @@ def send(host, port, mail, keys):
             session.ehlo()
         if who.login:
             session.login(who.login, PASSWORD)
-        code, text = envelope(session, mail)
-    return "%d %s" % (code, text.decode())
+        return [transaction(session, mail) for mail in mails]
 
 
 def send_locally(host, mail):
-    """By sendmail(1) of that Postfix; the answer is as if it had been asked."""
+    """By sendmail(1) of that Postfix; an answer as its smtpd gives it."""
     subprocess.run(["sendmail", "-C", host.etc, "-i", "-f", mail.sender, *mail.recipients], input=mail.data.replace(b"\r\n", b"\n"), check=True,
                    capture_output=True, timeout=60)
     message_id = re.search(rb"Message-ID: (<[^>]+>)", mail.data).group(1).decode()
@@ -83,3 +85,17 @@ def at_once(call, mails, n=AT_ONCE):
     """What the call returns for each, in their order."""
     with ThreadPoolExecutor(n) as pool:
         return list(pool.map(call, mails))
+
+
+def in_sessions(call, mails):
+    """What the call returns for mails of one client for one service, some at a time; for all of them, in their order."""
+    sessions = {}
+    for number, mail in enumerate(mails):
+        of_client = sessions.setdefault((mail.kind.at, mail.kind.who), [[]])
+        if len(of_client[-1]) == IN_A_SESSION:
+            of_client.append([])
+        of_client[-1].append(number)
+    groups = [group for of_client in sessions.values() for group in of_client]
+    answers = dict(zip((number for group in groups for number in group),
+                       sum(at_once(lambda group: call([mails[number] for number in group]), groups), [])))
+    return [answers[number] for number in range(len(mails))]

@@ -48,15 +48,21 @@ def setup(tap):
 # --- what comes of the mails ---
 
 
-def to_postfix(mail):
-    host = hosts[mail.kind.at]
-    return client.send_locally(host, mail) if mail.kind.who.is_local else client.send(host.address, 25, mail, programs.KEYS)
+def to_postfix(group):
+    host = hosts[group[0].kind.at]
+    if group[0].kind.who.is_local:
+        return [client.send_locally(host, mail) for mail in group]
+    return client.send(host.address, 25, group, programs.KEYS)
+
+
+def to_relay(group):
+    return client.send(net.RELAY, programs.PORTS[group[0].kind.at], group, programs.KEYS)
 
 
 def all_sent(tap):
     """All are sent, to the installation and to the relay, and explained"""
-    answers["postfix"] = client.at_once(to_postfix, sent)
-    answers["relay"] = client.at_once(lambda mail: client.send(net.RELAY, programs.PORTS[mail.kind.at], mail, programs.KEYS), sent)
+    answers["postfix"] = client.in_sessions(to_postfix, sent)
+    answers["relay"] = client.in_sessions(to_relay, sent)
     told.extend(client.at_once(lambda mail: client.Explained(relay.config, mail), sent, 3))
     wait_for_all(not_held := [mail for mail in sent if not mail.kind.is_held])
     tap("%d mails are answered" % len(sent), len(sent) >= 200 and all(answers.values()) and len(not_held) < len(sent))
