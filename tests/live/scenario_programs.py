@@ -153,7 +153,7 @@ milter { socket = "inet:127.0.0.1:%d"  control = "%s/milter.control"  socketmap 
 """ % (port, directory, tables, ", ".join('"%s"' % network for network in postfix.TRUSTED))
     config = write_rules(directory, zone, milter + ("" if host == "out" else SIGN))
     judge = Served("judge-" + host, port, world.BUILD + "/milter/smtpfwd-milter", "-f", "-c", config)
-    judge.tables = tables
+    judge.tables, judge.config = tables, config
     return judge
 
 

@@ -10,6 +10,8 @@ import json
 import os
 import re
 import subprocess
+import threading
+import time
 
 import scenario_net as net          # first of all: it leaves the machine's network
 import authres
@@ -59,10 +61,27 @@ def to_relay(group):
     return client.send(net.RELAY, programs.PORTS[group[0].kind.at], group, programs.KEYS)
 
 
+def reload_all():
+    """What went wrong."""
+    commands = [[programs.CTL, "-c", judge.config, "--milter", "reload"] for judge in judges.values()] + [[programs.CTL, "-c", relay.config, "reload"]]
+    done = [subprocess.run(command, capture_output=True, text=True, timeout=60) for command in commands]
+    time.sleep(0.2)
+    return [one.stderr + one.stdout for one in done if one.returncode != 0]
+
+
 def all_sent(tap):
-    """All are sent, to the installation and to the relay, and explained"""
-    answers["postfix"] = client.in_sessions(to_postfix, sent)
-    answers["relay"] = client.in_sessions(to_relay, sent)
+    """All are sent, to the installation and to the relay, while both read their configurations anew; and explained"""
+    at_work, reloaded = threading.Event(), []
+    at_work.set()
+    reloading = threading.Thread(target=lambda: [reloaded.append(reload_all()) for _ in iter(at_work.is_set, False)])
+    reloading.start()
+    try:
+        answers["postfix"] = client.in_sessions(to_postfix, sent)
+        answers["relay"] = client.in_sessions(to_relay, sent)
+    finally:
+        at_work.clear()
+        reloading.join()
+    tap("reloads meanwhile are done", len(reloaded) > 0 and not any(reloaded), reloaded)
     told.extend(client.at_once(lambda mail: client.Explained(relay.config, mail), sent, 3))
     wait_for_all(not_held := [mail for mail in sent if not mail.kind.is_held])
     tap("%d mails are answered" % len(sent), len(sent) >= 200 and all(answers.values()) and len(not_held) < len(sent))
