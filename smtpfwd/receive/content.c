@@ -181,9 +181,10 @@ look_at_size(struct session *session)
 {
 	struct content *content = &session->transaction->content;
 	struct reply reply;
+	const char *why;
 
-	if (transaction_is_too_large(session, content->decoder.n_bytes, &reply))
-		content_fail(content, &reply, NULL);
+	if (transaction_is_too_large(session, content->decoder.n_bytes, &reply, &why))
+		content_fail(content, &reply, why);
 }
 
 /*

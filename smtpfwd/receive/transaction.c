@@ -99,12 +99,14 @@ transaction_settle_class(struct session *session, const struct mail_class *class
 }
 
 bool
-transaction_is_too_large(const struct session *session, uint64_t n_bytes, struct reply *reply_out)
+transaction_is_too_large(const struct session *session, uint64_t n_bytes, struct reply *reply_out, const char **why_out)
 {
 	*reply_out = REFUSAL_TOO_LARGE;
+	*why_out = NULL;
 	if (n_bytes > (uint64_t)session->listener->settings.message_max_bytes)
 		return true;
 	*reply_out = CLASS_BOUNDS_TOO_LARGE;
+	*why_out = "class";
 	return class_bounds_is_too_large(&session->transaction->bounds, n_bytes);
 }
 
@@ -126,6 +128,7 @@ transaction_mail(struct session *session, const struct command_mail *mail)
 	struct verdict verdict;
 	int result;
 	struct reply reply;
+	const char *why;
 
 	if (!session->is_greeted)
 		return session_reply_error(session, &REPLY(503, 5, 5, 1, "Send EHLO or HELO first"));
@@ -155,9 +158,9 @@ transaction_mail(struct session *session, const struct command_mail *mail)
 		return refuse_mail(session, mail, &REPLY(451, 4, 3, 2, "Too busy; try again later"), "memory of all transactions");
 	}
 	begin_class(session);
-	if (mail->has_size && transaction_is_too_large(session, mail->size_bytes, &reply)) {
+	if (mail->has_size && transaction_is_too_large(session, mail->size_bytes, &reply, &why)) {
 		transaction_drop(session);
-		return refuse_mail(session, mail, &reply, "class");
+		return refuse_mail(session, mail, &reply, why);
 	}
 	allowance_mail(session, &verdict);
 	if (verdict.action != ACTION_ACCEPT) {

@@ -44,8 +44,8 @@ bool	transaction_fits(struct session *session);
  */
 void	transaction_settle_class(struct session *session, const struct mail_class *class);
 
-/* Whether so many bytes of content are too many, and the answer then. */
-bool	transaction_is_too_large(const struct session *session, uint64_t n_bytes, struct reply *reply_out);
+/* Whether so many bytes of content are too many, and then the answer, and for the log why: a constant, or NULL. */
+bool	transaction_is_too_large(const struct session *session, uint64_t n_bytes, struct reply *reply_out, const char **why_out);
 
 /* Forgets the transaction, if there is one; what has come of its content is discarded. */
 void	transaction_drop(struct session *session);

@@ -209,6 +209,9 @@ def bounds(tap):
     tap("... as explain says", rows(place.explain(huge, LISTS, "a@x.example", (EVE,)), "outcome")[0].get("reply") == reply.strip(), reply)
     tap("... and mail of the other class has no such bound", client.mail(huge.replace(b"List-Id", b"X-List"), "a@x.example", (EVE,)).startswith("250 "), "")
 
+    world.wait_for("its line in the log", lambda: place.relay.log_text().count(" rejected ") >= 3)
+    tap("the log says that it is the class", all("why=class" in line for line in place.relay.log_text().splitlines() if " rejected " in line), place.relay.log_text()[-2000:])
+
     client = place.client(SHOP)
     client.say("MAIL FROM:<a@x.example>")
     n, reply = recipients_until(client, "452", 5)
