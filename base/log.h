@@ -25,7 +25,7 @@ enum log_level {
 };
 
 struct log {
-	enum log_level	 level;		/* lines above it are not made */
+	_Atomic enum log_level	 level;	/* lines above it are not made; a reload sets it while others log */
 	/* Takes one line without its end.  Must not block; copies what it keeps. */
 	void	       (*write)(struct log *log, enum log_level level, struct str line);
 };

@@ -22,7 +22,7 @@
 #define STEPS_UNUSED	((unsigned long)(SMFIP_NOCONNECT | SMFIP_NOUNKNOWN | SMFIP_NODATA))
 #define STEPS_UNANSWERED	((unsigned long)(SMFIP_NR_HELO | SMFIP_NR_RCPT | SMFIP_NR_HDR | SMFIP_NR_EOH))
 
-#define MACROS_RCPT	"i {rcpt_mailer} {rcpt_host}"
+#define MACROS_RCPT	"i {rcpt_mailer}"
 
 struct session {			/* one connection of Postfix's, which is one of its client's */
 	unsigned long	 steps;		/* as agreed */
@@ -225,7 +225,7 @@ take_recipient(SMFICTX *context, char **words)
 {
 	if (judging_of(context) == NULL)
 		return SMFIS_TEMPFAIL;
-	judging_recipient(judging_of(context), str_of(words[0]));
+	judging_recipient(judging_of(context), str_of(words[0]), macro(context, "{rcpt_mailer}"));
 	return go_on(smfi_getpriv(context), SMFIP_NR_RCPT);
 }
 

@@ -54,6 +54,7 @@ generation_new(struct config *config)
 		.rules = { .n_holders = 1, .end = end_generation, .policy = policy,
 		    .trust = { section->networks, section->n_networks, section->client_names, section->n_client_names },
 		    .after_filter = section->after_filter, .n_after_filter = section->n_after_filter,
+		    .local_transports = section->local_transports, .n_local_transports = section->n_local_transports,
 		    .received_max = section->hops_max, .sessions_max = section->sessions_max,
 		    .memory_max_bytes = (size_t)section->memory_max_bytes, .accepts_on_failure = section->accepts_on_failure } };
 	take_listener_classes(generation);

@@ -68,6 +68,7 @@ classify_mail(struct judging *judging, const struct header_section *section)
 		.certificate_name = judging->peer.tls.verified_name,
 		.envelope = &judging->envelope,
 		.header = section,
+		.n_outside = &judging->n_outside,
 	};
 
 	judging->class = classify(judging->rules->policy, &evidence);
@@ -194,12 +195,14 @@ judging_free(struct judging *judging)
 }
 
 void
-judging_recipient(struct judging *judging, struct str path)
+judging_recipient(struct judging *judging, struct str path, struct str transport)
 {
 	struct recipient recipient = { .address = address_of(judging, path, PATH_FORWARD), .orcpt = STR_EMPTY };
 
 	if (judging_goes_on(judging) && !envelope_add_recipient(&judging->envelope, &recipient, &judging->arena))
 		fail_for_room(judging);
+	judging->n_outside += policy_relay_of(judging->rules->policy, recipient.address.domain) == NULL &&
+	    !rules_is_local_transport(judging->rules, transport);
 	judging_weigh(judging, 0);
 }
 

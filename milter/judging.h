@@ -47,7 +47,7 @@ void		 judging_free(struct judging *judging);		/* at any time, does not block; N
 /* Behind judging_new: a limit of rate of its class is in the way already, whatever it turns out to be.  The verdict's texts are the judging's. */
 bool		 judging_is_put_off(const struct judging *judging, struct verdict *verdict_out);
 
-void		 judging_recipient(struct judging *judging, struct str path);
+void		 judging_recipient(struct judging *judging, struct str path, struct str transport);	/* transport: {rcpt_mailer}, or "" */
 void		 judging_field(struct judging *judging, struct str name, struct str value);
 void		 judging_header(struct judging *judging);
 bool		 judging_wants_body(struct judging *judging);	/* blocks as judging_body */

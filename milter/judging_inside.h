@@ -30,6 +30,7 @@ struct judging {
 	struct arena		 arena;
 	struct peer		 peer;
 	struct envelope		 envelope;
+	int			 n_outside;	/* recipients that are not ours */
 	struct buf		 header;	/* what section points into */
 	struct header_section	 section, edited;
 	struct edits		 edits;

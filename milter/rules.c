@@ -63,11 +63,23 @@ rules_listener_class(const struct rules *rules, struct str daemon_name)
 	return "local";
 }
 
+static bool
+has_name(const char *const *names, int n, struct str name)
+{
+	for (int i = 0; i < n; i++)
+		if (str_eq(name, str_of(names[i])))
+			return true;
+	return false;
+}
+
 bool
 rules_is_after_filter(const struct rules *rules, struct str daemon_name)
 {
-	for (int i = 0; i < rules->n_after_filter; i++)
-		if (str_eq(daemon_name, str_of(rules->after_filter[i])))
-			return true;
-	return false;
+	return has_name(rules->after_filter, rules->n_after_filter, daemon_name);
+}
+
+bool
+rules_is_local_transport(const struct rules *rules, struct str transport)
+{
+	return has_name(rules->local_transports, rules->n_local_transports, transport);
 }

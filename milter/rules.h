@@ -24,6 +24,8 @@ struct rules {				/* immutable, but for its holders; who makes one fills it */
 	int				 n_classes;
 	const char *const		*after_filter;	/* daemon names: their mail was here before */
 	int				 n_after_filter;
+	const char *const		*local_transports;	/* {rcpt_mailer} of mailboxes that are ours */
+	int				 n_local_transports;
 	int				 received_max;	/* hops */
 	int				 sessions_max;
 	size_t				 memory_max_bytes;	/* of all mails together */
@@ -49,5 +51,6 @@ void		 rules_release(struct rules *rules);		/* NULL is nothing */
  */
 const char	*rules_listener_class(const struct rules *rules, struct str daemon_name);
 bool		 rules_is_after_filter(const struct rules *rules, struct str daemon_name);
+bool		 rules_is_local_transport(const struct rules *rules, struct str transport);
 
 #endif

@@ -51,6 +51,7 @@ struct class_evidence {			/* what is known so far */
 	struct str		 certificate_name;	/* proven by the peer itself, canonical; "" for none, and for whom XCLIENT speaks for */
 	const struct envelope	*envelope;	/* NULL before MAIL; its recipients are those accepted so far */
 	const struct header_section *header;	/* NULL until it is whole */
+	const int		*n_outside;	/* recipients that are not ours, as who routes them says; NULL: those outside of the relay domains */
 };
 
 /* What decided, as a constant word and as it was configured; word NULL: nothing of the kind was asked for. */

@@ -26,6 +26,8 @@ find_direction(const struct policy *policy, const struct class_evidence *evidenc
 
 	if (!evidence->peer->is_trusted)
 		return DIRECTION_INBOUND;
+	if (evidence->n_outside != NULL)
+		return *evidence->n_outside > 0 ? DIRECTION_OUTBOUND : DIRECTION_INTERNAL;
 	for (int i = 0; envelope != NULL && i < envelope->n_recipients; i++)
 		if (policy_relay_of(policy, envelope->recipients[i].address.domain) == NULL)
 			return DIRECTION_OUTBOUND;

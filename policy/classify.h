@@ -12,7 +12,7 @@
 
 enum mail_direction {
 	DIRECTION_INBOUND,		/* of a peer that may not relay */
-	DIRECTION_OUTBOUND,		/* of one that may, and for somebody outside of the relay domains */
+	DIRECTION_OUTBOUND,		/* of one that may, and for somebody outside of the relay domains (or as class_evidence.n_outside says) */
 	DIRECTION_INTERNAL,		/* of one that may, and for nobody else */
 };
 

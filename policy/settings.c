@@ -328,6 +328,8 @@ static const struct setting milter_settings[] = {
 	  .sentence = "clients that Postfix relays for without a login, as in mynetworks" },
 	{ .name = "client-names", .type = SETTING_LIST, .most = "100",
 	  .sentence = "clients that Postfix relays for by a certificate which it verified; .x for those below x" },
+	{ .name = "local-transports", .type = SETTING_LIST, .otherwise = "local virtual lmtp relay", .most = "100",
+	  .sentence = "transports by which Postfix reaches mailboxes of ours: mail that goes nowhere else is internal" },
 	{ .name = "after-filter", .type = SETTING_LIST, .most = "100",
 	  .sentence = "daemon names of services of Postfix whose mail was here before: it is let through" },
 	{ .name = "on-failure", .type = SETTING_CHOICE, .choices = "defer accept", .otherwise = "defer",

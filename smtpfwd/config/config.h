@@ -71,8 +71,8 @@ struct milter_section {			/* what the milter section says */
 	int			 n_networks;
 	const char *const	*client_names;	/* canonical */
 	int			 n_client_names;
-	const char *const	*after_filter;
-	int			 n_after_filter;
+	const char *const	*after_filter, *const *local_transports;
+	int			 n_after_filter, n_local_transports;
 	bool			 accepts_on_failure;
 	int			 sessions_max, hops_max;
 	int64_t			 memory_max_bytes;

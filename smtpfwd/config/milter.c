@@ -74,6 +74,7 @@ config_read_milter(struct config *config)
 	milter->networks = config_networks(config, section, "networks", &milter->n_networks);
 	milter->client_names = config_client_names(config, section, &milter->n_client_names);
 	milter->after_filter = conf_list(section, "after-filter", &milter->n_after_filter);
+	milter->local_transports = conf_list(section, "local-transports", &milter->n_local_transports);
 	milter->accepts_on_failure = conf_choice(section, "on-failure") == 1;
 	milter->sessions_max = (int)conf_integer(section, "max-sessions");
 	milter->memory_max_bytes = conf_size(section, "max-memory");

@@ -390,6 +390,8 @@ config_read_routes(struct config *config)
 	config->policy.relays = relays;
 	config->policy.n_relays = n_relays;
 	read_outbound(config);
-	if (n_relays == 0 && n_routes == 0 && !conf_is_set(conf_section(config->conf, ""), "outbound"))
+	/* With a milter section it may be for that alone. */
+	if (n_relays == 0 && n_routes == 0 && !conf_is_set(conf_section(config->conf, ""), "outbound") &&
+	    !conf_section(config->conf, "milter")->is_given)
 		conf_error(config->conf, conf_section(config->conf, ""), NULL, "there is neither a relay nor a route: no mail could go anywhere");
 }

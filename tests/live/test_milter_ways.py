@@ -162,6 +162,28 @@ listen "OFFICE" { address = { "127.0.0.1:2" }  class = application  networks = {
     asked.stop()
 
 
+def directions(tap):
+    """What is internal is known of Postfix: by the transports of mailboxes"""
+    asked = milter.Milter(name="directions", resolver=RESOLVER)
+    asked.write(re.sub("(?m)^relay .*$", "", asked.text))
+    asked.start()
+    front = milter.Front(asked, hop, name="directions-front", extra="""
+virtual_mailbox_domains = keep.example
+virtual_mailbox_base = /nonexistent
+virtual_mailbox_maps = static:x
+virtual_transport = lmtp:inet:127.0.0.1:%d
+relay_domains = ours.example
+transport_maps = inline:{ { ours.example = smtp:[127.0.0.1]:%d } }
+""" % (hop.port, hop.port)).start()
+    for subject, recipients, want in (("mailbox", (KEEP,), "internal"), ("outside", ("eve@out.example",), "outbound"), ("both", (KEEP, "eve@out.example"), "outbound"),
+                                      ("by-smtp", ("a@ours.example",), "outbound")):
+        identity = milter.queue_id(submit(front.port, mail("way-" + subject), recipients=recipients))
+        line = asked.line_of(identity)
+        tap("%s: %s" % (subject, want), " direction=%s" % want in line, line)
+    front.stop()
+    asked.stop()
+
+
 def actions(tap):
     """What a class sets: fields, key, checks, hold, bounds, SRS"""
     other = keygen("lists.example", "l1", "--ed25519")
@@ -347,6 +369,6 @@ def no_room(tap):
     asked.stop()
 
 
-SCENARIOS = (signing, services, actions, reload, rights, slow_names, no_room)
+SCENARIOS = (signing, services, directions, actions, reload, rights, slow_names, no_room)
 chosen = os.environ.get("ONLY", "").split()
 world.Tap().run(*(scenario for scenario in SCENARIOS if not chosen or scenario.__name__ in chosen))
