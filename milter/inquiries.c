@@ -27,6 +27,7 @@ struct inquiries {
 	struct log			*log;
 	struct watch			 watch;
 	struct timer			 again;		/* more may wait: the poller tells of news only */
+	int64_t				 n_answered;
 	struct list			 connections;	/* who was heard of longest ago first */
 	struct signal_list		 ended;
 };
@@ -62,6 +63,7 @@ answer_all(struct connection *connection, struct stream *stream, struct buf *out
 		if (stream_write(stream, buf_str(out), deadline, NULL) != 0)
 			return -1;
 		n++;
+		inquiries->n_answered++;
 		if (n % TURN_QUESTIONS == 0)
 			fiber_yield();
 	} while (stream_input(stream).len > 0);
@@ -232,6 +234,18 @@ inquiries_free(struct inquiries *inquiries)
 		return;
 	insist(inquiries->listener == -1 && list_is_empty(&inquiries->connections));
 	mem_free(inquiries);
+}
+
+const char *
+inquiries_name(const struct inquiries *inquiries)
+{
+	return inquiries->kind->name;
+}
+
+int64_t
+inquiries_n_answered(const struct inquiries *inquiries)
+{
+	return inquiries->n_answered;
 }
 
 int

@@ -37,6 +37,8 @@ struct inquiries	*inquiries_open(struct loop *loop, int listener, const struct i
 void			 inquiries_stop(struct inquiries *inquiries);
 void			 inquiries_free(struct inquiries *inquiries);	/* stopped; NULL is nothing */
 
+const char		*inquiries_name(const struct inquiries *inquiries);		/* its kind's */
 int			 inquiries_n_connections(const struct inquiries *inquiries);
+int64_t			 inquiries_n_answered(const struct inquiries *inquiries);	/* questions, since it was opened */
 
 #endif

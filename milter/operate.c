@@ -44,6 +44,15 @@ tell_rates(struct locked_rates *locked, struct answer *answer, struct instant de
 	json_decref(objects);
 }
 
+/* As it was opened: a reload does not open it anew. */
+static void
+tell_server(const struct inquiries *server, struct answer *answer, struct instant deadline)
+{
+	if (server != NULL)
+		(void)answer_write(answer, json_pack("{s:{s:s, s:i, s:I}}", "server", "name", inquiries_name(server), "connections",
+		    inquiries_n_connections(server), "answered", (json_int_t)inquiries_n_answered(server)), deadline);
+}
+
 static void
 tell_status(void *context, const json_t *request, struct answer *answer, struct instant deadline)
 {
@@ -61,8 +70,11 @@ tell_status(void *context, const json_t *request, struct answer *answer, struct 
 	    "mails", (json_int_t)atomic_load(&milter->n_mails), "memory", (json_int_t)atomic_load(&milter->world.memory_bytes),
 	    "accepted", (json_int_t)atomic_load(&milter->n_accepted), "held", (json_int_t)atomic_load(&milter->n_held),
 	    "rejected", (json_int_t)atomic_load(&milter->n_rejected), "deferred", (json_int_t)atomic_load(&milter->n_deferred),
-	    "failed", (json_int_t)atomic_load(&milter->n_failed)), deadline) == 0)
-		tell_rates(&milter->rates, answer, deadline);
+	    "failed", (json_int_t)atomic_load(&milter->n_failed)), deadline) != 0)
+		return;
+	tell_server(operate->servers->socketmap, answer, deadline);
+	tell_server(operate->servers->policy_service, answer, deadline);
+	tell_rates(&milter->rates, answer, deadline);
 }
 
 void

@@ -6,6 +6,7 @@
 
 #include "milter/callbacks.h"
 #include "milter/generation.h"
+#include "milter/servers.h"
 #include "smtpfwd/control/control.h"
 #include "smtpfwd/runtime/log_writer.h"
 #include "smtpfwd/runtime/notify.h"
@@ -18,6 +19,7 @@ struct operate {			/* on the loop */
 	const char		*config_path;
 	struct generation	*generation;	/* today's: it is the milter's rules */
 	struct resolver		*resolver;	/* a switch */
+	struct servers		*servers;	/* beside the milter */
 	struct log_writer	*log_writer;
 	struct os_crew		*crew;		/* one thread, for reading files */
 	bool			 is_reloading;

@@ -254,7 +254,7 @@ serve(const char *config_path, struct generation *generation, struct notifier *n
 	const struct config *config = generation->config;
 
 	serving = (struct serving){ .notify = notify, .milter.world.rules = &serving.rules,
-	    .operate = { .milter = &serving.milter, .config_path = config_path, .generation = generation, .since = os_wall_clock() } };
+	    .operate = { .milter = &serving.milter, .servers = &serving.servers, .config_path = config_path, .generation = generation, .since = os_wall_clock() } };
 	rules_place_init(&serving.rules, &generation->rules);
 	locked_rates_init(&serving.milter.rates);
 	locked_rates_adopt(&serving.milter.rates, &config->policy.classes);

@@ -111,6 +111,14 @@ show_milter(const json_t *milter)
 	putchar('\n');
 }
 
+/* What answers Postfix beside the milter. */
+static void
+show_server(const json_t *server)
+{
+	show_member("", server, "name");
+	printf(": %lld connections; since start %lld questions answered\n", show_number(server, "connections"), show_number(server, "answered"));
+}
+
 static void
 show_status(const json_t *object, struct shown *shown)
 {
@@ -143,6 +151,8 @@ show_status(const json_t *object, struct shown *shown)
 		show_trace(part);
 	} else if ((part = json_object_get(object, "milter")) != NULL) {
 		show_milter(part);
+	} else if ((part = json_object_get(object, "server")) != NULL) {
+		show_server(part);
 	}
 }
 

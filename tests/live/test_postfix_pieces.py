@@ -427,6 +427,8 @@ def rates(tap):
         and by_login("shop", "192.0.2.100").mail(message).startswith("450") and by_login("desk").mail(message).startswith("250"), replies[18:])
     line = [line for line in milter.log_text().splitlines() if " rate-limited " in line]
     tap("the log says it once for each", len(line) == 2 and " client=%s " % CLIENT in line[0] and " login=shop " in line[1], line)
+    status = milter.ctl("status")
+    tap("and so does the status, of all questions", re.search(r"(?m)^policy-service: [1-9]\d* connections; since start 1[6-9]\d questions answered$", status), status)
     milter.kill()
     said = say("rates-down", at=asking.at)
     tap("without smtpfwd-milter nobody is limited", said[-1].startswith("250"), said)

@@ -117,6 +117,7 @@ test_answers(struct scene *s)
 	say(s, one, STR("c\n"));
 	expect(hears(s, one, STR("c\n")));
 	expect_int(inquiries_n_connections(s->inquiries), 2);
+	expect_int(inquiries_n_answered(s->inquiries), 3);
 	test_case("many at once are answered in their order");
 	for (int i = 0; i < 200; i++)
 		(void)stream_write(one, str_of(i % 2 ? "odd\n" : "even\n"), soon(s), NULL);
