@@ -290,10 +290,23 @@ signs_reports(const struct config *config)
 	for (int i = 0; i < config->n_signs && domain_canonical(str_of(config->hostname), &arena, &hostname); i++) {
 		struct str domain = str_of(config->signs[i].settings.domain);
 
-		is_signed |= str_eq(hostname, domain) || (config->signs[i].with_subdomains && domain_is_below(hostname, domain));
+		is_signed |= !config->signs[i].is_by_name &&
+		    (str_eq(hostname, domain) || (config->signs[i].with_subdomains && domain_is_below(hostname, domain)));
 		arena_fini(&arena);
 	}
 	return is_signed;
+}
+
+static bool
+is_named_by_class(const struct config *config, const struct sign_section *sign)
+{
+	for (int i = 0; i < config->policy.classes.n_sections; i++) {
+		const char *name = config->policy.classes.sections[i].actions.sign_as;
+
+		if (name != NULL && strcmp(name, sign->section->title) == 0)
+			return true;
+	}
+	return false;
 }
 
 static void
@@ -313,6 +326,8 @@ warn_of_signing(const struct config *config)
 
 		for (int k = 0; k < sign->settings.n_selectors; k++)
 			warn_of_key("sign", sign->section->title, sign->key_paths[k], &seen);
+		if (sign->is_by_name && !is_named_by_class(config, sign))
+			fprintf(stderr, "smtpfwd: note: sign \"%s\": no class names it in sign-as, so it signs nothing\n", sign->section->title);
 		if (lifetime.ns > 0 && lifetime.ns < config->queue.retry.expire.ns)
 			fprintf(stderr, "smtpfwd: note: sign \"%s\": mail may wait for longer than its signature counts (retry expire)\n",
 			    sign->section->title);

@@ -313,6 +313,29 @@ def no_outbound(tap):
     relay.stop()
 
 
+def configured(tap):
+    """Wrong settings, by file and line; a reload that has some changes nothing"""
+    place = Place()
+    check = lambda: subprocess.run([world.BUILD + "/smtpfwd/smtpfwd", "-n", "-c", place.relay.config], capture_output=True, text=True, timeout=60)
+    wrong = place.relay.text.replace('route = "bulk"  sign-as = "lists"', 'route = "bulky"  sign-as = "list"')
+    line = wrong[:wrong.index('route = "bulky"')].count("\n") + 1
+    with open(place.relay.config, "w") as out:
+        out.write(wrong)
+    said = check()
+    tap("a route and a sign section that are none, by file and line", said.returncode == 3 and
+        '%s:%d: class "bulk": route: there is no route "bulky"\n' % (place.relay.config, line) in said.stderr and
+        '%s:%d: class "bulk": sign-as: there is no sign "list"\n' % (place.relay.config, line) in said.stderr, said.stderr)
+    reload = subprocess.run([CTL, "-c", place.relay.config, "-s", place.relay.directory + "/control", "reload"], capture_output=True, text=True, timeout=60)
+    place.client(LISTS).mail(mail("List-Id: <x>\r\n", subject="as before"), "a@x.example", (EVE,))
+    world.wait_for("the mail", lambda: place.arrival("as before"))
+    tap("a reload says so, and mail goes as before", "bulky" in reload.stdout + reload.stderr and set(place.arrival("as before")) == {"bulk"}, reload)
+    with open(place.relay.config, "w") as out:
+        out.write(place.relay.text.replace('sign-as = "lists"', ""))
+    said = check()
+    tap("a sign section that no class names is told of", said.returncode == 0 and 'sign "lists": no class names it' in said.stderr, said.stderr)
+    place.relay.stop()
+
+
 if __name__ == "__main__":
-    scenarios = (ways, bounds, hold, waiting, online, no_outbound)
+    scenarios = (ways, bounds, hold, waiting, online, no_outbound, configured)
     world.Tap().run(*[scenario for scenario in scenarios if not sys.argv[1:] or scenario.__name__ in sys.argv[1:]])
