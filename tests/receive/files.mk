@@ -88,6 +88,11 @@ tests_receive_test_allowance_SOURCES = %D%/test_allowance.c
 tests_receive_test_allowance_LDADD = $(tests_receive_test_time_LDADD)
 TESTS += tests/receive/test_allowance
 
+check_PROGRAMS += tests/receive/test_class_actions
+tests_receive_test_class_actions_SOURCES = %D%/test_class_actions.c
+tests_receive_test_class_actions_LDADD = $(tests_receive_test_time_LDADD)
+TESTS += tests/receive/test_class_actions
+
 check_PROGRAMS += tests/receive/test_doomed
 tests_receive_test_doomed_SOURCES = %D%/test_doomed.c
 tests_receive_test_doomed_LDADD = $(tests_receive_test_time_LDADD)
