@@ -22,6 +22,8 @@
 #define STEPS_UNUSED	((unsigned long)(SMFIP_NOCONNECT | SMFIP_NOUNKNOWN | SMFIP_NODATA))
 #define STEPS_UNANSWERED	((unsigned long)(SMFIP_NR_HELO | SMFIP_NR_RCPT | SMFIP_NR_HDR | SMFIP_NR_EOH))
 
+enum { MESSAGE_MAX_BYTES = 1024 * 1024 };
+
 #define MACROS_RCPT	"i {rcpt_mailer}"
 
 struct session {			/* one connection of Postfix's, which is one of its client's */
@@ -333,6 +335,8 @@ callbacks_register(struct milter *milter, struct fault *fault_out)
 
 	insist(registered == NULL);
 	registered = milter;
+	/* Of one message of the protocol: a field that is longer would end the session (64 KB by default; a field has 100 KB in Postfix). */
+	(void)smfi_setmaxdatasize(MESSAGE_MAX_BYTES);
 	if (smfi_register(filter) != MI_SUCCESS)
 		return fault_permanent(fault_out, "libmilter does not take the filter");
 	return 0;

@@ -10,7 +10,7 @@
 #include "smtpfwd/runtime/os.h"
 
 enum {
-	HEADER_MAX_BYTES = 1024 * 1024,		/* Postfix takes 100 KB by its default (header_size_limit is a field's) */
+	HEADER_MAX_BYTES = 1024 * 1024,		/* a field has 100 KB at most in Postfix, by its default */
 	/* Fields as structs, twice, beside the findings; recipients; names and values of what is changed. */
 	ARENA_MAX_BYTES = INSPECT_ARENA_MAX_BYTES + 8 * 1024 * 1024,
 };
@@ -24,6 +24,14 @@ fail(struct judging *judging, struct reply reply, const char *reason)
 		return;
 	judging->verdict = (struct verdict){ .action = ACTION_DEFER, .reply = reply, .reason = reason };
 	judging->has_failed = true;
+}
+
+/* For good: it would be so the next time. */
+static void
+reject(struct judging *judging, struct reply reply, const char *reason)
+{
+	if (judging_goes_on(judging))
+		judging->verdict = (struct verdict){ .action = ACTION_REJECT, .reply = reply, .reason = reason };
 }
 
 void
@@ -223,8 +231,8 @@ judging_field(struct judging *judging, struct str name, struct str value)
 	if (!judging_goes_on(judging) && !(judging->has_failed && is_ours_to_say(judging, name)))
 		return;
 	if (fields_append(name, value, &judging->header) != 0) {
-		fail_for_room(judging);
-		judging->is_forgery_unknown = true;
+		judging->is_forgery_unknown = true;	/* where the mail was to go on in spite of a failure */
+		reject(judging, REPLY(552, 5, 3, 4, "The header section is too large"), "header-size");
 	}
 	judging_weigh(judging, 0);
 }
@@ -256,8 +264,8 @@ check_size(struct judging *judging)
 {
 	int64_t max_bytes = judging->class.actions->message_max_bytes;
 
-	if (judging_goes_on(judging) && max_bytes > 0 && n_bytes_so_far(judging) > max_bytes)
-		judging->verdict = (struct verdict){ .action = ACTION_REJECT, .reply = CLASS_BOUNDS_TOO_LARGE, .reason = "class-size" };
+	if (max_bytes > 0 && n_bytes_so_far(judging) > max_bytes)
+		reject(judging, CLASS_BOUNDS_TOO_LARGE, "class-size");
 }
 
 static void
@@ -280,8 +288,7 @@ read_header(struct judging *judging)
 		return false;
 	}
 	if (header_read(buf_str(&judging->header), &judging->arena, &judging->section) != 0) {
-		judging->verdict = (struct verdict){ .action = ACTION_REJECT, .reply = REPLY(554, 5, 6, 0, "Too many header fields"),
-		    .reason = "many-fields" };
+		reject(judging, REPLY(554, 5, 6, 0, "Too many header fields"), "many-fields");
 		return false;
 	}
 	(void)classify_mail(judging, &judging->section);

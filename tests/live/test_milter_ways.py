@@ -369,6 +369,63 @@ def no_room(tap):
     asked.stop()
 
 
-SCENARIOS = (signing, services, directions, actions, reload, rights, slow_names, no_room)
+def odd_peers(tap):
+    """Servers that say what no Postfix says, and mail that is too much"""
+    asked = milter.Milter(name="odd", resolver=RESOLVER).start()
+    FROM = (b"From", b" a@plain.example")
+
+    def say(fields=(FROM,), body=b"x\r\n", steps=milter_client.STEPS, sender="a@plain.example", **options):
+        async def one():
+            session = await milter_client.Session().open(asked.port, steps=steps)
+            session.greet()
+            answer = await session.mail(sender, [KEEP], fields, body, **options)
+            await session.close()
+            return answer
+        return asyncio.run(one())
+
+    tap("a field of 500 KB", say([FROM, (b"X-Big", b" " + b"y" * 500000)])[0] == b"c")
+    code, data, _ = say([FROM] + [(b"X-Big", b" " + b"y" * 60000)] * 30)
+    tap("a header of 2 MB is refused for good", code == b"y" and data.startswith(b"552 5.3.4"), data)
+    code, data, _ = say([FROM] + [(b"X", b" y")] * 5000)
+    tap("5000 fields too", code == b"y" and data.startswith(b"554 5.6.0"), data)
+    for name, fields in (("a value that begins a field", [FROM, (b"X", b" a\nAuthentication-Results: old.example.com; spf=pass")]),
+                         ("line ends of all kinds", [FROM, (b"X", b" a\r\n b\r c\n\n\td\n"), (b"Y", b"\n")]), ("no value", [FROM, (b"X", b"")]),
+                         ("8-bit and control bytes", [FROM, (b"X\x80\x01", b" \xff\x01\x7f")])):
+        code, _, changes = say(fields)
+        tap(name, code == b"c" and [c[0] for c in changes] == [b"i", b"i"], changes)
+    for sender in ("", "a", "@", "a@", "@b", "a b@c", "\"a\"@b.example", "a" * 3000 + "@" + "b" * 3000, "a@b@c.example", "<a@b>"):
+        tap("MAIL FROM:<%s>" % sender[:20], say(sender=sender)[0] == b"c")
+    tap("a server without SKIP or leading blanks is not served", b"" == _refused(lambda: say(steps=0x7f)))
+
+    async def out_of_order():
+        told = []
+        for codes in (b"L", b"N", b"B", b"E", b"R", b"NE", b"MM", b"MRANE", b"MRNNE", b"MBLRNE", b"MRAAMRNBE"):
+            session = await milter_client.Session().open(asked.port)
+            session.greet()
+            for code in codes:
+                session.put(bytes([code]), {ord("L"): b"From\0 x@y\0", ord("M"): b"<a@b.example>\0", ord("R"): b"<%s>\0" % KEEP.encode(), ord("B"): b"body"}.get(code, b""))
+            session.put(b"Q")
+            await session.writer.drain()
+            try:
+                told.append(await asyncio.wait_for(session.reader.read(), 20))
+            except ConnectionError:
+                told.append(b"")
+            session.writer.close()
+        return told
+    told = asyncio.run(out_of_order())
+    tap("steps in another order end nothing but their session", len(told) == 11 and asked.alive() and say()[0] == b"c", told)
+    world.wait_for("all are gone", lambda: asked.status()["milter"]["sessions"] == 0)
+    tap("and leave nothing behind", asked.status()["milter"]["mails"] == asked.status()["milter"]["memory"] == 0, asked.status())
+    asked.stop()
+
+
+def _refused(call):
+    try:
+        return call()
+    except (AssertionError, asyncio.IncompleteReadError, ConnectionError):
+        return b""
+
+
+SCENARIOS = (signing, services, directions, actions, reload, rights, slow_names, no_room, odd_peers)
 chosen = os.environ.get("ONLY", "").split()
 world.Tap().run(*(scenario for scenario in SCENARIOS if not chosen or scenario.__name__ in chosen))
