@@ -16,7 +16,7 @@ dist_postfixexample_DATA = %D%/postfix/README \
 	%D%/postfix/after-filter.master.cf %D%/postfix/srs.main.cf %D%/postfix/srs.smtpfwd.conf \
 	%D%/postfix/class.main.cf %D%/postfix/class.master.cf %D%/postfix/class.regexp %D%/postfix/class.smtpfwd.conf \
 	%D%/postfix/sorted.regexp %D%/postfix/sorted.smtpfwd.conf %D%/postfix/rates.main.cf %D%/postfix/rates.smtpfwd.conf \
-	%D%/postfix/sender.main.cf %D%/postfix/sender.master.cf %D%/postfix/sender.smtpfwd.conf
+	%D%/postfix/sender.main.cf %D%/postfix/sender.master.cf
 
 # The sed is ours, and not configure's: there $(sbindir) would still be ${exec_prefix}/sbin.
 EXTRA_DIST += %D%/smtpfwd.service.in %D%/smtpfwd-milter.service.in %D%/smtpfwd.sysusers %D%/smtpfwd.tmpfiles
