@@ -1,8 +1,11 @@
 /*
  * class.c - which class a mail is of, and by what it was found
  */
+#include <stdio.h>
+
 #include "policy/decide.h"
 #include "smtpfwd/control/control.h"
+#include "smtpfwd/ctl/show.h"
 #include "smtpfwd/explain/explain.h"
 #include "smtpfwd/receive/refusal.h"
 
@@ -100,4 +103,49 @@ explain_bounds(struct explanation *e)
 	e->reply = verdict.reply;
 	e->at = "data";
 	return false;
+}
+
+/* --- for people --- */
+
+static void
+say(const char *before, const json_t *step, const char *key)
+{
+	if (show_text(step, key)[0] != '\0')
+		show_member(before, step, key);
+}
+
+/* "network 10.0.0.40/32", "field Precedence: bulk" */
+static void
+say_reason(const char *before, const json_t *reason)
+{
+	if (reason == NULL)
+		return;
+	show_member(before, reason, "by");
+	say(" ", reason, "criterion");
+}
+
+static void
+show_limit(const json_t *limit)
+{
+	printf("\n%-10s  ", "");
+	show_member("limit ", limit, "limit");
+	fputs(json_is_true(json_object_get(limit, "applies")) ? "" : " (it has not logged in: not limited by it)", stdout);
+}
+
+void
+explain_show_class(const json_t *step)
+{
+	const json_t *limit;
+	size_t i;
+
+	printf("%-10s  ", "Class");
+	show_member("", step, "class");
+	say_reason(": ", json_object_get(step, "peer"));
+	say_reason(", ", json_object_get(step, "mail"));
+	show_member("; ", step, "direction");
+	say("; it sets ", step, "sets");
+	fputs(json_is_true(json_object_get(step, "without-header")) ? "; a header may change it" : "", stdout);
+	json_array_foreach(json_object_get(step, "limits"), i, limit)
+		show_limit(limit);
+	putchar('\n');
 }

@@ -126,6 +126,7 @@ void	 step_verdict(json_t *step, const struct verdict *verdict);
 
 /* One step; on stdout, for people. */
 void	 explain_show(const json_t *step);
+void	 explain_show_class(const json_t *step);
 void	 explain_show_way(const json_t *step);
 void	 explain_show_survival(const json_t *step);
 void	 explain_show_identity(const json_t *step);	/* lines below a recipient */

@@ -159,42 +159,6 @@ show_content(const json_t *step)
 	putchar('\n');
 }
 
-/* "network 10.0.0.40/32", "field Precedence: bulk" */
-static void
-say_reason(const char *before, const json_t *reason)
-{
-	if (reason == NULL)
-		return;
-	show_member(before, reason, "by");
-	say(" ", reason, "criterion", "");
-}
-
-static void
-show_limit(const json_t *limit)
-{
-	begin_below();
-	show_member("limit ", limit, "limit");
-	fputs(is_true(limit, "applies") ? "" : " (it has not logged in: not limited by it)", stdout);
-}
-
-static void
-show_class(const json_t *step)
-{
-	const json_t *limit;
-	size_t i;
-
-	begin("Class");
-	show_member("", step, "class");
-	say_reason(": ", json_object_get(step, "peer"));
-	say_reason(", ", json_object_get(step, "mail"));
-	show_member("; ", step, "direction");
-	say("; it sets ", step, "sets", "");
-	fputs(is_true(step, "without-header") ? "; a header may change it" : "", stdout);
-	json_array_foreach(json_object_get(step, "limits"), i, limit)
-		show_limit(limit);
-	putchar('\n');
-}
-
 static void
 show_bounds(const json_t *step)
 {
@@ -496,7 +460,7 @@ explain_show(const json_t *step)
 {
 	static const struct { const char *step; void (*show)(const json_t *step); } rows[] = {
 		{ "client", show_client }, { "iprev", show_iprev }, { "mail", show_mail }, { "recipient", show_recipient },
-		{ "content", show_content }, { "class", show_class }, { "hops", show_hops }, { "bounds", show_bounds }, { "spf", show_spf }, { "dkim", show_dkim }, { "arc", show_arc },
+		{ "content", show_content }, { "class", explain_show_class }, { "hops", show_hops }, { "bounds", show_bounds }, { "spf", show_spf }, { "dkim", show_dkim }, { "arc", show_arc },
 		{ "dmarc-author", show_dmarc }, { "dmarc", show_dmarc }, { "sender", show_sender },
 		{ "decision", show_decision },
 		{ "survival", explain_show_survival }, { "removed", show_removed }, { "added", show_added }, { "signing", show_signing }, { "sealing", show_sealing }, { "outcome", show_outcome },
