@@ -18,7 +18,7 @@ TESTS += tests/relay/test_life
 
 check_PROGRAMS += tests/relay/test_storm
 tests_relay_test_storm_SOURCES = %D%/test_storm.c %D%/storm.h %D%/storm_ledger.c %D%/storm_hop.c %D%/storm_hop_session.c %D%/storm_hop_identity.c %D%/storm_outcome.c \
-	%D%/storm_client.c %D%/storm_trouble.c %D%/storm_names.c %D%/storm_judged.c %D%/storm_returns.c %D%/storm_operator.c $(tests_relay_around)
+	%D%/storm_client.c %D%/storm_trouble.c %D%/storm_names.c %D%/storm_judged.c %D%/storm_classes.c %D%/storm_returns.c %D%/storm_operator.c $(tests_relay_around)
 tests_relay_test_storm_LDADD = $(tests_relay_parts)
 TESTS += tests/relay/test_storm
 

@@ -56,15 +56,16 @@ destination_of(void *context, const struct envelope *envelope, const struct reci
 	return policy_destination_of(relay->policy, facts->class_name, &recipient->address, relay->destination_room);
 }
 
+static const uint64_t seed[2] = { 1, 2 };
+
 static struct policy *
 make_policy(const struct relay_plan *plan)
 {
-	static const uint64_t seed[2] = { 1, 2 };
 	struct dkim_key *keys[SIGNERS_MAX + 1];		/* and the sealer's */
 	struct sign_rule rules[SIGNERS_MAX];
 	struct policy_settings settings = {
 		.hostname = "old.example.com", .relays = plan->rules, .n_relays = plan->n_rules, .outbound = "out",
-		.verify = plan->verify, .dkim_verifier = plan->verify.dkim ? dkim_verifier_new() : NULL,
+		.classes = plan->classes, .verify = plan->verify, .dkim_verifier = plan->verify.dkim ? dkim_verifier_new() : NULL,
 		.signing = { .keys = keys, .n_keys = plan->n_signers, .rules = rules, .n_rules = plan->n_signers },
 	};
 
@@ -219,7 +220,7 @@ world_of(struct relay *relay)
 {
 	return (struct receive_world){ .queue = relay->queue, .couriers = relay->couriers,
 	    .knowledge = recipients_knowledge(relay->recipients), .policy = relay->policy, .log = &relay->log,
-	    .resolver = relay->names, .signers = relay->signers,
+	    .resolver = relay->names, .signers = relay->signers, .rates = relay->rates,
 	    .held = relay->policy, .hold = hold_policy, .release = release_policy };
 }
 
@@ -252,6 +253,7 @@ relay_reload(struct relay *relay, const struct relay_plan *plan, struct span fir
 	struct fault fault;
 
 	relay->policy = make_policy(plan);
+	class_rates_adopt(relay->rates, plan->classes.sections, plan->classes.n_sections);
 	world = world_of(relay);
 	insist(listeners_adopt(relay->listeners, &settings, 1, &no_socket, &world, &fault) == 0);
 	couriers_adopt(relay->couriers, couriers);
@@ -272,6 +274,8 @@ relay_start_as(struct relay *relay, struct sim *sim, const struct relay_plan *pl
 	relay->names = names != NULL ? names : &no_names;
 	relay->signers = os_crew_new(loop_poller(relay->loop), SIGNING_THREADS);
 	relay->policy = make_policy(plan);
+	relay->rates = class_rates_new(seed);
+	class_rates_adopt(relay->rates, plan->classes.sections, plan->classes.n_sections);
 	start_queue(relay, plan);
 	start_couriers(relay, plan);
 	start_recipients(relay, plan);
@@ -371,6 +375,7 @@ relay_free(struct relay *relay)
 	queue_close(relay->queue);
 	recipients_free(relay->recipients);
 	policy_free(relay->policy);
+	class_rates_free(relay->rates);
 	os_crew_free(relay->signers);
 	loop_run(relay->loop);		/* until the servers' sessions have ended, too */
 	servers_free(relay);

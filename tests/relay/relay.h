@@ -27,6 +27,7 @@ struct relay {
 	struct couriers		*couriers;
 	struct recipients	*recipients;	/* what is known of mailboxes, in /spool/recipients */
 	struct reporter		*reporter;
+	struct class_rates	*rates;
 	struct listeners	*listeners;
 	struct endpoint		 at;		/* they listen here */
 	struct network		 trusted;
@@ -56,6 +57,7 @@ struct relay_plan {			/* whose mail goes where, and by rules' forwarding how; th
 	int				 n_signers;
 	bool				 holds_unverified;	/* what fails of senders who were not verified */
 	const char			*srs_secret;	/* NULL: no SRS, else that of fwd.example.com */
+	struct policy_classes		 classes;	/* the listener is "mx" */
 };
 
 /* Opens the queue in /spool and serves; the loop does not run yet.  The first relays example.com to NEW_SERVER. */

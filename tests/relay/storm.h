@@ -14,7 +14,11 @@ enum {
 	STORM_RECIPIENTS_MAX = 5,
 	STORM_DOMAINS = 5,		/* d0.example ... d4.example, each a relay of its own */
 	STORM_SPLIT_DOMAIN = 1,		/* some of its mailboxes have moved: each next hop refuses those of the other */
-	STORM_HOPS = 9,			/* next hops of all of them; the last is the senders' home */
+	STORM_OUTSIDE = STORM_DOMAINS,	/* d5.example: trusted clients' mail goes there by the routes "out" or "bulk", as its class says */
+	STORM_ROUTES = STORM_DOMAINS + 2,	/* of each domain, "bulk", and "out" as the last */
+	STORM_BULK = 8, STORM_HOME = 9,	/* the next hops of these; reports to the senders go home */
+	STORM_HOPS = 10,
+	STORM_CLASSES = 3,
 	STORM_CLIENTS = 40,
 	STORM_TRIES_MAX = 14,		/* of a client for one mail; then it gives up.  Each may bring it to the recipients of one domain */
 };
@@ -30,6 +34,12 @@ enum storm_origin {
 	ORIGIN_SIGNED,			/* by its author's domain, for which SPF would not let the client send */
 	ORIGIN_SPOILED,			/* that, and changed since */
 	ORIGIN_OURS,			/* from a trusted client, of a domain that the relay signs for */
+};
+
+enum storm_kind {			/* by a field that trusted clients bring */
+	KIND_USUAL,
+	KIND_LIST,			/* has a way of its own */
+	KIND_SEEN,			/* that, and is held until the operator has seen it */
 };
 
 enum storm_return {			/* reports that servers behind the next hops send back to an SRS address, or what claims to be one */
@@ -68,6 +78,8 @@ struct storm_mail {
 	bool		 is_null;	/* reverse-path <> */
 	bool		 is_poison;	/* 554 at the final dot, always */
 	enum storm_origin origin;
+	enum storm_kind	 kind;
+	bool		 is_let_go;	/* the operator released what it may have been among */
 	bool		 is_forged;	/* it brings results in the relay's name */
 	bool		 is_disturbed;	/* a question about its own names was answered late, wrongly or not */
 	bool		 is_weakly_checked;	/* other checks than usual were configured at some time while it was brought */
@@ -86,6 +98,8 @@ struct storm_counts {
 	int	 n_waited_for, n_rejected;	/* recipients promised or told no by relays that ask the next hop meanwhile */
 	int	 n_fell_back;		/* mails of these that were queued */
 	int	 n_seen, n_forwarded;	/* recipients at next hops that knew the client: as it, or in their log */
+	int	 n_misled;		/* arrived as their class forbids */
+	int	 n_by_class, n_seen_first, n_put_off;	/* arrivals by the way of a class, and of these held at first; what limits of rate put off */
 	int	 n_misjudged;		/* what stands on top of an arrival is not what must */
 	int	 n_results, n_temperrors, n_signed, n_reports_signed, n_disturbed;
 	int	 n_rewritten, n_returned, n_unreturned;	/* SRS: MAIL of them, reports that came back, and what was refused as none */
@@ -164,7 +178,7 @@ extern const char STORM_SRS_SECRET[];
 void	 returns_init(struct storm_ledger *ledger);
 void	 returns_fini(struct storm_ledger *ledger);
 void	 returns_write_address(const struct storm_ledger *ledger, int number, struct buf *out);
-enum srs_mode	returns_mode(int domain);	/* of mail for it, always */
+enum srs_mode	returns_mode(int route);	/* of mail that goes by it, always; that to the outside goes by two that are the same */
 /* What MAIL said of a mail to one of the domains is right: the sender, or an address that a report goes back by. */
 bool	 returns_is_sender(const struct storm_ledger *ledger, int number, int domain, struct str path, bool is_client_seen,
 	    bool *is_rewritten_out);
@@ -189,6 +203,20 @@ bool	 judged_is_signed(const struct storm_ledger *ledger, struct str mail, const
 /* What is wrong with the fields on top, so many bytes of it; NULL: nothing. */
 const char *judged_wrong(struct storm_ledger *ledger, int number, struct str arrived, size_t top_bytes);
 
+/* --- storm_classes.c --- */
+struct storm_classes {
+	struct network		 trusted;
+	struct class_section	 sections[STORM_CLASSES];
+};
+
+void	 classes_plan(struct storm_classes *classes, bool is_usual, struct relay_plan *plan);	/* kept as long as the plan */
+void	 classes_write_field(const struct storm_mail *mail, struct buf *out);
+void	 classes_write_forged(struct buf *out);
+const char *classes_wrong_top(const struct storm_mail *mail, const struct header_section *top);	/* NULL: nothing */
+const char *classes_wrong_arrival(const struct storm_mail *mail, int domain, int hop);	/* NULL: nothing */
+void	 classes_let_go(struct storm_ledger *ledger, int domain);	/* the operator releases what is for it; -1: all */
+void	 classes_count(struct storm *storm);		/* at a life's end */
+
 /* --- storm_hop.c, storm_hop_session.c: next hops --- */
 void	 hops_start(struct storm *storm);
 void	 hops_stop(struct storm *storm);		/* their sessions end in the loop's next rounds */
@@ -204,7 +232,7 @@ struct storm_identity {
 };
 
 const char	*identity_offers(int hop);		/* lines of its EHLO reply; "" */
-enum identity_means	identity_of_route(int domain);	/* the last is home's */
+enum identity_means	identity_of_route(int route);
 bool	 identity_has_proxy(int hop);			/* each connection begins with a header */
 bool	 identity_read_proxy(const struct wire *wire, struct storm_identity *identity);	/* false: it is none, or the connection broke */
 bool	 identity_read_command(struct str line, struct storm_identity *identity);	/* XCLIENT or XFORWARD; false: it must not be */
@@ -232,7 +260,7 @@ void	 operator_removes(struct storm *storm);
 void	 operator_sees_to_the_withheld(struct storm *storm);	/* to one mail */
 void	 operator_ends(struct storm *storm);	/* in the calm: all that is withheld is entered, or bounced */
 
-const struct relay_plan	*storm_plan(struct route_settings routes[STORM_DOMAINS + 1],
+const struct relay_plan	*storm_plan(struct route_settings routes[STORM_ROUTES],
 	    struct next_hop_settings next_hops[STORM_HOPS], struct relay_rule rules[STORM_DOMAINS],
 	    struct relay_plan *plan_out);
 

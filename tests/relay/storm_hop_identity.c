@@ -10,14 +10,14 @@
 
 enum { PROXY_HEAD_BYTES = 16, PROXY_REST_MAX_BYTES = 500 };
 
-static const enum identity_means means[STORM_DOMAINS + 1] = {
-	IDENTITY_PROXY, IDENTITY_AUTO, IDENTITY_XFORWARD, IDENTITY_XCLIENT, IDENTITY_NONE, IDENTITY_AUTO,
+static const enum identity_means means[STORM_ROUTES] = {
+	IDENTITY_PROXY, IDENTITY_AUTO, IDENTITY_XFORWARD, IDENTITY_XCLIENT, IDENTITY_NONE, IDENTITY_AUTO, IDENTITY_AUTO,
 };
 
 enum identity_means
-identity_of_route(int domain)
+identity_of_route(int route)
 {
-	return means[domain];
+	return means[route];
 }
 
 bool

@@ -130,6 +130,20 @@ look_at_sender(struct session *s, const struct storm_recipient *r, int number)
 	counts->n_forwarded += s->identity.forwarded[0] != '\0';
 }
 
+static void
+look_at_class(struct session *s, const struct storm_recipient *r, const struct storm_mail *mail)
+{
+	struct storm_counts *counts = &s->storm->ledger->counts;
+	const char *wrong = classes_wrong_arrival(mail, r->domain, s->hop->number);
+
+	counts->n_by_class += s->hop->number == STORM_BULK;
+	counts->n_seen_first += s->hop->number == STORM_BULK && mail->kind == KIND_SEEN;
+	if (wrong == NULL)
+		return;
+	printf("# to d%d by next hop %d, kind %d: %s\n", r->domain, s->hop->number, mail->kind, wrong);
+	counts->n_misled++;
+}
+
 /* Who wants the mail refused for good, wants it each time. */
 static bool
 is_poison(struct session *s)
@@ -161,6 +175,7 @@ enter_arrival(struct session *s, struct str bytes)
 		}
 		insist(ledger_find(ledger, str_of(s->accepted[i].address), NULL, &number) == r);
 		look_at_sender(s, r, number);
+		look_at_class(s, r, &ledger->mails[number]);
 		if (!ledger_is_whole(ledger, number, bytes, &top_bytes)) {
 			printf("# garbled: %s, %zu bytes\n", s->accepted[i].address, bytes.len);
 			counts->n_garbled++;

@@ -103,6 +103,7 @@ judged_write_signature(const struct storm_ledger *ledger, int number, struct str
 void
 judged_write_forged(struct buf *out)
 {
+	classes_write_forged(out);
 	buf_printf(out, "Authentication-Results: old.example.com; dmarc=pass header.from=bank.example\r\n"
 	    "AUTHENTICATION-results: (it is)\r\n\tOLD.example.com. 1; spf=pass smtp.mailfrom=bank.example\r\n");
 }
@@ -221,6 +222,8 @@ wrong_with_top(struct storm_ledger *ledger, const struct storm_mail *mail, const
 
 	if (header_count(top, STR("Received")) != 1 || !str_eq(top->fields[top->n_fields - 1].name, STR("Received")))
 		return "not one Received field";
+	if ((wrong = classes_wrong_top(mail, top)) != NULL)
+		return wrong;
 	if (header_count(top, STR("DKIM-Signature")) != is_ours)
 		return "signed though it is not ours, or not signed once";
 	if (header_count(top, STR("Authentication-Results")) != !is_ours)

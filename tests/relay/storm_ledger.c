@@ -50,8 +50,9 @@ plan_return(struct storm_mail *mail, uint64_t *dice)
 	mail->is_poison = false;
 	mail->notify = NULL;
 	mail->origin = ORIGIN_STRANGER;
+	mail->kind = KIND_USUAL;
 	mail->n_recipients = 1;
-	mail->recipients[0] = (struct storm_recipient){ .fate = FATE_GOOD, .domain = STORM_DOMAINS };
+	mail->recipients[0] = (struct storm_recipient){ .fate = FATE_GOOD, .domain = STORM_OUTSIDE };
 }
 
 static void
@@ -67,11 +68,15 @@ plan_mail(struct storm_mail *mail, uint64_t *dice)
 		mail->notify = notifies[roll(dice) % 4];
 	mail->origin = (enum storm_origin)(roll(dice) % (ORIGIN_OURS + 1));
 	mail->is_forged = roll(dice) % 4 == 0;
+	if (mail->origin == ORIGIN_OURS)
+		mail->kind = roll(dice) % 3 == 0 ? KIND_LIST : roll(dice) % 6 == 0 ? KIND_SEEN : KIND_USUAL;
 	mail->n_recipients = is_list ? 2 + (int)(roll(dice) % (STORM_RECIPIENTS_MAX - 1)) : 1;
 	for (int i = 0; i < mail->n_recipients; i++) {
 		uint64_t fate = roll(dice) % 20;
 
 		mail->recipients[i].domain = (int)(roll(dice) % STORM_DOMAINS);
+		if (mail->origin == ORIGIN_OURS && roll(dice) % 3 == 0)
+			mail->recipients[i].domain = STORM_OUTSIDE;
 		mail->recipients[i].is_moved = roll(dice) % 2 == 0;
 		mail->recipients[i].fate = fate == 0 ? FATE_BAD : fate < 4 ? FATE_GREY : FATE_GOOD;
 	}
@@ -133,6 +138,7 @@ write_unsigned(const struct storm_ledger *ledger, int number, struct buf *out)
 		buf_printf(out, "From: <a%d@ours.example>\r\n", number);
 	else
 		buf_printf(out, "From: <s%d@m%d.home.example>\r\n", number, number);
+	classes_write_field(mail, out);
 	buf_printf(out, "Subject: storm %d\r\n\r\n", number);
 	end = out->len + mail->body_bytes;
 	while (out->len < end) {
@@ -187,7 +193,7 @@ parse_address(const struct storm_ledger *ledger, const char *text, int *number, 
 	if (sscanf(text, "r%d-%d@d%d.example", number, index, domain) == 3)
 		return *number >= 0 && *number < ledger->n_mails;
 	*index = 0;
-	*domain = STORM_DOMAINS;
+	*domain = STORM_OUTSIDE;
 	return sscanf(text, "s%d@m%d.home.example", number, &same) == 2 && same == *number && *number >= 0 &&
 	    *number < ledger->n_mails && ledger->mails[*number].returns == RETURN_GOOD;
 }
@@ -402,13 +408,15 @@ print_counts(const struct storm_ledger *ledger, int n_promised)
 	    c->n_results, c->n_temperrors, c->n_signed, c->n_reports_signed, c->n_disturbed);
 	printf("# %d senders rewritten, %d reports to these back, %d forged or old ones refused; %d withheld at the end, %d bounced and "
 	    "%d let off by the operator\n", c->n_rewritten, c->n_returned, c->n_unreturned, c->n_withheld, c->n_bounced, c->n_let_off);
+	printf("# %d arrivals by the way of a class, %d of these were held first; %d put off by limits of rate\n", c->n_by_class, c->n_seen_first,
+	    c->n_put_off);
 }
 
 /* Each kind of thing that can happen did. */
 static bool
 is_rich(const struct storm_counts *c)
 {
-	return c->n_rewritten > 0 && c->n_returned > 0 && c->n_unreturned > 0 && c->n_withheld > 0 &&
+	return c->n_by_class > c->n_seen_first && c->n_seen_first > 0 && c->n_put_off > 0 && c->n_rewritten > 0 && c->n_returned > 0 && c->n_unreturned > 0 && c->n_withheld > 0 &&
 	    c->n_waited_for > 0 && c->n_rejected > 0 && c->n_fell_back > 0 && c->n_seen > 0 && c->n_forwarded > 0;
 }
 
@@ -433,6 +441,7 @@ ledger_judge(struct storm_ledger *ledger, int n_ambiguous)
 	expect_int(c->n_garbled, 0);
 	expect_int(c->n_strange, 0);
 	expect_int(c->n_misjudged, 0);
+	expect_int(c->n_misled, 0);
 	expect_int(c->n_reports_signed, c->n_reports);
 	if (!expect(n_excess <= n_ambiguous))
 		printf("#   %d arrivals that only ambiguities explain, and %d were logged\n", n_excess, n_ambiguous);

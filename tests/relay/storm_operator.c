@@ -32,17 +32,23 @@ operator_holds_and_releases(struct storm *storm)
 {
 	struct queue *queue = storm->relay.queue;
 	struct fault fault;
-	char domain[20];
 	struct queue_filter filter = { .recipient_domain = STR_EMPTY };
+	int domain = (int)dice(storm, STORM_OUTSIDE + 1);
+	char name[20];
 
-	snprintf(domain, sizeof(domain), "d%d.example", (int)dice(storm, STORM_DOMAINS));
+	snprintf(name, sizeof(name), "d%d.example", domain);
 	if (dice(storm, 4) != 0)
-		filter.recipient_domain = str_of(domain);
+		filter.recipient_domain = str_of(name);
+	else
+		domain = -1;
 	queue_hold(queue, &filter, operators_patience(storm), &fault);
 	wait_for(storm, 5, 300);
 	/* However the disk does: what is held stays held until somebody releases it. */
-	while (queue_release(queue, &filter, operators_patience(storm), &fault) < 0)
+	classes_let_go(storm->ledger, domain);
+	while (queue_release(queue, &filter, operators_patience(storm), &fault) < 0) {
 		wait_for(storm, 5, 10);
+		classes_let_go(storm->ledger, domain);
+	}
 }
 
 void

@@ -53,8 +53,8 @@ outcome_of_rcpt(struct storm *storm, int number, int index, int code)
 	struct storm_mail *mail = &storm->ledger->mails[number];
 	struct storm_recipient *recipient = &mail->recipients[index];
 
-	/* What is no report to an SRS address will never be one: to say "not now" were wrong. */
-	counts->n_strange += mail->returns > RETURN_GOOD && code / 10 == 45;
+	/* What is no report to an SRS address will never be one: to say "not now" were wrong, but for limits of rate (450). */
+	counts->n_strange += mail->returns > RETURN_GOOD && code / 10 == 45 && code != 450;
 	if (code == 550) {
 		recipient->is_rejected = true;
 		counts->n_unreturned += mail->returns > RETURN_GOOD;
@@ -81,7 +81,7 @@ outcome_of_mail(struct storm *storm, int number, unsigned taken, bool has_sent_a
 			continue;
 		r->n_promised++;
 		r->promised_ms = storm_now_ms(storm);
-		storm->ledger->counts.n_waited_for += r->domain != 2 && r->domain != STORM_DOMAINS;
+		storm->ledger->counts.n_waited_for += r->domain != 2 && r->domain != STORM_OUTSIDE;
 	}
 	mail->is_busy = false;
 	mail->n_tries++;

@@ -57,11 +57,11 @@ returns_write_address(const struct storm_ledger *ledger, int number, struct buf 
 }
 
 enum srs_mode
-returns_mode(int domain)
+returns_mode(int route)
 {
-	static const enum srs_mode modes[STORM_DOMAINS + 1] = { SRS_AUTO, SRS_NEVER, SRS_AUTO, SRS_ALWAYS, SRS_NEVER, SRS_AUTO };
+	static const enum srs_mode modes[STORM_ROUTES] = { SRS_AUTO, SRS_NEVER, SRS_AUTO, SRS_ALWAYS, SRS_NEVER, SRS_AUTO, SRS_AUTO };
 
-	return modes[domain];
+	return modes[route];
 }
 
 /* A mail's sender, whether its domain is "mN.home.example" or that is in an SRS address that the relay will know again. */

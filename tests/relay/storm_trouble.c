@@ -194,12 +194,14 @@ static void
 reload(struct storm *storm)
 {
 	struct next_hop_settings next_hops[STORM_HOPS];
-	struct route_settings routes[STORM_DOMAINS + 1];
+	struct route_settings routes[STORM_ROUTES];
 	struct relay_rule rules[STORM_DOMAINS];
 	struct relay_signer signers[STORM_SIGNERS];
+	struct storm_classes classes;
 	struct relay_plan plan;
 
 	storm_plan(routes, next_hops, rules, &plan);
+	classes_plan(&classes, false, &plan);
 	change_judgement(storm, signers, &plan);
 	change_ways(storm, rules);
 	for (int i = 0; i < plan.n_routes; i++) {
@@ -225,6 +227,7 @@ reload(struct storm *storm)
 	storm->ledger->counts.n_reloads++;
 	last_for(storm, 1, 300);
 	storm_plan(routes, next_hops, rules, &plan);
+	classes_plan(&classes, true, &plan);
 	judged_plan(storm->ledger, STORM_KEY_A, signers, &plan);
 	relay_reload(&storm->relay, &plan, span_s(60));
 	storm->is_reconfigured = false;

@@ -50,9 +50,10 @@ static void
 begin(struct storm *storm, struct weather *weather, int n_until, bool is_calm)
 {
 	struct next_hop_settings next_hops[STORM_HOPS];
-	struct route_settings routes[STORM_DOMAINS + 1];
+	struct route_settings routes[STORM_ROUTES];
 	struct relay_rule rules[STORM_DOMAINS];
 	struct relay_signer signers[STORM_SIGNERS];
+	struct storm_classes classes;
 	struct relay_plan plan;
 
 	*storm = (struct storm){ .ledger = weather->ledger, .n_until = n_until, .is_calm = is_calm };
@@ -67,6 +68,7 @@ begin(struct storm *storm, struct weather *weather, int n_until, bool is_calm)
 	sim_set_job_max(weather->sim, span_ms(10));
 	names_init(&storm->names, storm);
 	storm_plan(routes, next_hops, rules, &plan);
+	classes_plan(&classes, true, &plan);
 	judged_plan(weather->ledger, STORM_KEY_A, signers, &plan);
 	relay_start_as(&storm->relay, weather->sim, &plan, &storm->names.resolver);
 	storm->start_ms = span_to_ms((struct span){ loop_now(storm->relay.loop).ns });
@@ -152,7 +154,8 @@ calm_down(struct storm *storm)
 		storm->hops[i].trouble_percent = 0;
 	storm->is_calm = true;
 	sim_disk_heal(storm->relay.sim);
-	/* What an operator held who was cut off with the machine. */
+	/* What an operator held who was cut off with the machine, and what is held for its class. */
+	classes_let_go(storm->ledger, -1);
 	expect(queue_release(storm->relay.queue, &all, INSTANT_NEVER, &fault) >= 0);
 	from_ms = storm_now_ms(storm);
 	drain(storm, false, DRAIN_MAX_S);
@@ -221,6 +224,7 @@ live(struct sim *sim, void *arg)
 	loop_run(storm.relay.loop);
 	relay_stop(&storm.relay);
 	hops_stop(&storm);
+	classes_count(&storm);
 	relay_free(&storm.relay);
 	weather->ledger->counts.n_fell_back += storm.relay.n_fell_back;
 }
