@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -28,6 +29,7 @@ enum {
 	OTHER_FIBERS_MAX = 200,		/* operators, the end */
 	DRAIN_LOOK_MS = 50,
 	DRAIN_WITHIN_S = 10,		/* mails that are being judged; Postfix defers what is cut off */
+	UNIX_PATH_ROOM = 108,		/* of sockaddr_un, with the NUL */
 	END_WITHIN_S = 6,		/* libmilter looks whether it is to end every 5 s */
 };
 
@@ -37,6 +39,7 @@ struct serving {
 	struct operate		 operate;
 	struct control_command	 commands[OPERATE_COMMANDS_N];
 	struct control		*control;
+	char			 control_path[UNIX_PATH_ROOM];	/* where it is bound, whatever a reload says; "": nowhere */
 	struct servers		 servers;
 	struct loop		*loop;
 	struct notifier		*notify;
@@ -66,9 +69,15 @@ open_libmilter(const struct milter_section *section, struct fault *fault_out)
 static int
 open_unix(const struct milter_section *section, struct fault *fault_out)
 {
-	mode_t mask = umask(0117);
-	int result = open_libmilter(section, fault_out);
+	int result = os_unix_is_free(section->unix_path);
+	mode_t mask;
 
+	/* libmilter would take away what stands there, also from who serves it. */
+	if (result != 0)
+		return fault_permanent(fault_out, "milter: socket: %s: %s", section->unix_path,
+		    result == -EADDRINUSE ? "somebody is serving it" : strerror(-result));
+	mask = umask(0117);
+	result = open_libmilter(section, fault_out);
 	(void)umask(mask);
 	return result == 0 ? socket_give(section->unix_path, section->group, fault_out) : result;
 }
@@ -83,6 +92,14 @@ open_control(const struct milter_section *section, struct fault *fault_out)
 	if (socket < 0)
 		return fault_temporary(fault_out, "milter: control: %s: %s", section->control, strerror(-socket));
 	return socket;
+}
+
+/* Where it is bound: another milter's stays. */
+static void
+remove_control(const struct serving *serving)
+{
+	if (serving->control_path[0] != '\0')
+		(void)os_unlink(serving->control_path);
 }
 
 /* --- libmilter's threads --- */
@@ -160,7 +177,7 @@ watch_for_end(void *arg)
 	until = instant_after(loop_now(serving->loop), span_s(END_WITHIN_S));
 	while (!serving->is_thread_over && instant_is_before(loop_now(serving->loop), until))
 		(void)fiber_park(until);
-	(void)os_unlink(serving->operate.generation->config->milter.control);
+	remove_control(serving);
 	control_stop(serving->control);
 	servers_stop(&serving->servers);
 	errands_stop(serving->milter.world.errands);
@@ -191,6 +208,7 @@ make_control(struct serving *serving, struct fault *fault_out)
 
 	if (socket < 0)
 		return -1;
+	snprintf(serving->control_path, sizeof(serving->control_path), "%s", serving->operate.generation->config->milter.control);
 	serving->operate.crew = os_crew_new(loop_poller(serving->loop), 1);
 	if (serving->operate.crew == NULL)
 		return fault_temporary(fault_out, "no thread for reloads");
@@ -266,7 +284,7 @@ serve(const char *config_path, struct generation *generation, struct notifier *n
 		return -1;
 	serving.milter.log = log_writer_log(serving.operate.log_writer);
 	if (make_parts(&serving, fault_out) != 0) {
-		(void)os_unlink(config->milter.control);
+		remove_control(&serving);
 		if (strcmp(config->log_to, "stderr") != 0)
 			log_say(serving.milter.log, LOG_LEVEL_ERROR, "cannot-start", "%s", fault_out->text);
 		log_writer_free(serving.operate.log_writer);

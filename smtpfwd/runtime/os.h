@@ -27,6 +27,7 @@ int			os_n_processors(void);		/* that we may run on; at least 1 */
 /* Binds and listens (SO_REUSEADDR, IPV6_V6ONLY); the socket or -errno. */
 int	os_listen(const struct endpoint *at, int backlog);
 int	os_listen_unix(const char *path, mode_t mode);	/* removes a socket left over that nobody serves; -EADDRINUSE if somebody does */
+int	os_unix_is_free(const char *path);	/* 0: free or left over; -EADDRINUSE: somebody serves it; -EEXIST: it is no socket */
 
 /* The next connection, -EAGAIN when none waits.  TCP_NODELAY is set. */
 int	os_accept(int listener, struct endpoint *peer_out, struct endpoint *local_out);

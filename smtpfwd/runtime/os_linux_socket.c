@@ -121,9 +121,8 @@ unix_socket(const char *path, union address *address_out)
 	return fd >= 0 ? fd : -errno;
 }
 
-/* -EADDRINUSE when somebody serves it, -EEXIST when it is no socket; 0: free or left over. */
-static int
-unix_path_is_free(const char *path)
+int
+os_unix_is_free(const char *path)
 {
 	union address address;
 	struct stat status;
@@ -154,9 +153,9 @@ os_listen_unix(const char *path, mode_t mode)
 
 	if ((size_t)snprintf(new_path, sizeof(new_path), "%s.new", path) >= sizeof(new_path))
 		return -ENAMETOOLONG;
-	error = unix_path_is_free(path);
+	error = os_unix_is_free(path);
 	if (error == 0)
-		error = unix_path_is_free(new_path);
+		error = os_unix_is_free(new_path);
 	if (error != 0)
 		return error;
 	unlink(new_path);

@@ -15,7 +15,7 @@ EXTRA_DIST += %D%/test_online.py %D%/test_survive.py
 EXTRA_DIST += %D%/test_by_recipient.py %D%/test_rates.py
 EXTRA_DIST += %D%/milter.py %D%/milter_client.py %D%/test_milter.py %D%/test_milter_ways.py
 EXTRA_DIST += %D%/test_postfix_pieces.py
-EXTRA_DIST += %D%/test_milter_soup.py
+EXTRA_DIST += %D%/test_milter_soup.py %D%/test_milter_doors.py
 EXTRA_DIST += %D%/test_scenario.py %D%/scenario_filter.py %D%/scenario_mails.py %D%/scenario_net.py %D%/scenario_postfix.py %D%/scenario_programs.py \
 	%D%/scenario_send.py
 check_PROGRAMS += tests/live/introduce
