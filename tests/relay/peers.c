@@ -69,7 +69,7 @@ is_first_time(struct session *s, const char *kind)
 static bool
 take_mail(struct session *s)
 {
-	char key[KEY_MAX_BYTES];
+	char key[KEY_MAX_BYTES], at[ENDPOINT_TEXT_MAX];
 	struct buf mail;
 	bool is_whole, is_mute = is_first_time(s, "mute"), is_refused = str_starts(str_of(s->recipients[0]), STR("never"));
 
@@ -83,6 +83,7 @@ take_mail(struct session *s)
 	for (int i = 0; is_whole && i < s->n_recipients; i++) {
 		snprintf(key, sizeof(key), "%.*s to %s", STR_ARG(subject_of(buf_str(&mail))), s->recipients[i]);
 		sim_note(s->relay->sim, "arrived", str_of(key), buf_str(&mail));
+		sim_note(s->relay->sim, "arrived-at", str_of(key), endpoint_text(&s->server->at, at));
 	}
 	s->n_recipients = 0;
 	buf_fini(&mail);

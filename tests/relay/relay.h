@@ -90,7 +90,7 @@ void	relay_free(struct relay *relay);
  * A mail server at an endpoint.  It takes all but recipients whose local part starts with "bad" (550 5.1.1)
  * and, the first two times each, with "later" (451).  A mail whose first recipient is "never..." is refused at its end (554);
  * one for "mute..." is taken, and the first time the session ends without a word.  What it takes is noted before its 250: kind "arrived", key
- * "SUBJECT to RECIPIENT", the bytes of the mail.  Each MAIL and RCPT command is a note of kind "mail" or "rcpt" with
+ * "SUBJECT to RECIPIENT", the bytes of the mail; "arrived-at", the same key, its endpoint's text.  Each MAIL and RCPT command is a note of kind "mail" or "rcpt" with
  * the line as its key.
  */
 void	new_server_start(struct relay *relay, const char *at);

@@ -1,7 +1,7 @@
 /*
  * test_crash.c - the relay is killed at every call of a scenario that touches disk, network or
  * threads; after it came back, each mail that got a 250 has arrived byte for byte, judged or signed once, or was
- * reported, once
+ * reported, once; and by the way of its class, not before it was released if that holds it
  *
  * SIM_SEED chooses another world.  The peers' knowledge outlives the crash as notes.
  */
@@ -25,7 +25,10 @@ static const char zone[] =
 	"_dmarc.example.org TXT v=DMARC1; p=reject\n";
 static const struct relay_signer signer = { .domain = "example.org", .selector = "e", .pem = STR(RFC8463_ED25519_PEM) };
 
-enum { LARGE_BYTES = 30 * 1000, GIVE_UP_AFTER_S = 7 * 86400 };
+static const char LISTS_AT[] = "192.0.2.21:25";		/* mail of the class "list" goes there */
+static const char held_key[] = "held to greta@example.com";
+
+enum { LARGE_BYTES = 30 * 1000, GIVE_UP_AFTER_S = 7 * 86400, RELEASED_AFTER_S = 300 };
 
 struct run {
 	struct relay	 relay;
@@ -52,6 +55,8 @@ static const struct job jobs[] = {
 	{ .subject = "large", .recipients = { "carol@example.com" }, .n_recipients = 1, .is_large = true, .is_trusted = true, .after_s = 1 },
 	{ .subject = "while-down", .recipients = { "dave@example.com" }, .n_recipients = 1, .after_s = 100 },
 	{ .subject = "while-down-too", .recipients = { "later2@example.com", "erin@example.com" }, .n_recipients = 2, .is_trusted = true, .after_s = 101 },
+	{ .subject = "list", .recipients = { "ann@lists.example" }, .n_recipients = 1, .is_trusted = true, .after_s = 110 },
+	{ .subject = "held", .recipients = { "greta@example.com" }, .n_recipients = 1, .is_trusted = true, .after_s = 2 },
 	{ .subject = "at-the-end", .recipients = { "frank@example.com" }, .n_recipients = 1, .after_s = 400 },
 };
 
@@ -96,6 +101,22 @@ be_away(void *arg)
 	run->n_left--;
 }
 
+/* The operator; who was killed at it begins anew. */
+static void
+release_held(void *arg)
+{
+	struct run *run = arg;
+	struct fault fault;
+
+	fiber_sleep(instant_after(loop_now(run->relay.loop), span_s(RELEASED_AFTER_S)));
+	if (sim_n_notes(run->relay.sim, "released", str_of(held_key)) == 0) {
+		expect_int(sim_n_notes(run->relay.sim, "arrived", str_of(held_key)), 0);
+		sim_note(run->relay.sim, "released", str_of(held_key), STR("x"));
+	}
+	expect(queue_release(run->relay.queue, &(struct queue_filter){ .is_held_only = true }, INSTANT_NEVER, &fault) >= 0);
+	run->n_left--;
+}
+
 /* Ends the run when all was sent and the queue is empty, or after a week. */
 static void
 wait_for_end(void *arg)
@@ -112,6 +133,34 @@ wait_for_end(void *arg)
 	loop_stop(run->relay.loop);
 }
 
+/* As relay_start_judging, and two classes of trusted clients' mail. */
+static void
+start(struct run *run, struct sim *sim)
+{
+	static const char *const domains[] = { "example.com" }, *const lists[] = { "@lists.example" }, *const greta[] = { "greta@example.com" };
+	const struct relay_rule rule = { .name = "moved", .domains = domains, .n_domains = 1 };
+	const struct next_hop_settings new_server = relay_next_hop(NEW_SERVER_AT), home = relay_next_hop(HOME_AT), far = relay_next_hop(LISTS_AT);
+	const struct route_settings routes[] = {
+		{ .destination = "relay:moved", .next_hops = &new_server, .n_next_hops = 1, .connections_max = 5, .check_interval = span_s(10) },
+		{ .destination = "route:out", .next_hops = &home, .n_next_hops = 1, .connections_max = 5, .check_interval = span_s(10) },
+		{ .destination = "route:lists", .next_hops = &far, .n_next_hops = 1, .connections_max = 5, .check_interval = span_s(10) },
+	};
+	struct network trusted;
+	struct class_section sections[] = {
+		{ .name = "list", .networks = &trusted, .n_networks = 1, .recipients = lists, .n_recipients = 1, .actions.route = "route:lists" },
+		{ .name = "seen", .networks = &trusted, .n_networks = 1, .recipients = greta, .n_recipients = 1, .actions.is_held = true },
+	};
+
+	insist(network_parse(str_of(TRUSTED_AT), &trusted));
+	relay_start_as(&run->relay, sim, &(struct relay_plan){
+		.rules = &rule, .n_rules = 1, .routes = routes, .n_routes = 3, .verify = relay_all_checks(), .signers = &signer, .n_signers = 1,
+		.classes = { .sections = sections, .n_sections = 2 },
+	}, &run->names.resolver);
+	new_server_start(&run->relay, NEW_SERVER_AT);
+	new_server_start(&run->relay, HOME_AT);
+	new_server_start(&run->relay, LISTS_AT);
+}
+
 static void
 begin(struct run *run, struct sim *sim)
 {
@@ -119,9 +168,8 @@ begin(struct run *run, struct sim *sim)
 	for (int i = 0; run->large.len < LARGE_BYTES; i++)
 		buf_printf(&run->large, "line %d of many\r\n", i);
 	resolver_sim_init(&run->names, zone);
-	relay_start_judging(&run->relay, sim, &signer, &run->names.resolver);
-	new_server_start(&run->relay, NEW_SERVER_AT);
-	new_server_start(&run->relay, HOME_AT);
+	start(run, sim);
+	insist(fiber_start(run->relay.loop, "operator", release_held, run) != NULL);
 }
 
 static void
@@ -136,7 +184,7 @@ finish(struct run *run)
 static void
 live(struct sim *sim, void *arg)
 {
-	struct run run = { .n_left = N_JOBS + 1 };
+	struct run run = { .n_left = N_JOBS + 2 };
 
 	begin(&run, sim);
 	for (int i = 0; i < N_JOBS; i++) {
@@ -153,7 +201,7 @@ live(struct sim *sim, void *arg)
 static void
 recover(struct sim *sim, void *arg)
 {
-	struct run run = { .n_left = 0 };
+	struct run run = { .n_left = 1 };
 	struct endpoint at;
 
 	/* A crash may have come while the new server was away. */
@@ -254,6 +302,19 @@ has_arrived(const struct sim *sim, struct str key, struct str promised, bool is_
 	return n > 0;
 }
 
+/* One server is the lists'; no other mail comes there, and theirs nowhere else. */
+static bool
+went_right(const struct sim *sim, struct str key)
+{
+	bool is_list = str_ends_nocase(key, STR("@lists.example"));
+	struct str found, at;
+
+	for (int i = 0; sim_find_note(sim, "arrived-at", key, i, &found, &at); i++)
+		if (str_eq(at, str_of(LISTS_AT)) != is_list)
+			return false;
+	return true;
+}
+
 static void
 check(struct sim *sim, void *arg)
 {
@@ -270,6 +331,8 @@ check(struct sim *sim, void *arg)
 		(*n_promised)++;
 		if (!expect(is_fine))
 			printf("#   lost, reported twice, or not sealed as it should be: %.*s\n", STR_ARG(key));
+		if (!expect(went_right(sim, key)))
+			printf("#   went the way of another class: %.*s\n", STR_ARG(key));
 	}
 	dkim_verifier_free(verifier);
 }
