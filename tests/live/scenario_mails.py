@@ -185,6 +185,8 @@ LOCAL = (
     Kind("a user's bulk to too many", 2, DESKTOP, "local", JOE, ["p%d@example.com" % i for i in range(4)], fields="Precedence: bulk\r\n", reply="55"),
     Kind("a user says list", 2, DESKTOP, "local", JOE, (COM,), USER % "internal", "com:box1.smtp<local", signed=True, fields="List-Id: <x>\r\nPrecedence: list\r\n"),
     Kind("a user forges a class", 3, DESKTOP, "local", JOE, (COM,), USER % "internal", "com:box1.smtp<local", signed=True, fields=[form % "list" for form in FORGED]),
+    Kind("a user forges a class, to outside", 3, DESKTOP, "local", JOE, (OUT,), USER % "outbound", "out:world<out-local", "out", signed=True,
+         fields=[form % "list" for form in FORGED]),
     Kind("a vacation notice", 3, MAILBOX, "local", "", (OUT,), "robot outbound trusted,field", "out:world<out-local", "out", author=JOE, signed=True,
          fields="Auto-Submitted: auto-replied\r\n"),
     Kind("a notice that a person sent", 1, MAILBOX, "local", "", (COM,), USER % "internal", "com:box1.smtp<local", author=JOE, signed=True,

@@ -119,10 +119,13 @@ class Served:
     """A program in the foreground that serves at a port."""
 
     def __init__(self, name, port, *command):
-        self.port, self.log = port, os.path.join(world.WORK, name + ".log")
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=open(self.log, "a"))
+        self.port, self.log, self.command = port, os.path.join(world.WORK, name + ".log"), command
         world.ENDERS.append(self.stop)
-        world.wait_for("%s serves" % name, lambda: self.alive() and world.is_open(port))
+        self.start()
+
+    def start(self):
+        self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=open(self.log, "a"))
+        world.wait_for("%s serves" % self.command[0], lambda: self.alive() and world.is_open(self.port))
 
     def alive(self):
         if self.process.poll() is not None:

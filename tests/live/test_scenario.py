@@ -42,8 +42,7 @@ def setup(tap):
     for host in postfix.ADDRESSES:
         judges[host] = programs.start_judge(host, zone)
     hosts = postfix.make_hosts(judges, content_filter.port, programs.KEYS)
-    for host in hosts.values():
-        host.start()
+    client.at_once(lambda host: host.start(), hosts.values())
     tap("all are up", True)
 
 
@@ -293,6 +292,20 @@ def whole(tap):
     of_each_kind(tap, "the rest of it is as it was", lambda number, mail: faults(number, mail) if not mail.kind.is_mended else ())
 
 
+def without_a_judge(tap):
+    """While a milter is away nothing passes that it has not seen"""
+    mail = next(mail for mail in sent if mail.kind.name == "forged class")
+    before = len(ends.of(mail.subject))
+    judges["incoming"].process.kill()
+    judges["incoming"].process.wait()
+    answer, = to_postfix([mail])
+    tap("the client is to come again", answer.startswith("4") and len(ends.of(mail.subject)) == before, answer)
+    judges["incoming"].start()
+    answer, = to_postfix([mail])
+    world.wait_for("it arrives", lambda: len(ends.of(mail.subject)) > before)
+    tap("then it arrives as ever", answer.startswith("250") and ends.of(mail.subject)[-1].all(mails.FIELD) == [told_class(mail)], answer)
+
+
 def in_the_end(tap):
     """Nothing is left"""
     for name, host in hosts.items():
@@ -300,10 +313,12 @@ def in_the_end(tap):
         tap("%s: no mail was deferred or came back" % name, "status=sent" in host.log_text() and
             not re.search(r"status=(deferred|bounced)|warning: milter|fatal:|panic:", host.log_text()),
             "\n".join(re.findall(".*(?:status=[db]|milter|fatal:|panic:).*", host.log_text())))
-        host.stop()
-        log = judges[name].log_text()
-        tap("%s: its milter judged all, and ends" % name, judges[name].stop() == 0 and " judged " in log and " unjudged " not in log, log[-1500:])
+    client.at_once(lambda host: host.stop(), hosts.values())
+    ends_with = dict(zip(judges, client.at_once(lambda judge: judge.stop(), judges.values())))
+    for name, judge in judges.items():
+        log = judge.log_text()
+        tap("%s: its milter judged all, and ends" % name, ends_with[name] == 0 and " judged " in log and " unjudged " not in log, log[-1500:])
     tap("the relay ends", relay.stop() == 0)
 
 
-world.Tap().run(setup, all_sent, held, answered, paths, relay_delivers, classes, filtered, signed, results, whole, in_the_end)
+world.Tap().run(setup, all_sent, held, answered, paths, relay_delivers, classes, filtered, signed, results, whole, without_a_judge, in_the_end)
