@@ -4,13 +4,30 @@
 #include "base/insist.h"
 #include "milter/fields.h"
 
+/*
+ * What would end the name, the field or the header, so that forged fields behind it would not be seen: no server has such a field, but who
+ * speaks the protocol may say anything.
+ */
+static int
+append_name(struct str name, struct buf *section)
+{
+	int result = 0;
+
+	for (size_t i = 0; result == 0 && i < name.len; i++) {
+		char c = name.at[i];
+
+		result = buf_append_char(section, c <= ' ' || c >= 0x7f || c == ':' ? '?' : c);
+	}
+	return result;
+}
+
 static int
 append_all(struct str name, struct str value, struct buf *section)
 {
 	struct str line;
 	bool is_first = true;
 
-	if (buf_append(section, name) != 0 || buf_append_char(section, ':') != 0)
+	if (append_name(str_trim(name), section) != 0 || buf_append_char(section, ':') != 0)
 		return -1;
 	while (str_take_until(&value, '\n', &line)) {
 		if (line.len > 0 && line.at[line.len - 1] == '\r')

@@ -10,7 +10,10 @@
 #include "base/buf.h"
 #include "mail/edits.h"
 
-/* Appends the field as it stands in the mail, with CRLF.  0, or -1 and nothing appended when out is full. */
+/*
+ * Appends the field as it stands in the mail, with CRLF, so that one field is read there; what is none is made one (odd bytes in the name, a line that no
+ * blank begins).  The name is not empty.  0, or -1 and nothing appended when out is full.
+ */
 int	fields_append(struct str name, struct str value, struct buf *section);
 
 struct field_removal {			/* an argument of smfi_chgheader, with no value */

@@ -234,6 +234,7 @@ judging_field(struct judging *judging, struct str name, struct str value)
 		judging->is_forgery_unknown = true;	/* where the mail was to go on in spite of a failure */
 		reject(judging, REPLY(552, 5, 3, 4, "The header section is too large"), "header-size");
 	}
+	judging->n_fields++;
 	judging_weigh(judging, 0);
 }
 
@@ -289,6 +290,11 @@ read_header(struct judging *judging)
 	}
 	if (header_read(buf_str(&judging->header), &judging->arena, &judging->section) != 0) {
 		reject(judging, REPLY(554, 5, 6, 0, "Too many header fields"), "many-fields");
+		return false;
+	}
+	/* Behind a field that we do not see others could hide. */
+	if (judging->section.n_fields != judging->n_fields) {
+		reject(judging, REPLY(554, 5, 6, 0, "A header that cannot be read"), "odd-header");
 		return false;
 	}
 	(void)classify_mail(judging, &judging->section);

@@ -32,6 +32,7 @@ struct judging {
 	struct envelope		 envelope;
 	int			 n_outside;	/* recipients that are not ours */
 	struct buf		 header;	/* what section points into */
+	int			 n_fields;	/* in it */
 	struct header_section	 section, edited;
 	struct edits		 edits;
 	bool			 has_header;

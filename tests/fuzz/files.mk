@@ -5,7 +5,7 @@ EXTRA_DIST += %D%/README %D%/run %D%/seeds %D%/corpus %D%/dictionaries
 
 fuzz_plain = tests/fuzz/fuzz_address tests/fuzz/fuzz_arc tests/fuzz/fuzz_auth tests/fuzz/fuzz_auth_results tests/fuzz/fuzz_author tests/fuzz/fuzz_dmarc tests/fuzz/fuzz_classify tests/fuzz/fuzz_code tests/fuzz/fuzz_conf tests/fuzz/fuzz_command tests/fuzz/fuzz_data \
 	tests/fuzz/fuzz_dkim \
-	tests/fuzz/fuzz_dkim_canon tests/fuzz/fuzz_dkim_sign tests/fuzz/fuzz_dns tests/fuzz/fuzz_ehlo tests/fuzz/fuzz_endpoint tests/fuzz/fuzz_envelope tests/fuzz/fuzz_header tests/fuzz/fuzz_judge tests/fuzz/fuzz_milter \
+	tests/fuzz/fuzz_dkim_canon tests/fuzz/fuzz_dkim_sign tests/fuzz/fuzz_dns tests/fuzz/fuzz_ehlo tests/fuzz/fuzz_endpoint tests/fuzz/fuzz_envelope tests/fuzz/fuzz_header tests/fuzz/fuzz_judge tests/fuzz/fuzz_milter tests/fuzz/fuzz_postfix \
 	tests/fuzz/fuzz_proxy tests/fuzz/fuzz_reply tests/fuzz/fuzz_servers tests/fuzz/fuzz_spf tests/fuzz/fuzz_srs tests/fuzz/fuzz_trace tests/fuzz/fuzz_words
 fuzz_worlds = tests/fuzz/fuzz_client tests/fuzz/fuzz_control tests/fuzz/fuzz_mx tests/fuzz/fuzz_names tests/fuzz/fuzz_online \
 	tests/fuzz/fuzz_recipients tests/fuzz/fuzz_record tests/fuzz/fuzz_server tests/fuzz/fuzz_spool tests/fuzz/fuzz_story tests/fuzz/fuzz_wording
@@ -61,6 +61,10 @@ tests_fuzz_fuzz_header_LDADD = $(fuzz_libs)
 tests_fuzz_fuzz_header_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_milter_LDADD = milter/libpostfix.a $(fuzz_libs)
 tests_fuzz_fuzz_milter_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_postfix_SOURCES = %D%/fuzz_postfix.c tests/milter/judging_stage.c tests/milter/judging_stage.h tests/policy/zone.c tests/policy/zone.h tests/policy/dkim_vectors.h
+tests_fuzz_fuzz_postfix_LDADD = milter/libjudging.a policy/libpolicy.a $(fuzz_libs) smtpfwd/runtime/libruntime.a smtpfwd/runtime/libos.a base/libbase.a \
+	$(SPF2_LIBS) $(OPENSSL_LIBS) -lpthread
+tests_fuzz_fuzz_postfix_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_proxy_LDADD = $(fuzz_libs)
 tests_fuzz_fuzz_proxy_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_reply_LDADD = $(fuzz_libs)

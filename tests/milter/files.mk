@@ -43,3 +43,9 @@ tests_milter_test_servers_SOURCES = %D%/test_servers.c milter/servers.c milter/s
 tests_milter_test_servers_LDADD = milter/libservers.a milter/libpostfix.a milter/libjudging.a policy/libpolicy.a mail/libmail.a \
 	smtpfwd/runtime/libruntime.a tests/sim/libsim.a tests/libexpect.a base/libbase.a $(IDN2_LIBS) $(OPENSSL_LIBS) -lpthread
 TESTS += tests/milter/test_servers
+
+check_PROGRAMS += tests/milter/test_judging
+tests_milter_test_judging_SOURCES = %D%/test_judging.c %D%/judging_stage.c %D%/judging_stage.h tests/policy/zone.c tests/policy/zone.h tests/policy/dkim_vectors.h
+tests_milter_test_judging_LDADD = tests/libexpect.a milter/libjudging.a policy/libpolicy.a mail/libmail.a smtpfwd/runtime/libruntime.a \
+	smtpfwd/runtime/libos.a base/libbase.a $(IDN2_LIBS) $(OPENSSL_LIBS) -lpthread
+TESTS += tests/milter/test_judging

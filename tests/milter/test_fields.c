@@ -18,6 +18,7 @@ test_append(void)
 		{ "LF of a folding becomes CRLF", "To", " a@a.example,\n\tb@b.example", "To: a@a.example,\r\n\tb@b.example\r\n" },
 		{ "CRLF of a folding stays", "To", " a@a.example,\r\n b@b.example", "To: a@a.example,\r\n b@b.example\r\n" },
 		{ "a line of a value never becomes a field", "X", " a\nTo: x", "X: a\r\n To: x\r\n" },
+		{ "a name is one, whatever stands in it", "a\nb:\x01\x80 c", "x", "a?b????c:x\r\n" },
 		{ "nor the end of the header", "X", " a\n\nTo: x", "X: a\r\n \r\n To: x\r\n" },
 	};
 
