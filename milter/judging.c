@@ -11,6 +11,8 @@
 
 enum {
 	HEADER_MAX_BYTES = 1024 * 1024,		/* a field has 100 KB at most in Postfix, by its default */
+	/* Of a mail that goes on in spite of a failure, beyond the bound of all; honest mail has 1 KB. */
+	FORGED_MAX_BYTES = 32 * 1024,
 	/* Fields as structs, twice, beside the findings; recipients; names and values of what is changed. */
 	ARENA_MAX_BYTES = INSPECT_ARENA_MAX_BYTES + 8 * 1024 * 1024,
 };
@@ -225,11 +227,27 @@ is_ours_to_say(const struct judging *judging, struct str name)
 	return str_eq_nocase(name, STR("Authentication-Results")) || (class_field != NULL && str_eq_nocase(name, str_of(class_field)));
 }
 
+/* Of a mail that is not judged: whether it matters for one that goes on all the same, where they are few. */
+static bool
+is_kept_of_failed(struct judging *judging, struct str name, struct str value)
+{
+	if (!judging->has_failed || !judging->rules->accepts_on_failure || !is_ours_to_say(judging, name))
+		return false;
+	judging->forged_bytes += name.len + value.len;
+	if (judging->forged_bytes > FORGED_MAX_BYTES)
+		judging->is_forgery_unknown = true;
+	return !judging->is_forgery_unknown;
+}
+
 void
 judging_field(struct judging *judging, struct str name, struct str value)
 {
-	if (!judging_goes_on(judging) && !(judging->has_failed && is_ours_to_say(judging, name)))
+	if (!judging_goes_on(judging) && !is_kept_of_failed(judging, name, value)) {
+		if (!judging->rules->accepts_on_failure || judging->is_forgery_unknown)
+			buf_fini(&judging->header);		/* nobody will read it */
+		judging_weigh(judging, 0);
 		return;
+	}
 	if (fields_append(name, value, &judging->header) != 0) {
 		judging->is_forgery_unknown = true;	/* where the mail was to go on in spite of a failure */
 		reject(judging, REPLY(552, 5, 3, 4, "The header section is too large"), "header-size");
@@ -312,6 +330,7 @@ judging_header(struct judging *judging)
 	if (!judging_goes_on(judging) && !judging->has_failed)
 		return;
 	is_read = read_header(judging);
+	judging_weigh(judging, 0);
 	if (!is_read || !judging_goes_on(judging))
 		return;
 	decide_by_header(judging);

@@ -36,6 +36,7 @@ struct judging {
 	struct header_section	 section, edited;
 	struct edits		 edits;
 	bool			 has_header;
+	size_t			 forged_bytes;	/* kept of it behind a failure */
 	struct mail_class	 class;		/* as far as it is known, where limits ask for it; else behind the header */
 	struct limits		 limits;
 	int64_t			 n_body_bytes;

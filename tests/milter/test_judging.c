@@ -167,6 +167,57 @@ test_left(struct judging_stage *stage)
 }
 
 static void
+test_deferred_without_room(struct judging_stage *stage)
+{
+	static const struct mail mail = { .client = "192.0.2.1", .path = "<a@pass.example>", .header = "From: a@pass.example" };
+	struct judging *judging;
+	struct verdict verdict;
+
+	test_case("without room it is deferred, as a failure");
+	stage->rules.memory_max_bytes = 100;
+	judging = begin(stage, &mail);
+	expect(!judging_wants_body(judging));
+	judging_end(judging, &verdict);
+	expect_int(verdict.action, ACTION_DEFER);
+	expect_text(verdict.reason, "memory");
+	expect(judging_has_failed(judging) && !judging_is_accepted_on_failure(judging));
+	judging_free(judging);
+	judging_stage_settle(stage);
+}
+
+/* Fields that must go are what strangers could fill it with. */
+static void
+test_bound(struct judging_stage *stage, bool accepts)
+{
+	static const struct mail mail = { .client = "192.0.2.1", .path = "<a@pass.example>", .header = "From: a@pass.example" };
+	enum { MAILS = 20, FIELDS = 60, MAX_BYTES = 1024 * 1024, FORGED_BYTES = 100 * 1024 };
+	struct judging *judgings[MAILS];
+	struct verdict verdict;
+	char value[9000];
+
+	test_case("what is kept of forged fields is bounded, too, where on-failure is %s", accepts ? "accept" : "defer");
+	stage->rules.memory_max_bytes = MAX_BYTES;
+	stage->rules.accepts_on_failure = accepts;
+	memset(value, 'x', sizeof(value));
+	for (int i = 0; i < MAILS; i++) {
+		const struct judging_start start = { .macros = { .find = find_macro, .context = (void *)(uintptr_t)&mail }, .helo = STR("h.example"),
+		    .path = str_of(mail.path) };
+
+		judgings[i] = judging_new(&stage->world, &start);
+		for (int n = 0; n < FIELDS; n++)
+			judging_field(judgings[i], STR("Authentication-Results"), str_n(value, sizeof(value)));
+	}
+	expect(atomic_load(&stage->world.memory_bytes) < MAX_BYTES + MAILS * FORGED_BYTES);
+	judging_header(judgings[MAILS - 1]);
+	judging_end(judgings[MAILS - 1], &verdict);
+	expect_text(verdict.reason, "memory");
+	expect(!judging_is_accepted_on_failure(judgings[MAILS - 1]));
+	for (int i = 0; i < MAILS; i++)
+		judging_free(judgings[i]);
+	judging_stage_settle(stage);
+}
+
+static void
 test_room(struct judging_stage *stage)
 {
 	static const struct mail forged = { .client = "192.0.2.1", .path = "<a@pass.example>",
@@ -175,16 +226,12 @@ test_room(struct judging_stage *stage)
 	struct verdict verdict;
 	struct buf shown;
 
-	test_case("without room it is deferred, as a failure; where it is to go on, what is forged is known all the same");
+	test_case("where it is to go on without room, what is forged is known all the same");
 	stage->rules.memory_max_bytes = 100;
-	judging = begin(stage, &forged);
-	expect(!judging_wants_body(judging));
-	judging_end(judging, &verdict);
-	expect_int(verdict.action, ACTION_DEFER);
-	expect_text(verdict.reason, "memory");
-	expect(judging_has_failed(judging) && !judging_is_accepted_on_failure(judging));
 	stage->rules.accepts_on_failure = true;
-	expect(judging_is_accepted_on_failure(judging));
+	judging = begin(stage, &forged);
+	judging_end(judging, &verdict);
+	expect(judging_has_failed(judging) && judging_is_accepted_on_failure(judging));
 	buf_init(&shown, SHOWN_MAX_BYTES);
 	show_changes(judging, &shown);
 	expect_str(buf_str(&shown), STR("-Authentication-Results:1 -X-Traffic-Class:1 "));
@@ -209,7 +256,10 @@ main(void)
 	for (size_t i = 0; i < sizeof(mails) / sizeof(mails[0]); i++)
 		test_mail(&stage, &mails[i]);
 	test_left(&stage);
+	test_deferred_without_room(&stage);
 	test_room(&stage);
+	test_bound(&stage, false);
+	test_bound(&stage, true);
 	judging_stage_end(&stage);
 	return test_end();
 }
