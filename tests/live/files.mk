@@ -12,6 +12,7 @@ EXTRA_DIST += %D%/test_sign.py %D%/test_srs.py
 EXTRA_DIST += %D%/test_explain.py %D%/test_explain_agreement.py %D%/test_classify.py %D%/test_class_actions.py %D%/test_check_keys.py
 EXTRA_DIST += %D%/test_identity.py %D%/witnesses.py %D%/test_identity_relay.py
 EXTRA_DIST += %D%/test_online.py %D%/test_survive.py
+EXTRA_DIST += %D%/test_ledger.py %D%/ledger_hop.py
 EXTRA_DIST += %D%/test_by_recipient.py %D%/test_rates.py
 EXTRA_DIST += %D%/milter.py %D%/milter_client.py %D%/test_milter.py %D%/test_milter_ways.py
 EXTRA_DIST += %D%/test_postfix_pieces.py
