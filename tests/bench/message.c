@@ -12,14 +12,20 @@ enum { DIGITS = 10, RELAYS_HEADER_MAX_BYTES = 8192 };
 void
 message_write(long number, size_t n_bytes, struct buf *out)
 {
+	message_write_from(STR("bench.example"), number, n_bytes, out);
+}
+
+void
+message_write_from(struct str domain, long number, size_t n_bytes, struct buf *out)
+{
 	static const char text[] = " the quick brown fox jumps over the lazy dog, and so do all 12345\r\n";
 	size_t end = out->len + n_bytes - 2;
 	char digits[24];
 
 	insist(n_bytes >= MESSAGE_LEAST_BYTES && n_bytes <= MESSAGE_MOST_BYTES);
 	snprintf(digits, sizeof(digits), "%0*ld", DIGITS, number);
-	insist(buf_printf(out, "Date: Sat, 21 Nov 2026 08:00:00 +0000\r\nFrom: <source@bench.example>\r\nTo: <user@example.com>\r\n"
-	    "Message-ID: <%s@bench.example>\r\nSubject: bench %s\r\n\r\n", digits, digits) == 0);
+	insist(buf_printf(out, "Date: Sat, 21 Nov 2026 08:00:00 +0000\r\nFrom: <source@%.*s>\r\nTo: <user@example.com>\r\n"
+	    "Message-ID: <%s@bench.example>\r\nSubject: bench %s\r\n\r\n", STR_ARG(domain), digits, digits) == 0);
 	while (out->len < end) {
 		insist(buf_append(out, str_sub(str_of(digits), 0, end - out->len)) == 0);
 		insist(buf_append(out, str_sub(str_of(text), 0, end - out->len)) == 0);

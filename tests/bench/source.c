@@ -1,10 +1,11 @@
 /*
  * source.c - the clients of a measurement: many sessions at once that send mail, or that only wait
  *
- *	source --port N --messages N [--first N] [--sessions N] [--per-session N] [--bytes N] [--pipelined 0|1]
+ *	source --port N --messages N [--first N] [--sessions N] [--per-session N] [--bytes N] [--pipelined 0|1] [--mails 0|1] [--kept N]
  *	source --port N --idle N [--probes N]
  *
- * Prints one line of JSON: what was accepted and refused, and when it began and ended (monotonic clock).  With --idle it
+ * Prints one line of JSON: what was accepted and refused, when it began and ended (monotonic clock), and how long mails took, from MAIL to
+ * the end.  With --mails the mails are those of standard input (mails.h).  Every mail that `kept` divides is for kept@keep.example.  With --idle it
  * prints "ready N" when N clients are greeted; then a mail is sent by a new client so often, one after the other;
  * after their line of JSON the clients stay until stdin ends.
  */
@@ -17,19 +18,23 @@
 #include "base/mem.h"
 #include "smtpfwd/runtime/stream.h"
 #include "tests/bench/arguments.h"
+#include "tests/bench/latencies.h"
+#include "tests/bench/mails.h"
 #include "tests/bench/message.h"
 
 enum { FIBERS_MAX = 60000, PATIENCE_S = 120, PROBES_MAX = 100, OPENING_AT_ONCE = 100, PROBE_GAP_MS = 50 };
 
 struct source {
-	long		 port, n_messages, first, n_sessions, per_session, n_bytes, is_pipelined, n_idle, n_probes;
+	long		 port, n_messages, first, n_sessions, per_session, n_bytes, is_pipelined, n_idle, n_probes, has_mails, kept;
+	struct mails	 mails;
+	struct latencies latencies;
 	struct loop	*loop;
 	struct endpoint	 to;
 	long		 n_given;		/* numbers that were given out */
 	long		 n_accepted, n_refused, n_broken;
 	long		 n_opening, n_waiting;	/* idle clients */
 	struct instant	 began, ended;
-	double		 probe_ms[PROBES_MAX];
+	struct latencies probes;	/* of new clients beside idle ones */
 };
 
 static const struct stream_limits limits = { .input_max_bytes = 64 * 1024, .output_max_bytes = 256 * 1024 };
@@ -93,11 +98,15 @@ open_session(struct source *source)
 }
 
 static bool
-send_envelope(struct source *source, struct stream *stream)
+send_envelope(struct source *source, struct stream *stream, struct str author, bool is_kept)
 {
-	struct str mail = STR("MAIL FROM:<source@bench.example>\r\n"), rcpt = STR("RCPT TO:<user@example.com>\r\n");
+	char path[300];
+	struct str mail, rcpt = is_kept ? STR("RCPT TO:<kept@keep.example>\r\n") : STR("RCPT TO:<user@example.com>\r\n");
 	struct str data = STR("DATA\r\n");
 	bool is_taken;
+
+	snprintf(path, sizeof(path), "MAIL FROM:<%.*s>\r\n", STR_ARG(author));
+	mail = str_of(path);
 
 	if (!source->is_pipelined)
 		return ask(source, stream, mail, 2) && ask(source, stream, rcpt, 2) && ask(source, stream, data, 3);
@@ -112,14 +121,20 @@ send_envelope(struct source *source, struct stream *stream)
 static bool
 send_mail(struct source *source, struct stream *stream, long number)
 {
-	struct buf mail;
+	bool is_kept = source->kept > 0 && number % source->kept == 0;
+	struct instant began = os_now();
+	struct buf made;
+	struct str mail;
 	int code = 0;
 
-	buf_init(&mail, MESSAGE_MOST_BYTES);
-	message_write(number, (size_t)source->n_bytes, &mail);
-	if (send_envelope(source, stream) && say(source, stream, buf_str(&mail)) && say(source, stream, STR(".\r\n")))
+	buf_init(&made, MESSAGE_MOST_BYTES);
+	if (!source->has_mails)
+		message_write(number, (size_t)source->n_bytes, &made);
+	mail = source->has_mails ? mails_get(&source->mails, number) : buf_str(&made);
+	if (send_envelope(source, stream, mails_author(mail), is_kept) && say(source, stream, mail) && say(source, stream, STR(".\r\n")))
 		code = hear(source, stream);
-	buf_fini(&mail);
+	latencies_add(&source->latencies, instant_diff(began, os_now()));
+	buf_fini(&made);
 	source->n_accepted += code / 100 == 2;
 	source->n_refused += code / 100 > 2;
 	source->n_broken += code == 0;
@@ -160,12 +175,18 @@ run_clients(void *arg)
 static void
 measure(struct source *source)
 {
+	struct latencies *latencies = &source->latencies;
+
+	latencies_init(latencies, source->n_messages);
 	source->began = os_now();
 	for (long i = 0; i < source->n_sessions; i++)
 		insist(fiber_start(source->loop, "client", run_clients, source) != NULL);
 	loop_run(source->loop);
-	printf("{\"accepted\":%ld,\"refused\":%ld,\"broken\":%ld,\"began_s\":%.6f,\"ended_s\":%.6f}\n", source->n_accepted,
-	    source->n_refused, source->n_broken, (double)source->began.ns / 1e9, (double)source->ended.ns / 1e9);
+	latencies_sort(latencies);
+	printf("{\"accepted\":%ld,\"refused\":%ld,\"broken\":%ld,\"began_s\":%.6f,\"ended_s\":%.6f,\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"worst_ms\":%.3f}\n",
+	    source->n_accepted, source->n_refused, source->n_broken, (double)source->began.ns / 1e9, (double)source->ended.ns / 1e9,
+	    latencies_share(latencies, 0.5), latencies_share(latencies, 0.99), latencies_share(latencies, 1));
+	latencies_fini(latencies);
 }
 
 /* --- idle clients --- */
@@ -197,16 +218,8 @@ probe(struct source *source, long i)
 		(void)send_mail(source, stream, source->first + i);
 		close_session(source, stream);
 	}
-	source->probe_ms[i] = (double)instant_diff(began, os_now()).ns / 1e6;
+	latencies_add(&source->probes, instant_diff(began, os_now()));
 	fiber_sleep(instant_after(os_now(), span_ms(PROBE_GAP_MS)));
-}
-
-static int
-by_size(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
 }
 
 static void
@@ -225,11 +238,12 @@ direct_idle(void *arg)
 		fiber_sleep(instant_after(loop_now(source->loop), span_ms(1)));
 	printf("ready %ld\n", source->n_waiting);
 	fflush(stdout);
+	latencies_init(&source->probes, source->n_probes);
 	for (long i = 0; i < source->n_probes; i++)
 		probe(source, i);
-	qsort(source->probe_ms, (size_t)source->n_probes, sizeof(double), by_size);
+	latencies_sort(&source->probes);
 	printf("{\"waiting\":%ld,\"broken\":%ld,\"accepted\":%ld,\"probe_ms\":%.3f,\"probe_worst_ms\":%.3f}\n", source->n_waiting,
-	    source->n_broken, source->n_accepted, source->probe_ms[source->n_probes / 2], source->probe_ms[source->n_probes - 1]);
+	    source->n_broken, source->n_accepted, latencies_share(&source->probes, 0.5), latencies_share(&source->probes, 1));
 	fflush(stdout);
 	(void)!read(STDIN_FILENO, &byte, 1);		/* nothing else is to happen meanwhile */
 	_exit(0);
@@ -245,10 +259,11 @@ main(int argc, char **argv)
 		{ "--first", &source.first, 0, 2000000000 }, { "--sessions", &source.n_sessions, 1, FIBERS_MAX },
 		{ "--per-session", &source.per_session, 1, 1000000 }, { "--bytes", &source.n_bytes, MESSAGE_LEAST_BYTES, MESSAGE_MOST_BYTES },
 		{ "--pipelined", &source.is_pipelined, 0, 1 }, { "--idle", &source.n_idle, 0, FIBERS_MAX - 10 },
-		{ "--probes", &source.n_probes, 1, PROBES_MAX },
+		{ "--probes", &source.n_probes, 1, PROBES_MAX }, { "--mails", &source.has_mails, 0, 1 }, { "--kept", &source.kept, 0, 1000000 },
 	};
 
-	if (!arguments_read(argc, argv, arguments, sizeof(arguments) / sizeof(arguments[0])) || source.port == 0)
+	if (!arguments_read(argc, argv, arguments, sizeof(arguments) / sizeof(arguments[0])) || source.port == 0 ||
+	    (source.has_mails && !mails_read(&source.mails)))
 		return 2;
 	arguments_raise_limits();
 	signal(SIGPIPE, SIG_IGN);
