@@ -55,6 +55,16 @@ domain_of(struct str key)
 	return at >= 0 ? str_from(key, (size_t)at + 1) : STR_EMPTY;
 }
 
+/* A name misspelt there, or changed here: its mail would leave by Postfix's own ways, and not by those that it is to have. */
+static bool
+reply_no_class(const struct look_up *look_up)
+{
+	char why[TEXT_MAX_BYTES];
+
+	(void)snprintf(why, sizeof(why), "there is no class %.*s", STR_ARG(str_sub(look_up->class_name, 0, CLASS_NAME_MAX_BYTES)));
+	return reply(look_up, SOCKETMAP_PERM, str_of(why));
+}
+
 static bool
 look_up_transport(const struct look_up *look_up)
 {
@@ -105,7 +115,8 @@ static bool
 answer(const struct look_up *look_up, struct str table)
 {
 	if (str_eq(table, STR("transport")) && (look_up->class_name.len == 0 || class_name_is_valid(look_up->class_name)))
-		return look_up_transport(look_up);
+		return look_up->class_name.len == 0 || class_rules_know(policy_class_rules(look_up->policy), look_up->class_name) ?
+		    look_up_transport(look_up) : reply_no_class(look_up);
 	if (str_eq(table, STR("relay-domains")) && look_up->class_name.len == 0)
 		return look_up_relay_domain(look_up);
 	if (str_eq(table, STR("srs")) && look_up->class_name.len == 0)

@@ -6,7 +6,7 @@
  *	transport	a recipient of a relay section's domain: that relay, as transport(5) wants it.  Others are not found, and
  *			go as that Postfix would send them without us
  *	transport/CLASS	the same; others go by the route of that class, if it has one.  For a Postfix that has mail of this class
- *			only, and delivers none itself
+ *			only, and delivers none itself.  A class that there is not is an error
  *	relay-domains	a domain of a relay section: the section's title
  *	srs		an SRS address that we made, or another one with our secret: the address that it stands for
  */

@@ -53,6 +53,17 @@ class_name_is_valid(struct str name)
 	return name.len > 0 && name.len <= CLASS_NAME_MAX_BYTES;
 }
 
+bool
+class_name_is_built_in(struct str name)
+{
+	static const char *const names[] = { "incoming", "local", "application", "list" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (str_eq(name, str_of(names[i])))
+			return true;
+	return false;
+}
+
 static void *
 room_for(struct arena *arena, int n, size_t item_bytes)
 {
@@ -325,6 +336,15 @@ class_rules_find(const struct class_rules *rules, const struct class_evidence *e
 }
 
 /* --- by name, and before all is known --- */
+
+bool
+class_rules_know(const struct class_rules *rules, struct str name)
+{
+	for (int i = 0; i < rules->n_rules; i++)
+		if (str_eq(name, str_of(rules->rules[i].name)))
+			return true;
+	return class_name_is_built_in(name);
+}
 
 const struct class_actions *
 class_rules_actions(const struct class_rules *rules, struct str name)

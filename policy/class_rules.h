@@ -39,6 +39,9 @@ struct class_section {			/* as configured; lists of criteria, of which one is en
 /* Letters, digits, - and _: a class is a word in logs and in a field of the header. */
 bool	class_name_is_valid(struct str name);
 
+/* One of the four that mail has without a section: by its listener, or from outsiders. */
+bool	class_name_is_built_in(struct str name);
+
 struct class_rules;
 
 /* Copies what it keeps.  Patterns are right and items no more than CLASS_ITEMS_MAX, or it is an insist (the configuration refuses it). */
@@ -79,6 +82,7 @@ bool	class_rules_find(const struct class_rules *rules, const struct class_eviden
 
 /* What is done with mail of a class, by its name; never NULL: zero where no section has the name. */
 const struct class_actions *class_rules_actions(const struct class_rules *rules, struct str name);
+bool	class_rules_know(const struct class_rules *rules, struct str name);	/* it has a section, or is built in */
 
 /*
  * The actions of each section that may still turn out to be the mail's, by evidence that is to come; is_settled_out: one of them is

@@ -85,18 +85,6 @@ read_patterns(struct config *config, const struct conf_section *section, const c
 
 /* --- sections --- */
 
-/* That mail has without a section: by its listener, or from outsiders. */
-static bool
-is_built_in(const char *name)
-{
-	static const char *const names[] = { "incoming", "local", "application", "list" };
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (strcmp(name, names[i]) == 0)
-			return true;
-	return false;
-}
-
 static void
 check_class(struct config *config, const struct conf_section *section, const struct class_section *class)
 {
@@ -104,7 +92,7 @@ check_class(struct config *config, const struct conf_section *section, const str
 		conf_error(config->conf, section, NULL, "a title of at most %d letters, digits, - and _ is needed", (int)CLASS_NAME_MAX_BYTES);
 	else if (strcmp(class->name, "report") == 0)
 		conf_error(config->conf, section, NULL, "is the class of our own reports");
-	if (!is_built_in(class->name) && class->n_listeners + class->n_networks + class->n_logins + class->n_client_names +
+	if (!class_name_is_built_in(str_of(class->name)) && class->n_listeners + class->n_networks + class->n_logins + class->n_client_names +
 	    class->n_senders + class->n_recipients + class->n_fields + class->recipients_least == 0)
 		conf_error(config->conf, section, NULL, "says of no mail that it is of this class");
 }

@@ -87,6 +87,8 @@ static const struct {
 	{ "it is for addresses", "transport/list", "*", "NOTFOUND " },
 	{ "a class without a route", "transport/plain", "bob@example.com", "NOTFOUND " },
 	{ "a class without a section", "transport/incoming", "bob@example.com", "NOTFOUND " },
+	{ "a class that there is not", "transport/lists", "bob@example.com", "PERM there is no class lists" },
+	{ "in another case", "transport/List", "bob@example.org", "PERM there is no class List" },
 	{ "what is no class", "transport/a/b", "bob@example.com", NO_TABLE },
 	{ "a relay's domain by its name", "relay-domains", "example.org", "OK moved" },
 	{ "one below", "relay-domains", "a.example.org", "OK moved" },
