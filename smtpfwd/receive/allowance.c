@@ -163,6 +163,7 @@ allowance_end(struct session *session)
 	const struct allowance *allowance = &transaction->allowance;
 	const struct content *content = &transaction->content;
 	bool is_refused = reply_is_permanent(&content->failure);
+	bool is_given_up = content->failure.code == 0 && (!content->is_begun || session->why == NULL);	/* not lost with its connection */
 	struct rated_mail mail;
 
 	if (!is_limited(session))
@@ -173,6 +174,6 @@ allowance_end(struct session *session)
 		class_rates_give_back(rates_of(session), &mail, &allowance->used, loop_now(fiber_loop()));
 	else if (!allowance->is_used && is_refused)
 		take(session, amount(1, transaction->envelope.n_recipients, (int64_t)content->decoder.n_bytes));
-	else if (!content->is_begun)
+	else if (!allowance->is_used && is_given_up && !fiber_is_cancelled())
 		take(session, amount(0, transaction->envelope.n_recipients, 0));
 }

@@ -81,6 +81,9 @@ static const struct row rows[] = {
 	    HELLO, FROM, "CRCPT TO:<b@elsewhere.example>", "S550", "CRCPT TO:<c@elsewhere.example>", "S550", "CRCPT TO:<b@example.com>", LATER } },
 	{ .name = "and those of a transaction without data", .limits = { "2 recipients/1h per client" }, .script = {
 	    HELLO, FROM, RCPT, "CRSET", "S250", FROM, RCPT, "CEHLO c", "S250", FROM, "CRCPT TO:<b@example.com>", LATER, "Q0" } },
+	{ .name = "also where some data came before its client ended it", .limits = { "2 recipients/1h per client" }, .script = {
+	    HELLO, FROM, RCPT, "RBDAT 1\r\nA", "S250", "CRSET", "S250", FROM, RCPT, "RBDAT 8\r\nA: b\r\n\r\n", "S250", "CEHLO c", "S250",
+	    FROM, "CRCPT TO:<b@example.com>", LATER, "Q0" } },
 	{ .name = "recipients that are put off do not", .limits = { "2 recipients/1h per client" }, .rcpts = "4444+", .mail = '+', .script = {
 	    HELLO, FROM, "CRCPT TO:<b@example.com>", "S450 4.2.9", "CRCPT TO:<b@example.com>", "S450 4.2.9", "CRCPT TO:<b@example.com>", "S450 4.2.9",
 	    "CRCPT TO:<b@example.com>", "S450 4.2.9", RCPT, "CRCPT TO:<c@example.com>", "S250", "CRCPT TO:<d@example.com>", LATER, DOT, "S250" } },
