@@ -17,6 +17,7 @@ struct class_bounds {			/* zero: as much as the listener takes */
 	int	recipients_max;		/* the same */
 	bool	has_route;		/* mail may go by a route of its class */
 	int	look_at;		/* with so many recipients more may be known of it; 0: never */
+	int	recipients_floor;	/* so many each of its classes takes */
 };
 
 /* At MAIL; the evidence has the envelope. */
@@ -24,6 +25,13 @@ void	class_bounds_begin(struct class_bounds *bounds, const struct policy *policy
 
 /* Whether one more recipient may be taken behind those of the evidence.  Looks again where more may be known: at most about as often as the number doubles. */
 bool	class_bounds_take_recipient(struct class_bounds *bounds, const struct policy *policy, const struct class_evidence *evidence);
+
+/*
+ * Whether that may be this recipient.  Some alone make a mail one of a class that takes fewer than it has by then: such a one is to come in a
+ * mail of its own, or all would be refused in the end.
+ */
+bool	class_bounds_take_this(const struct class_bounds *bounds, const struct policy *policy, const struct class_evidence *evidence,
+	    const struct recipient *recipient);
 
 /* The class is known. */
 void	class_bounds_settle(struct class_bounds *bounds, const struct class_actions *actions);

@@ -251,6 +251,9 @@ explain_recipient(struct explanation *e, const struct address *address)
 		if (address_text(address, e->arena, &text))
 			step_str(step, "undone", text);
 	}
+	if (verdict.action == ACTION_ACCEPT && !class_bounds_take_this(&e->bounds, e->policy, &evidence, &(struct recipient){ .address = *address }))
+		verdict = (struct verdict){ .action = ACTION_DEFER, .reason = "too-many-recipients",
+		    .reply = REFUSAL_TOO_MANY_RECIPIENTS };
 	if (verdict.action == ACTION_ACCEPT)
 		explain_way(e, address, step, &verdict);
 	if (e->config->srs.secret_file != NULL && policy_srs(e->policy)->rules == NULL)

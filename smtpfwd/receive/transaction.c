@@ -85,6 +85,14 @@ has_room_by_class(struct session *session)
 	return class_bounds_take_recipient(&session->transaction->bounds, session->transaction->policy, &evidence);
 }
 
+static bool
+has_room_for(struct session *session, const struct recipient *rcpt)
+{
+	struct class_evidence evidence = class_evidence(session);
+
+	return class_bounds_take_this(&session->transaction->bounds, session->transaction->policy, &evidence, rcpt);
+}
+
 void
 transaction_settle_class(struct session *session, const struct mail_class *class)
 {
@@ -242,6 +250,8 @@ take_rcpt(struct session *session, const struct recipient *rcpt, struct arena *a
 		decide_recipient(transaction->policy, &session->peer, envelope, &rcpt->address, transaction->bounds.has_route, &verdict);
 	if (verdict.action != ACTION_ACCEPT)
 		return refuse_rcpt(session, rcpt, &verdict.reply, verdict.reason);
+	if (!has_room_for(session, &taken))
+		return refuse_too_many(session, rcpt, "class");
 	if (is_undone)
 		history_undone(session->listener->world->log, &session->peer, &envelope->reverse_path, &rcpt->address,
 		    &taken.address);

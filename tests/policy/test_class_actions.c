@@ -255,6 +255,9 @@ test_bounds(void)
 		insist(envelope_add_recipient(&envelope, &recipient, &arena));
 	expect_int(envelope.n_recipients, 8);
 	expect(bounds.has_route == false && !class_bounds_is_too_large(&bounds, 101));
+	test_case("bounds: each recipient may be any, where none alone tells of a class");
+	class_bounds_begin(&bounds, policy, &evidence);
+	expect(class_bounds_take_this(&bounds, policy, &evidence, &recipient));
 	test_case("bounds: of a class that is known they are its own");
 	class_bounds_settle(&bounds, &by_number[1].actions);
 	expect(bounds.has_route && class_bounds_is_too_large(&bounds, 101) && !class_bounds_is_too_large(&bounds, 100));

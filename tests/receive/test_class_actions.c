@@ -20,12 +20,14 @@ static const uint64_t seed[2] = { 1, 2 };
 static const struct network everybody[] = { { .ip = { IP_V4, { 0 } } } };
 static const char *const moved[] = { "example.com" };
 static const char *const bulk_fields[] = { "X-Bulk" }, *const gone[] = { "X-Gone" };
+static const char *const careful[] = { "*-one@example.com" };
 static const struct header_field added[] = { { STR("X-Kind"), STR(" bulk"), STR("X-Kind: bulk\r\n") } };
 
 /* All are in both networks: "bulk" by its header, "all" without it. */
 static const struct class_section sections[] = {
 	{ .name = "bulk", .networks = everybody, .n_networks = 1, .fields = bulk_fields, .n_fields = 1, .actions = { .route = "route:bulk",
 	    .message_max_bytes = 100, .recipients_max = 2, .removed = gone, .n_removed = 1, .added = added, .n_added = 1, .is_held = true } },
+	{ .name = "careful", .networks = everybody, .n_networks = 1, .recipients = careful, .n_recipients = 1, .actions = { .message_max_bytes = 1000, .recipients_max = 1 } },
 	{ .name = "all", .networks = everybody, .n_networks = 1, .actions = { .message_max_bytes = 1000, .recipients_max = 3 } },
 };
 
@@ -64,6 +66,11 @@ static const struct row {
 	    HELLO, FROM, RCPT, RCPT, RCPT, "CRCPT TO:<c@example.com>", "S452 4.5.3", PLAIN, "S250", "Q1", "Tb@example.com b@example.com b@example.com", "Dwhy=class" } },
 	{ .name = "if the header makes it of the lesser one it is refused for good", .script = {
 	    HELLO, FROM, RCPT, RCPT, RCPT, BULK, "S554 5.5.3", "Q0", "Dwhy=class-recipients" } },
+	{ .name = "a recipient whose class has no room for the others is to come by itself", .is_outsider = true, .want_class = "careful", .script = {
+	    HELLO, FROM, RCPT, "CRCPT TO:<a-one@example.com>", "S452 4.5.3", RCPT, PLAIN, "S250", "Q1", "Tb@example.com b@example.com", "Dwhy=class",
+	    FROM, "CRCPT TO:<a-one@example.com>", "S250", "CRCPT TO:<b@example.com>", "S452 4.5.3", PLAIN, "S250", "Q2", "Ta-one@example.com" } },
+	{ .name = "and the next hop is not asked for it then", .is_outsider = true, .rcpts = "+", .script = {
+	    HELLO, FROM, RCPT, "CRCPT TO:<a-one@example.com>", "S452 4.5.3", PLAIN, "S250", "Q0", "Onew relay:moved a 0; rcpt b; send 1 28; drop; " } },
 	{ .name = "up to its number it is not", .want_class = "bulk", .want_hold = HOLD_BY_CLASS, .script = {
 	    HELLO, FROM, RCPT, RCPT, BULK, "S250", "Q1" } },
 
@@ -91,7 +98,7 @@ change(struct stage *stage)
 
 	policy_free(stage->policy);
 	stage->policy = policy_new(&(struct policy_settings){ .hostname = "relay.example.com", .relays = relays, .n_relays = 1,
-	    .classes = { .sections = sections, .n_sections = 2, .field_name = "X-Traffic-Class" } }, seed);
+	    .classes = { .sections = sections, .n_sections = sizeof(sections) / sizeof(sections[0]), .field_name = "X-Traffic-Class" } }, seed);
 	stage->couriers.rcpts = row->rcpts;
 	stage->couriers.mail = '+';
 	stage->settings.networks = everybody;
