@@ -292,9 +292,9 @@ class Mail:
                 "odd": ".\u0020\r\n..\r\n" + "y" * 998 + "\r\n \r\n\t\r\n.end\r\n\r\n\r\n"}.get(kind.body, text)
 
 
-def make(seed, key):
-    """All of them, in an order of chance; key signs for those who send from outside."""
+def make(seed, key, times=1):
+    """All of them, so many times, in an order of chance; key signs for those who send from outside."""
     chance = random.Random(seed)
-    mails = [(kind, nth) for kind in KINDS for nth in range(kind.n)]
+    mails = [(kind, nth) for kind in KINDS for nth in range(times * kind.n)]
     chance.shuffle(mails)
     return [Mail(kind, nth, number, chance, key) for number, (kind, nth) in enumerate(mails)]

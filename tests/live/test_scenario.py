@@ -3,7 +3,7 @@
 
 Five Postfix instances (incoming, local, application, list, outgoing) have smtpfwd-milter in each, and a content filter where mail comes in and
 goes out; two mailbox servers, a desk and the servers of others are where it ends.  A relay with the very same rules gets the
-same mails, and smtpfwdctl explain is asked about each.  What is to become of them stands in scenario_mails.py.
+same mails, and smtpfwdctl explain is asked about each.  What is to become of them stands in scenario_mails.py.  By hand: SEED=, TIMES= so many.
 """
 import email
 import json
@@ -24,7 +24,7 @@ import scenario_programs as programs
 import scenario_send as client
 import world
 
-SEED = int(os.environ.get("SEED", "6"))
+SEED, TIMES = int(os.environ.get("SEED", "6")), int(os.environ.get("TIMES", "1"))
 zone = ends = relay = sent = hosts = content_filter = None
 judges = {}                     # smtpfwd-milter, by host
 answers = {}                    # "postfix", "relay": of each mail, in their order
@@ -35,7 +35,7 @@ def setup(tap):
     """Name server, mailbox servers, relay, milters and five Postfix instances start"""
     global zone, ends, relay, sent, hosts, content_filter
     zone = names.Names(mails.ZONE, port=53)
-    sent = mails.make(SEED, programs.make_keys(zone))
+    sent = mails.make(SEED, programs.make_keys(zone), TIMES)
     ends = net.Ends()
     relay = programs.Relay(zone).start()
     content_filter = programs.start_filter()
