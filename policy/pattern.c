@@ -232,7 +232,9 @@ value_matches(struct str glob, struct str value)
 bool
 field_pattern_matches(const struct field_pattern *pattern, const struct header_section *header)
 {
-	for (int at = header_find(header, pattern->name, 0); at >= 0; at = header_find(header, pattern->name, at + 1)) {
+	int n = 0;
+
+	for (int at = header_find(header, pattern->name, 0); at >= 0 && n++ < FIELD_PATTERN_VALUES_MAX; at = header_find(header, pattern->name, at + 1)) {
 		if (pattern->value.len == 0 || value_matches(pattern->value, header->fields[at].value))
 			return true;
 	}

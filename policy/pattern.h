@@ -39,8 +39,14 @@ struct field_pattern {
 
 bool	field_pattern_read(struct str text, struct arena *arena, struct field_pattern *pattern_out, const char **why_out);
 
-/* Of each field of that name the value is compared as one line with a blank between words, and only its first FIELD_PATTERN_VALUE_MAX_BYTES. */
-enum { FIELD_PATTERN_VALUE_MAX_BYTES = 4096 };
+/*
+ * Of each field of that name the value is compared as one line with a blank between words, and only its first FIELD_PATTERN_VALUE_MAX_BYTES;
+ * of more than FIELD_PATTERN_VALUES_MAX fields only the first.
+ */
+enum {
+	FIELD_PATTERN_VALUE_MAX_BYTES = 4096,
+	FIELD_PATTERN_VALUES_MAX = 100,		/* honest mail has some; with HEADER_FIELDS_MAX of them a mail's many patterns took seconds */
+};
 bool	field_pattern_matches(const struct field_pattern *pattern, const struct header_section *header);
 
 #endif

@@ -336,6 +336,30 @@ test_long_value(void)
 	arena_fini(&arena);
 }
 
+/* Else mail of nothing but one field holds up the others for seconds, where there are many patterns. */
+static void
+test_many_values(void)
+{
+	struct header_section header;
+	struct field_pattern pattern;
+	struct arena arena;
+	struct buf bytes;
+	const char *why;
+
+	arena_init(&arena, ARENA_MAX_BYTES);
+	buf_init(&bytes, ARENA_MAX_BYTES);
+	for (int i = 0; i < FIELD_PATTERN_VALUES_MAX; i++)
+		insist(buf_printf(&bytes, "A: x%d\r\nB: y\r\n", i) == 0);
+	insist(buf_append(&bytes, STR("A: z\r\n\r\n")) == 0 && header_read(buf_str(&bytes), &arena, &header) == 0);
+	test_case("field: of very many the first are looked at");
+	insist(field_pattern_read(STR("A: x99"), &arena, &pattern, &why));
+	expect(field_pattern_matches(&pattern, &header));
+	insist(field_pattern_read(STR("A: z"), &arena, &pattern, &why));
+	expect(!field_pattern_matches(&pattern, &header));
+	buf_fini(&bytes);
+	arena_fini(&arena);
+}
+
 int
 main(void)
 {
@@ -345,5 +369,6 @@ main(void)
 	test_addresses();
 	test_fields();
 	test_long_value();
+	test_many_values();
 	return test_end();
 }
