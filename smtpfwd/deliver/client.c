@@ -140,6 +140,7 @@ client_read(struct client *client, enum client_step step, struct instant deadlin
 	note_reply(client, step, reply_out);
 	if (!reply_fits(step, reply_out->code)) {
 		reply_misfit(reply_out, step, fault_out);
+		client->is_out_of_step = true;
 		return broken(client);
 	}
 	return 0;
@@ -165,9 +166,25 @@ refuse_early_talk(struct client *client, struct fault *fault_out)
 		fault_because(fault_out, FAULT_CLOSED, "the next hop closed the connection");
 	else if (str_starts(input, STR("421")))
 		fault_because(fault_out, FAULT_CLOSED, "the next hop closes the connection (421)");
-	else
+	else {
 		fault_temporary(fault_out, "the next hop breaks the protocol: it answered before it was asked");
+		client->is_out_of_step = true;
+	}
 	return broken(client);
+}
+
+bool
+client_is_ahead(struct client *client, struct fault *fault_out)
+{
+	struct str input;
+
+	if (client->n_outstanding > 0 || !stream_has_input(client->stream))
+		return false;
+	input = stream_input(client->stream);
+	if (input.len == 0 || (input.at[0] != '2' && input.at[0] != '3') || str_starts(input, STR("221")))
+		return false;
+	refuse_early_talk(client, fault_out);
+	return true;
 }
 
 /* --- commands out --- */

@@ -53,6 +53,7 @@ struct client {				/* private but for what is said to be read */
 	bool				 is_in_transaction;	/* MAIL was accepted and nothing ended it */
 	bool				 is_broken;
 	bool				 is_closing;	/* the server said 421 */
+	bool				 is_out_of_step;	/* read: it said what answers nothing; replies before may have been to something else, too */
 	int				 n_replies;	/* read: since the greeting */
 	int				 n_refused;	/* RCPT commands since the last mail that it took */
 	uint64_t			 n_transactions;	/* MAIL commands written */
@@ -154,6 +155,12 @@ client_is_worn(const struct client *client)
 
 /* True if the server said or ended something while nobody asked: an idle session that is over. */
 bool	client_is_stale(struct client *client);
+
+/*
+ * True, and a fault, if behind a refusal that was the last reply we waited for there is another reply already, and no refusal: the
+ * one we have answers something before.  (What refuses once more, or says goodbye, is only a server that does not know multi-line replies.)
+ */
+bool	client_is_ahead(struct client *client, struct fault *fault_out);
 
 /* QUIT, waits for its reply until the deadline, closes, frees. */
 void	client_quit(struct client *client, struct instant deadline);

@@ -38,7 +38,8 @@ exchange_read(struct exchange *x, enum client_step step, const char *name, struc
 {
 	struct fault fault;
 
-	if (client_read(x->client, step, x->deadline, reply_out, &fault) != 0)
+	if (client_read(x->client, step, x->deadline, reply_out, &fault) != 0 ||
+	    (reply_is_permanent(reply_out) && client_is_ahead(x->client, &fault)))
 		return exchange_fault(x, &fault, name);
 	return answered(x, reply_out, name);
 }

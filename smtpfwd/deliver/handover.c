@@ -338,6 +338,18 @@ envelope_in_turn(struct transaction_run *t, bool *is_go_out)
 	return take_data(t, is_go_out);
 }
 
+/* Whom it refused may be another one than we took it for: our doubt bounces nobody's mail.  What was put off may wait. */
+static void
+take_refusals_back(struct transaction_run *t)
+{
+	for (int i = 0; i < t->n_batch; i++) {
+		struct offered *recipient = &t->h->recipients[t->batch[i]];
+
+		if (recipient->has_outcome && recipient->outcome.kind == OUTCOME_FAILED)
+			recipient->has_outcome = recipient->is_elsewhere = false;
+	}
+}
+
 /* --- the mail --- */
 
 static void
@@ -414,8 +426,11 @@ transaction(struct transaction_run *t)
 	/* The EHLO behind XCLIENT may offer less. */
 	if (trouble_of_lack(&t->h->client->ehlo, t->h->envelope, t->x.trouble))
 		return stop(t, HANDOVER_LACKING);
-	if ((t->h->client->ehlo.has_pipelining ? envelope_pipelined : envelope_in_turn)(t, &is_go) == STOP)
+	if ((t->h->client->ehlo.has_pipelining ? envelope_pipelined : envelope_in_turn)(t, &is_go) == STOP) {
+		if (t->h->client->is_out_of_step)
+			take_refusals_back(t);
 		return STOP;
+	}
 	if (!is_go)
 		return GO_ON;
 	return t->n_accepted > 0 ? send_mail(t) : send_nothing(t);
