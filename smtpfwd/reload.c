@@ -87,7 +87,7 @@ adopt_log(struct daemon *daemon, const struct config *config)
 }
 
 struct count {
-	const char	*relay;
+	struct str	 destination;
 	int64_t		 n;
 };
 
@@ -95,13 +95,20 @@ static void
 count_waiting(void *context, const struct destination_counts *d)
 {
 	struct count *count = context;
+	struct str name = d->name, destination = STR_EMPTY;
 
-	struct str name = str_starts(d->name, STR("relay:")) ? str_from(d->name, strlen("relay:")) : STR_EMPTY;
-	struct str relay = STR_EMPTY;
-
-	(void)str_take_until(&name, '/', &relay);	/* or one of its next hops */
-	if (str_eq(relay, str_of(count->relay)))
+	(void)str_take_until(&name, '/', &destination);	/* or one of its next hops, or of its domains */
+	if (str_eq(destination, count->destination))
 		count->n += d->n_waiting;
+}
+
+static int64_t
+n_waiting(struct daemon *daemon, struct str destination)
+{
+	struct count count = { .destination = destination };
+
+	queue_each_destination(daemon->queue, count_waiting, &count);
+	return count.n;
 }
 
 static struct str
@@ -117,27 +124,46 @@ destination_of_domain(const struct policy *policy, struct str domain, char room[
 static void
 warn_of_gone(struct daemon *daemon, const struct relay_rule *rule, const struct policy *policy, struct lines *warnings)
 {
-	struct count count = { .relay = rule->name };
-	char room[POLICY_DESTINATION_MAX];
+	char room[POLICY_DESTINATION_MAX], relay[POLICY_DESTINATION_MAX];
+	int64_t n;
 
-	queue_each_destination(daemon->queue, count_waiting, &count);
-	for (int i = 0; count.n > 0 && i < rule->n_domains; i++) {
+	snprintf(relay, sizeof(relay), "relay:%s", rule->name);
+	n = n_waiting(daemon, str_of(relay));
+	for (int i = 0; n > 0 && i < rule->n_domains; i++) {
 		struct str destination = destination_of_domain(policy, str_of(rule->domains[i]), room);
 
 		if (str_starts(destination, STR("relay:")))
 			continue;
 		if (str_eq(destination, STR("none")))
 			lines_add(warnings, "relay \"%s\": is gone, and mail for %s that waits (%lld for the relay) waits for a section that takes it, until it expires",
-			    rule->name, rule->domains[i], (long long)count.n);
+			    rule->name, rule->domains[i], (long long)n);
 		else
 			lines_add(warnings, "relay \"%s\": is gone, and mail for %s that waits (%lld for the relay) goes by %.*s now",
-			    rule->name, rule->domains[i], (long long)count.n, STR_ARG(destination));
+			    rule->name, rule->domains[i], (long long)n, STR_ARG(destination));
 	}
+}
+
+/* The same of a class that has lost its route, by its name or by its setting: what it was to be kept apart from may get it now. */
+static void
+warn_of_class(struct daemon *daemon, const struct class_section *class, const struct generation *after, struct lines *warnings)
+{
+	const char *before = class->actions.route, *now = class_rules_actions(policy_class_rules(after->policy), str_of(class->name))->route;
+	const char *outbound = after->config->policy.outbound;
+	int64_t n = before != NULL && now == NULL ? n_waiting(daemon, str_of(before)) : 0;
+
+	if (n > 0 && outbound == NULL)
+		lines_add(warnings, "class \"%s\": has no route now, and its mail that waits (%lld for %s) waits for one, until it expires",
+		    class->name, (long long)n, before);
+	else if (n > 0 && strcmp(outbound, before + strlen("route:")) != 0)
+		lines_add(warnings, "class \"%s\": has no route now, and its mail that waits (%lld for %s) goes by route:%s",
+		    class->name, (long long)n, before, outbound);
 }
 
 static void
 warn_of_all_gone(struct daemon *daemon, const struct config *before, const struct generation *after, struct lines *warnings)
 {
+	for (int i = 0; i < before->policy.classes.n_sections; i++)
+		warn_of_class(daemon, &before->policy.classes.sections[i], after, warnings);
 	for (int i = 0; i < before->policy.n_relays; i++)
 		if (conf_section_titled(after->config->conf, "relay", before->policy.relays[i].name) == NULL)
 			warn_of_gone(daemon, &before->policy.relays[i], after->policy, warnings);

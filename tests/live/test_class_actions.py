@@ -254,6 +254,13 @@ def hold(tap):
     place.relay.stop()
 
 
+def reload(place):
+    """What is said of it, its warnings too."""
+    done = subprocess.run([CTL, "-c", place.relay.config, "reload"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout + done.stderr
+
+
 def waiting(tap):
     """Mail that waits goes by its class: after a crash, and by a reloaded configuration"""
     place = Place()
@@ -274,9 +281,27 @@ def waiting(tap):
     world.wait_for("a try", lambda: place.bulk.refused)
     with open(place.relay.config, "w") as out:
         out.write(place.relay.text.replace('route = "bulk"  sign-as', 'sign-as'))
-    said = place.relay.ctl("reload", json_out=False)
+    said = reload(place)
     world.wait_for("the mail", lambda: place.arrival("another route"))
     tap("without the class's route it takes the outbound one", set(place.arrival("another route")) == {"internet"} and "route" in said, said)
+    tap("... and whoever took it away is told of the mail that waits", 'class "bulk": has no route now, and its mail that waits (1 for route:bulk) goes by route:internet\n' in said, said)
+    with open(place.relay.config, "w") as out:
+        out.write(place.relay.text)
+    place.relay.ctl("reload")
+    place.bulk.refused.clear()
+    place.client(LISTS).mail(mail("List-Id: <x>\r\n", subject="another name"), "a@x.example", (EVE,))
+    world.wait_for("a try", lambda: place.bulk.refused)
+    with open(place.relay.config, "w") as out:
+        out.write(place.relay.text.replace('class "bulk"', 'class "campaign"').replace('outbound = "internet"', "outbound = none"))
+    said = reload(place)
+    tap("a class of another name, and no other way: it waits", 'class "bulk": has no route now, and its mail that waits (1 for route:bulk) waits for one' in said
+        and place.relay.queue_size() == 1 and not place.arrival("another name"), said)
+    with open(place.relay.config, "w") as out:
+        out.write(place.relay.text)
+    place.bulk.answer = lambda sender, recipients: "250 2.0.0 taken"
+    place.relay.ctl("reload")
+    world.wait_for("the mail", lambda: place.arrival("another name"), 30)
+    tap("... and goes when it has a way again", set(place.arrival("another name")) == {"bulk"})
     place.relay.stop()
 
 
