@@ -66,7 +66,6 @@ class_evidence(const struct session *session)
 	return evidence;
 }
 
-/* By what is known so far: a next hop may be told before there is a header. */
 static void
 begin_class(struct session *session)
 {
@@ -74,7 +73,22 @@ begin_class(struct session *session)
 	struct class_evidence evidence = class_evidence(session);
 
 	class_bounds_begin(&transaction->bounds, transaction->policy, &evidence);
+}
+
+/* By the first recipient, with which a next hop is told the sender before there is more: of most mail it is the only one. */
+static void
+guess_srs(struct session *session, const struct recipient *rcpt)
+{
+	struct transaction *transaction = session->transaction;
+	struct class_evidence evidence = class_evidence(session);
+	struct recipient first = *rcpt;
+	struct envelope envelope = { .reverse_path = transaction->envelope.reverse_path, .recipients = &first, .n_recipients = 1 };
+
+	if (transaction->has_srs_wish)
+		return;
+	evidence.envelope = &envelope;
 	transaction->envelope.srs_wish = classify(transaction->policy, &evidence).actions->srs;
+	transaction->has_srs_wish = true;
 }
 
 static bool
@@ -255,6 +269,7 @@ take_rcpt(struct session *session, const struct recipient *rcpt, struct arena *a
 	if (is_undone)
 		history_undone(session->listener->world->log, &session->peer, &envelope->reverse_path, &rcpt->address,
 		    &taken.address);
+	guess_srs(session, &taken);
 	return forward_to(session, rcpt, &taken);
 }
 

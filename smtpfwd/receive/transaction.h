@@ -17,6 +17,7 @@ struct transaction {
 	const struct policy	*policy;	/* held: today's when MAIL came, so that one mail is judged by one */
 	int64_t			 n_bytes;	/* as counted in listeners->transactions_bytes */
 	struct class_bounds	 bounds;	/* beside the listener's own */
+	bool			 has_srs_wish;	/* the envelope has one; a next hop may have been told by it */
 	int			 n_deferred;	/* recipients that were put off */
 	int			 n_beyond;	/* recipients that were too many: one log line says it for all */
 	struct forward		 forward;	/* what is asked of the next hop meanwhile */

@@ -35,6 +35,25 @@ with_srs(struct stage *stage)
 	stage->settings.errors_max = 3;
 }
 
+/* To a next hop that is asked at once; a class by its recipients wants another form of the sender than mail of others. */
+static void
+with_classes(struct stage *stage)
+{
+	static const char *const domains[] = { "example.com" }, *const careful[] = { "c*@example.com" };
+	static const struct relay_rule relays[] = { { .name = "moved", .domains = domains, .n_domains = 1,
+	    .forwarding = { .is_online = true, .online_timeout = { INT64_C(60000000000) } } } };
+	static const struct network everybody[] = { { .ip = { IP_V4, { 0 } } } };
+	static const struct class_section sections[] = { { .name = "careful", .networks = everybody, .n_networks = 1, .recipients = careful,
+	    .n_recipients = 1, .actions = { .srs = SRS_WISH_ALWAYS } } };
+	static const uint64_t seed[2] = { 1, 2 };
+
+	policy_free(stage->policy);
+	stage->policy = policy_new(&(struct policy_settings){ .hostname = "relay.example.com", .relays = relays, .n_relays = 1,
+	    .srs = { .rules = make_rules("ours") }, .classes = { .sections = sections, .n_sections = 1 } }, seed);
+	stage->couriers.rcpts = "++";
+	stage->couriers.mail = '+';
+}
+
 /* RCPT with an SRS address that a secret makes now. */
 static const char *
 rcpt(const char *secret, char line[LINE_MAX_BYTES])
@@ -71,6 +90,13 @@ main(void)
 	test_case("mail that is no report is refused");
 	stage_talk(with_srs, (const char *const[]){ "S220", "CEHLO client.example.org", "S250", "CMAIL FROM:<x@b.example>", "S250", ours,
 	    "S550 5.7.1", "CRCPT TO:<b@example.com>", "S250", "Dsrs-no-report", NULL });
+
+	test_case("the first recipient tells by what class the sender is said, so its mail need not wait in the queue");
+	stage_talk(with_classes, (const char *const[]){ "S220", "CEHLO client.example.org", "S250", "CMAIL FROM:<x@b.example>", "S250",
+	    "CRCPT TO:<c@example.com>", "S250", "CDATA", "S354", "CSubject: x\r\n\r\nx\r\n.", "S250", "Q0", "Onew relay:moved x 0; rcpt c; send 1 17; drop; ", NULL });
+	test_case("where a later one tells otherwise it does");
+	stage_talk(with_classes, (const char *const[]){ "S220", "CEHLO client.example.org", "S250", "CMAIL FROM:<x@b.example>", "S250",
+	    "CRCPT TO:<b@example.com>", "S250", "CRCPT TO:<c@example.com>", "S250", "CDATA", "S354", "CSubject: x\r\n\r\nx\r\n.", "S250", "Q1", NULL });
 
 	test_case("other addresses of the domain are as any other, and so are all without a section");
 	stage_talk(with_srs, (const char *const[]){ "S220", "CEHLO client.example.org", "S250", "CMAIL FROM:<>", "S250",
