@@ -52,15 +52,7 @@ rules_release(struct rules *rules)
 const char *
 rules_listener_class(const struct rules *rules, struct str daemon_name)
 {
-	static const char *const built_in[] = { "incoming", "local", "application", "list" };
-
-	for (int i = 0; i < rules->n_classes; i++)
-		if (str_eq(daemon_name, str_of(rules->classes[i].listener)))
-			return rules->classes[i].class_name;
-	for (size_t i = 0; i < sizeof(built_in) / sizeof(built_in[0]); i++)
-		if (str_eq_nocase(daemon_name, str_of(built_in[i])))
-			return built_in[i];
-	return "local";
+	return classify_service(rules->classes, rules->n_classes, daemon_name);
 }
 
 static bool

@@ -8,11 +8,7 @@
 #include <stdatomic.h>
 
 #include "milter/client.h"
-#include "policy/policy.h"
-
-struct listener_class {			/* what Postfix's services send, by {daemon_name} */
-	const char	*listener, *class_name;
-};
+#include "policy/classify.h"
 
 struct rules {				/* immutable, but for its holders; who makes one fills it */
 	atomic_int			 n_holders;
@@ -45,10 +41,6 @@ void		 rules_place_fini(struct rules_place *place);
 struct rules	*rules_hold(struct rules_place *place);		/* today's, which stays until it is released */
 void		 rules_release(struct rules *rules);		/* NULL is nothing */
 
-/*
- * The class that mail of a service is of by default: a listen section's of that name, else one of the four that is so called,
- * else "local".
- */
 const char	*rules_listener_class(const struct rules *rules, struct str daemon_name);
 bool		 rules_is_after_filter(const struct rules *rules, struct str daemon_name);
 bool		 rules_is_local_transport(const struct rules *rules, struct str transport);

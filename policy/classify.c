@@ -6,6 +6,20 @@
 #define OUTSIDERS_CLASS	"incoming"	/* of who may not relay, where no section says otherwise */
 
 const char *
+classify_service(const struct listener_class *classes, int n_classes, struct str daemon_name)
+{
+	static const char *const built_in[] = { "incoming", "local", "application", "list" };
+
+	for (int i = 0; i < n_classes; i++)
+		if (str_eq(daemon_name, str_of(classes[i].listener)))
+			return classes[i].class_name;
+	for (size_t i = 0; i < sizeof(built_in) / sizeof(built_in[0]); i++)
+		if (str_eq_nocase(daemon_name, str_of(built_in[i])))
+			return built_in[i];
+	return "local";
+}
+
+const char *
 mail_direction_text(enum mail_direction direction)
 {
 	switch (direction) {

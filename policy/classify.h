@@ -10,6 +10,16 @@
 #include "policy/policy.h"
 #include "policy/sign_rules.h"
 
+struct listener_class {			/* as a listen section says */
+	const char	*listener, *class_name;
+};
+
+/*
+ * The class that mail of a service of Postfix's is of by default, by its {daemon_name}: a listen section's of that name, else one of
+ * the four that is so called, else "local".
+ */
+const char	*classify_service(const struct listener_class *classes, int n_classes, struct str daemon_name);
+
 enum mail_direction {
 	DIRECTION_INBOUND,		/* of a peer that may not relay */
 	DIRECTION_OUTBOUND,		/* of one that may, and for somebody outside of the relay domains (or as class_evidence.n_outside says) */

@@ -59,7 +59,7 @@ print_usage(FILE *out)
 			fprintf(out, "%*s%s\n", n < USAGE_COLUMN ? USAGE_COLUMN - n + 1 : 2, "", c->sentence);
 		}
 	}
-	fprintf(out, "\n-m: smtpfwd-milter is asked, which knows status and reload\n");
+	fprintf(out, "\n-m: smtpfwd-milter is asked, which knows status and reload; explain says what it would do\n");
 	fprintf(out, "WHICH: ID, --recipient-domain DOMAIN, --next-hop NAME (a relay, a route, or host:port), --held, --all\n");
 }
 

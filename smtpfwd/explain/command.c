@@ -102,7 +102,11 @@ read_asked(const struct ctl *ctl, const struct config *config, struct explanatio
 {
 	const char *client = needed(ctl, "client", "--client IP"), *login = asked(ctl, "login");
 
-	e->listener = find_listener(config, asked(ctl, "listener"));
+	e->is_milter = ctl->is_milter;
+	if (e->is_milter)		/* without a name of its own a service has that of the host */
+		e->listener = explain_service(config, asked(ctl, "listener") != NULL ? asked(ctl, "listener") : config->hostname, e->arena);
+	else
+		e->listener = find_listener(config, asked(ctl, "listener"));
 	if (login != NULL && e->listener->auth == LISTEN_AUTH_OFF)
 		ctl_wrong_use("nobody can log in at listener ", e->listener->name);
 	if (!ip_parse(str_of(client), &e->peer.client.ip))

@@ -36,7 +36,7 @@ judge_bytes(struct explanation *e, struct header_section *section_out)
 		return refusal("too many fields", REFUSAL_TOO_MANY_FIELDS);
 	}
 	section_out->is_cut &= !is_header_seen;		/* all there is of the mail is the header section */
-	if (section_out->header_bytes > CONTENT_HEADER_MAX_BYTES)
+	if (section_out->header_bytes > CONTENT_HEADER_MAX_BYTES && !e->is_milter)
 		return refusal("header too large", REFUSAL_HEADER_TOO_LARGE);
 	if (mail->is_too_large)
 		return refusal("too large", REFUSAL_TOO_LARGE);

@@ -101,6 +101,7 @@ explain_client(struct explanation *e)
 	peer->is_trusted = network >= 0 || peer->login.len > 0 ||
 	    domain_is_in_list(peer->tls.verified_name, listener->client_names, listener->n_client_names);
 	step_str(step, "client", ip_text(&peer->client.ip, room));
+	step_bool(step, "milter", e->is_milter);
 	step_text(step, "listener", listener->name);
 	step_text(step, "class", listener->class_name);
 	step_str(step, "helo", peer->helo);
@@ -230,6 +231,21 @@ count_recipient(struct explanation *e, const struct address *address, const stru
 	}
 }
 
+/* Postfix takes it or does not; what the class says of their number is said at the end of the data. */
+static void
+explain_recipient_of_postfix(struct explanation *e, const struct address *address)
+{
+	struct verdict verdict = { .action = ACTION_ACCEPT };
+	json_t *step = step_new(e, "recipient");
+	struct str text;
+
+	if (address_text(address, e->arena, &text))
+		step_str(step, "to", text);
+	step_bool(step, "by-postfix", true);
+	step_verdict(step, &verdict);
+	count_recipient(e, address, &verdict, step);
+}
+
 static void
 explain_recipient(struct explanation *e, const struct address *address)
 {
@@ -269,7 +285,7 @@ explain_destinations(struct explanation *e)
 {
 	char room[POLICY_DESTINATION_MAX];
 
-	for (int i = 0; i < e->envelope.n_recipients; i++) {
+	for (int i = 0; i < e->envelope.n_recipients && !e->is_milter; i++) {
 		const struct address *address = &e->envelope.recipients[i].address;
 		struct str destination = policy_destination_of(e->policy, str_of(e->class.match.name), address, room);
 		const struct route_settings *route = explain_route(e->config, destination);
@@ -314,7 +330,7 @@ explain(struct explanation *e)
 	explain_name(e);
 	explain_reverse_path(e);
 	for (int i = 0; i < e->n_recipients && e->action == ACTION_ACCEPT; i++)
-		explain_recipient(e, &e->recipients[i]);
+		(e->is_milter ? explain_recipient_of_postfix : explain_recipient)(e, &e->recipients[i]);
 	if (e->action == ACTION_ACCEPT && e->mail != NULL)
 		explain_content(e);
 	else if (e->action == ACTION_ACCEPT) {

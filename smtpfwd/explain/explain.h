@@ -9,6 +9,7 @@
  *	explain_identity.c	what the next hop is told of the client, and which reverse-path it gets
  *	explain_findings.c	the checks, and what SPF, DKIM, ARC and DMARC found
  *	explain_signing.c	by whom it would be signed and sealed, whoever may read the keys
+ *	explain_milter.c	where smtpfwd-milter is asked: what stands in the place of a listener
  *	explain_text.c		steps as people read them
  *
  * A step is a JSON object with a "step" and what is to be said of it; smtpfwdctl(8) lists them.  To explain something new: a
@@ -30,7 +31,8 @@
 struct explanation {
 	/* Asked; all of it outlives the explanation. */
 	const struct config		*config;
-	const struct listener_settings	*listener;
+	const struct listener_settings	*listener;	/* of a milter, what it has of one */
+	bool				 is_milter;	/* Postfix takes the mail, and decides about recipients and where it goes */
 	const struct policy		*policy;
 	struct resolver			*resolver;
 	struct timestamp		 now;
@@ -62,6 +64,9 @@ struct explanation {
 void	explain(struct explanation *e);
 
 /* --- for the files of explain --- */
+
+/* A service of Postfix's by its daemon name, as the milter section and the class of such a service have it.  In the arena; it does not fail. */
+const struct listener_settings *explain_service(const struct config *config, const char *daemon_name, struct arena *arena);
 
 /*
  * The rules of a configuration without its private keys: where it signs, another key stands in their place, which tells all

@@ -2,4 +2,4 @@
 noinst_LIBRARIES += smtpfwd/explain/libexplain.a
 smtpfwd_explain_libexplain_a_SOURCES = \
 	%D%/class.c %D%/command.c %D%/content.c %D%/explain.c %D%/explain.h %D%/findings.c %D%/identity.c %D%/mail.c %D%/mail.h \
-	%D%/mailbox.c %D%/onward.c %D%/signing.c %D%/text.c
+	%D%/mailbox.c %D%/milter.c %D%/onward.c %D%/signing.c %D%/text.c

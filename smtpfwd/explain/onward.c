@@ -123,7 +123,7 @@ explain_survival(struct explanation *e, const struct findings *findings, const s
 	struct survival survival;
 	json_t *step;
 
-	if (findings->why_unchecked != NULL)
+	if (findings->why_unchecked != NULL || e->is_milter)
 		return true;
 	seal_changes(e->policy, section, edits, seal_is_signing(seal), &changes);
 	class_edits_change(e->class.actions, section, edits, &changes);

@@ -68,7 +68,7 @@ show_client(const json_t *step)
 {
 	begin("Client");
 	show_member("", step, "client");
-	show_member(" at listener \"", step, "listener");
+	show_member(is_true(step, "milter") ? " at Postfix's service \"" : " at listener \"", step, "listener");
 	say("\", class ", step, "class", "");
 	say(", logged in as ", step, "login", "");
 	say(", with a certificate of ", step, "certificate", "");
@@ -76,12 +76,12 @@ show_client(const json_t *step)
 	if (is_true(step, "trusted")) {
 		fputs("trusted: ", stdout);
 		if (has(step, "network"))
-			say("it is in ", step, "network", " of the listener's networks");
+			say("it is in ", step, "network", is_true(step, "milter") ? " of the milter's networks" : " of the listener's networks");
 		else
 			fputs(has(step, "login") ? "it has logged in" : "its certificate is of client-names", stdout);
 		fputs("; it may relay, and its mail is not checked unless its class says so", stdout);
 	} else {
-		fputs("not trusted: it is in none of the listener's networks and has not logged in", stdout);
+		printf("not trusted: it is in none of the %s's networks and has not logged in", is_true(step, "milter") ? "milter" : "listener");
 		if (is_true(step, "certificate-may-help"))
 			fputs("; a certificate might help (--certificate)", stdout);
 	}
@@ -123,7 +123,10 @@ show_recipient(const json_t *step)
 	show_member("", step, "to");
 	say(" (SRS, for ", step, "undone", ")");
 	fputs(": ", stdout);
-	say_verdict(step);
+	if (is_true(step, "by-postfix"))
+		fputs("if Postfix takes it", stdout);
+	else
+		say_verdict(step);
 	if (is_true(step, "srs-unknown")) {
 		begin_below();
 		fputs("the secrets of srs cannot be read here: an SRS address is taken for any other", stdout);

@@ -54,16 +54,16 @@ def send_locally(host, mail):
 
 
 class Explained:
-    """What explain says: .reply, .words (as in the log), .field, .results, .steps."""
+    """What explain says: .reply, .words (as in the log), .added (fields), .is_signed, .steps."""
 
-    def __init__(self, config, mail):
-        who, path = mail.kind.who, os.path.join(world.WORK, mail.subject.replace(" ", "-") + ".eml")
+    def __init__(self, config, mail, *options):
+        who, path = mail.kind.who, os.path.join(world.WORK, mail.subject.replace(" ", "-") + "".join(options) + ".eml")
         with open(path, "wb") as out:
             out.write(mail.data)
         words = [word for recipient in mail.recipients for word in ("--to", recipient)]
         words += ["--login", who.login] if who.login else []
         words += ["--certificate", who.certificate] if who.certificate else []
-        result = subprocess.run([world.BUILD + "/smtpfwd/smtpfwdctl", "-c", config, "--json", "explain", "--listener", mail.kind.at, "--client", who.address,
+        result = subprocess.run([world.BUILD + "/smtpfwd/smtpfwdctl", *options, "-c", config, "--json", "explain", "--listener", mail.kind.at, "--client", who.address,
                                  "--helo", who.helo, "--from", mail.sender or "<>", *words, path], capture_output=True, text=True, timeout=60)
         os.unlink(path)
         self.steps = [json.loads(line) for line in result.stdout.splitlines()]

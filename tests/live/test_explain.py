@@ -242,6 +242,24 @@ def identity(tap):
     tap("the login, too", Told(config, more=("--login", "anna")).one("recipient", **{"login-told": True}))
 
 
+def milter(tap):
+    """What smtpfwd-milter would do, of a Postfix that there is no listen section for"""
+    config = relay("behind-postfix", 'milter { networks = { "10.0.0.0/8" }  client-names = { ".nodes.example.com" } }\n'
+                   'class "apps" { listeners = { "submission" }  max-recipients = 2 }').config
+    asked = lambda *words, **how: Told(config, how.pop("data", signed(mail())), more=("--milter", *words), **how)
+    told = asked()
+    tap("a stranger's mail is checked, Postfix decides about recipients", told.status == 0 and told.one("client", milter=True, trusted=False) and
+        told.one("recipient", action="accept", **{"by-postfix": True}) and told.one("dmarc", result="pass") and not told.one("survival") and
+        told.one("class", **{"class": "incoming"}), told)
+    tap("and in words", 'at Postfix\'s service "old.example.com", class local' in asked(is_json=False).text and
+        "bob@example.com: if Postfix takes it" in asked(is_json=False).text, asked(is_json=False))
+    tap("by its networks a client may relay, by the name of the service its mail has a class", asked("--listener", "application", client="10.1.2.3").one(
+        "class", peer={"by": "listener", "criterion": "application"}, **{"class": "application"}), told)
+    tap("by its certificate", asked("--certificate", "n1.nodes.example.com").one("client", trusted=True, by="certificate"))
+    told = asked("--listener", "submission", to=("a@example.com", "b@example.com", "c@example.com"))
+    tap("what its class does not take is refused in the end", told.status == 1 and told.one("outcome", at="data").get("reply", "").startswith("554 5.5.3"), told)
+
+
 def onward(tap):
     """How it would go on"""
     told = Told(relay("online", "forward-doomed = reject", relay_extra="mode = online  identity = none").config, mail())
@@ -351,4 +369,4 @@ def bounds(tap):
     tap("a wrong configuration: its errors, and 2", told.status == 2 and "wrong.conf:" in told.errors, told)
 
 
-world.Tap().run(authentic, suspicious, envelopes, identity, onward, signing, hostile, bounds)
+world.Tap().run(authentic, suspicious, envelopes, identity, milter, onward, signing, hostile, bounds)

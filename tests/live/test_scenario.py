@@ -28,7 +28,8 @@ SEED, TIMES = int(os.environ.get("SEED", "6")), int(os.environ.get("TIMES", "1")
 zone = ends = relay = sent = hosts = content_filter = None
 judges = {}                     # smtpfwd-milter, by host
 answers = {}                    # "postfix", "relay": of each mail, in their order
-told = []                       # what explain says
+told = []                       # what explain says of the relay
+told_of_milter = []             # and of the milter where it comes in
 
 
 def setup(tap):
@@ -82,6 +83,7 @@ def all_sent(tap):
         reloading.join()
     tap("reloads meanwhile are done", len(reloaded) > 0 and not any(reloaded), reloaded)
     told.extend(client.at_once(lambda mail: client.Explained(relay.config, mail), sent, 3))
+    told_of_milter.extend(client.at_once(lambda mail: client.Explained(judges[mail.kind.at].config, mail, "--milter"), sent, 3))
     wait_for_all(not_held := [mail for mail in sent if not mail.kind.is_held])
     tap("%d mails are answered" % len(sent), len(sent) >= 200 and all(answers.values()) and len(not_held) < len(sent))
 
@@ -200,6 +202,19 @@ def classes(tap):
                                                       not (way_out and arrival.all(mails.FIELD)[0].startswith(kind.later + "; direction=outbound; by="))):
                 yield "%s: %s" % (arrival.host, arrival.all(mails.FIELD))
     of_each_kind(tap, "its class", lambda number, mail: faults(number, mail) if mail.kind.class_name else ())
+
+
+def explained_of_milter(tap):
+    """smtpfwdctl --milter explain"""
+    def faults(number, mail):
+        said, as_relay = told_of_milter[number], told[number]
+        if (said.reply[:3], said.words, said.added, said.is_signed) != ("250", as_relay.words, as_relay.added, as_relay.is_signed):
+            yield "%s, and not %s" % ((said.reply, said.words, said.added, said.is_signed), (as_relay.words, as_relay.added, as_relay.is_signed))
+    of_each_kind(tap, "explain says the same of the milter", lambda number, mail: faults(number, mail) if not mail.kind.reply else ())
+    by_milter = [number for number, mail in enumerate(sent) if mail.kind.reply and told_of_milter[number].reply != "250"]
+    tap("and what it refuses is what the milter refuses", len(by_milter) > 5 and all(
+        told_of_milter[number].reply[:3] == answers["postfix"][number][:3] for number in by_milter),
+        [(told_of_milter[number].reply, answers["postfix"][number]) for number in by_milter])
 
 
 def filtered(tap):
@@ -321,4 +336,4 @@ def in_the_end(tap):
     tap("the relay ends", relay.stop() == 0)
 
 
-world.Tap().run(setup, all_sent, held, answered, paths, relay_delivers, classes, filtered, signed, results, whole, without_a_judge, in_the_end)
+world.Tap().run(setup, all_sent, held, answered, paths, relay_delivers, classes, explained_of_milter, filtered, signed, results, whole, without_a_judge, in_the_end)
