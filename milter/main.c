@@ -13,6 +13,7 @@
 
 #include <config.h>
 #include "milter/serve.h"
+#include "milter/socket_group.h"
 #include "smtpfwd/config/check_files.h"
 #include "smtpfwd/config/sign_keys.h"
 #include "smtpfwd/runtime/background.h"
@@ -71,6 +72,16 @@ print_errors(const struct config *config)
 	return n != 0;
 }
 
+static void
+check_group(struct config *config)
+{
+	struct fault fault;
+	gid_t group;
+
+	if (config->milter.group != NULL && socket_group_find(config->milter.group, &group, &fault) != 0)
+		conf_error(config->conf, conf_section(config->conf, "milter"), "group", "%s", fault.text);
+}
+
 /* As the user, so in a child: there is no way back to root. */
 static bool
 check_as_user(struct config *config)
@@ -92,6 +103,7 @@ check_as_user(struct config *config)
 			conf_error(config->conf, conf_section(config->conf, ""), "user", "%s", fault.text);
 		else if (check_own_files(config, &fault) != 0)
 			conf_error(config->conf, conf_section(config->conf, ""), NULL, "no reload could read it: %s", fault.text);
+		check_group(config);
 		check_files(config, &signing);
 		_exit(print_errors(config));
 	}

@@ -9,17 +9,29 @@
 #include "milter/socket_group.h"
 
 int
+socket_group_find(const char *group_name, gid_t *group_out, struct fault *fault_out)
+{
+	struct group *group = getgrnam(group_name);
+
+	if (group == NULL)
+		return fault_permanent(fault_out, "there is no group \"%s\"", group_name);
+	if (geteuid() != 0 && !group_member(group->gr_gid))
+		return fault_permanent(fault_out, "user is not in the group \"%s\", so cannot give a socket to it (adduser USER %s)", group_name, group_name);
+	*group_out = group->gr_gid;
+	return 0;
+}
+
+int
 socket_give(const char *path, const char *group_name, struct fault *fault_out)
 {
-	struct group *group;
+	struct fault fault;
+	gid_t group;
 
 	if (group_name == NULL)
 		return 0;
-	group = getgrnam(group_name);
-	if (group == NULL)
-		return fault_permanent(fault_out, "milter: group: there is no group \"%s\"", group_name);
-	if (lchown(path, (uid_t)-1, group->gr_gid) != 0)
-		return fault_permanent(fault_out, "milter: group: %s cannot be given to %s: %s (adduser USER %s)", path, group_name,
-		    strerror(errno), group_name);
+	if (socket_group_find(group_name, &group, &fault) != 0)
+		return fault_permanent(fault_out, "milter: group: %s", fault.text);
+	if (lchown(path, (uid_t)-1, group) != 0)
+		return fault_permanent(fault_out, "milter: group: %s cannot be given to %s: %s", path, group_name, strerror(errno));
 	return 0;
 }

@@ -47,4 +47,16 @@ def moved(tap):
     tap("its own socket goes, and what stands in the new place stays", not os.path.exists(before) and os.path.exists(after))
 
 
-world.Tap().run(second, moved)
+def groups(tap):
+    """A group that a socket cannot be given to is found by -n, as by a start"""
+    user = world.make_user().pw_name
+    for name, group, want in (("none", "no-such-group", 'there is no group "no-such-group"'), ("not-in-it", "root", 'user is not in the group "root"')):
+        asked = milter.Milter(name=name, path=world.WORK + "/socket-%s/milter" % name, section='group = "%s"' % group, user=user)
+        os.chmod(asked.directory, 0o755)
+        done = subprocess.run([RUN, "-n", "-c", asked.config], capture_output=True, text=True, timeout=60)
+        tap("%s: -n" % name, done.returncode == 3 and "milter: group: " + want in done.stderr, done)
+        done = again(asked.config)
+        tap("%s: a start" % name, done.returncode == 1 and "milter: group: " + want in done.stderr, done)
+
+
+world.Tap().run(second, moved, groups)
