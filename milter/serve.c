@@ -30,7 +30,7 @@ enum {
 	DRAIN_LOOK_MS = 50,
 	DRAIN_WITHIN_S = 10,		/* mails that are being judged; Postfix defers what is cut off */
 	UNIX_PATH_ROOM = 108,		/* of sockaddr_un, with the NUL */
-	END_WITHIN_S = 6,		/* libmilter looks whether it is to end every 5 s */
+	END_WITHIN_S = 6,		/* what libmilter has to do then */
 };
 
 struct serving {
@@ -124,6 +124,12 @@ run_libmilter(void *arg)
 	return NULL;
 }
 
+static void
+hear_nothing(int signal)
+{
+	(void)signal;
+}
+
 /* Signals are for the thread that we are. */
 static int
 start_libmilter(struct serving *serving, struct fault *fault_out)
@@ -132,7 +138,9 @@ start_libmilter(struct serving *serving, struct fault *fault_out)
 	int error;
 
 	serving->thread_ended.run = hear_of_end;
+	(void)sigaction(SIGUSR1, &(struct sigaction){ .sa_handler = hear_nothing }, NULL);
 	sigfillset(&all);
+	sigdelset(&all, SIGUSR1);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	error = pthread_create(&serving->thread, NULL, run_libmilter, serving);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -162,21 +170,49 @@ drain(struct serving *serving)
 		(void)fiber_park(instant_after(loop_now(serving->loop), span_ms(DRAIN_LOOK_MS)));
 }
 
+static int
+call_stop(void *context, struct fault *fault_out)
+{
+	(void)context, (void)fault_out;
+	(void)smfi_stop();
+	return 0;
+}
+
+static void
+stop_on_crew(void *arg)
+{
+	struct serving *serving = arg;
+
+	(void)fiber_call_on_crew(serving->operate.crew, call_stop, NULL, NULL);
+}
+
+/*
+ * The call waits for a lock that libmilter's listening thread, the first, has while it waits for connections, 5 s each time; a signal wakes
+ * that one.
+ */
+static void
+end_libmilter(struct serving *serving)
+{
+	struct instant until = instant_after(loop_now(serving->loop), span_s(END_WITHIN_S));
+
+	(void)fiber_start(serving->loop, "stop", stop_on_crew, serving);
+	while (!serving->is_thread_over && instant_is_before(loop_now(serving->loop), until)) {
+		(void)fiber_park(instant_after(loop_now(serving->loop), span_ms(DRAIN_LOOK_MS)));
+		(void)pthread_kill(serving->thread, SIGUSR1);
+	}
+}
+
 static void
 watch_for_end(void *arg)
 {
 	struct serving *serving = arg;
-	struct instant until;
 
 	while (!serving->is_stopping && !serving->is_thread_over)
 		(void)fiber_park(INSTANT_NEVER);
 	log_say(serving->milter.log, LOG_LEVEL_INFO, "stopping", "%d mails are being judged", atomic_load(&serving->milter.n_mails));
 	notify_stopping(serving->notify);
 	drain(serving);
-	(void)smfi_stop();
-	until = instant_after(loop_now(serving->loop), span_s(END_WITHIN_S));
-	while (!serving->is_thread_over && instant_is_before(loop_now(serving->loop), until))
-		(void)fiber_park(until);
+	end_libmilter(serving);
 	remove_control(serving);
 	control_stop(serving->control);
 	servers_stop(&serving->servers);
