@@ -369,6 +369,33 @@ def no_room(tap):
     asked.stop()
 
 
+def ending(tap):
+    """At SIGTERM a mail that is being judged comes to its end, and no other begins"""
+    asked = milter.Milter(name="ending", resolver=RESOLVER).start()
+
+    async def end_between():
+        session = await milter_client.Session().open(asked.port)
+        session.greet()
+        first = await session.ask(b"M", b"<a@plain.example>\0")
+        session.put(b"R", b"<%s>\0" % KEEP.encode())
+        session.put(b"L", b"From\0 a@plain.example\0")
+        session.put(b"N")
+        asked.process.terminate()
+        await asyncio.sleep(0.5)
+        other = await milter_client.Session().open(asked.port)
+        other.greet()
+        refused = await other.ask(b"M", b"<b@plain.example>\0")
+        code, data = await session.ask(b"E")
+        while code == b"i":
+            code, data = await session.take()
+        return first, refused, code
+    first, refused, code = asyncio.run(end_between())
+    tap("the mail that had begun is judged", first[0] == code == b"c", (first, code))
+    tap("a new one is put off", refused[0] == b"y" and refused[1].startswith(b"451"), refused)
+    began = time.monotonic()
+    tap("then it ends", asked.process.wait(20) == 0 and time.monotonic() - began < 3)
+
+
 def odd_peers(tap):
     """Servers that say what no Postfix says, and mail that is too much"""
     asked = milter.Milter(name="odd", resolver=RESOLVER).start()
@@ -426,6 +453,6 @@ def _refused(call):
         return b""
 
 
-SCENARIOS = (signing, services, directions, actions, reload, rights, slow_names, no_room, odd_peers)
+SCENARIOS = (signing, services, directions, actions, reload, rights, slow_names, no_room, ending, odd_peers)
 chosen = os.environ.get("ONLY", "").split()
 world.Tap().run(*(scenario for scenario in SCENARIOS if not chosen or scenario.__name__ in chosen))
