@@ -221,13 +221,14 @@ class Names:
 
         for _ in range(100):            # one port that is free by both
             tcp = await asyncio.start_server(self.serve_tcp, address, self.port, backlog=1000)
-            self.port = tcp.sockets[0].getsockname()[1]
+            port = tcp.sockets[0].getsockname()[1]
             try:
-                await self.loop.create_datagram_endpoint(Udp, (address, self.port))
-                self.tcp = tcp
+                await self.loop.create_datagram_endpoint(Udp, (address, port))
+                self.port, self.tcp = port, tcp
                 return
             except OSError:
                 tcp.close()
+        raise OSError("no port for a name server")
 
     async def serve_tcp(self, reader, writer):
         try:
