@@ -625,7 +625,7 @@ def installed(tap):
     result = subprocess.run(["make", "-s", "-C", world.BUILD, "install", "DESTDIR=" + root], capture_output=True, text=True, timeout=300)
     tap("make install DESTDIR", result.returncode == 0, result.stderr)
     files = {os.path.relpath(os.path.join(at, name), root) for at, _, names in os.walk(root) for name in names}
-    for name in ("sbin/smtpfwd", "sbin/smtpfwdctl", "man/man8/smtpfwd.8", "man/man8/smtpfwdctl.8", "man/man5/smtpfwd.conf.5"):
+    for name in ("sbin/smtpfwd", "sbin/smtpfwdctl", "sbin/smtpfwd-milter", "man/man8/smtpfwd-milter.8", "man/man8/smtpfwd.8", "man/man8/smtpfwdctl.8", "man/man5/smtpfwd.conf.5"):
         tap("installs %s" % name, any(path.endswith(name) for path in files), sorted(files))
     for path in sorted(files):
         if "/man/man" not in path:
