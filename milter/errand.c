@@ -18,7 +18,7 @@ struct errands {
 	struct list		 running;	/* of struct running; the loop's thread alone looks at it */
 	bool			 is_watched;
 
-	pthread_mutex_t		 lock;		/* of all below, and of each errand's flags */
+	pthread_mutex_t		 lock;		/* of all below */
 	struct errand		*first, **last;	/* not yet taken */
 	int			 n;		/* taken or not */
 	bool			 is_stopping;
@@ -47,15 +47,19 @@ void
 errand_start(struct errands *errands, struct errand *errand)
 {
 	errand->owner = errands;
+	pthread_mutex_init(&errand->lock, NULL);
 	pthread_cond_init(&errand->changed, NULL);
 	pthread_mutex_lock(&errands->lock);
 	if (errands->n == ERRANDS_MAX || errands->is_stopping) {
 		errand->is_refused = errand->is_done = true;
 	} else {
+		bool rings = errands->first != NULL;	/* since one came that is not yet taken */
+
 		errands->n++;
 		*errands->last = errand;
 		errands->last = &errand->next;
-		ring(errands);
+		if (!rings)
+			ring(errands);
 	}
 	pthread_mutex_unlock(&errands->lock);
 }
@@ -63,38 +67,46 @@ errand_start(struct errands *errands, struct errand *errand)
 bool
 errand_wait(struct errand *errand)
 {
-	struct errands *errands = errand->owner;
+	bool is_refused;
 
-	pthread_mutex_lock(&errands->lock);
+	pthread_mutex_lock(&errand->lock);
 	while (!errand->is_done)
-		pthread_cond_wait(&errand->changed, &errands->lock);
-	pthread_mutex_unlock(&errands->lock);
-	return !errand->is_refused;
+		pthread_cond_wait(&errand->changed, &errand->lock);
+	is_refused = errand->is_refused;
+	pthread_mutex_unlock(&errand->lock);
+	return !is_refused;
+}
+
+static void
+fini(struct errand *errand)
+{
+	pthread_cond_destroy(&errand->changed);
+	pthread_mutex_destroy(&errand->lock);
 }
 
 bool
 errand_forget(struct errand *errand)
 {
-	struct errands *errands = errand->owner;
 	bool is_done;
 
-	pthread_mutex_lock(&errands->lock);
+	pthread_mutex_lock(&errand->lock);
 	is_done = errand->is_done;
 	errand->is_forgotten = true;
-	pthread_mutex_unlock(&errands->lock);
+	pthread_mutex_unlock(&errand->lock);
 	if (is_done)
-		pthread_cond_destroy(&errand->changed);
+		fini(errand);
 	return is_done;
 }
 
 /* --- in the loop's thread --- */
 
 static void
-check_end(struct errands *errands)
+check_end(struct errands *errands, int n_ended)
 {
 	bool is_over;
 
 	pthread_mutex_lock(&errands->lock);
+	errands->n -= n_ended;
 	is_over = errands->is_stopping && errands->n == 0;
 	pthread_mutex_unlock(&errands->lock);
 	if (is_over && errands->is_watched) {
@@ -109,19 +121,18 @@ finish(struct errand *errand, bool is_refused)
 	struct errands *errands = errand->owner;
 	bool is_forgotten;
 
-	pthread_mutex_lock(&errands->lock);
-	errands->n--;
+	pthread_mutex_lock(&errand->lock);
 	errand->is_refused = is_refused;
 	errand->is_done = true;
 	is_forgotten = errand->is_forgotten;
 	if (!is_forgotten)
 		pthread_cond_signal(&errand->changed);	/* behind the unlock the errand may be gone */
-	pthread_mutex_unlock(&errands->lock);
+	pthread_mutex_unlock(&errand->lock);
 	if (is_forgotten) {
-		pthread_cond_destroy(&errand->changed);
+		fini(errand);
 		errand->end(errand);
 	}
-	check_end(errands);
+	check_end(errands, 1);
 }
 
 static void
@@ -252,7 +263,7 @@ errands_stop(struct errands *errands)
 	pthread_mutex_unlock(&errands->lock);
 	LIST_EACH(link, &errands->running)
 		fiber_cancel(LIST_ITEM(link, struct running, link)->fiber);
-	check_end(errands);
+	check_end(errands, 0);
 }
 
 bool

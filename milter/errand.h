@@ -28,6 +28,7 @@ struct errand {				/* owned by who starts it, until it is done; zeroed but for t
 	/* Of errand.c: */
 	struct errands	*owner;
 	struct errand	*next;
+	pthread_mutex_t	 lock;		/* of the flags; its own, as thousands wait at once */
 	pthread_cond_t	 changed;
 	bool		 is_done, is_forgotten, is_refused;
 };
