@@ -2,10 +2,12 @@
  * mta.c - a mail server's side of the milter protocol, and nothing else of one: many sessions at once that show mails to a filter
  *
  *	mta --port N --messages N [--first N] [--sessions N] [--per-session N] [--bytes N] [--mails 0|1] [--kept N] [--gather 0|1]
+ *	    [--ramp-ms N]
  *
  * For what a filter does where Postfix would be the limit.  It says what Postfix 3.7 says, as late as that one: what needs no answer waits
  * for what does.  Mails are of message.h, or with --mails those of standard input.  Every mail that `kept` divides is written to
  * NUMBER.eml, with the fields that the filter put on it.  With --gather all sessions are open before the first mail, and each has one: a burst.
+ * With --ramp-ms they begin one after the other, spread over that time: no burst.
  *
  * Prints a line of JSON: what was accepted and what not, when it began and ended (monotonic clock), and how long mails took, from MAIL to the end.
  */
@@ -35,12 +37,12 @@ enum step {				/* of mfdef.h */
 };
 
 struct mta {
-	long		 port, n_messages, first, n_sessions, per_session, n_bytes, has_mails, kept, gathers;
+	long		 port, n_messages, first, n_sessions, per_session, n_bytes, has_mails, kept, gathers, ramp_ms;
 	struct mails	 mails;
 	struct loop	*loop;
 	struct endpoint	 to;
 	long		 n_given, n_accepted, n_refused, n_broken;
-	long		 n_gathered;
+	long		 n_gathered, n_begun;
 	struct fiber	**gathered;
 	struct instant	 began, ended;
 	struct latencies latencies;
@@ -412,6 +414,8 @@ run_sessions(void *arg)
 {
 	struct mta *mta = arg;
 
+	if (mta->ramp_ms > 0)
+		(void)fiber_sleep(instant_after(mta->began, span_ms(mta->ramp_ms * mta->n_begun++ / mta->n_sessions)));
 	while (mta->n_given < mta->n_messages) {
 		struct session session;
 		bool is_open = open_session(mta, &session);
@@ -457,7 +461,7 @@ main(int argc, char **argv)
 		{ "--port", &mta.port, 1, 65535 }, { "--messages", &mta.n_messages, 1, 2000000000 }, { "--first", &mta.first, 0, 2000000000 },
 		{ "--sessions", &mta.n_sessions, 1, FIBERS_MAX }, { "--per-session", &mta.per_session, 1, 1000000 },
 		{ "--bytes", &mta.n_bytes, MESSAGE_LEAST_BYTES, MESSAGE_MOST_BYTES }, { "--mails", &mta.has_mails, 0, 1 },
-		{ "--kept", &mta.kept, 0, 1000000 }, { "--gather", &mta.gathers, 0, 1 },
+		{ "--kept", &mta.kept, 0, 1000000 }, { "--gather", &mta.gathers, 0, 1 }, { "--ramp-ms", &mta.ramp_ms, 0, 60000 },
 	};
 
 	if (!arguments_read(argc, argv, arguments, sizeof(arguments) / sizeof(arguments[0])) || mta.port == 0 ||
