@@ -131,6 +131,27 @@ def signing(tap):
 SERVICE = "127.0.0.1:%d inet n - n - - smtpd -o milter_macro_daemon_name=%s"
 
 
+def conversions(tap):
+    """What Postfix does to a signed mail on its way out, and with the settings that the manual names does not"""
+    asked = milter.Milter(SIGN, name="convert", resolver=RESOLVER).start()
+    narrow = world.NextHop(offers=("PIPELINING",))
+    odd = {"narrow": BODIES["8bit"], "wide": ("References: %s\r\n" % ("<x@y> " * 900), "y" * 2500 + "\r\n")}
+    for kind, settings in (("as-it-is", ""), ("kept", "disable_mime_output_conversion = yes\nsmtp_line_length_limit = 0\n")):
+        front = milter.Front(asked, narrow, name="convert-" + kind, extra=settings).start()
+        for name, (fields, body) in odd.items():
+            subject = "%s-%s" % (kind, name)
+            session = world.Client(front.port)
+            for line in ("EHLO app.example.org", "MAIL FROM:<alice@ours.example> BODY=8BITMIME", "RCPT TO:<%s>" % KEEP, "DATA"):
+                session.say(line)
+            session.socket.sendall(mail(subject, fields=fields, body=body) + b".\r\n")
+            session.reply()
+            session.socket.close()
+            data = world.wait_for("%s arrives" % subject, lambda: narrow.mail_of(subject))
+            tap(subject, (dkimpy_says(data) == [True, True]) == (kind == "kept"), (dkimpy_says(data), data[:2000]))
+        front.stop()
+    asked.stop()
+
+
 def services(tap):
     """Services of Postfix by their names; sendmail(1); a content filter's way back"""
     asked = milter.Milter(SIGN + """
@@ -453,6 +474,6 @@ def _refused(call):
         return b""
 
 
-SCENARIOS = (signing, services, directions, actions, reload, rights, slow_names, no_room, ending, odd_peers)
+SCENARIOS = (signing, conversions, services, directions, actions, reload, rights, slow_names, no_room, ending, odd_peers)
 chosen = os.environ.get("ONLY", "").split()
 world.Tap().run(*(scenario for scenario in SCENARIOS if not chosen or scenario.__name__ in chosen))
