@@ -62,7 +62,8 @@ queue_run_delay = 2s
             out.write("lmtp unix - - n - - lmtp\n" + rows)
 
     def keep_last(self):
-        """Of a setting that stands twice Postfix takes the last one, and every process of it complains."""
+        """Of a setting that stands twice Postfix takes the last one and complains; with many such lines master waits for ever for
+        the log daemon, which it has not started yet."""
         with open(self.etc + "/main.cf") as main:
             rows = [row for row in main.read().splitlines() if row]
         self.write("main.cf", "".join("%s = %s\n" % item for item in dict(row.split(" =", 1) for row in rows).items()).replace("=  ", "= "))
