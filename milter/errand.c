@@ -165,6 +165,7 @@ static void
 hear_bell(struct watch *watch, unsigned what)
 {
 	struct errands *errands = (struct errands *)(void *)((char *)watch - offsetof(struct errands, bell_watch));
+	bool are_stopped = errands_are_stopped(errands);
 	uint64_t count;
 
 	(void)what;
@@ -172,7 +173,7 @@ hear_bell(struct watch *watch, unsigned what)
 		return;
 	for (struct errand *errand = take(errands), *next; errand != NULL; errand = next) {
 		next = errand->next;	/* one that is done is gone */
-		if (fiber_start(errands->loop, "errand", run, errand) == NULL)
+		if (are_stopped || fiber_start(errands->loop, "errand", run, errand) == NULL)
 			finish(errand, true);
 	}
 }

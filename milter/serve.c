@@ -30,6 +30,7 @@ enum {
 	DRAIN_LOOK_MS = 50,
 	DRAIN_WITHIN_S = 10,		/* mails that are being judged; Postfix defers what is cut off */
 	UNIX_PATH_ROOM = 108,		/* of sockaddr_un, with the NUL */
+	CUT_OFF_WITHIN_S = 1,		/* until those that were cut off have their answer */
 	END_WITHIN_S = 6,		/* what libmilter has to do then */
 	/*
 	 * Of libmilter's threads, one for each mail that waits; the same work is done in a quarter of it elsewhere, on a fiber's.  They come and go
@@ -52,7 +53,8 @@ struct serving {
 	struct fiber		*watcher;	/* ends it all */
 	pthread_t		 thread;	/* libmilter's first */
 	struct errand		 thread_ended;
-	bool			 is_stopping, is_thread_over;	/* of the loop's */
+	bool			 is_stopping;	/* of the loop's */
+	atomic_bool		 is_thread_over;
 	int			 status;	/* of smfi_main */
 };
 
@@ -114,7 +116,6 @@ hear_of_end(struct errand *errand)
 {
 	struct serving *serving = (struct serving *)(void *)((char *)errand - offsetof(struct serving, thread_ended));
 
-	serving->is_thread_over = true;
 	fiber_wake(serving->watcher);
 }
 
@@ -124,6 +125,7 @@ run_libmilter(void *arg)
 	struct serving *serving = arg;
 
 	serving->status = smfi_main();
+	atomic_store(&serving->is_thread_over, true);	/* at the end errands are refused */
 	errand_start(serving->milter.world.errands, &serving->thread_ended);
 	(void)errand_wait(&serving->thread_ended);
 	return NULL;
@@ -178,15 +180,26 @@ on_signal(struct signal_watch *watch, int signal)
 	fiber_wake(serving->watcher);
 }
 
-/* New mails are put off meanwhile, those that are being judged come to their end. */
+static void
+await_mails(struct serving *serving, struct span within)
+{
+	struct instant until = instant_after(loop_now(serving->loop), within);
+
+	while (atomic_load(&serving->milter.n_mails) > 0 && instant_is_before(loop_now(serving->loop), until) && !serving->is_thread_over)
+		(void)fiber_park(instant_after(loop_now(serving->loop), span_ms(DRAIN_LOOK_MS)));
+}
+
+/*
+ * New mails are put off meanwhile, those that are being judged come to their end.  Those that still wait for the DNS then are failures, and
+ * Postfix hears so: of a session that is cut it would do what its milter_default_action says.
+ */
 static void
 drain(struct serving *serving)
 {
-	struct instant until = instant_after(loop_now(serving->loop), span_s(DRAIN_WITHIN_S));
-
 	atomic_store(&serving->milter.is_draining, true);
-	while (atomic_load(&serving->milter.n_mails) > 0 && instant_is_before(loop_now(serving->loop), until) && !serving->is_thread_over)
-		(void)fiber_park(instant_after(loop_now(serving->loop), span_ms(DRAIN_LOOK_MS)));
+	await_mails(serving, span_s(DRAIN_WITHIN_S));
+	errands_stop(serving->milter.world.errands);
+	await_mails(serving, span_s(CUT_OFF_WITHIN_S));
 }
 
 static int
@@ -235,7 +248,6 @@ watch_for_end(void *arg)
 	remove_control(serving);
 	control_stop(serving->control);
 	servers_stop(&serving->servers);
-	errands_stop(serving->milter.world.errands);
 	loop_stop(serving->loop);
 }
 

@@ -1,10 +1,15 @@
 #!/usr/bin/python3
-"""smtpfwd-milter's sockets: a second milter takes none from the first, and each takes along at its end what is its own"""
+"""smtpfwd-milter's sockets: a second milter takes none from the first, and each takes along at its end what is its own; and who waits then is answered"""
+import asyncio
 import os
 import subprocess
 
 import milter
+import milter_client
+import names
 import world
+
+FORGED = (b"Authentication-Results", b" old.example.com; spf=pass")
 
 RUN = world.BUILD + "/milter/smtpfwd-milter"
 
@@ -59,4 +64,28 @@ def groups(tap):
         tap("%s: a start" % name, done.returncode == 1 and "milter: group: " + want in done.stderr, done)
 
 
-world.Tap().run(second, moved, groups)
+def cut_off(tap):
+    """At the end mail that still waits for the DNS is answered, as one that cannot be judged"""
+    dead = names.Names("")
+    dead.all_do(("TIMEOUT", ""))
+    for word, want in (("defer", (b"y", b"451 4.3.2")), ("accept", (b"c", b""))):
+        asked = milter.Milter("verify { timeout = 60s }", name="cut-" + word, resolver=dead.section("timeout = 60s  tries = 1"),
+                              section="on-failure = %s" % word).start()
+
+        async def wait_and_stop():
+            sessions = [await milter_client.Session().open(asked.port) for _ in range(20)]
+            for session in sessions:
+                session.greet()
+            mails = [asyncio.create_task(session.mail("a@plain.example", ["kim@keep.example"], [(b"From", b" a@plain.example"), FORGED], b"x\r\n"))
+                     for session in sessions]
+            await asyncio.sleep(1)
+            asked.process.terminate()
+            return await asyncio.gather(*mails, return_exceptions=True)
+        answers = asyncio.run(wait_and_stop())
+        tap("on-failure = %s: each is answered" % word, all(isinstance(a, tuple) and a[0] == want[0] and a[1].startswith(want[1]) for a in answers), answers[:3])
+        if word == "accept":
+            tap("without what is forged", all([code for code, _ in changes] == [b"m"] for _, _, changes in answers), answers[:3])
+        tap("and logged", asked.process.wait(20) == 0 and "verdict=defer:cut-off" in asked.log_text(), asked.log_text()[-2000:])
+
+
+world.Tap().run(second, moved, groups, cut_off)
