@@ -40,6 +40,16 @@ envelope_add_recipient(struct envelope *envelope, const struct recipient *recipi
 	return true;
 }
 
+struct envelope
+envelope_alone(const struct envelope *envelope, struct recipient *recipient)
+{
+	struct envelope alone = *envelope;
+
+	alone.recipients = recipient;
+	alone.n_recipients = alone.cap_recipients = 1;
+	return alone;
+}
+
 bool
 envelope_copy(const struct envelope *envelope, bool is_whole, struct arena *arena,
     struct envelope *copy_out)

@@ -58,6 +58,9 @@ enum {
 bool	envelope_add_recipient(struct envelope *envelope, const struct recipient *recipient,
 	    struct arena *arena);
 
+/* The same for one recipient only; points to what both point to, and to the recipient. */
+struct envelope	envelope_alone(const struct envelope *envelope, struct recipient *recipient);
+
 /* Copies all but the recipients; with is_whole the recipients too.  False at the arena's limit. */
 bool	envelope_copy(const struct envelope *envelope, bool is_whole, struct arena *arena,
 	    struct envelope *copy_out);

@@ -32,7 +32,7 @@ class_bounds_take_this(const struct class_bounds *bounds, const struct policy *p
     const struct recipient *recipient)
 {
 	struct recipient only = *recipient;
-	struct envelope alone = { .reverse_path = evidence->envelope->reverse_path, .recipients = &only, .n_recipients = 1 };
+	struct envelope alone = envelope_alone(evidence->envelope, &only);
 	struct class_evidence evidence_of_it = *evidence;
 	int most;
 

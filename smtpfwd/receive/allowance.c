@@ -17,10 +17,8 @@ is_limited(const struct session *session)
 }
 
 static struct rated_mail
-rated_mail(const struct session *session)
+rated_mail(const struct session *session, const struct mail_class *class)
 {
-	const struct mail_class *class = &session->transaction->allowance.class;
-
 	return (struct rated_mail){ .class_name = class->match.name, .limits = class->actions->rates, .n_limits = class->actions->n_rates,
 	    .client = session->peer.client.ip, .login = session->peer.login, .reverse_path = &session->transaction->envelope.reverse_path };
 }
@@ -51,9 +49,9 @@ put_off(struct session *session, const struct rated_mail *mail, const struct rat
 }
 
 static void
-ask(struct session *session, struct rated_amount before, struct rated_amount more, struct verdict *verdict_out)
+ask(struct session *session, const struct mail_class *class, struct rated_amount before, struct rated_amount more, struct verdict *verdict_out)
 {
-	struct rated_mail mail = rated_mail(session);
+	struct rated_mail mail = rated_mail(session, class);
 	struct rated_wait wait = class_rates_wait(rates_of(session), &mail, &before, &more, loop_now(fiber_loop()));
 
 	*verdict_out = (struct verdict){ .action = ACTION_ACCEPT };
@@ -91,35 +89,61 @@ allowance_mail(struct session *session, struct verdict *verdict_out)
 		return;
 	look(session);
 	if (session->transaction->allowance.is_settled)
-		ask(session, amount(0, 0, 0), amount(1, 0, known_bytes(session->transaction)), verdict_out);
+		ask(session, &session->transaction->allowance.class, amount(0, 0, 0), amount(1, 0, known_bytes(session->transaction)), verdict_out);
+}
+
+/*
+ * Where recipients may change the class, what mail to this one is of: it may never be in the envelope, and names of a class are not to be
+ * tried at the cost of another.  True: mail that has it is, whoever else it is for.
+ */
+static bool
+look_at(const struct session *session, const struct recipient *rcpt, struct mail_class *class_out)
+{
+	const struct transaction *transaction = session->transaction;
+	struct class_evidence evidence = session_class_evidence(session);
+	struct recipient only = *rcpt;
+	struct envelope alone = envelope_alone(&transaction->envelope, &only);
+
+	*class_out = transaction->allowance.class;
+	if (transaction->allowance.is_settled)
+		return true;
+	evidence.envelope = &alone;
+	*class_out = classify(transaction->policy, &evidence);
+	return classify_is_settled(transaction->policy, &evidence);
 }
 
 void
-allowance_rcpt(struct session *session, struct verdict *verdict_out)
+allowance_rcpt(struct session *session, const struct recipient *rcpt, struct verdict *verdict_out)
 {
+	struct mail_class class;
+
 	*verdict_out = (struct verdict){ .action = ACTION_ACCEPT };
 	if (!is_limited(session))
 		return;
 	look(session);
-	if (session->transaction->allowance.is_settled)
-		ask(session, amount(0, session->transaction->envelope.n_recipients, 0), amount(0, 1, 0), verdict_out);
+	if (look_at(session, rcpt, &class))
+		ask(session, &class, amount(0, session->transaction->envelope.n_recipients, 0), amount(0, 1, 0), verdict_out);
 }
 
 /* --- what counts --- */
 
 static void
-take(struct session *session, struct rated_amount tried)
+take(struct session *session, const struct mail_class *class, struct rated_amount tried)
 {
-	struct rated_mail mail = rated_mail(session);
+	struct rated_mail mail = rated_mail(session, class);
 
 	class_rates_take(rates_of(session), &mail, &tried, loop_now(fiber_loop()));
 }
 
 void
-allowance_refused_rcpt(struct session *session)
+allowance_refused_rcpt(struct session *session, const struct recipient *rcpt)
 {
-	if (is_limited(session))
-		take(session, amount(0, 1, 0));
+	struct mail_class class;
+
+	if (!is_limited(session))
+		return;
+	(void)look_at(session, rcpt, &class);
+	take(session, &class, amount(0, 1, 0));
 }
 
 /* --- the mail --- */
@@ -136,7 +160,7 @@ allowance_ask(struct session *session, struct verdict *verdict_out)
 {
 	const struct transaction *transaction = session->transaction;
 
-	ask(session, amount(0, 0, 0), amount(1, transaction->envelope.n_recipients, known_bytes(transaction)), verdict_out);
+	ask(session, &transaction->allowance.class, amount(0, 0, 0), amount(1, transaction->envelope.n_recipients, known_bytes(transaction)), verdict_out);
 }
 
 void
@@ -144,7 +168,7 @@ allowance_use(struct session *session, struct verdict *verdict_out)
 {
 	struct transaction *transaction = session->transaction;
 	struct rated_amount whole = amount(1, transaction->envelope.n_recipients, (int64_t)transaction->content.decoder.n_bytes);
-	struct rated_mail mail = rated_mail(session);
+	struct rated_mail mail = rated_mail(session, &transaction->allowance.class);
 	struct rated_wait wait = class_rates_use(rates_of(session), &mail, &whole, loop_now(fiber_loop()));
 
 	*verdict_out = (struct verdict){ .action = ACTION_ACCEPT };
@@ -168,12 +192,12 @@ allowance_end(struct session *session)
 
 	if (!is_limited(session))
 		return;
-	mail = rated_mail(session);
+	mail = rated_mail(session, &allowance->class);
 	/* Put off, or cut short by us: the same mail comes again. */
 	if (allowance->is_used && (reply_is_temporary(&content->failure) || fiber_is_cancelled()))
 		class_rates_give_back(rates_of(session), &mail, &allowance->used, loop_now(fiber_loop()));
 	else if (!allowance->is_used && is_refused)
-		take(session, amount(1, transaction->envelope.n_recipients, (int64_t)content->decoder.n_bytes));
+		take(session, &allowance->class, amount(1, transaction->envelope.n_recipients, (int64_t)content->decoder.n_bytes));
 	else if (!allowance->is_used && is_given_up && !fiber_is_cancelled())
-		take(session, amount(0, transaction->envelope.n_recipients, 0));
+		take(session, &allowance->class, amount(0, transaction->envelope.n_recipients, 0));
 }

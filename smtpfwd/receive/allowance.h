@@ -26,10 +26,10 @@ struct allowance {			/* a transaction's; zero: nothing was asked yet */
 void	allowance_mail(struct session *session, struct verdict *verdict_out);
 
 /* A recipient comes, behind those in the envelope. */
-void	allowance_rcpt(struct session *session, struct verdict *verdict_out);
+void	allowance_rcpt(struct session *session, const struct recipient *rcpt, struct verdict *verdict_out);
 
-/* One was refused for good: it counts. */
-void	allowance_refused_rcpt(struct session *session);
+/* One was refused for good: it counts, for the class of mail to it. */
+void	allowance_refused_rcpt(struct session *session, const struct recipient *rcpt);
 
 /* The header section is whole, so this is the class; and with it the mail is asked for, before it is checked. */
 void	allowance_settle(struct session *session, const struct mail_class *class);

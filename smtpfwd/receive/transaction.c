@@ -82,7 +82,7 @@ guess_srs(struct session *session, const struct recipient *rcpt)
 	struct transaction *transaction = session->transaction;
 	struct class_evidence evidence = class_evidence(session);
 	struct recipient first = *rcpt;
-	struct envelope envelope = { .reverse_path = transaction->envelope.reverse_path, .recipients = &first, .n_recipients = 1 };
+	struct envelope envelope = envelope_alone(&transaction->envelope, &first);
 
 	if (transaction->has_srs_wish)
 		return;
@@ -210,7 +210,7 @@ refuse_rcpt(struct session *session, const struct recipient *rcpt, const struct 
 	    &session->transaction->envelope.reverse_path, &rcpt->address, reply, why);
 	if (!reply_is_permanent(reply))
 		return reply_later(session, reply);
-	allowance_refused_rcpt(session);
+	allowance_refused_rcpt(session, rcpt);
 	return session_reply_error(session, reply);
 }
 
@@ -296,7 +296,7 @@ transaction_rcpt(struct session *session, const struct recipient *rcpt)
 		return refuse_too_many(session, rcpt, "class");
 	if (!transaction_fits(session))
 		return refuse_too_many(session, rcpt, "memory of all transactions");
-	allowance_rcpt(session, &verdict);
+	allowance_rcpt(session, rcpt, &verdict);
 	if (verdict.action != ACTION_ACCEPT)
 		return verdict.is_quiet ? reply_later(session, &verdict.reply) : refuse_rcpt(session, rcpt, &verdict.reply, verdict.reason);
 	arena_init(&arena, UNDONE_ARENA_MAX_BYTES);

@@ -22,6 +22,7 @@ struct row {
 	const char	*name;
 	const char	*limits[LIMITS_MAX];	/* of the class "in", which all mail is of */
 	bool		 is_trusted;		/* and may be of the class "urgent", by a field; which has no limit */
+	bool		 is_by_recipient;	/* "in" is of mail to few-*, and other mail has no limit */
 	const char	*rcpts;			/* the next hop is asked, and answers as fake_online says */
 	char		 mail;
 	int		 errors_max;		/* 0: many */
@@ -77,6 +78,10 @@ static const struct row rows[] = {
 	  .script = { HELLO, FROM, "CRCPT TO:<b1@example.com>", "S550", "CRCPT TO:<b2@example.com>", "S550", "CRCPT TO:<b3@example.com>", "S550",
 	    "CRCPT TO:<b4@example.com>", LATER "3 recipients/1h per client; try again in 20m", "CRSET", "S250", FROM, "CRCPT TO:<b5@example.com>", LATER,
 	    "Onew relay:moved a 0; rcpt b1; rcpt b2; rcpt b3; drop; " } },
+	{ .name = "of a class by recipients as well", .limits = { "3 recipients/1h per client" }, .is_by_recipient = true, .rcpts = "+555555",
+	  .script = { HELLO, FROM, RCPT, "CRCPT TO:<few-1@example.com>", "S550", "CRCPT TO:<few-2@example.com>", "S550", "CRCPT TO:<few-3@example.com>",
+	    LATER "3 recipients/1h per client; try again in 20m", "CRCPT TO:<c1@example.com>", "S550", "CRCPT TO:<c2@example.com>", "S550", "CRCPT TO:<c3@example.com>", "S550",
+	    "CRSET", "S250", FROM, "CRCPT TO:<few-4@example.com>", "S550", "CRCPT TO:<few-5@example.com>", LATER } },
 	{ .name = "those that we refuse ourselves too", .limits = { "2 recipients/1h per client" }, .script = {
 	    HELLO, FROM, "CRCPT TO:<b@elsewhere.example>", "S550", "CRCPT TO:<c@elsewhere.example>", "S550", "CRCPT TO:<b@example.com>", LATER } },
 	{ .name = "and those of a transaction without data", .limits = { "2 recipients/1h per client" }, .script = {
@@ -110,12 +115,13 @@ change(struct stage *stage)
 	static const uint64_t seed[2] = { 1, 2 };
 	static const struct network everybody[] = { { .ip = { IP_V4, { 0 } }, .prefix_bits = 0 } };
 	static const char *const urgent[] = { "X-Urgent" };
+	static const char *const few[] = { "few-*@example.com" };
 	static struct class_rate limits[LIMITS_MAX];
 	struct relay_rule relays[] = { { .name = "moved", .domains = domains, .n_domains = 1,
 	    .forwarding = { .is_online = row->rcpts != NULL, .online_timeout = span_s(60) } } };
 	struct class_section sections[] = {
 		{ .name = "urgent", .networks = everybody, .n_networks = 1, .fields = urgent, .n_fields = 1 },
-		{ .name = "in", .networks = everybody, .n_networks = 1, .actions.rates = limits },
+		{ .name = "in", .networks = everybody, .n_networks = 1, .recipients = few, .n_recipients = row->is_by_recipient ? 1 : 0, .actions.rates = limits },
 	};
 	const char *why;
 
