@@ -4,11 +4,13 @@ say, reloads, gives up its rights, and ends; and what it does when the DNS is de
 """
 import asyncio
 import base64
+import ctypes
 import glob
 import os
 import pwd
 import re
 import signal
+import socket
 import stat
 import subprocess
 import time
@@ -467,6 +469,34 @@ def odd_peers(tap):
     asked.stop()
 
 
+def sockets_of(pid):
+    """Descriptors of ours for those of another process."""
+    PIDFD_GETFD = 438
+    system_call, process = ctypes.CDLL(None, use_errno=True).syscall, os.pidfd_open(pid)
+    found = []
+    for fd in map(int, os.listdir("/proc/%d/fd" % pid)):
+        copy = system_call(PIDFD_GETFD, process, fd, 0)
+        if copy < 0 or not stat.S_ISSOCK(os.fstat(copy).st_mode):
+            os.close(copy) if copy >= 0 else None
+        else:
+            found.append(socket.socket(fileno=copy))
+    os.close(process)
+    return found
+
+
+def promptness(tap):
+    """Several changes of a mail, each written by itself, do not wait for each other's acknowledgement"""
+    asked = milter.Milter(name="prompt", resolver=RESOLVER).start()
+    with socket.create_connection(("127.0.0.1", asked.port)) as session:
+        def served():
+            return [one for one in sockets_of(asked.process.pid) if one.family == socket.AF_INET and one.type == socket.SOCK_STREAM and
+                    not one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) and one.getpeername() == session.getsockname()]
+        accepted = world.wait_for("it is accepted", served)
+        tap("an accepted connection sends at once", accepted[0].getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0)
+        accepted[0].close()
+    asked.stop()
+
+
 def _refused(call):
     try:
         return call()
@@ -474,6 +504,6 @@ def _refused(call):
         return b""
 
 
-SCENARIOS = (signing, conversions, services, directions, actions, reload, rights, slow_names, no_room, ending, odd_peers)
+SCENARIOS = (signing, conversions, services, directions, actions, reload, rights, slow_names, no_room, ending, odd_peers, promptness)
 chosen = os.environ.get("ONLY", "").split()
 world.Tap().run(*(scenario for scenario in SCENARIOS if not chosen or scenario.__name__ in chosen))
