@@ -145,6 +145,8 @@ struct storm {				/* one life */
 	bool			 is_ending;	/* no new troubles: the relay is to be stopped */
 	bool			 is_over;	/* no new mails: it is, in the midst of others */
 	bool			 is_clock_wrong;
+	int			 n_put_off_before;	/* in lives before */
+	int			 n_releasing;	/* by how many operators mail is being released at this moment */
 	bool			 is_reconfigured;	/* not as usual */
 	int			 n_until;	/* clients send the mails below this number */
 	int			 first_open;	/* mails below need nothing more of a client */
@@ -213,9 +215,9 @@ void	 classes_plan(struct storm_classes *classes, bool is_usual, struct relay_pl
 void	 classes_write_field(const struct storm_mail *mail, struct buf *out);
 void	 classes_write_forged(struct buf *out);
 const char *classes_wrong_top(const struct storm_mail *mail, const struct header_section *top);	/* NULL: nothing */
-const char *classes_wrong_arrival(const struct storm_mail *mail, int domain, int hop);	/* NULL: nothing */
+const char *classes_wrong_arrival(const struct storm *storm, const struct storm_mail *mail, int domain, int hop);	/* NULL: nothing */
 void	 classes_let_go(struct storm_ledger *ledger, int domain);	/* the operator releases what is for it; -1: all */
-void	 classes_count(struct storm *storm);		/* at a life's end */
+void	 classes_count(struct storm *storm);		/* what limits of rate put off, in each life now and then */
 
 /* --- storm_hop.c, storm_hop_session.c: next hops --- */
 void	 hops_start(struct storm *storm);

@@ -74,13 +74,13 @@ classes_wrong_top(const struct storm_mail *mail, const struct header_section *to
 }
 
 const char *
-classes_wrong_arrival(const struct storm_mail *mail, int domain, int hop)
+classes_wrong_arrival(const struct storm *storm, const struct storm_mail *mail, int domain, int hop)
 {
 	int way = mail->kind == KIND_USUAL ? STORM_HOME : STORM_BULK;
 
 	if (domain == STORM_OUTSIDE && hop != way)
 		return "went the way of another class";
-	if (mail->kind == KIND_SEEN && !mail->is_let_go)
+	if (mail->kind == KIND_SEEN && !mail->is_let_go && storm->n_releasing == 0)
 		return "arrived, though it is held and nobody released it";
 	return NULL;
 }
@@ -105,8 +105,13 @@ count_put_off(void *context, const struct class_rates_view *view)
 	*(int *)context += (int)view->n_put_off;
 }
 
+/* A kill or a reload with other limits takes with it what was not counted yet. */
 void
 classes_count(struct storm *storm)
 {
-	class_rates_each(storm->relay.rates, count_put_off, &storm->ledger->counts.n_put_off);
+	int *counted = &storm->ledger->counts.n_put_off, n = storm->n_put_off_before;
+
+	class_rates_each(storm->relay.rates, count_put_off, &n);
+	if (n > *counted)
+		*counted = n;
 }

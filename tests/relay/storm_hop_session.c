@@ -134,7 +134,7 @@ static void
 look_at_class(struct session *s, const struct storm_recipient *r, const struct storm_mail *mail)
 {
 	struct storm_counts *counts = &s->storm->ledger->counts;
-	const char *wrong = classes_wrong_arrival(mail, r->domain, s->hop->number);
+	const char *wrong = classes_wrong_arrival(s->storm, mail, r->domain, s->hop->number);
 
 	counts->n_by_class += s->hop->number == STORM_BULK;
 	counts->n_seen_first += s->hop->number == STORM_BULK && mail->kind == KIND_SEEN;

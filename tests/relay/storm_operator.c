@@ -45,10 +45,11 @@ operator_holds_and_releases(struct storm *storm)
 	wait_for(storm, 5, 300);
 	/* However the disk does: what is held stays held until somebody releases it. */
 	classes_let_go(storm->ledger, domain);
-	while (queue_release(queue, &filter, operators_patience(storm), &fault) < 0) {
+	storm->n_releasing++;
+	while (queue_release(queue, &filter, operators_patience(storm), &fault) < 0)
 		wait_for(storm, 5, 10);
-		classes_let_go(storm->ledger, domain);
-	}
+	storm->n_releasing--;
+	classes_let_go(storm->ledger, domain);	/* what came meanwhile, too */
 }
 
 void

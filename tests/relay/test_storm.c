@@ -56,7 +56,8 @@ begin(struct storm *storm, struct weather *weather, int n_until, bool is_calm)
 	struct storm_classes classes;
 	struct relay_plan plan;
 
-	*storm = (struct storm){ .ledger = weather->ledger, .n_until = n_until, .is_calm = is_calm };
+	*storm = (struct storm){ .ledger = weather->ledger, .n_until = n_until, .is_calm = is_calm,
+	    .n_put_off_before = weather->ledger->counts.n_put_off };
 	ledger_begin_life(weather->ledger);
 	for (int i = 0; i < STORM_HOPS; i++) {	/* a kill may have come in the middle of a trouble */
 		struct endpoint at = hop_endpoint(i);
@@ -192,8 +193,10 @@ wait_for_end(void *arg)
 	struct end *end = arg;
 	struct storm *storm = end->storm;
 
-	while ((storm->n_clients > 0 || storm->n_troublemakers > 0) && !is_to_stop(end))
+	while ((storm->n_clients > 0 || storm->n_troublemakers > 0) && !is_to_stop(end)) {
 		sleep_for(storm, 5);
+		classes_count(storm);
+	}
 	if (end->is_last) {
 		calm_down(storm);
 		sleep_for(storm, IDLE_END_S);
@@ -224,7 +227,6 @@ live(struct sim *sim, void *arg)
 	loop_run(storm.relay.loop);
 	relay_stop(&storm.relay);
 	hops_stop(&storm);
-	classes_count(&storm);
 	relay_free(&storm.relay);
 	weather->ledger->counts.n_fell_back += storm.relay.n_fell_back;
 }
