@@ -7,6 +7,11 @@ dist_man_MANS += %D%/smtpfwd.conf.5 smtpfwd/smtpfwd.8 smtpfwd/smtpfwdctl.8 milte
 exampledir = $(docdir)
 dist_example_DATA = %D%/smtpfwd.conf %D%/smtpfwd.logrotate README
 
+# Where smtpfwd.conf is looked for.
+installdirs-local:
+	$(MKDIR_P) '$(DESTDIR)$(sysconfdir)/smtpfwd'
+install-data-local: installdirs-local
+
 # Pieces for an existing Postfix; tests/live/test_postfix_pieces.py gives each one to a real Postfix.
 postfixexampledir = $(docdir)/postfix
 dist_postfixexample_DATA = %D%/postfix/README \

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,8 @@
 #include "smtpfwd/ctl/ctl.h"
 
 #define DIRECTORY_DEFAULT	"/etc/smtpfwd/dkim"
+#define DIRECTORY_DEFAULT_OF	"/etc/smtpfwd"
+#define USER_DEFAULT		"smtpfwd"	/* the setting user's */
 
 enum {
 	NAME_MAX_BYTES = 2 * DOMAIN_MAX_BYTES,
@@ -42,12 +45,26 @@ say_file(const struct keygen *k, const char *what)
 	return CTL_REFUSED;
 }
 
+/* A new one that root makes is for the daemon to enter, too, where its user is there.  0, or -1 with errno. */
+static int
+make_directory(const char *name)
+{
+	const struct passwd *user;
+
+	if (strcmp(name, DIRECTORY_DEFAULT) == 0 && mkdir(DIRECTORY_DEFAULT_OF, 0755) != 0 && errno != EEXIST)
+		return -1;
+	if (mkdir(name, 0750) != 0)
+		return errno == EEXIST ? 0 : -1;
+	user = geteuid() == 0 ? getpwnam(USER_DEFAULT) : NULL;
+	return user == NULL ? 0 : chown(name, (uid_t)-1, user->pw_gid);
+}
+
 static int
 open_directory(struct keygen *k)
 {
 	struct stat status;
 
-	if (mkdir(k->directory_name, 0750) != 0 && errno != EEXIST)
+	if (make_directory(k->directory_name) != 0)
 		return say_file(k, strerror(errno));
 	k->directory = open(k->directory_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (k->directory < 0 || fstat(k->directory, &status) != 0)

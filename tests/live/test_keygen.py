@@ -96,4 +96,21 @@ def shared(tap):
     tap("its group reads the key, others do not", stat.S_IMODE(status.st_mode) == 0o640 and status.st_gid == group, oct(status.st_mode))
 
 
-world.Tap().run(keys, refused, shared)
+def new_machine(tap):
+    """Where nothing is there yet but the user"""
+    if os.geteuid() != 0:
+        return
+    etc = world.WORK + "/etc"
+    os.makedirs(etc)
+    for name, line in (("passwd", "smtpfwd:x:4711:4712::/nonexistent:/bin/false\n"), ("group", "smtpfwd:x:4712:\n")):
+        with open(etc + "/" + name, "w") as file:
+            file.write(line)
+    made = subprocess.run(["unshare", "-m", "sh", "-c", 'mount --bind "$1" /etc && "$2" keygen --ed25519 example.com 2026e', "sh",
+                           etc, world.BUILD + "/smtpfwd/smtpfwdctl"], capture_output=True, text=True, timeout=120)
+    tap("the default directory is made with its parent", made.returncode == 0, made.stderr)
+    directory, key = os.stat(etc + "/smtpfwd/dkim"), os.stat(etc + "/smtpfwd/dkim/2026e.example.com.pem")
+    tap("the daemon may enter it, others not", (stat.S_IMODE(directory.st_mode), directory.st_gid) == (0o750, 4712), str(directory))
+    tap("and read the key", (stat.S_IMODE(key.st_mode), key.st_gid) == (0o640, 4712), str(key))
+
+
+world.Tap().run(keys, refused, shared, new_machine)
