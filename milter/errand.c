@@ -3,11 +3,14 @@
  */
 #include <errno.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/list.h"
 #include "base/mem.h"
 #include "milter/errand.h"
+
+enum { LONG_MS = 2 };			/* what is in the resolver's cache is there by then */
 
 struct errands {
 	struct resolver		 door;		/* first: it is cast back */
@@ -17,6 +20,8 @@ struct errands {
 	struct watch		 bell_watch;
 	struct list		 running;	/* of struct running; the loop's thread alone looks at it */
 	bool			 is_watched;
+	void			(*on_wait)(void *context);	/* or NULL */
+	void			*on_wait_context;
 
 	pthread_mutex_t		 lock;		/* of all below */
 	struct errand		*first, **last;	/* not yet taken */
@@ -64,12 +69,35 @@ errand_start(struct errands *errands, struct errand *errand)
 	pthread_mutex_unlock(&errands->lock);
 }
 
+/* With the errand's lock. */
+static void
+wait_a_moment(struct errand *errand)
+{
+	const struct errands *errands = errand->owner;
+	struct timespec until;
+	int error = 0;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_nsec += LONG_MS * 1000000L;
+	until.tv_sec += until.tv_nsec / 1000000000L;
+	until.tv_nsec %= 1000000000L;
+	while (!errand->is_done && error == 0)
+		error = pthread_cond_clockwait(&errand->changed, &errand->lock, CLOCK_MONOTONIC, &until);
+	if (errand->is_done)
+		return;
+	pthread_mutex_unlock(&errand->lock);
+	errands->on_wait(errands->on_wait_context);
+	pthread_mutex_lock(&errand->lock);
+}
+
 bool
 errand_wait(struct errand *errand)
 {
 	bool is_refused;
 
 	pthread_mutex_lock(&errand->lock);
+	if (!errand->is_done && errand->owner->on_wait != NULL)
+		wait_a_moment(errand);
 	while (!errand->is_done)
 		pthread_cond_wait(&errand->changed, &errand->lock);
 	is_refused = errand->is_refused;
@@ -96,6 +124,13 @@ errand_forget(struct errand *errand)
 	if (is_done)
 		fini(errand);
 	return is_done;
+}
+
+void
+errands_on_wait(struct errands *errands, void (*call)(void *context), void *context)
+{
+	errands->on_wait = call;
+	errands->on_wait_context = context;
 }
 
 /* --- in the loop's thread --- */

@@ -43,6 +43,9 @@ void		 errands_stop(struct errands *errands);
 bool		 errands_are_stopped(struct errands *errands);	/* any thread: what it finds out is not to be believed */
 void		 errands_free(struct errands *errands);		/* behind the loop's end; NULL is nothing */
 
+/* Before there are other threads: what one of them calls that has begun to wait long.  It must not block. */
+void		 errands_on_wait(struct errands *errands, void (*call)(void *context), void *context);
+
 /* Any thread but the loop's.  It always comes to its end, be it that it was refused and never ran. */
 void		 errand_start(struct errands *errands, struct errand *errand);
 /* Blocks the thread until it is done; false: it was refused, or cancelled. */

@@ -15,6 +15,6 @@ milter_libjudging_a_SOURCES = \
 
 sbin_PROGRAMS += milter/smtpfwd-milter
 milter_smtpfwd_milter_SOURCES = \
-	%D%/apply.c %D%/apply.h %D%/callbacks.c %D%/callbacks.h %D%/generation.c %D%/generation.h %D%/main.c %D%/operate.c %D%/operate.h \
+	%D%/apply.c %D%/apply.h %D%/callbacks.c %D%/callbacks.h %D%/generation.c %D%/generation.h %D%/main.c %D%/nudge.c %D%/nudge.h %D%/operate.c %D%/operate.h \
 	%D%/serve.c %D%/serve.h %D%/servers.c %D%/servers.h %D%/socket_group.c %D%/socket_group.h
 milter_smtpfwd_milter_LDADD = milter/libservers.a milter/libpostfix.a milter/libjudging.a $(smtpfwd_parts) $(smtpfwd_libs) $(MILTER_LIBS)

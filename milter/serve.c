@@ -20,6 +20,7 @@
 #include <libmilter/mfapi.h>
 
 #include "base/insist.h"
+#include "milter/nudge.h"
 #include "milter/operate.h"
 #include "milter/serve.h"
 #include "milter/servers.h"
@@ -53,6 +54,8 @@ struct serving {
 	struct servers		 servers;
 	struct loop		*loop;
 	struct notifier		*notify;
+	struct place		 place;		/* of libmilter's socket, whatever a reload says */
+	char			 place_path[UNIX_PATH_ROOM];
 	struct signal_watch	 signals;
 	struct fiber		*watcher;	/* ends it all */
 	pthread_t		 thread;	/* libmilter's first */
@@ -181,6 +184,10 @@ start_libmilter(struct serving *serving, struct fault *fault_out)
 
 	set_stacks();
 	serving->thread_ended.run = hear_of_end;
+	serving->place = serving->operate.generation->config->milter.place;
+	snprintf(serving->place_path, sizeof(serving->place_path), "%.*s", STR_ARG(serving->place.path));
+	serving->place.path = str_of(serving->place_path);
+	errands_on_wait(serving->milter.world.errands, nudge, &serving->place);
 	(void)sigaction(SIGUSR1, &(struct sigaction){ .sa_handler = hear_nothing }, NULL);
 	sigfillset(&all);
 	sigdelset(&all, SIGUSR1);

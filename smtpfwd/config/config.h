@@ -63,6 +63,7 @@ struct milter_server {			/* beside the milter's own socket */
 
 struct milter_section {			/* what the milter section says */
 	const char		*socket;	/* as smfi_setconn takes it */
+	struct place		 place;		/* the same; its path ends in NUL */
 	const char		*unix_path;	/* of it; NULL: it is none of a file's */
 	struct milter_server	 socketmap, policy_service;
 	const char		*group;		/* of all unix sockets; NULL: the user's */

@@ -21,15 +21,16 @@ read_socket(struct config *config, const struct conf_section *section)
 {
 	struct milter_section *milter = &config->milter;
 	const char *text = conf_string(section, "socket");
-	struct place place;
+	struct place place = { .path = STR_EMPTY };
 
 	milter->socket = text;
 	if (!place_parse(str_of(text), &place))
 		conf_error(config->conf, section, "socket", "\"%s\" is neither inet:ADDRESS:PORT nor unix:/PATH", text);
 	else if (place.path.len > 0)
-		milter->unix_path = config_copy(config, place.path);
+		milter->place.path = str_of(milter->unix_path = config_copy(config, place.path));
 	else
 		milter->socket = libmilter_words(config, &place.at);
+	milter->place.at = place.at;
 }
 
 static struct milter_server

@@ -8,10 +8,11 @@ NO_REPLY_HEADER, NO_REPLY_HELO, NO_REPLY_RCPT, NO_REPLY_EOH = 0x80, 0x2000, 0x80
 
 
 class Session:
-    """One connection; a client at an address says HELO."""
+    """One connection, to a port of loopback or the path of a unix socket; a client at an address says HELO."""
 
     async def open(self, port, actions=ACTIONS, steps=STEPS):
-        self.reader, self.writer = await asyncio.open_connection("127.0.0.1", port)
+        to = asyncio.open_unix_connection(port) if isinstance(port, str) else asyncio.open_connection("127.0.0.1", port)
+        self.reader, self.writer = await to
         code, data = await self.ask(b"O", struct.pack(">III", 6, actions, steps))
         assert code == b"O", (code, data)
         self.version, self.actions, self.steps = struct.unpack(">III", data[:12])

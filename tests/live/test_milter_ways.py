@@ -357,6 +357,26 @@ def slow_names(tap):
     asked.stop()
 
 
+def all_at_once(tap):
+    """Sessions that come in the same moment wait for the DNS side by side, and none for another one's answer"""
+    dead = names.Names("")
+    dead.all_do(("TIMEOUT", ""))
+    asked = milter.Milter("verify { timeout = 3s }", name="at-once", resolver=dead.section("timeout = 3s  tries = 1")).start()
+    for n in (20, 300):
+        began = time.monotonic()
+        answers = many(asked.port, n)
+        took = time.monotonic() - began
+        tap("%d: within what one takes, and some (%.1f s)" % (n, took), took < 7 and all(code == b"c" for code, _, _, _ in answers))
+    asked.stop()
+    path = world.WORK + "/at-once/by-unix"
+    asked = milter.Milter("verify { timeout = 3s }", name="at-once-unix", resolver=dead.section("timeout = 3s  tries = 1"), path=path).start()
+    began = time.monotonic()
+    answers = many(path, 20)
+    took = time.monotonic() - began
+    tap("by a unix socket (%.1f s)" % took, took < 7 and all(code == b"c" for code, _, _, _ in answers))
+    asked.stop()
+
+
 def no_room(tap):
     """What is more than there may be is deferred, or goes on as it is, but for what is forged"""
     dead = names.Names("")
@@ -504,6 +524,6 @@ def _refused(call):
         return b""
 
 
-SCENARIOS = (signing, conversions, services, directions, actions, reload, rights, slow_names, no_room, ending, odd_peers, promptness)
+SCENARIOS = (signing, conversions, services, directions, actions, reload, rights, slow_names, all_at_once, no_room, ending, odd_peers, promptness)
 chosen = os.environ.get("ONLY", "").split()
 world.Tap().run(*(scenario for scenario in SCENARIOS if not chosen or scenario.__name__ in chosen))
