@@ -4,7 +4,7 @@
 #include "mail/author.h"
 #include "mail/domain.h"
 #include "milter/ahead.h"
-#include "policy/dmarc_walk.h"
+#include "policy/dmarc/dmarc_walk.h"
 
 enum {
 	ARENA_MAX_BYTES = 512 * 1024,	/* answers, which are thrown away; without room there is less to be asked ahead */

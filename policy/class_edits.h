@@ -7,7 +7,7 @@
 #define POLICY_CLASS_EDITS_H
 
 #include "mail/edits.h"
-#include "policy/class_actions.h"
+#include "policy/class/class_actions.h"
 #include "policy/field_changes.h"
 
 /* Adds to the edits.  False at the arena's limit. */

@@ -7,8 +7,8 @@
 #include "base/mem.h"
 #include "base/quantity.h"
 #include "policy/class_rates.h"
-#include "policy/class_rules.h"
-#include "policy/pattern.h"
+#include "policy/class/class_rules.h"
+#include "policy/class/pattern.h"
 
 enum {
 	KEY_MAX_BYTES = ADDRESS_MAX_BYTES,

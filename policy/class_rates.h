@@ -22,7 +22,7 @@
 #define POLICY_CLASS_RATES_H
 
 #include "mail/address.h"
-#include "policy/class_rate.h"
+#include "policy/class/class_rate.h"
 #include "policy/verdict.h"
 
 enum {

@@ -6,7 +6,7 @@
 #ifndef POLICY_CLASSIFY_H
 #define POLICY_CLASSIFY_H
 
-#include "policy/class_rules.h"
+#include "policy/class/class_rules.h"
 #include "policy/policy.h"
 #include "policy/sign_rules.h"
 

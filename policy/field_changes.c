@@ -2,7 +2,7 @@
  * field_changes.c - what we do to a header section, and which signatures that breaks
  */
 #include "base/insist.h"
-#include "policy/dkim_tags.h"
+#include "policy/dkim/dkim_tags.h"
 #include "policy/field_changes.h"
 
 void

@@ -8,7 +8,7 @@
 #define POLICY_FIELD_CHANGES_H
 
 #include "mail/edits.h"
-#include "policy/class_actions.h"
+#include "policy/class/class_actions.h"
 
 enum { FIELD_CHANGES_MAX = 8 + 2 * CLASS_FIELDS_MAX };	/* names: ours, and those of a class */
 

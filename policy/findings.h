@@ -7,10 +7,10 @@
 #define POLICY_FINDINGS_H
 
 #include "mail/author.h"
-#include "policy/arc_verify.h"
-#include "policy/dkim_result.h"
-#include "policy/dmarc.h"
-#include "policy/spf.h"
+#include "policy/arc/arc_verify.h"
+#include "policy/dkim/dkim_result.h"
+#include "policy/dmarc/dmarc.h"
+#include "policy/spf/spf.h"
 
 struct findings {			/* strings live in the inspection's arena, or are the inputs' */
 	const char		*why_unchecked;	/* a constant word: "trusted", "class", "off"; NULL: what the rules want was checked */

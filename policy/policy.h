@@ -10,12 +10,12 @@
 #include "base/arena.h"
 #include "mail/address.h"
 #include "mail/envelope.h"
-#include "policy/arc_seal.h"
-#include "policy/class_rules.h"
-#include "policy/dkim_verify.h"
-#include "policy/dmarc.h"
+#include "policy/arc/arc_seal.h"
+#include "policy/class/class_rules.h"
+#include "policy/dkim/dkim_verify.h"
+#include "policy/dmarc/dmarc.h"
 #include "policy/sign_rules.h"
-#include "policy/srs.h"
+#include "policy/srs/srs.h"
 #include "policy/transports.h"
 
 struct policy;

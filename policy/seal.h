@@ -14,7 +14,7 @@
 #ifndef POLICY_SEAL_H
 #define POLICY_SEAL_H
 
-#include "policy/arc_verify.h"
+#include "policy/arc/arc_verify.h"
 #include "policy/field_changes.h"
 #include "policy/policy.h"
 

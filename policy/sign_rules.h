@@ -7,7 +7,7 @@
 #ifndef POLICY_SIGN_RULES_H
 #define POLICY_SIGN_RULES_H
 
-#include "policy/dkim_sign.h"
+#include "policy/dkim/dkim_sign.h"
 
 enum sign_source {			/* where a mail came from, as far as signing goes */
 	SIGN_SOURCE_OUTSIDE,		/* anybody; recipients in a relay domain do not make it ours */

@@ -1,7 +1,7 @@
 /*
  * class.c - the class sections: what kinds of mail there are, and the field in which a mail's class is told
  */
-#include "policy/pattern.h"
+#include "policy/class/pattern.h"
 #include "smtpfwd/config/config.h"
 
 /* --- peers --- */

@@ -1,5 +1,5 @@
 /*
- * class_actions.c - what the class sections set (policy/class_actions.h)
+ * class_actions.c - what the class sections set (policy/class/class_actions.h)
  */
 #include "smtpfwd/config/config.h"
 

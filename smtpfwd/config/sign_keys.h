@@ -8,7 +8,7 @@
 
 /*
  * A key of a file, the caller's.  NULL with a fault that begins with the path: not there, not ours to read, open to others
- * (auth/secret_file.h), or not fit to sign (policy/dkim_key.h).  Blocks, and takes a millisecond of CPU.
+ * (auth/secret_file.h), or not fit to sign (policy/dkim/dkim_key.h).  Blocks, and takes a millisecond of CPU.
  */
 struct dkim_key	*sign_key_read(const char *path, struct fault *fault_out);
 

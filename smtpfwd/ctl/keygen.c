@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "mail/domain.h"
-#include "policy/dkim_key_record.h"
+#include "policy/dkim/dkim_key_record.h"
 #include "smtpfwd/ctl/ctl.h"
 
 #define DIRECTORY_DEFAULT	"/etc/smtpfwd/dkim"

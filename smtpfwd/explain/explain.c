@@ -7,7 +7,7 @@
 #include "mail/domain.h"
 #include "policy/decide.h"
 #include "policy/decide_srs.h"
-#include "policy/iprev.h"
+#include "policy/spf/iprev.h"
 #include "smtpfwd/control/control.h"
 #include "smtpfwd/explain/explain.h"
 #include "smtpfwd/receive/refusal.h"

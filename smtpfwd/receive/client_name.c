@@ -1,7 +1,7 @@
 /*
  * client_name.c - the client's name by the DNS: only what leads back to its address is believed
  */
-#include "policy/iprev.h"
+#include "policy/spf/iprev.h"
 #include "smtpfwd/receive/client_name.h"
 
 enum {

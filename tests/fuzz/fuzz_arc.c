@@ -5,8 +5,8 @@
  * The input: a byte of choices, the mail.  By choice up to three good sets are put on top of it first, and a byte of it is
  * changed then.  All keys are one.
  */
-#include "policy/arc_seal.h"
-#include "policy/arc_verify.h"
+#include "policy/arc/arc_seal.h"
+#include "policy/arc/arc_verify.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/policy/dkim_vectors.h"
 

@@ -5,8 +5,8 @@
  * The input is a glob and a text for it, a pattern of addresses and one of fields, a reverse-path, and a header section.
  */
 #include "policy/classify.h"
-#include "policy/glob.h"
-#include "policy/pattern.h"
+#include "policy/class/glob.h"
+#include "policy/class/pattern.h"
 #include "tests/fuzz/fuzz.h"
 
 enum { GLOB_MAX_BYTES = 400 };		/* the definition takes the product of both in memory */

@@ -4,7 +4,7 @@
  * The input: a byte of choices, the key record up to a NUL, the mail.  libopendkim is not
  * instrumented; what it does is seen by valgrind only.
  */
-#include "policy/dkim_verify.h"
+#include "policy/dkim/dkim_verify.h"
 #include "tests/fuzz/fuzz.h"
 
 enum { PIECE_MAX_BYTES = 300 };

@@ -1,7 +1,7 @@
 /*
  * fuzz_dkim_canon.c - canonical bodies and fields: pieces mean what one piece means, and what a slow way of twenty lines says
  */
-#include "policy/dkim_canon.h"
+#include "policy/dkim/dkim_canon.h"
 #include "tests/fuzz/fuzz.h"
 
 static void

@@ -2,8 +2,8 @@
  * fuzz_dkim_sign.c - any header section and body is signed, or refused: the same in pieces as in one, by fields that read
  * back; and any text compared with a key as its record, where only the key's own fits
  */
-#include "policy/dkim_key_record.h"
-#include "policy/dkim_sign.h"
+#include "policy/dkim/dkim_key_record.h"
+#include "policy/dkim/dkim_sign.h"
 #include "tests/fuzz/fuzz.h"
 
 static const char pem[] = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n-----END PRIVATE KEY-----\n";

@@ -1,7 +1,7 @@
 /*
  * fuzz_dmarc.c - a DMARC record means the same when it is written by the letter
  */
-#include "policy/dmarc_record.h"
+#include "policy/dmarc/dmarc_record.h"
 #include "tests/fuzz/fuzz.h"
 
 static void

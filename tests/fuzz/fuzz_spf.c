@@ -4,9 +4,9 @@
  * The input's first byte chooses; then lines: sender, HELO, and the rest is a record, or lines of a zone
  * (tests/policy/zone.h) of example.com.
  */
-#include "policy/spf.h"
-#include "policy/spf_macro.h"
-#include "policy/spf_record.h"
+#include "policy/spf/spf.h"
+#include "policy/spf/spf_macro.h"
+#include "policy/spf/spf_record.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/policy/zone.h"
 

@@ -9,7 +9,7 @@
 
 #include "mail/domain.h"
 #include "mail/lexical.h"
-#include "policy/srs.h"
+#include "policy/srs/srs.h"
 #include "tests/fuzz/fuzz.h"
 
 #define DOMAIN	"fwd.example"

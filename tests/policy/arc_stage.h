@@ -4,8 +4,8 @@
 #ifndef TESTS_POLICY_ARC_STAGE_H
 #define TESTS_POLICY_ARC_STAGE_H
 
-#include "policy/arc_seal.h"
-#include "policy/arc_verify.h"
+#include "policy/arc/arc_seal.h"
+#include "policy/arc/arc_verify.h"
 
 enum {
 	ARC_CASES_MAX_BYTES = 16 * 1024 * 1024,

@@ -9,7 +9,7 @@
 #include "base/insist.h"
 #include "base/mem.h"
 #include "mail/header.h"
-#include "policy/dkim_key_record.h"
+#include "policy/dkim/dkim_key_record.h"
 #include "tests/policy/dkim_judge.h"
 
 enum {

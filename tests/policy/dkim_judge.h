@@ -4,7 +4,7 @@
 #ifndef TESTS_POLICY_DKIM_JUDGE_H
 #define TESTS_POLICY_DKIM_JUDGE_H
 
-#include "policy/dkim_key.h"
+#include "policy/dkim/dkim_key.h"
 
 struct dkim_judge;
 

@@ -5,7 +5,7 @@
 #define TESTS_POLICY_DKIM_STAGE_H
 
 #include "base/buf.h"
-#include "policy/dkim_verify.h"
+#include "policy/dkim/dkim_verify.h"
 
 struct dkim_stage {
 	struct resolver		 resolver;

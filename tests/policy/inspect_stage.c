@@ -5,7 +5,7 @@
 
 #include "base/insist.h"
 #include "policy/decide.h"
-#include "policy/dkim_key_record.h"
+#include "policy/dkim/dkim_key_record.h"
 #include "policy/stamp.h"
 #include "tests/expect.h"
 #include "tests/policy/dkim_vectors.h"

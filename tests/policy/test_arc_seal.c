@@ -6,7 +6,7 @@
 #include <openssl/evp.h>
 
 #include "base/insist.h"
-#include "policy/dkim_check.h"
+#include "policy/dkim/dkim_check.h"
 #include "tests/expect.h"
 #include "tests/policy/arc_stage.h"
 #include "tests/policy/dkim_vectors.h"

@@ -1,7 +1,7 @@
 /*
  * test_class_rate.c - limits of a class as a person writes them, and what is said of those that are none
  */
-#include "policy/class_rate.h"
+#include "policy/class/class_rate.h"
 #include "tests/expect.h"
 
 #define N_OF(array)	((int)(sizeof(array) / sizeof((array)[0])))

@@ -5,7 +5,7 @@
 
 #include "base/insist.h"
 #include "policy/class_rates.h"
-#include "policy/class_rules.h"
+#include "policy/class/class_rules.h"
 #include "tests/expect.h"
 
 #define N_OF(array)	((int)(sizeof(array) / sizeof((array)[0])))

@@ -2,7 +2,7 @@
  * test_dkim_canon.c - canonical forms of fields and bodies: the examples of RFC 6376 3.4, and what lies at the edges
  */
 #include "base/insist.h"
-#include "policy/dkim_canon.h"
+#include "policy/dkim/dkim_canon.h"
 #include "tests/expect.h"
 
 enum { ROOM_MAX_BYTES = 4 * 1024 * 1024 };

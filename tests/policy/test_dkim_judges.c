@@ -7,7 +7,7 @@
 
 #include "base/insist.h"
 #include "base/mem.h"
-#include "policy/dkim_sign.h"
+#include "policy/dkim/dkim_sign.h"
 #include "tests/expect.h"
 #include "tests/policy/dkim_judge.h"
 #include "tests/policy/dkim_vectors.h"

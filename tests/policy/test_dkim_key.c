@@ -8,8 +8,8 @@
 
 #include "base/code.h"
 #include "base/insist.h"
-#include "policy/dkim_canon.h"
-#include "policy/dkim_key_record.h"
+#include "policy/dkim/dkim_canon.h"
+#include "policy/dkim/dkim_key_record.h"
 #include "tests/expect.h"
 #include "tests/policy/dkim_vectors.h"
 

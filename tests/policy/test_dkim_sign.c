@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "base/insist.h"
-#include "policy/dkim_sign.h"
+#include "policy/dkim/dkim_sign.h"
 #include "tests/expect.h"
 #include "tests/policy/dkim_vectors.h"
 

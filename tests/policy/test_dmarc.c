@@ -5,8 +5,8 @@
  */
 #include <stdio.h>
 
-#include "policy/dmarc.h"
-#include "policy/dmarc_walk.h"
+#include "policy/dmarc/dmarc.h"
+#include "policy/dmarc/dmarc_walk.h"
 #include "tests/expect.h"
 #include "tests/policy/zone.h"
 

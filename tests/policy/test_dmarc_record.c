@@ -3,7 +3,7 @@
  */
 #include <stdio.h>
 
-#include "policy/dmarc_record.h"
+#include "policy/dmarc/dmarc_record.h"
 #include "tests/expect.h"
 
 #define N_OF(array)	((int)(sizeof(array) / sizeof((array)[0])))

@@ -1,7 +1,7 @@
 /*
  * test_iprev.c - from addresses to names and back (RFC 8601 3)
  */
-#include "policy/iprev.h"
+#include "policy/spf/iprev.h"
 #include "tests/expect.h"
 #include "tests/policy/zone.h"
 

@@ -4,8 +4,8 @@
 #include <time.h>
 
 #include "base/insist.h"
-#include "policy/glob.h"
-#include "policy/pattern.h"
+#include "policy/class/glob.h"
+#include "policy/class/pattern.h"
 #include "tests/expect.h"
 
 #define N_OF(array)	((int)(sizeof(array) / sizeof((array)[0])))

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "base/insist.h"
-#include "policy/rate.h"
+#include "policy/class/rate.h"
 #include "tests/expect.h"
 
 #define N_OF(array)	((int)(sizeof(array) / sizeof((array)[0])))

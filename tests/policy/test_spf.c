@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "base/buf.h"
-#include "policy/spf.h"
+#include "policy/spf/spf.h"
 #include "tests/expect.h"
 #include "tests/policy/zone.h"
 

@@ -1,7 +1,7 @@
 /*
  * test_spf_macro.c - the syntax of macro strings, and the examples of RFC 7208 7.4
  */
-#include "policy/spf_macro.h"
+#include "policy/spf/spf_macro.h"
 #include "tests/expect.h"
 
 static const struct spf_macro_values rfc = {	/* of 7.4 */

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "base/buf.h"
-#include "policy/spf_record.h"
+#include "policy/spf/spf_record.h"
 #include "tests/expect.h"
 
 static const struct { const char *name, *record, *want; } records[] = {	/* want: terms as below; NULL: permerror */

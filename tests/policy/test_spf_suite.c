@@ -6,7 +6,7 @@
 
 #include "base/buf.h"
 #include "base/insist.h"
-#include "policy/spf.h"
+#include "policy/spf/spf.h"
 #include "tests/expect.h"
 #include "tests/policy/zone.h"
 

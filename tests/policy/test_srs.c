@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 #include "base/insist.h"
-#include "policy/srs.h"
+#include "policy/srs/srs.h"
 #include "tests/expect.h"
 
 #define DOMAIN	"fwd.example"

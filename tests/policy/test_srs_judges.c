@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "base/insist.h"
-#include "policy/srs.h"
+#include "policy/srs/srs.h"
 #include "tests/expect.h"
 
 #define DOMAIN	"fwd.example"

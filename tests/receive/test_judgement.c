@@ -8,7 +8,7 @@
 
 #include "base/insist.h"
 #include "mail/header.h"
-#include "policy/dkim_key_record.h"
+#include "policy/dkim/dkim_key_record.h"
 #include "tests/expect.h"
 #include "tests/policy/dkim_vectors.h"
 #include "tests/receive/stage.h"

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "policy/srs.h"
+#include "policy/srs/srs.h"
 #include "smtpfwd/runtime/os.h"
 #include "tests/expect.h"
 #include "tests/receive/stage.h"

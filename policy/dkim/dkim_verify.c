@@ -1,0 +1,429 @@
+/*
+ * dkim_verify.c - are a mail's DKIM signatures right? (RFC 6376 6.1)
+ *
+ * The signature field, the key, the hashes; whatever is settled on the way stands.
+ */
+#include "base/insist.h"
+#include "base/mem.h"
+#include "policy/dkim/dkim_body.h"
+#include "policy/dkim/dkim_choose.h"
+#include "policy/dkim/dkim_field.h"
+#include "policy/dkim/dkim_lookup.h"
+#include "policy/dkim/dkim_library.h"
+#include "policy/dkim/dkim_verify.h"
+
+struct dkim_verifier {
+	struct dkim_library	*library;
+};
+
+struct dkim_verification {
+	struct dkim_settings	 settings;
+	struct arena		*arena;
+	struct dkim_signature	*signatures;
+	int			 n_signatures;	/* looked at */
+	int			 n_rest;	/* the others */
+	struct dkim_result	*results;	/* room for one each, and one for the rest */
+	struct dkim_candidate	*candidates;	/* room for each signature */
+	int			 n_candidates;
+	struct dkim_handle	*handle;	/* NULL: nothing for the library to do, or it gave up */
+	struct dkim_body	 body;
+	bool			 wants_body;
+};
+
+static bool
+is_signature(const struct header_field *field)
+{
+	return str_eq_nocase(field->name, STR("DKIM-Signature"));
+}
+
+static void
+refuse_all(struct dkim_verification *v, enum dkim_verdict verdict, const char *reason)
+{
+	for (int i = 0; i < v->n_signatures; i++)
+		dkim_field_refuse(&v->signatures[i].field, verdict, reason);
+}
+
+/* --- the fields --- */
+
+static bool
+read_signatures(struct dkim_verification *v, const struct header_section *header, const struct authors *authors,
+    struct timestamp now)
+{
+	bool *is_chosen = arena_array(v->arena, (size_t)header->n_fields + 1, sizeof(*is_chosen));
+	int place = 0;
+
+	if (is_chosen == NULL)
+		return false;
+	v->n_rest = dkim_choose(header, authors, v->settings.signatures_max, is_chosen);
+	for (int i = 0; i < header->n_fields; i++) {
+		struct dkim_signature *s;
+
+		place += is_signature(&header->fields[i]);
+		if (!is_chosen[i])
+			continue;
+		v->n_rest--;
+		s = &v->signatures[v->n_signatures];
+		s->from = &header->fields[i];
+		s->place = place - 1;
+		s->candidate = -1;
+		if (!dkim_field_read(s->from->value, now, v->settings.drift_s, v->arena, &s->field))
+			return false;
+		v->n_signatures++;
+	}
+	return true;
+}
+
+/* Longer where the first characters are another signature's too (RFC 6008 4). */
+static void
+tell_apart(struct dkim_verification *v)
+{
+	for (int i = 0; i < v->n_signatures; i++) {
+		struct dkim_field *field = &v->signatures[i].field;
+
+		for (int k = 0; k < v->n_signatures; k++) {
+			struct str *prefix = &field->result.b_prefix;
+
+			while (k != i && prefix->len > 0 && prefix->len < field->b.len &&
+			    str_starts(v->signatures[k].field.b, *prefix))
+				prefix->len++;
+		}
+	}
+}
+
+/*
+ * What the library reads otherwise than RFC 6376 3.4 says: to it vertical tabs and form feeds are blanks, a CR is where it is
+ * not a line's end, and NUL ends a field.  Other control characters stand in old mail (ESC, of unencoded Japanese) and are as good
+ * as letters.
+ */
+static bool
+is_misread(struct str text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		char c = text.at[i];
+
+		if (c == '\0' || c == '\v' || c == '\f' || (c == '\r' && (i + 1 == text.len || text.at[i + 1] != '\n')))
+			return true;
+	}
+	return false;
+}
+
+static void
+refuse_for_header(struct dkim_verification *v, const struct header_section *header)
+{
+	if (header->header_bytes > DKIM_HEADER_MAX_BYTES || header->n_fields > DKIM_HEADER_FIELDS_MAX) {
+		refuse_all(v, DKIM_POLICY, "header too large to be checked");
+		return;
+	}
+	for (int i = 0; i < header->n_fields; i++) {
+		if (is_misread(header->fields[i].whole)) {
+			refuse_all(v, DKIM_NEUTRAL, "control characters in the header");
+			return;
+		}
+	}
+}
+
+/*
+ * Who has a signed mail could put another From on top of it, which people see and the signature does not.  Such a mail is none
+ * by RFC 5322, and is not to be validated (RFC 6376 3.8, 8.15).
+ */
+static void
+refuse_for_authors(struct dkim_verification *v, const struct header_section *header)
+{
+	int n_authors = header_count(header, STR("From"));
+
+	for (int i = 0; i < v->n_signatures && n_authors > 1; i++) {
+		if (v->signatures[i].field.n_authors_covered < n_authors)
+			dkim_field_refuse(&v->signatures[i].field, DKIM_POLICY, "signs not all From fields");
+	}
+}
+
+/*
+ * The library hashes the body anew for each l= that it is given, even of a signature that is settled; so those of many are kept
+ * from it.  One is rare already (RFC 6376 8.2).
+ */
+static void
+refuse_for_limits(struct dkim_verification *v)
+{
+	int64_t limits[DKIM_BODY_LIMITS_MAX];
+	int n = 0;
+
+	for (int i = 0; i < v->n_signatures; i++) {
+		struct dkim_field *field = &v->signatures[i].field;
+		int k = 0;
+
+		if (!field->is_well_formed || field->result.body_limit_bytes < 0)
+			continue;
+		while (k < n && limits[k] != field->result.body_limit_bytes)
+			k++;
+		if (k == DKIM_BODY_LIMITS_MAX) {
+			dkim_field_refuse(field, DKIM_POLICY, "more different l= than are looked at");
+			field->is_well_formed = false;
+		} else if (k == n) {
+			limits[n++] = field->result.body_limit_bytes;
+		}
+	}
+}
+
+/*
+ * The library sees well-formed signature fields only.  So one that signs other signatures, which
+ * are the lowest, can be checked only if all of those are below it and well-formed themselves.
+ * The library would take a signature for one that signs itself; and where h= names each field
+ * there is, that one too, and a name more, it writes behind the end of a list.
+ */
+static void
+refuse_for_others(struct dkim_verification *v)
+{
+	int n_all = v->n_signatures + v->n_rest, n_good = 0;	/* the lowest n_good fields can be signed */
+
+	for (int i = v->n_signatures - 1; i >= 0; i--) {
+		struct dkim_field *field = &v->signatures[i].field;
+
+		if (field->n_signatures_covered > n_good) {
+			dkim_field_refuse(field, DKIM_NEUTRAL, "signs signatures that cannot be checked");
+			field->is_well_formed = false;
+		}
+		if (field->is_well_formed && n_good == n_all - 1 - v->signatures[i].place)
+			n_good++;
+	}
+}
+
+/* --- a mail --- */
+
+/* What the library gets: every well-formed signature, those that are settled without their key. */
+static void
+gather_candidates(struct dkim_verification *v)
+{
+	for (int i = 0; i < v->n_signatures; i++) {
+		struct dkim_signature *s = &v->signatures[i];
+
+		if (!s->field.is_well_formed)
+			continue;
+		s->candidate = v->n_candidates++;
+		v->candidates[s->candidate] = (struct dkim_candidate){ .field = s->from,
+		    .record = s->field.is_refused ? STR_EMPTY : s->key_record };
+	}
+}
+
+static bool
+is_open(const struct dkim_verification *v)
+{
+	for (int i = 0; i < v->n_signatures; i++) {
+		if (!v->signatures[i].field.is_refused)
+			return true;
+	}
+	return false;
+}
+
+/* The library is done with; what it has not settled is what `verdict` says. */
+static void
+give_up(struct dkim_verification *v, enum dkim_verdict verdict, const char *reason)
+{
+	v->wants_body = false;
+	refuse_all(v, verdict, reason);
+	dkim_handle_free(v->handle);
+	v->handle = NULL;
+}
+
+/* A signature whose header part failed has failed, whatever the body is. */
+static void
+settle_header(struct dkim_verification *v)
+{
+	for (int i = 0; i < v->n_signatures; i++) {
+		struct dkim_signature *s = &v->signatures[i];
+		const char *why;
+
+		if (!s->field.is_refused && dkim_handle_opinion(v->handle, s->candidate, &why) == DKIM_OPINION_HEADER_WRONG)
+			dkim_field_refuse(&s->field, DKIM_FAIL, "signature did not verify");
+	}
+	v->wants_body = is_open(v);
+	if (!v->wants_body)
+		dkim_verify_drop(v);		/* its copy of the header goes before the body comes */
+}
+
+static bool
+begin(struct dkim_verification *v, struct dkim_verifier *verifier, const struct header_section *header,
+    const struct authors *authors, struct timestamp now, struct resolver *resolver, struct instant deadline)
+{
+	const char *why;
+
+	if (!read_signatures(v, header, authors, now))
+		return false;
+	tell_apart(v);
+	refuse_for_header(v, header);
+	refuse_for_authors(v, header);
+	refuse_for_limits(v);
+	refuse_for_others(v);
+	if (!dkim_lookup_keys(v->signatures, v->n_signatures, resolver, deadline, v->arena))
+		return false;
+	gather_candidates(v);
+	if (!is_open(v))
+		return true;
+	v->handle = dkim_handle_new(verifier->library, header, v->candidates, v->n_candidates, v->arena, &why);
+	if (v->handle == NULL)
+		give_up(v, DKIM_TEMPERROR, why);
+	else
+		settle_header(v);
+	return true;
+}
+
+struct dkim_verification *
+dkim_verify_begin(struct dkim_verifier *verifier, const struct dkim_settings *settings, const struct header_section *header,
+    const struct authors *authors, struct timestamp now, struct resolver *resolver, struct instant deadline, struct arena *arena,
+    struct fault *fault_out)
+{
+	struct dkim_verification *v = arena_alloc(arena, sizeof(*v));
+
+	insist(settings->signatures_max > 0 && settings->signatures_max <= DKIM_SIGNATURES_MAX);
+	if (v != NULL) {
+		*v = (struct dkim_verification){ .settings = *settings, .arena = arena };
+		v->signatures = arena_array(arena, (size_t)settings->signatures_max, sizeof(v->signatures[0]));
+		v->candidates = arena_array(arena, (size_t)settings->signatures_max, sizeof(v->candidates[0]));
+		v->results = arena_array(arena, (size_t)settings->signatures_max + 1, sizeof(v->results[0]));
+		if (v->signatures != NULL && v->candidates != NULL && v->results != NULL &&
+		    begin(v, verifier, header, authors, now, resolver, deadline))
+			return v;
+	}
+	fault_because(fault_out, FAULT_FULL, "no room for the verification of signatures");
+	return NULL;
+}
+
+size_t
+dkim_verify_memory_bytes(const struct dkim_verification *v)
+{
+	return v->handle != NULL ? dkim_handle_memory_bytes(v->handle) : 0;
+}
+
+bool
+dkim_verify_wants_body(const struct dkim_verification *v)
+{
+	return v->wants_body;
+}
+
+void
+dkim_verify_body(struct dkim_verification *v, struct str chunk)
+{
+	const char *why;
+
+	insist(chunk.len <= DKIM_CHUNK_MAX_BYTES);
+	if (!v->wants_body)
+		return;
+	if (!dkim_body_take(&v->body, chunk, DKIM_LINE_MAX_BYTES))
+		give_up(v, DKIM_NEUTRAL, v->body.trouble);
+	else if (!dkim_handle_body(v->handle, chunk, &why))
+		give_up(v, DKIM_TEMPERROR, why);
+}
+
+/* --- results --- */
+
+/* Right, but does l= leave something out (RFC 6376 8.2)? */
+static void
+settle_right(struct dkim_verification *v, struct dkim_field *field)
+{
+	struct dkim_result *r = &field->result;
+	uint64_t body_bytes = dkim_body_bytes(&v->body, str_ends_nocase(r->canonicalization, STR("/relaxed")));
+	struct str reason = STR("l= leaves a part of the body unsigned");
+
+	if (r->body_limit_bytes >= 0)
+		r->body_unsigned_bytes = (int64_t)body_bytes - r->body_limit_bytes;
+	if (r->body_unsigned_bytes <= 0) {
+		r->body_unsigned_bytes = 0;
+		dkim_field_refuse(field, DKIM_PASS, "");
+		return;
+	}
+	(void)arena_printf(v->arena, &reason, "l= leaves %lld bytes of the body unsigned", (long long)r->body_unsigned_bytes);
+	dkim_field_refuse(field, v->settings.accepts_partial_body ? DKIM_PASS : DKIM_POLICY, reason.at);
+}
+
+static void
+settle(struct dkim_verification *v, struct dkim_signature *s)
+{
+	const char *why;
+
+	if (s->field.is_refused)
+		return;
+	switch (dkim_handle_opinion(v->handle, s->candidate, &why)) {
+	case DKIM_OPINION_RIGHT:
+		settle_right(v, &s->field);
+		break;
+	case DKIM_OPINION_HEADER_WRONG:
+		dkim_field_refuse(&s->field, DKIM_FAIL, "signature did not verify");
+		break;
+	case DKIM_OPINION_BODY_WRONG:
+		dkim_field_refuse(&s->field, DKIM_FAIL, "body hash did not verify");
+		break;
+	case DKIM_OPINION_BODY_SHORT:
+		dkim_field_refuse(&s->field, DKIM_FAIL, "body is shorter than l= says");
+		break;
+	case DKIM_OPINION_NONE:		/* what was read strictly can be checked: it is the library's trouble, or ours */
+		dkim_field_refuse(&s->field, DKIM_TEMPERROR, why);
+		break;
+	}
+}
+
+static void
+end_body(struct dkim_verification *v)
+{
+	struct str missing = dkim_body_missing_end(&v->body);
+	const char *why;
+
+	if (v->wants_body && missing.len > 0)
+		dkim_verify_body(v, missing);	/* it ends its last line (RFC 6376 3.4.3) */
+	if (v->wants_body && !dkim_handle_end_body(v->handle, &why))
+		give_up(v, DKIM_TEMPERROR, why);
+}
+
+static void
+say_rest(struct dkim_verification *v, struct dkim_result *rest)
+{
+	*rest = (struct dkim_result){ .verdict = DKIM_POLICY, .reason = STR("more signatures than are looked at"), .is_rest = true,
+	    .signed_at_s = -1, .expires_at_s = -1, .body_limit_bytes = -1 };
+	(void)arena_printf(v->arena, &rest->reason, "%d more signatures were not looked at", v->n_rest);
+}
+
+struct dkim_result *
+dkim_verify_end(struct dkim_verification *v, int *n_out)
+{
+	int n = v->n_signatures;
+
+	end_body(v);
+	for (int i = 0; i < n; i++) {
+		settle(v, &v->signatures[i]);
+		v->results[i] = v->signatures[i].field.result;
+	}
+	if (v->n_rest > 0)
+		say_rest(v, &v->results[n++]);
+	dkim_verify_drop(v);
+	*n_out = n;
+	return v->results;
+}
+
+void
+dkim_verify_drop(struct dkim_verification *v)
+{
+	dkim_handle_free(v->handle);
+	v->handle = NULL;
+}
+
+/* --- once --- */
+
+struct dkim_verifier *
+dkim_verifier_new(void)
+{
+	struct dkim_library *library = dkim_library_new();
+	struct dkim_verifier *verifier;
+
+	if (library == NULL)
+		return NULL;
+	verifier = mem_new(sizeof(*verifier));
+	verifier->library = library;
+	return verifier;
+}
+
+void
+dkim_verifier_free(struct dkim_verifier *verifier)
+{
+	if (verifier == NULL)
+		return;
+	dkim_library_free(verifier->library);
+	mem_free(verifier);
+}

@@ -1,0 +1,77 @@
+/*
+ * dkim_verify.h - are a mail's DKIM signatures right? (RFC 6376 6.1, 8301, 8463; results as RFC 8601 has them)
+ *
+ * libopendkim computes; what it reads badly is read by dkim_field and dkim_public first, and only
+ * what they found in order reaches it.  What a result is worth is for dmarc and decide.
+ *
+ * A mail goes through in three steps, all in one fiber:
+ *
+ *	dkim_verify_begin	reads the header and gets the keys
+ *	dkim_verify_body	any number of times; the caller may suspend in between
+ *	dkim_verify_end		gives the results
+ */
+#ifndef POLICY_DKIM_DKIM_VERIFY_H
+#define POLICY_DKIM_DKIM_VERIFY_H
+
+#include "base/dns.h"
+#include "base/fault.h"
+#include "mail/author.h"
+#include "policy/dkim/dkim_result.h"
+
+enum {
+	DKIM_SIGNATURES_MAX = 32,		/* the most that can be configured: each costs a look-up and 0.2 ms */
+	DKIM_BODY_LIMITS_MAX = 2,		/* different l= that are looked at */
+	DKIM_CHUNK_MAX_BYTES = 64 * 1024,	/* 0.2 to 0.5 ms of work for each of two canonicalizations, with each l= and without: 3 ms */
+	DKIM_HEADER_MAX_BYTES = 256 * 1024,	/* a header section that is checked; it is gone through per signature */
+	DKIM_HEADER_FIELDS_MAX = 1000,
+	DKIM_LINE_MAX_BYTES = 1024 * 1024,	/* of the body; 998 by RFC 5322 2.1.1, and the library buffers a word */
+	DKIM_VERIFY_ARENA_BYTES = 2 * 1024 * 1024,	/* enough for any mail, its key records apart */
+};
+
+struct dkim_settings {
+	int	 signatures_max;		/* looked at; 1 to DKIM_SIGNATURES_MAX */
+	int	 drift_s;			/* by how many seconds a signer's clock may be wrong; 300 is usual */
+	bool	 accepts_partial_body;		/* pass although l= leaves a part of the body unsigned; else DKIM_POLICY */
+};
+
+struct dkim_verifier;
+struct dkim_verification;
+
+/*
+ * Made once: reads resolv.conf for the library's own sake, so it blocks and belongs to the start.
+ * Serves any number of mails at once, in all threads.  NULL if the library is not the one that we
+ * know (too old, or built without SHA-256 or Ed25519).
+ */
+struct dkim_verifier	*dkim_verifier_new(void);
+void			 dkim_verifier_free(struct dkim_verifier *verifier);
+
+/*
+ * Reads the signatures of a header section, asks for all their keys at once and waits for them.
+ * Suspends until the deadline at most; a key that is not there then is a temperror.  What it
+ * returns is the caller's to end, keeps nothing of the header, and is NULL with a temporary
+ * fault when the arena or the library has no room.  Where there are too many signatures, those of the authors are looked at
+ * first (dkim_choose.h; NULL: the first from the top).
+ */
+struct dkim_verification *dkim_verify_begin(struct dkim_verifier *verifier, const struct dkim_settings *settings,
+			    const struct header_section *header, const struct authors *authors, struct timestamp now, struct resolver *resolver,
+			    struct instant deadline, struct arena *arena, struct fault *fault_out);
+
+/* What it holds beside the arena. */
+size_t	dkim_verify_memory_bytes(const struct dkim_verification *verification);
+
+/* Whether there is a signature that the body decides; without one it need not be given. */
+bool	dkim_verify_wants_body(const struct dkim_verification *verification);
+
+/* The next bytes of the body, at most DKIM_CHUNK_MAX_BYTES, cut anywhere. */
+void	dkim_verify_body(struct dkim_verification *verification, struct str chunk);
+
+/*
+ * Frees the verification.  The results, in the order of the fields, one for each signature and
+ * perhaps one for the rest, live in the arena given to begin; *n_out is 0 for a mail without any.
+ */
+struct dkim_result *dkim_verify_end(struct dkim_verification *verification, int *n_out);
+
+/* Frees it without a result: the mail did not come to its end. */
+void	dkim_verify_drop(struct dkim_verification *verification);
+
+#endif
