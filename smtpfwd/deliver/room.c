@@ -21,7 +21,7 @@ room_share(const struct site *site)
 
 /* At the next hops, for those that do not look for a place there already. */
 static int
-room_at_next_hops(const struct site *site, bool is_its_turn, int *n_large_out)
+find_room(const struct site *site, bool is_its_turn, int *n_large_out)
 {
 	int n_seeking = site->n_out - site->n_holding, n;
 
@@ -32,6 +32,21 @@ room_at_next_hops(const struct site *site, bool is_its_turn, int *n_large_out)
 		return *n_large_out = 0;
 	*n_large_out -= n_seeking;
 	return n - n_seeking;
+}
+
+/*
+ * To stand in line may make it the site's turn, where mails whose clients wait had the one place before: those are called no
+ * more then, and nobody would come to call the site.  So it looks once more from there.
+ */
+static int
+room_at_next_hops(const struct site *site, bool is_its_turn, int *n_large_out)
+{
+	int n = find_room(site, is_its_turn, n_large_out);
+
+	if (n > 0 || site->choices == NULL)
+		return n;
+	choices_wait(site->choices, LINE_MAIL);
+	return find_room(site, is_its_turn, n_large_out);
 }
 
 static void

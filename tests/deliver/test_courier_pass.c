@@ -463,6 +463,24 @@ narrow(struct world *w)
 	expect_int(counts(w).n_mails, 0);
 }
 
+/*
+ * One connection each, and mails from both sides are passed on to the other: who stands in line for the one place is called when
+ * it is free, and not when an idle session comes to its end.
+ */
+static void
+from_both_sides(struct world *w)
+{
+	have(w, "r9", "r9", NULL);
+	w->peers[0].reply_wait_ms = w->peers[1].reply_wait_ms = 40;
+	for (int i = 0; i < 40; i++) {
+		w->begin_at = i % 2;
+		put(w, 1);
+	}
+	wait_s(w, 8);
+	expect_int(n_lines(w, "failed ") + n_lines(w, "deferred "), 40);
+	expect_int(counts(w).n_in_delivery, 0);
+}
+
 static void
 cut_off(struct world *w)
 {
@@ -510,6 +528,7 @@ static const struct story stories[] = {
 	{ .name = "the next hops change meanwhile", .tell = ring_changes, BY_RECIPIENT(2) },
 	{ .name = "the relay goes by the recipient no more", .tell = no_ring_any_more, BY_RECIPIENT(2) },
 	{ .name = "there is little room at the second one", .tell = narrow, BY_RECIPIENT(2), .connections_max = 1 },
+	{ .name = "there is little room at both, and mail from each for the other", .tell = from_both_sides, BY_RECIPIENT(2), .connections_max = 1 },
 	{ .name = "the relay stops while the second one is asked", .tell = cut_off, BY_RECIPIENT(2) },
 };
 
