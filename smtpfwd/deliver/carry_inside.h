@@ -74,7 +74,7 @@ void	pass_conclude(const struct errand *e, int i);
 enum line	pass_line(const struct errand *e);
 bool	pass_open(struct errand *e, struct next_hop *next_hop);		/* as held_open */
 bool	pass_is_behind_others(const struct errand *e);			/* who wait for room there already */
-/* Waits for room there; false: for long enough.  Suspends. */
+/* Waits for room there, at home as if it were away if others were asked before; false: not (any more).  Suspends. */
 bool	pass_waits_for_room(struct errand *e);
 
 /*

@@ -12,7 +12,7 @@
 #include "smtpfwd/deliver/carry_inside.h"
 
 enum {
-	ROOM_WAIT_MAX_S = 60,		/* away from home; then it is for the next try */
+	ROOM_WAIT_MAX_S = 60,		/* once others were asked, or before; then it is for the next try */
 };
 
 /* --- where to --- */
@@ -70,17 +70,22 @@ is_away(const struct errand *e)
 }
 
 static void
+leave_homes_line(struct errand *e)
+{
+	e->has_left_home = true;		/* it looks for no place there any more */
+	e->home->n_holding++;
+	room_tell(e->home);
+}
+
+static void
 leave_site(struct errand *e)
 {
 	if (e->held->client != NULL)
 		held_keep(e->c, e->held);	/* home's next mail begins there */
 	if (e->site != e->home)
 		site_leave_online(e->site);
-	else if (e->asked != 0 && !e->has_left_home) {
-		e->has_left_home = true;	/* it looks for no place there any more */
-		e->home->n_holding++;
-		room_tell(e->home);
-	}
+	else if (e->asked != 0 && !e->has_left_home)
+		leave_homes_line(e);
 	e->site = e->home;
 }
 
@@ -179,13 +184,25 @@ pass_is_behind_others(const struct errand *e)
 	return is_away(e) && !e->has_waited && e->site->n_online_waiting > 0 && !choices_are_down(e->choices);
 }
 
+/* It comes home from them: put off there, for the place is taken just now, it would have to ask them all anew. */
+static bool
+has_asked_others(const struct errand *e)
+{
+	return e->plan != NULL && e->asked != bit(e->route->place);
+}
+
 bool
 pass_waits_for_room(struct errand *e)
 {
 	struct instant now = loop_now(e->c->loop), look_again = instant_after(now, span_s(1));
 
-	if (!is_away(e) || e->c->is_stopping || e->site->choices != e->choices || !instant_is_before(now, e->waits_until))
+	if (e->c->is_stopping || e->site->choices != e->choices || !instant_is_before(now, e->waits_until))
 		return false;
+	if (!is_away(e)) {
+		if (!has_asked_others(e))
+			return false;
+		leave_homes_line(e);
+	}
 	e->has_waited = true;
 	e->is_cancelled |= site_wait_for_room(e->site, look_again) == WAKE_CANCELLED;
 	return !e->is_cancelled;
