@@ -52,16 +52,28 @@ static inline bool instant_is_before(struct instant a, struct instant b) { retur
 /* From a to b; negative when b is the earlier. */
 static inline struct span instant_diff(struct instant a, struct instant b) { return (struct span){ b.ns - a.ns }; }
 
+/* Timestamps may come from a file: what is beyond all clocks ends at the last of them, and differences at 73 years. */
+#define TIMESTAMP_DIFF_MAX	((struct span){ INT64_MAX / 4 })
+
 static inline struct timestamp
 timestamp_after(struct timestamp t, struct span s)
 {
-	return (struct timestamp){ t.us + s.ns / 1000 };
+	int64_t us;
+
+	if (__builtin_add_overflow(t.us, s.ns / 1000, &us))
+		us = s.ns < 0 ? INT64_MIN : INT64_MAX;
+	return (struct timestamp){ us };
 }
 
 static inline struct span
 timestamp_diff(struct timestamp a, struct timestamp b)
 {
-	return (struct span){ (b.us - a.us) * 1000 };
+	int64_t us, ns;
+
+	if (__builtin_sub_overflow(b.us, a.us, &us) || __builtin_mul_overflow(us, 1000, &ns) || ns > TIMESTAMP_DIFF_MAX.ns ||
+	    ns < -TIMESTAMP_DIFF_MAX.ns)
+		ns = b.us < a.us ? -TIMESTAMP_DIFF_MAX.ns : TIMESTAMP_DIFF_MAX.ns;
+	return (struct span){ ns };
 }
 
 #endif

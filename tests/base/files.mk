@@ -35,3 +35,7 @@ check_PROGRAMS += tests/base/test_place
 tests_base_test_place_SOURCES = %D%/test_place.c
 tests_base_test_place_LDADD = tests/libexpect.a base/libbase.a
 TESTS += tests/base/test_place
+check_PROGRAMS += tests/base/test_instant
+tests_base_test_instant_SOURCES = %D%/test_instant.c
+tests_base_test_instant_LDADD = tests/libexpect.a base/libbase.a
+TESTS += tests/base/test_instant
