@@ -32,13 +32,28 @@ is_blank(char c)
 	return c == ' ' || c == '\t';
 }
 
+static bool
+is_name_char(char c)
+{
+	return c > ' ' && c < 0x7f && c != ':';
+}
+
+bool
+header_is_field_name(struct str name)
+{
+	for (size_t i = 0; i < name.len; i++)
+		if (!is_name_char(name.at[i]))
+			return false;
+	return name.len > 0;
+}
+
 /* Where the colon of a field's first line stands; 0 if the line begins no field. */
 static size_t
 find_colon(struct str line, size_t *name_bytes_out)
 {
 	size_t i = 0;
 
-	while (i < line.len && line.at[i] > ' ' && line.at[i] < 0x7f && line.at[i] != ':')
+	while (i < line.len && is_name_char(line.at[i]))
 		i++;
 	*name_bytes_out = i;
 	while (i < line.len && is_blank(line.at[i]))	/* obsolete, RFC 5322 4.5 */

@@ -36,6 +36,9 @@ int	header_read(struct str bytes, struct arena *arena, struct header_section *se
 int	header_find(const struct header_section *section, struct str name, int from);
 int	header_count(const struct header_section *section, struct str name);
 
+/* Printable ASCII without blanks and colons, at least one (RFC 5322 2.2). */
+bool	header_is_field_name(struct str name);
+
 /* Appends a value on one line: line ends of the folding dropped, trimmed.  0, or -1 when out is full. */
 int	header_unfold(struct str value, struct buf *out);
 

@@ -194,29 +194,6 @@ read_seal(const struct dkim_tags *tags, struct arc_field *field)
 
 /* --- what only message signatures have --- */
 
-static void
-read_query(const struct dkim_tags *tags, struct arc_field *field)
-{
-	struct str value = STR("dns/txt"), item;
-
-	(void)dkim_tags_find(tags, STR("q"), &value);
-	while (dkim_tags_take_item(&value, &item)) {
-		if (str_eq_nocase(item, STR("dns/txt")))
-			return;
-	}
-	blame(field, "unknown query method");
-}
-
-static bool
-is_field_name(struct str name)
-{
-	for (size_t i = 0; i < name.len; i++) {
-		if (name.at[i] <= ' ' || name.at[i] > '~')
-			return false;
-	}
-	return true;
-}
-
 static bool
 read_names(const struct dkim_tags *tags, struct arena *arena, struct arc_field *field)
 {
@@ -235,7 +212,7 @@ read_names(const struct dkim_tags *tags, struct arena *arena, struct arc_field *
 	if (field->names == NULL)
 		return false;
 	while (dkim_tags_take_item(&rest, &name)) {
-		if (!is_field_name(name))
+		if (name.len > 0 && !header_is_field_name(name))
 			blame(field, "h= is no list of fields");
 		else if (str_eq_nocase(name, STR("ARC-Seal")))
 			blame(field, "h= has ARC-Seal");	/* RFC 8617 4.1.2 */
@@ -254,7 +231,8 @@ read_message(const struct dkim_tags *tags, struct timestamp now, int drift_s, st
 	(void)dkim_tags_find(tags, STR("c"), &value);
 	if (!dkim_canon_read(value, &field->header_canon, &field->body_canon))
 		blame(field, "unknown canonicalization");
-	read_query(tags, field);
+	if (!dkim_tags_has_dns_query(tags))
+		blame(field, "unknown query method");
 	/* What l= leaves out, anybody on the way can write (RFC 6376 8.2); no sealer of note uses it. */
 	if (dkim_tags_find(tags, STR("l"), &value))
 		blame(field, "l= leaves the body open");

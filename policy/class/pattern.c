@@ -167,17 +167,6 @@ address_pattern_matches(const struct address_pattern *pattern, const struct plai
 
 /* --- fields --- */
 
-/* RFC 5322 2.2: printable ASCII but the colon. */
-static bool
-is_field_name(struct str name)
-{
-	for (size_t i = 0; i < name.len; i++) {
-		if (name.at[i] <= ' ' || name.at[i] >= 0x7f || name.at[i] == ':')
-			return false;
-	}
-	return name.len > 0;
-}
-
 bool
 field_pattern_read(struct str text, struct arena *arena, struct field_pattern *pattern_out, const char **why_out)
 {
@@ -193,7 +182,7 @@ field_pattern_read(struct str text, struct arena *arena, struct field_pattern *p
 		if (pattern.value.len == 0)
 			return refuse(why_out, "has nothing behind its colon; a name alone is for any value");
 	}
-	if (!is_field_name(pattern.name))
+	if (!header_is_field_name(pattern.name))
 		return refuse(why_out, "does not begin with the name of a field");
 	*pattern_out = pattern;
 	return true;

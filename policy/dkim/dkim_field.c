@@ -3,6 +3,7 @@
  */
 #include "base/code.h"
 #include "mail/domain.h"
+#include "mail/header.h"
 #include "policy/dkim/dkim_canon.h"
 #include "policy/dkim/dkim_field.h"
 #include "policy/dkim/dkim_tags.h"
@@ -195,16 +196,6 @@ read_identity(const struct dkim_tags *tags, struct arena *arena, struct dkim_fie
 	dkim_field_refuse(field, DKIM_PERMERROR, "i= is not of the domain of d=");
 }
 
-static bool
-is_field_name(struct str name)
-{
-	for (size_t i = 0; i < name.len; i++) {
-		if (name.at[i] <= ' ' || name.at[i] > 0x7e)
-			return false;
-	}
-	return name.len > 0;
-}
-
 static void
 read_names(struct dkim_field *field)
 {
@@ -216,7 +207,7 @@ read_names(struct dkim_field *field)
 		return;
 	}
 	while (dkim_tags_take_item(&rest, &name)) {
-		if (!is_field_name(name) || ++n > DKIM_FIELD_NAMES_MAX) {
+		if (!header_is_field_name(name) || ++n > DKIM_FIELD_NAMES_MAX) {
 			refuse_malformed(field, n > DKIM_FIELD_NAMES_MAX ? "h= is too long" : "h= is no list of fields");
 			return;
 		}
@@ -269,19 +260,6 @@ read_hashes(const struct dkim_tags *tags, struct arena *arena, struct dkim_field
 		refuse_malformed(field, "bh= is no SHA-256 hash");
 }
 
-static void
-read_query(const struct dkim_tags *tags, struct dkim_field *field)
-{
-	struct str value = STR("dns/txt"), item;
-
-	(void)dkim_tags_find(tags, STR("q"), &value);
-	while (dkim_tags_take_item(&value, &item)) {
-		if (str_eq_nocase(item, STR("dns/txt")))
-			return;
-	}
-	refuse_malformed(field, "unknown query method");
-}
-
 /* --- the field --- */
 
 /* What can be said of a signature even if it is no good. */
@@ -326,7 +304,8 @@ read_values(const struct dkim_tags *tags, struct timestamp now, int drift_s, str
 	read_algorithm(tags, field);
 	read_canonicalization(tags, field);
 	read_hashes(tags, arena, field);
-	read_query(tags, field);
+	if (!dkim_tags_has_dns_query(tags))
+		refuse_malformed(field, "unknown query method");
 	if (!read_number(tags, STR("l"), &field->result.body_limit_bytes))
 		refuse_malformed(field, "l= is no length");
 	read_identity(tags, arena, field);

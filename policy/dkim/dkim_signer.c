@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "mail/address.h"
 #include "mail/domain.h"
+#include "mail/header.h"
 #include "policy/dkim/dkim_sign_inside.h"
 
 enum {
@@ -124,10 +125,7 @@ write_text(struct dkim_signer *signer)
 bool
 dkim_signer_is_name(struct str name)
 {
-	for (size_t i = 0; i < name.len; i++)
-		if (name.at[i] <= ' ' || name.at[i] > '~' || name.at[i] == ':' || name.at[i] == ';')
-			return false;
-	return name.len > 0 && name.len <= DKIM_NAME_MAX_BYTES;
+	return header_is_field_name(name) && str_find(name, ';') < 0 && name.len <= DKIM_NAME_MAX_BYTES;
 }
 
 static bool

@@ -90,6 +90,18 @@ dkim_tags_take_item(struct str *rest, struct str *item_out)
 }
 
 bool
+dkim_tags_has_dns_query(const struct dkim_tags *tags)
+{
+	struct str value = STR("dns/txt"), item;
+
+	(void)dkim_tags_find(tags, STR("q"), &value);
+	while (dkim_tags_take_item(&value, &item))
+		if (str_eq_nocase(item, STR("dns/txt")))
+			return true;
+	return false;
+}
+
+bool
 dkim_tags_squeeze(struct str value, struct arena *arena, struct str *squeezed_out)
 {
 	char *room = arena_alloc(arena, value.len + 1);

@@ -33,6 +33,9 @@ bool	dkim_tags_find(const struct dkim_tags *tags, struct str name, struct str *v
 /* The next item of a value of items parted by colons, trimmed; false at the end. */
 bool	dkim_tags_take_item(struct str *rest, struct str *item_out);
 
+/* Whether one of the query methods of q= is the DNS (RFC 6376 3.5), as it is without q=. */
+bool	dkim_tags_has_dns_query(const struct dkim_tags *tags);
+
 /* A copy without blanks and folding, in the arena; false at its limit. */
 bool	dkim_tags_squeeze(struct str value, struct arena *arena, struct str *squeezed_out);
 

@@ -132,7 +132,7 @@ read_field_name(struct config *config)
 
 	if (strcmp(name, "none") == 0)
 		return NULL;
-	if (!config_is_field_name(str_of(name)))
+	if (!header_is_field_name(str_of(name)))
 		conf_error(config->conf, top, "class-header", "\"%s\" is no field's name", name);
 	else if (is_mark_field(config, str_of(name)))
 		conf_error(config->conf, top, "class-header", "%s is the mark-field of verify already", name);

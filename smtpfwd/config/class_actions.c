@@ -79,7 +79,7 @@ read_removed(struct config *config, const struct conf_section *section, struct c
 		struct str name = str_of(actions->removed[i]);
 		const char *why = why_not_ours(config, name);
 
-		if (!config_is_field_name(name))
+		if (!header_is_field_name(name))
 			conf_error(config->conf, section, "remove-fields", "\"%s\" is no field's name", actions->removed[i]);
 		else if (why != NULL || (why = class_field_why_not_remove(name)) != NULL)
 			conf_error(config->conf, section, "remove-fields", "%s %s", actions->removed[i], why);
@@ -102,7 +102,7 @@ read_field(struct config *config, const char *written, struct header_field *fiel
 	struct str text = str_of(written);
 	ptrdiff_t colon = str_find(text, ':');
 
-	if (colon < 0 || text.len > CLASS_FIELD_MAX_BYTES || !config_is_field_name(str_sub(text, 0, (size_t)colon)))
+	if (colon < 0 || text.len > CLASS_FIELD_MAX_BYTES || !header_is_field_name(str_sub(text, 0, (size_t)colon)))
 		return false;
 	field->name = str_sub(text, 0, (size_t)colon);
 	field->value = str_from(text, (size_t)colon + 1);

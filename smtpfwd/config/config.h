@@ -135,10 +135,9 @@ const struct network *config_networks(struct config *config, const struct conf_s
 const char *const *config_client_names(struct config *config, const struct conf_section *section, int *n_out);
 
 /*
- * A field that the configuration names and we write: whether it is a field's name (printable ASCII), and whether a field of that name
- * says something to others already, so that ours, or its loss, would do more than was meant.
+ * Of a field that the configuration names and we write: whether one of that name says something to others already, so that ours, or
+ * its loss, would do more than was meant.
  */
-bool		 config_is_field_name(struct str name);
 bool		 config_field_has_meaning(struct str name);
 
 /* The route section of a name, and the one that needs no section; NULL: there is none.  Behind config_read_routes. */

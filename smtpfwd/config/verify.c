@@ -42,12 +42,6 @@ config_field_has_meaning(struct str name)
 	return false;
 }
 
-bool
-config_is_field_name(struct str name)
-{
-	return name.len > 0 && str_is_printable(name) && str_find(name, ' ') < 0 && str_find(name, ':') < 0;
-}
-
 static const char *
 read_mark_field(struct config *config, const struct conf_section *section)
 {
@@ -56,7 +50,7 @@ read_mark_field(struct config *config, const struct conf_section *section)
 	ptrdiff_t colon = str_find(text, ':');
 
 	name = str_sub(text, 0, colon < 0 ? 0 : (size_t)colon);
-	if (colon < 0 || !config_is_field_name(name) || str_trim(str_from(text, (size_t)colon + 1)).len == 0)
+	if (colon < 0 || !header_is_field_name(name) || str_trim(str_from(text, (size_t)colon + 1)).len == 0)
 		conf_error(config->conf, section, "mark-field", "\"%s\" is no \"Name: value\"", written);
 	else if (!str_is_printable(text))
 		conf_error(config->conf, section, "mark-field", "has bytes that are not printable ASCII");

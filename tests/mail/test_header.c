@@ -83,6 +83,16 @@ test_fields(void)
 	expect_int(header_find(&section, STR("Receive"), 0), -1);
 	expect_str(section.fields[2].whole, STR("RECEIVED: b\r\n c\r\n"));
 
+	test_case("a field's name is printable ASCII without blanks and colons");
+	expect(header_is_field_name(STR("X-Traffic-Class")));
+	expect(header_is_field_name(STR("!\"#$%&'()*+,-./;<=>?@[\\]^_`{|}~")));
+	expect(!header_is_field_name(STR("")));
+	expect(!header_is_field_name(STR("a b")));
+	expect(!header_is_field_name(STR("a\tb")));
+	expect(!header_is_field_name(STR("a:")));
+	expect(!header_is_field_name(STR("a\x7f")));
+	expect(!header_is_field_name(STR("gr\xc3\xbcn")));
+
 	test_case("a value is unfolded");
 	expect_int(header_unfold(section.fields[2].value, &out), 0);
 	expect_str(buf_str(&out), STR("b c"));
