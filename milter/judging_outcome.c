@@ -101,20 +101,6 @@ judging_reverse_path(struct judging *judging, struct str *path_out)
 	    arena_printf(&judging->arena, path_out, "<%.*s>", STR_ARG(text));
 }
 
-static const char *
-action_word(enum action action)
-{
-	switch (action) {
-	case ACTION_ACCEPT:
-		return "accept";
-	case ACTION_REJECT:
-		return "reject";
-	case ACTION_DEFER:
-		return "defer";
-	}
-	return "defer";
-}
-
 void
 judging_words(const struct judging *judging, struct buf *out)
 {

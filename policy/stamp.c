@@ -370,15 +370,11 @@ put_dmarc(struct buf *out, const struct dmarc_result *dmarc)
 static const char *
 verdict_word(const struct verdict *verdict)
 {
-	switch (verdict->action) {
-	case ACTION_ACCEPT:
-		return verdict->is_held ? "hold" : verdict->is_marked ? "mark" : "accept";
-	case ACTION_REJECT:
-		return "reject";
-	case ACTION_DEFER:
-		return "defer";
-	}
-	return "defer";
+	if (verdict->action == ACTION_ACCEPT && verdict->is_held)
+		return "hold";
+	if (verdict->action == ACTION_ACCEPT && verdict->is_marked)
+		return "mark";
+	return action_word(verdict->action);
 }
 
 void

@@ -12,6 +12,21 @@ enum action {
 	ACTION_DEFER,			/* 4xx */
 };
 
+/* Constant: "accept", "reject", "defer". */
+static inline const char *
+action_word(enum action action)
+{
+	switch (action) {
+	case ACTION_ACCEPT:
+		return "accept";
+	case ACTION_REJECT:
+		return "reject";
+	case ACTION_DEFER:
+		return "defer";
+	}
+	return NULL;
+}
+
 struct verdict {
 	enum action	 action;
 	bool		 is_marked;	/* goes on, with a field that says it is suspicious */

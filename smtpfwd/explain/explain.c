@@ -67,17 +67,6 @@ step_reply(json_t *step, const char *key, const struct reply *reply)
 	buf_fini(&line);
 }
 
-static const char *
-action_word(enum action action)
-{
-	switch (action) {
-	case ACTION_ACCEPT: return "accept";
-	case ACTION_REJECT: return "reject";
-	case ACTION_DEFER: return "defer";
-	}
-	return NULL;
-}
-
 void
 step_verdict(json_t *step, const struct verdict *verdict)
 {
