@@ -200,8 +200,9 @@ class_rates_wait(const struct class_rates *rates, const struct rated_mail *mail,
 	return longest;
 }
 
-void
-class_rates_take(struct class_rates *rates, const struct rated_mail *mail, const struct rated_amount *amount, struct instant now)
+static void
+change_all(struct class_rates *rates, const struct rated_mail *mail, const struct rated_amount *amount, struct instant now,
+    void (*change)(struct rate *rate, struct str key, int64_t n, struct instant now))
 {
 	char room[KEY_MAX_BYTES];
 	struct str key;
@@ -210,8 +211,14 @@ class_rates_take(struct class_rates *rates, const struct rated_mail *mail, const
 		struct rate *rate = rate_of(rates, mail, &mail->limits[i], room, &key);
 
 		if (rate != NULL)
-			rate_take(rate, key, amount->n[mail->limits[i].unit], now);
+			change(rate, key, amount->n[mail->limits[i].unit], now);
 	}
+}
+
+void
+class_rates_take(struct class_rates *rates, const struct rated_mail *mail, const struct rated_amount *amount, struct instant now)
+{
+	change_all(rates, mail, amount, now, rate_take);
 }
 
 struct rated_wait
@@ -228,15 +235,7 @@ class_rates_use(struct class_rates *rates, const struct rated_mail *mail, const 
 void
 class_rates_give_back(struct class_rates *rates, const struct rated_mail *mail, const struct rated_amount *amount, struct instant now)
 {
-	char room[KEY_MAX_BYTES];
-	struct str key;
-
-	for (int i = 0; i < mail->n_limits; i++) {
-		struct rate *rate = rate_of(rates, mail, &mail->limits[i], room, &key);
-
-		if (rate != NULL)
-			rate_give_back(rate, key, amount->n[mail->limits[i].unit], now);
-	}
+	change_all(rates, mail, amount, now, rate_give_back);
 }
 
 /* --- telling --- */
