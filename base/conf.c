@@ -345,3 +345,11 @@ conf_error_text(const struct conf *conf, int i)
 	insist(i < conf->n_mistakes);
 	return conf->mistakes[i].text;
 }
+
+bool
+conf_print_errors(const struct conf *conf, FILE *out)
+{
+	for (int i = 0; i < conf->n_mistakes; i++)
+		fprintf(out, "%s\n", conf_error_text(conf, i));
+	return conf->n_mistakes > 0;
+}

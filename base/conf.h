@@ -19,6 +19,8 @@
 #ifndef BASE_CONF_H
 #define BASE_CONF_H
 
+#include <stdio.h>
+
 #include "base/instant.h"
 #include "base/str.h"
 
@@ -89,6 +91,8 @@ const char	*conf_file_at(const struct conf *conf, int i);
 /* Each a printable line "FILE:LINE: [SECTION [\"TITLE\"]: ][SETTING: ]TEXT", in the order of the file. */
 int		 conf_n_errors(const struct conf *conf);
 const char	*conf_error_text(const struct conf *conf, int i);
+/* All of them, each on a line.  True if there was one. */
+bool		 conf_print_errors(const struct conf *conf, FILE *out);
 
 /*
  * Adds an error that a later check found, at the line of the setting; of the section if

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/map.h"
@@ -39,13 +38,6 @@ static const struct conf_section *
 top_of(const struct check *check)
 {
 	return conf_section(check->config->conf, "");
-}
-
-static void
-print_all(const struct check *check)
-{
-	for (int i = 0; i < conf_n_errors(check->config->conf); i++)
-		fprintf(stderr, "%s\n", conf_error_text(check->config->conf, i));
 }
 
 static void
@@ -202,45 +194,20 @@ check_log(struct check *check)
 }
 
 /* A reload reads it as that user, whoever may read it now. */
+struct user_check {
+	struct check		*check;
+	const struct user	*user;
+	bool			 was_root;
+};
+
 static void
-check_configuration(struct check *check)
+check_places(void *context)
 {
-	struct fault fault;
+	const struct user_check *c = context;
 
-	if (check_own_files(check->config, &fault) != 0)
-		wrong(check, top_of(check), NULL, "no reload could read it: %s", fault.text);
-}
-
-/* In a child, because there is no way back to root.  True if all was well. */
-static bool
-check_as_user(struct check *check, const struct user *user)
-{
-	bool was_root = geteuid() == 0;
-	struct policy_signing signing;
-	struct fault fault;
-	pid_t child;
-	int status;
-
-	fflush(NULL);
-	child = fork();
-	if (child == 0) {
-		if (privileges_drop(user, &fault) != 0) {
-			wrong(check, top_of(check), "user", "%s", fault.text);
-		} else {
-			check_spool(check, user, was_root);
-			check_control(check, was_root);
-			check_log(check);
-			check_configuration(check);
-			check_files(check->config, &signing);
-			sign_keys_free(&signing);
-		}
-		print_all(check);
-		_exit(conf_n_errors(check->config->conf) != 0);
-	}
-	if (child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status))
-		return WEXITSTATUS(status) == 0;
-	fprintf(stderr, "smtpfwd: the check as %s did not come to its end\n", user->name);
-	return false;
+	check_spool(c->check, c->user, c->was_root);
+	check_control(c->check, c->was_root);
+	check_log(c->check);
 }
 
 /* What is allowed and yet hardly meant. */
@@ -385,10 +352,11 @@ check_all(struct config *config, const struct inherited *inherited)
 	if (user_find(config->user, config->is_user_given, &user, &fault) != 0)
 		wrong(&check, top_of(&check), "user", "%s", fault.text);
 	else
-		is_well = check_as_user(&check, &user);
+		is_well = check_as_user(config, &user, "smtpfwd", check_places,
+		    &(struct user_check){ .check = &check, .user = &user, .was_root = geteuid() == 0 });
 	ask_running_daemon(&check);
 	check_ports(&check);
-	print_all(&check);
+	(void)conf_print_errors(config->conf, stderr);
 	warn(config);
 	json_decref(check.held);
 	return is_well && conf_n_errors(config->conf) == 0;

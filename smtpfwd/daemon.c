@@ -10,6 +10,7 @@
 #include "smtpfwd/config/check_files.h"
 #include "smtpfwd/daemon_inside.h"
 #include "smtpfwd/config/resolver.h"
+#include "smtpfwd/runtime/privileges.h"
 #include "smtpfwd/runtime/resolver_switch.h"
 #include "smtpfwd/sandbox.h"
 #include "smtpfwd/ways.h"
@@ -77,19 +78,10 @@ n_descriptors_wanted(const struct config *config)
 	return (rlim_t)daemon_n_fibers_max(config);
 }
 
-/* The usual soft limit of 1024 is for select(2). */
 void
 daemon_raise_descriptor_limit(const struct config *config)
 {
-	rlim_t wanted = n_descriptors_wanted(config);
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-		return;
-	if (limit.rlim_max < wanted && setrlimit(RLIMIT_NOFILE, &(struct rlimit){ .rlim_cur = wanted, .rlim_max = wanted }) == 0)
-		return;			/* as root may */
-	limit.rlim_cur = limit.rlim_max;
-	(void)setrlimit(RLIMIT_NOFILE, &limit);
+	descriptors_prepare(n_descriptors_wanted(config));
 }
 
 bool

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "smtpfwd/auth/prepare.h"
@@ -219,4 +220,40 @@ check_files(struct config *config, struct policy_signing *signing_out)
 	check_users(config);
 	check_srs(config);
 	check_sign_keys(config, signing_out);
+}
+
+/* --- as the user --- */
+
+static _Noreturn void
+check_in_child(struct config *config, const struct user *user, void (*also)(void *context), void *context)
+{
+	struct policy_signing signing;
+	struct fault fault;
+
+	if (privileges_drop(user, &fault) != 0) {
+		conf_error(config->conf, conf_section(config->conf, ""), "user", "%s", fault.text);
+	} else {
+		also(context);
+		if (check_own_files(config, &fault) != 0)
+			conf_error(config->conf, conf_section(config->conf, ""), NULL, "no reload could read it: %s", fault.text);
+		check_files(config, &signing);
+		sign_keys_free(&signing);
+	}
+	_exit(conf_print_errors(config->conf, stderr));
+}
+
+bool
+check_as_user(struct config *config, const struct user *user, const char *program, void (*also)(void *context), void *context)
+{
+	pid_t child;
+	int status;
+
+	fflush(NULL);
+	child = fork();
+	if (child == 0)
+		check_in_child(config, user, also, context);
+	if (child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status))
+		return WEXITSTATUS(status) == 0;
+	fprintf(stderr, "%s: the check as %s did not come to its end\n", program, user->name);
+	return false;
 }

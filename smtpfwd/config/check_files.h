@@ -8,6 +8,7 @@
 #define CONFIG_CHECK_FILES_H
 
 #include "smtpfwd/config/config.h"
+#include "smtpfwd/runtime/privileges.h"
 
 /*
  * Tries each file as who we are now; what cannot be read, or is no certificate, key, list of authorities ..., becomes an
@@ -20,5 +21,11 @@ void	check_files(struct config *config, struct policy_signing *signing_out);
 
 /* The first file of the configuration itself that this user may not read, as a sentence in a fault; 0: none.  Blocks. */
 int	check_own_files(const struct config *config, struct fault *fault_out);
+
+/*
+ * Both as the user, and `also` before them: in a child, as there is no way back to root, which prints the errors that there are then.  True if all was
+ * well; a check that did not come to its end is told in the program's name.
+ */
+bool	check_as_user(struct config *config, const struct user *user, const char *program, void (*also)(void *context), void *context);
 
 #endif

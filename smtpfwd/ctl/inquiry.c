@@ -16,11 +16,8 @@ struct config *
 inquiry_config(const struct ctl *ctl)
 {
 	struct config *config = config_load(ctl->config);
-	int n = conf_n_errors(config->conf);
 
-	for (int i = 0; i < n; i++)
-		fprintf(stderr, "%s\n", conf_error_text(config->conf, i));
-	if (n == 0)
+	if (!conf_print_errors(config->conf, stderr))
 		return config;
 	config_free(config);
 	return NULL;

@@ -11,10 +11,10 @@
 
 #include <config.h>
 #include "policy/settings.h"
+#include "smtpfwd/config/options.h"
 #include "smtpfwd/control/ask.h"
 #include "smtpfwd/ctl/ctl.h"
 
-#define DEFAULT_CONFIG	"/etc/smtpfwd/smtpfwd.conf"
 #define COMMON_LETTERS	"c:s:mhV"
 
 enum {
@@ -193,8 +193,7 @@ socket_of_config(struct ctl *ctl)
 	struct conf *conf = ctl->conf = conf_read(ctl->config, settings_kinds, settings_n_kinds);
 
 	if (!conf_is_whole(conf)) {
-		for (int i = 0; i < conf_n_errors(conf); i++)
-			fprintf(stderr, "%s\n", conf_error_text(conf, i));
+		(void)conf_print_errors(conf, stderr);
 		fprintf(stderr, "smtpfwdctl: the control socket is not known (-s SOCKET names it)\n");
 		exit(CTL_REFUSED);
 	}
@@ -277,7 +276,7 @@ ask_and_show(struct ctl *ctl, const struct ctl_command *command)
 int
 main(int argc, char **argv)
 {
-	struct ctl ctl = { .config = DEFAULT_CONFIG, .timeout_s = TIMEOUT_DEFAULT_S, .interval_s = 2, .request = json_object() };
+	struct ctl ctl = { .config = CONFIG_DEFAULT_PATH, .timeout_s = TIMEOUT_DEFAULT_S, .interval_s = 2, .request = json_object() };
 	const struct ctl_command *command;
 	int status;
 

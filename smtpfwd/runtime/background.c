@@ -51,7 +51,7 @@ await_child(const char *program, pid_t child, int pipe)
 }
 
 int
-background_go(const char *program)
+background_go(const char *program, struct background *background)
 {
 	int ends[2];
 	pid_t child;
@@ -66,23 +66,28 @@ background_go(const char *program)
 	}
 	close(ends[0]);
 	setsid();
-	return ends[1];
+	background->pipe = ends[1];
+	return 0;
 }
 
 void
-background_ready(int pipe, bool logs_to_stderr)
+background_ready(void *context)
 {
-	/* Whoever started us must not wait for our end, nor keep a disk mounted for our sake. */
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	const struct background *background = context;
+	int null;
 
+	if (background->pipe < 0)
+		return;
+	/* Whoever started us must not wait for our end, nor keep a disk mounted for our sake. */
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (null >= 0) {
 		dup2(null, STDIN_FILENO);
 		dup2(null, STDOUT_FILENO);
-		if (!logs_to_stderr)
+		if (!background->logs_to_stderr)
 			dup2(null, STDERR_FILENO);
 		close(null);
 	}
-	if (chdir("/") != 0 || write(pipe, "", 1) != 1)
+	if (chdir("/") != 0 || write(background->pipe, "", 1) != 1)
 		return;			/* the pipe ends with us: the parent says that we did */
-	close(pipe);
+	close(background->pipe);
 }

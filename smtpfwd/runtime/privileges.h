@@ -5,6 +5,7 @@
 #define RUNTIME_PRIVILEGES_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/fault.h"
@@ -25,6 +26,9 @@ int	user_find(const char *name, bool is_given, struct user *user_out, struct fau
 int	directory_prepare(const char *path, const struct user *user, struct fault *fault_out);
 /* The same for the directory that a file stands in, 0755. */
 int	directory_prepare_of(const char *file_path, const struct user *user, struct fault *fault_out);
+
+/* As many descriptors as wanted, or as many as we may have: root may have any.  The usual soft limit of 1024 is for select(2). */
+void	descriptors_prepare(uint64_t wanted);
 
 /* After the drop: a directory that must be ours alone.  Sets 0700; -1 when it belongs to somebody else. */
 int	directory_claim(const char *path, const struct user *user, struct fault *fault_out);
