@@ -1,4 +1,4 @@
-"""costs.py - what processes cost: /proc of a process and all below it"""
+"""costs.py - what processes cost: /proc of some and all below them"""
 import os
 import re
 import threading
@@ -12,8 +12,8 @@ def stat_fields(pid):
         return stat.read().rsplit(")", 1)[1].split()
 
 
-def family(pid):
-    """The process and its descendants that live."""
+def family(*pids):
+    """The processes and their descendants that live."""
     children = {}
     for name in os.listdir("/proc"):
         if name.isdigit():
@@ -21,17 +21,17 @@ def family(pid):
                 children.setdefault(int(stat_fields(int(name))[1]), []).append(int(name))
             except (OSError, IndexError):
                 pass
-    found, new = [], [pid]
+    found, new = [], list(pids)
     while new:
         found += new
         new = [child for parent in new for child in children.get(parent, [])]
     return found
 
 
-def cpu_s(pid):
+def cpu_s(*pids):
     """User and system time of the family; those that ended are in their parents' account."""
     total = 0
-    for member in family(pid):
+    for member in family(*pids):
         try:
             total += sum(int(field) for field in stat_fields(member)[11:15])
         except OSError:
@@ -39,10 +39,10 @@ def cpu_s(pid):
     return total / TICK
 
 
-def memory_kb(pid):
+def memory_kb(*pids):
     """RSS of all, and PSS, which counts what processes share once."""
     rss = pss = 0
-    for member in family(pid):
+    for member in family(*pids):
         try:
             with open("/proc/%d/statm" % member) as statm:
                 rss += int(statm.read().split()[1]) * PAGE_KB
@@ -56,16 +56,16 @@ def memory_kb(pid):
 class MemoryPeak(threading.Thread):
     """PSS of a family, looked at twice a second: its most."""
 
-    def __init__(self, pid):
+    def __init__(self, *pids):
         super().__init__(daemon=True)
-        self.pid, self.most_kb, self.is_over = pid, 0, threading.Event()
+        self.pids, self.most_kb, self.is_over = pids, 0, threading.Event()
         self.start()
 
     def run(self):
         while not self.is_over.wait(0.5):
-            self.most_kb = max(self.most_kb, memory_kb(self.pid)[1])
+            self.most_kb = max(self.most_kb, memory_kb(*self.pids)[1])
 
     def end(self):
         self.is_over.set()
         self.join()
-        return max(self.most_kb, memory_kb(self.pid)[1])
+        return max(self.most_kb, memory_kb(*self.pids)[1])

@@ -31,11 +31,14 @@ def results(mail):
     return {}
 
 
-def is_verified(mail, checks):
-    want = dict.fromkeys(checks, "pass")
-    want["dkim"] = "fail" if number_of(mail) % SPOILED == 0 else "pass"
+def is_told(mail, want):
+    """A result for each method."""
     found = results(mail)
     return all(found.get(method) == result for method, result in want.items())
+
+
+def is_verified(mail, checks):
+    return is_told(mail, dict(dict.fromkeys(checks, "pass"), dkim="fail" if number_of(mail) % SPOILED == 0 else "pass"))
 
 
 def judge(directory, n_wanted, is_right):

@@ -1,11 +1,12 @@
 /*
  * sink.c - the next hop of a measurement: takes all mail at once, counts each number once, looks into some
  *
- *	sink --port N --messages N [--bytes N] [--sample N] [--seconds N]
+ *	sink --port N --messages N [--bytes N] [--mails 0|1] [--sample N] [--keep N] [--by-recipient 0|1] [--hosts N] [--seconds N]
  *
- * Says "ready" when it listens.  When messages 0 to N-1 have all come, at a SIGTERM or after so many seconds it prints
- * one line of JSON: how many came, twice, damaged, and when the first and the last did (monotonic clock).
- * Keeps nothing: it is to cost as little as it can.
+ * Says "ready" when it listens, at 127.0.0.1 and as 127.0.1.1, 127.0.1.2 and so many hosts more.  When numbers 0 to N-1 have all come, at a
+ * SIGTERM or after so many seconds it prints one line of JSON: how many came, twice, damaged, and when the first and the last did
+ * (monotonic clock).  Numbers are those of the mails, or by recipient those in rNUMBER@...  arrivals.h has the rest.
+ * Forgets all but what it is to keep: it is to cost as little as it can.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -15,25 +16,35 @@
 #include "base/mem.h"
 #include "smtpfwd/runtime/stream.h"
 #include "tests/bench/arguments.h"
+#include "tests/bench/arrivals.h"
 #include "tests/bench/message.h"
 
-enum { SESSIONS_MAX = 20000, PATIENCE_S = 600, COMMAND_MAX_BYTES = 4096, END_WAIT_MS = 200 };
+enum {
+	SESSIONS_MAX = 20000, PATIENCE_S = 600, COMMAND_MAX_BYTES = 4096, END_WAIT_MS = 200,
+	HOSTS_MAX = 250,
+	RECIPIENTS_MAX = 1000,		/* of a mail, by recipient; more get 452 */
+};
+
+struct listener {
+	struct watch	 watch;
+	struct sink	*sink;
+	int		 socket;
+};
 
 struct sink {
-	long			 port, n_wanted, n_bytes, sample, seconds;
+	long			 port, seconds, is_by_recipient, n_hosts;
+	struct arrivals		 arrivals;
 	struct loop		*loop;
-	int			 listener;
-	struct watch		 watch;
+	struct listener		 listeners[1 + HOSTS_MAX];
 	struct signal_watch	 signals;
 	struct timer		 limit;
-	uint8_t			*seen;		/* by number */
-	long			 n_mails, n_twice, n_damaged, n_others, n_sessions;
-	struct instant		 first, last;
 };
 
 struct session {
 	struct sink	*sink;
 	struct stream	*stream;
+	int		 n_recipients;
+	long		 recipients[];		/* of this mail; room for RECIPIENTS_MAX, by recipient */
 };
 
 static struct instant
@@ -51,25 +62,19 @@ end_soon(struct sink *sink)
 }
 
 static void
-count(struct sink *sink, struct str mail)
+take_mail(struct session *s, struct str mail)
 {
-	long number = message_number(mail);
+	struct arrivals *arrivals = &s->sink->arrivals;
+	bool were_all = arrivals_are_all(arrivals);
+	long number = arrivals_look(arrivals, mail);
 
-	if (number < 0 || number >= sink->n_wanted) {	/* the source's first ones, to wake everybody up */
-		sink->n_others++;
-		return;
-	}
-	if (sink->sample > 0 && number % sink->sample == 0 && !message_is_whole(mail, number, (size_t)sink->n_bytes))
-		sink->n_damaged++;
-	if (sink->seen[number]++ != 0) {
-		sink->n_twice++;
-		return;
-	}
-	sink->last = os_now();
-	if (sink->n_mails++ == 0)
-		sink->first = sink->last;
-	if (sink->n_mails == sink->n_wanted)
-		end_soon(sink);		/* whoever comes twice does so now */
+	if (!s->sink->is_by_recipient)
+		arrivals_count(arrivals, number);
+	for (int i = 0; i < s->n_recipients; i++)
+		arrivals_count(arrivals, s->recipients[i]);
+	s->n_recipients = 0;
+	if (arrivals_are_all(arrivals) && !were_all)
+		end_soon(s->sink);	/* whoever comes twice does so now */
 }
 
 /* --- a session --- */
@@ -100,7 +105,7 @@ take_data(struct session *s)
 		if (end >= 0) {
 			size_t n = n_searched + (size_t)end + 2;
 
-			count(s->sink, str_sub(input, 0, n));
+			take_mail(s, str_sub(input, 0, n));
 			stream_take(s->stream, n + 3);
 			return say(s, STR("250 2.0.0 taken\r\n"));
 		}
@@ -110,11 +115,28 @@ take_data(struct session *s)
 	}
 }
 
+/* RCPT TO:<rNUMBER@ */
+static bool
+take_rcpt(struct session *s, struct str line)
+{
+	struct str before, local;
+	uint64_t number;
+
+	if (s->n_recipients == RECIPIENTS_MAX)
+		return say(s, STR("452 4.5.3 so many and no more\r\n"));
+	if (!str_take_until(&line, '<', &before) || !str_take_until(&line, '@', &local) || !str_to_u64(str_from(local, 1), &number))
+		return say(s, STR("550 5.1.1 none of ours\r\n"));
+	s->recipients[s->n_recipients++] = (long)number;
+	return say(s, STR("250 ok\r\n"));
+}
+
 static bool
 obey(struct session *s, struct str line)
 {
 	if (str_starts_nocase(line, STR("DATA")))
 		return say(s, STR("354 go\r\n")) && take_data(s);
+	if (s->sink->is_by_recipient && str_starts_nocase(line, STR("RCPT")))
+		return take_rcpt(s, line);
 	if (str_starts_nocase(line, STR("EHLO")))
 		return say(s, STR("250-sink.example\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-SIZE\r\n250 DSN\r\n"));
 	if (str_starts_nocase(line, STR("QUIT"))) {
@@ -122,6 +144,7 @@ obey(struct session *s, struct str line)
 		(void)stream_flush(s->stream, patience(s->sink), NULL);
 		return false;
 	}
+	s->n_recipients = 0;				/* MAIL or RSET */
 	return say(s, STR("250 ok\r\n"));
 }
 
@@ -146,7 +169,6 @@ serve(void *arg)
 		goes_on = obey(s, str_n(line, input.len));
 	}
 	stream_close(s->stream);
-	s->sink->n_sessions--;
 	mem_free(s);
 }
 
@@ -155,18 +177,35 @@ serve(void *arg)
 static void
 welcome(struct watch *watch, unsigned what)
 {
-	struct sink *sink = LIST_ITEM(watch, struct sink, watch);
-	struct stream_limits limits = { .input_max_bytes = (size_t)sink->n_bytes + 64 * 1024, .output_max_bytes = 64 * 1024 };
+	struct listener *listener = LIST_ITEM(watch, struct listener, watch);
+	struct sink *sink = listener->sink;
+	struct stream_limits limits = { .input_max_bytes = (size_t)sink->arrivals.n_bytes + 64 * 1024, .output_max_bytes = 64 * 1024 };
+	size_t n_room = sink->is_by_recipient ? RECIPIENTS_MAX : 0;
 	int socket;
 
 	(void)what;
-	while ((socket = os_accept(sink->listener, NULL, NULL)) >= 0) {
-		struct session *s = mem_new(sizeof(*s));
+	while ((socket = os_accept(listener->socket, NULL, NULL)) >= 0) {
+		struct session *s = mem_new(sizeof(*s) + n_room * sizeof(s->recipients[0]));
 
-		*s = (struct session){ .sink = sink, .stream = stream_new(sink->loop, socket, limits, NULL) };
+		s->sink = sink;
+		s->stream = stream_new(sink->loop, socket, limits, NULL);
 		insist(s->stream != NULL && fiber_start(sink->loop, "session", serve, s) != NULL);
-		sink->n_sessions++;
 	}
+}
+
+/* Host 0 is 127.0.0.1, host n is 127.0.1.n. */
+static bool
+listen_as(struct sink *sink, long host)
+{
+	struct endpoint at = { .ip = { .family = IP_V4, .bytes = { 127, 0, host > 0, host > 0 ? (uint8_t)host : 1 } },
+	    .port = (uint16_t)sink->port };
+	struct listener *listener = &sink->listeners[host];
+
+	*listener = (struct listener){ .watch = { .notice = welcome }, .sink = sink, .socket = os_listen(&at, 1024) };
+	if (listener->socket >= 0 && loop_watch(sink->loop, listener->socket, &listener->watch) == 0)
+		return true;
+	fprintf(stderr, "sink: host %ld, port %ld: %s\n", host, sink->port, strerror(-listener->socket));
+	return false;
 }
 
 static void
@@ -190,36 +229,40 @@ stay(void *arg)
 	(void)fiber_sleep(INSTANT_NEVER);
 }
 
+static bool
+prepare(struct sink *sink)
+{
+	sink->loop = loop_new(SESSIONS_MAX, NULL);
+	for (long host = 0; host <= sink->n_hosts; host++)
+		if (!listen_as(sink, host))
+			return false;
+	timer_set(sink->loop, &sink->limit, instant_after(os_now(), span_s(sink->seconds)));
+	return loop_watch_signals(sink->loop, (const int[]){ SIGTERM, SIGINT }, 2, &sink->signals) == 0;
+}
+
 int
 main(int argc, char **argv)
 {
-	struct sink sink = { .n_bytes = 4096, .sample = 16, .seconds = 600, .watch = { .notice = welcome },
-	    .signals = { .notice = end_by_signal }, .limit = { .ring = end_by_time } };
+	static struct sink sink = { .arrivals = { .n_bytes = 4096, .sample = 16 }, .seconds = 600, .signals = { .notice = end_by_signal },
+	    .limit = { .ring = end_by_time } };
 	const struct argument arguments[] = {
-		{ "--port", &sink.port, 1, 65535 }, { "--messages", &sink.n_wanted, 1, 2000000000 },
-		{ "--bytes", &sink.n_bytes, MESSAGE_LEAST_BYTES, MESSAGE_MOST_BYTES }, { "--sample", &sink.sample, 0, 1000000 },
+		{ "--port", &sink.port, 1, 65535 }, { "--messages", &sink.arrivals.n_wanted, 1, 2000000000 },
+		{ "--bytes", &sink.arrivals.n_bytes, MESSAGE_LEAST_BYTES, MESSAGE_MOST_BYTES }, { "--mails", &sink.arrivals.has_mails, 0, 1 },
+		{ "--sample", &sink.arrivals.sample, 0, 1000000 }, { "--keep", &sink.arrivals.keep, 0, 1000000 },
+		{ "--by-recipient", &sink.is_by_recipient, 0, 1 }, { "--hosts", &sink.n_hosts, 0, HOSTS_MAX },
 		{ "--seconds", &sink.seconds, 1, 86400 },
 	};
-	struct endpoint at = { .ip = { .family = IP_V4, .bytes = { 127, 0, 0, 1 } } };
 
-	if (!arguments_read(argc, argv, arguments, sizeof(arguments) / sizeof(arguments[0])) || sink.port == 0)
+	if (!arguments_read(argc, argv, arguments, sizeof(arguments) / sizeof(arguments[0])) || sink.port == 0 ||
+	    !arrivals_init(&sink.arrivals))
 		return 2;
 	arguments_raise_limits();
-	sink.seen = mem_new((size_t)sink.n_wanted);
-	sink.loop = loop_new(SESSIONS_MAX, NULL);
-	at.port = (uint16_t)sink.port;
-	sink.listener = os_listen(&at, 1024);
-	if (sink.listener < 0 || loop_watch(sink.loop, sink.listener, &sink.watch) != 0 ||
-	    loop_watch_signals(sink.loop, (const int[]){ SIGTERM, SIGINT }, 2, &sink.signals) != 0) {
-		fprintf(stderr, "%s: port %ld: %s\n", argv[0], sink.port, strerror(-sink.listener));
+	if (!prepare(&sink))
 		return 1;
-	}
-	timer_set(sink.loop, &sink.limit, instant_after(os_now(), span_s(sink.seconds)));
 	insist(fiber_start(sink.loop, "stay", stay, NULL) != NULL);
 	printf("ready\n");
 	fflush(stdout);
 	loop_run(sink.loop);
-	printf("{\"messages\":%ld,\"twice\":%ld,\"damaged\":%ld,\"others\":%ld,\"first_s\":%.6f,\"last_s\":%.6f}\n", sink.n_mails,
-	    sink.n_twice, sink.n_damaged, sink.n_others, (double)sink.first.ns / 1e9, (double)sink.last.ns / 1e9);
+	arrivals_print(&sink.arrivals);
 	return 0;			/* sessions that are open end with the process */
 }
