@@ -24,3 +24,4 @@ include tests/talk/files.mk
 include tests/live/files.mk
 include tests/fuzz/files.mk
 include tests/bench/files.mk
+include tests/count/files.mk
