@@ -14,8 +14,10 @@ SEND_WITHIN_S = 1800
 class Load:
     """What a workload sends to a port, and what is to arrive at another."""
 
-    def __init__(self, options, workload, mails, directory):
+    def __init__(self, options, workload, mails, directory, certificate_path):
         self.options, self.workload, self.mails = options, workload, mails
+        # the source is to know this one authority: with Debian's OpenSSL looks through a folder of them in each handshake
+        self.environment = dict(os.environ, SSL_CERT_FILE=certificate_path, SSL_CERT_DIR="/nonexistent")
         self.n_messages, self.n_recipients = workload.size(options.messages)
         self.n_wanted = self.n_messages * self.n_recipients
         self.kept = directory + "/kept"
@@ -33,7 +35,8 @@ class Load:
         more = ["--sessions", self.options.sessions, "--tls", int(self.workload.has_tls)]
         if self.workload.n_domains:
             more += ["--recipients", self.n_recipients, "--domains", self.workload.n_domains]
-        process = subprocess.Popen(self.command("source", port, *more, *words), stdin=stdin, stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen(self.command("source", port, *more, *words), stdin=stdin, stdout=subprocess.PIPE, text=True,
+                                   env=self.environment)
         ENDERS.append(process.kill)
         return process
 
