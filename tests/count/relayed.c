@@ -41,8 +41,9 @@ static const struct scenario scenarios[] = {
 	{ .name = "single" },
 	{ .name = "pipelined", .is_pipelined = true },
 	{ .name = "online", .is_online = true },
-	{ .name = "judged", .is_judged = true },
 	{ .name = "drained", .is_drained = true },
+	/* The last: OpenSSL is what has chance in it, and leaves a heap that is not always the same. */
+	{ .name = "judged", .is_judged = true },
 };
 
 struct count {
