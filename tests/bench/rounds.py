@@ -34,7 +34,7 @@ def summary(results, against):
 
 
 def digits_of(figure):
-    return 0 if figure.endswith("_per_s") else 3 if figure.startswith("cpu") else 1
+    return 0 if figure.endswith("_per_s") else 3 if figure.startswith("cpu") or figure.endswith("_s") else 1
 
 
 def print_table(found, titles):

@@ -92,8 +92,10 @@ def drain(load, peer, scene):
     arrived = sink.result()
     over.set()
     flusher.join()
-    result = figures(load, cpu_s(*peer.pids) - cpu, max(arrived["last_s"] - began, 1e-6), peak.end() / 1024)
-    return dict(result, accepted_per_s=load.n_wanted / (sent["ended_s"] - sent["began_s"]),
+    first, last = max(arrived["first_s"], began), max(arrived["last_s"], began + 1e-6)
+    result = figures(load, cpu_s(*peer.pids) - cpu, last - began, peak.end() / 1024)
+    return dict(result, noticed_after_s=first - began, from_first_per_s=load.n_wanted / max(last - first, 1e-6),
+                accepted_per_s=load.n_wanted / (sent["ended_s"] - sent["began_s"]),
                 cpu_ms_per_accepted=(cpu_accepted - cpu) / load.n_wanted * 1000, wrong=load.wrong(sent, arrived))
 
 
@@ -119,7 +121,7 @@ def idle(load, peer, scene):
 WORKLOADS = {
     "single": Workload("one mail a session", relay, is_pipelined=False),
     "many": Workload("20 mails a session, pipelined", relay, per_session=20),
-    "drain": Workload("next hop down, then back", drain, per_session=20),
+    "drain": Workload("next hop down, then back", drain, per_session=20, share=4),
     "large": Workload("mails of 200 KB", relay, n_bytes=200 * 1024, share=0.2),
     "starttls": Workload("one mail a session, STARTTLS with a new handshake", relay, share=0.5, has_tls=True),
     "sign": Workload("signed with RSA-2048", relay, share=0.5, job="sign"),
