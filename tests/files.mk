@@ -1,7 +1,7 @@
 # tests/files.mk - the expectations every test is linked with; each folder below lists its own
 check_LIBRARIES += tests/libexpect.a
 tests_libexpect_a_SOURCES = %D%/expect.c %D%/expect.h
-EXTRA_DIST += %D%/layers %D%/dist %D%/run
+EXTRA_DIST += %D%/layers %D%/dist %D%/run %D%/tap
 
 include tests/base/files.mk
 include tests/mail/files.mk
