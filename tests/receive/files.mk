@@ -58,10 +58,13 @@ tests_receive_test_auth_SOURCES = %D%/test_auth.c
 tests_receive_test_auth_LDADD = $(tests_receive_test_time_LDADD)
 TESTS += tests/receive/test_auth
 
-check_PROGRAMS += tests/receive/test_judgement
-tests_receive_test_judgement_SOURCES = %D%/test_judgement.c
+judging_stage_sources = %D%/judging_stage.c %D%/judging_stage.h
+check_PROGRAMS += tests/receive/test_judgement tests/receive/test_judgement_trouble
+tests_receive_test_judgement_SOURCES = %D%/test_judgement.c $(judging_stage_sources)
 tests_receive_test_judgement_LDADD = $(tests_receive_test_time_LDADD)
-TESTS += tests/receive/test_judgement
+tests_receive_test_judgement_trouble_SOURCES = %D%/test_judgement_trouble.c $(judging_stage_sources)
+tests_receive_test_judgement_trouble_LDADD = $(tests_receive_test_time_LDADD)
+TESTS += tests/receive/test_judgement tests/receive/test_judgement_trouble
 
 check_PROGRAMS += tests/receive/test_patience
 tests_receive_test_patience_SOURCES = %D%/test_patience.c
