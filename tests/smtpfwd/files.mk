@@ -4,14 +4,15 @@ tests_smtpfwd_test_sandbox_SOURCES = %D%/test_sandbox.c smtpfwd/sandbox.c smtpfw
 tests_smtpfwd_test_sandbox_LDADD = tests/libexpect.a base/libbase.a
 TESTS += tests/smtpfwd/test_sandbox
 
+config_text_sources = %D%/config_text.c %D%/config_text.h
 check_PROGRAMS += tests/smtpfwd/test_config
-tests_smtpfwd_test_config_SOURCES = %D%/test_config.c
+tests_smtpfwd_test_config_SOURCES = %D%/test_config.c $(config_text_sources)
 tests_smtpfwd_test_config_LDADD = smtpfwd/config/libconfig.a tests/libexpect.a policy/libpolicy.a mail/libmail.a base/libbase.a \
 	$(CONFUSE_LIBS) $(IDN2_LIBS)
 TESTS += tests/smtpfwd/test_config
 
 check_PROGRAMS += tests/smtpfwd/test_config_judge
-tests_smtpfwd_test_config_judge_SOURCES = %D%/test_config_judge.c
+tests_smtpfwd_test_config_judge_SOURCES = %D%/test_config_judge.c $(config_text_sources)
 tests_smtpfwd_test_config_judge_LDADD = smtpfwd/config/libconfig.a tests/libexpect.a smtpfwd/auth/libauth.a smtpfwd/runtime/libos.a policy/libpolicy.a \
 	mail/libmail.a base/libbase.a $(CONFUSE_LIBS) $(IDN2_LIBS) $(OPENSSL_LIBS) -lpthread
 TESTS += tests/smtpfwd/test_config_judge
@@ -39,11 +40,11 @@ tests_smtpfwd_test_show_LDADD = tests/libexpect.a base/libbase.a $(JANSSON_LIBS)
 TESTS += tests/smtpfwd/test_show
 
 check_PROGRAMS += tests/smtpfwd/test_config_class
-tests_smtpfwd_test_config_class_SOURCES = %D%/test_config_class.c
+tests_smtpfwd_test_config_class_SOURCES = %D%/test_config_class.c $(config_text_sources)
 tests_smtpfwd_test_config_class_LDADD = $(tests_smtpfwd_test_config_LDADD)
 TESTS += tests/smtpfwd/test_config_class
 
 check_PROGRAMS += tests/smtpfwd/test_config_transport
-tests_smtpfwd_test_config_transport_SOURCES = %D%/test_config_transport.c
+tests_smtpfwd_test_config_transport_SOURCES = %D%/test_config_transport.c $(config_text_sources)
 tests_smtpfwd_test_config_transport_LDADD = $(tests_smtpfwd_test_config_LDADD)
 TESTS += tests/smtpfwd/test_config_transport

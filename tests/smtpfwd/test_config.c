@@ -6,28 +6,13 @@
 #include <unistd.h>
 
 #include "base/buf.h"
-#include "smtpfwd/config/config.h"
 #include "tests/expect.h"
+#include "tests/smtpfwd/config_text.h"
 
-#define GOOD	"hostname = \"mx.example.net\"\nrelay \"example.com\" { next-hop = { \"192.0.2.1\" } }\n"
 
 #define SPLIT(next_hops, more)	GOOD "relay \"b.example\" {\n next-hop = { " next_hops " }\n next-hop-by-recipient = yes" more " }\n"
 
-static char path[] = "/tmp/smtpfwd-config.XXXXXX";
-
-static struct config *
-load(const char *text)
-{
-	FILE *file = fopen(path, "w");
-
-	fputs(text, file);
-	fclose(file);
-	return config_load(path);
-}
-
-static const struct {
-	const char *name, *text, *want;		/* want: part of the one error, or NULL: none */
-} cases[] = {
+static const struct config_case cases[] = {
 	{ "the few lines of a migration", GOOD, NULL },
 	{ "a host name is needed", "relay \"example.com\" { next-hop = { \"192.0.2.1\" } }\n", "hostname" },
 	{ "a host name has a dot", "hostname = \"mx\"\nrelay \"example.com\" { next-hop = { \"192.0.2.1\" } }\n", ":1: hostname: " },
@@ -144,28 +129,11 @@ static const struct {
 	{ "neither relay nor route", "hostname = \"mx.example.net\"\n", "neither a relay nor a route" },
 };
 
-static void
-test_errors(void)
-{
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct config *config = load(cases[i].text);
-		int n = conf_n_errors(config->conf);
-
-		test_case("%s", cases[i].name);
-		expect_int(n, cases[i].want != NULL ? 1 : 0);
-		if (n > 0 && cases[i].want != NULL && !expect(strstr(conf_error_text(config->conf, 0), cases[i].want) != NULL))
-			printf("#   got  %s\n#   want %s\n", conf_error_text(config->conf, 0), cases[i].want);
-		for (int k = cases[i].want != NULL; k < n; k++)
-			printf("#   more %s\n", conf_error_text(config->conf, k));
-		config_free(config);
-	}
-}
-
 /* Reports must find their way home from the few lines of a migration. */
 static void
 test_outbound(void)
 {
-	struct config *config = load(GOOD);
+	struct config *config = config_of_text(GOOD);
 
 	test_case("what is for no relay domain goes directly by MX, by default");
 	expect_int(conf_n_errors(config->conf), 0);
@@ -181,11 +149,11 @@ test_outbound(void)
 	config_free(config);
 
 	test_case("not where a route of that name is written, and not where nothing is to go out");
-	config = load(GOOD "route \"internet\" { next-hop = { \"smtp.example:587\" } }\n");
+	config = config_of_text(GOOD "route \"internet\" { next-hop = { \"smtp.example:587\" } }\n");
 	expect_int(config->n_routes, 2);
 	expect(!config->policy.is_outbound_by_domain);
 	config_free(config);
-	config = load(GOOD "outbound = none\n");
+	config = config_of_text(GOOD "outbound = none\n");
 	expect_int(config->n_routes, 1);
 	expect(config->policy.outbound == NULL);
 	config_free(config);
@@ -194,7 +162,7 @@ test_outbound(void)
 static void
 test_values(void)
 {
-	struct config *config = load(GOOD
+	struct config *config = config_of_text(GOOD
 	    "relay \"b\" { domains = { \".Sub.Example.ORG\", \"b\xc3\xbc" "cher.example\" } next-hop = { \"h.example:2525\", \"[2001:db8::1]\" }"
 	    " balance = least-connections tls = verify }\n"
 	    "route \"out\" { next-hop = { \"smtp.example:587\" } }\noutbound = out\n");
@@ -231,7 +199,7 @@ test_values(void)
 static void
 test_all_errors(void)
 {
-	struct config *config = load("hostname = \"mx\"\nspool = \"here\"\nrelay \"a b\" { next-hop = { \"x:y\" } }\n"
+	struct config *config = config_of_text("hostname = \"mx\"\nspool = \"here\"\nrelay \"a b\" { next-hop = { \"x:y\" } }\n"
 	    "listen \"l\" { address = { \"nowhere\" } class = list }\n");
 
 	test_case("all errors of a file are told, not only the first");
@@ -239,7 +207,7 @@ test_all_errors(void)
 	config_free(config);
 
 	test_case("a slash behind the spool's name goes");
-	config = load("spool = \"/var/spool/smtpfwd//\"\n" GOOD);
+	config = config_of_text("spool = \"/var/spool/smtpfwd//\"\n" GOOD);
 	expect_text(config->spool, "/var/spool/smtpfwd");
 	config_free(config);
 }
@@ -247,11 +215,11 @@ test_all_errors(void)
 int
 main(void)
 {
-	close(mkstemp(path));
-	test_errors();
+	config_text_begin();
+	expect_config_cases(cases, sizeof(cases) / sizeof(cases[0]));
 	test_outbound();
 	test_values();
 	test_all_errors();
-	unlink(path);
+	config_text_end();
 	return test_end();
 }

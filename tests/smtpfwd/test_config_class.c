@@ -6,10 +6,9 @@
 #include <unistd.h>
 
 #include "policy/class_rates.h"
-#include "smtpfwd/config/config.h"
 #include "tests/expect.h"
+#include "tests/smtpfwd/config_text.h"
 
-#define GOOD	"hostname = \"mx.example.net\"\nrelay \"example.com\" { next-hop = { \"192.0.2.1\" } }\n"
 #define DOORS	"listen \"mx\" { address = { \"127.0.0.1:2525\" } }\n" \
 		"listen \"apps\" { address = { \"127.0.0.1:2526\" } client-ca = \"/ca.pem\" }\n"
 
@@ -17,21 +16,7 @@
 #define SIGN	"sign \"lists\" { domain = \"Example.com\"\n selector = { \"s\" } key = { \"/k\" } }\n"
 #define FIELDS(setting, item)	"class \"x\" { min-recipients = 1\n " setting " = { \"" item "\" } }\n"
 
-static char path[] = "/tmp/smtpfwd-config.XXXXXX";
-
-static struct config *
-load(const char *text)
-{
-	FILE *file = fopen(path, "w");
-
-	fputs(text, file);
-	fclose(file);
-	return config_load(path);
-}
-
-static const struct {
-	const char *name, *text, *want;		/* want: part of the one error, or NULL: none */
-} cases[] = {
+static const struct config_case cases[] = {
 	{ "every criterion", GOOD DOORS "class \"list\" { listeners = { \"apps\" } networks = { \"10.0.0.40\", \"2001:db8::/32\" } logins = { \"app-*\" }"
 	  " client-names = { \"a.example.com\", \".apps.example.com\" } senders = { \"*-bounces@lists.example.com\", \"<>\" } recipients = { \"@example.com\" }"
 	  " headers = { \"List-Id\", \"Precedence: bulk\" } min-recipients = 100 sign = yes }\n", NULL },
@@ -107,26 +92,9 @@ static const struct {
 };
 
 static void
-test_errors(void)
-{
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct config *config = load(cases[i].text);
-		int n = conf_n_errors(config->conf);
-
-		test_case("%s", cases[i].name);
-		expect_int(n, cases[i].want != NULL ? 1 : 0);
-		if (n > 0 && cases[i].want != NULL && !expect(strstr(conf_error_text(config->conf, 0), cases[i].want) != NULL))
-			printf("#   got  %s\n#   want %s\n", conf_error_text(config->conf, 0), cases[i].want);
-		for (int k = cases[i].want != NULL; k < n; k++)
-			printf("#   more %s\n", conf_error_text(config->conf, k));
-		config_free(config);
-	}
-}
-
-static void
 test_values(void)
 {
-	struct config *config = load(GOOD DOORS "class \"b\" { networks = { \"10.0.0.40\" } sign = no }\n"
+	struct config *config = config_of_text(GOOD DOORS "class \"b\" { networks = { \"10.0.0.40\" } sign = no }\n"
 	    "class \"a\" { client-names = { \".Apps.Example.com\" } senders = { \"a@b.example\", \"<>\" } headers = { \"Precedence: bulk\" } min-recipients = 7"
 	    " rate = { \"100 messages/1h per login\", \"10M bytes/1d per client\" } }\n");
 	const struct policy_classes *classes = &config->policy.classes;
@@ -151,7 +119,7 @@ test_values(void)
 	expect_int(classes->sections[1].actions.rates[1].unit, RATE_OF_BYTES);
 	expect_int(classes->sections[1].actions.rates[1].limit.most, 10485760);
 	config_free(config);
-	config = load(GOOD OUT SIGN "class \"x\" { min-recipients = 1 route = \"out\" sign-as = \"lists\" srs = never verify = no max-message = 2M"
+	config = config_of_text(GOOD OUT SIGN "class \"x\" { min-recipients = 1 route = \"out\" sign-as = \"lists\" srs = never verify = no max-message = 2M"
 	    " max-recipients = 7 remove-fields = { \"X-A\" } add-fields = { \"X-B :no\", \"X-C:  yes  \" } }\n"
 	    "class \"y\" { min-recipients = 1 route = \"internet\" }\nclass \"z\" { min-recipients = 1 }\n");
 	classes = &config->policy.classes;
@@ -172,16 +140,16 @@ test_values(void)
 	expect(classes->sections[1].actions.is_route_by_domain);
 	expect(class_actions_is_none(&classes->sections[2].actions));
 	config_free(config);
-	config = load(GOOD);
+	config = config_of_text(GOOD);
 	classes = &config->policy.classes;
 	test_case("the field is X-Traffic-Class, another one, or none");
 	expect_text(classes->field_name, "X-Traffic-Class");
 	config_free(config);
-	config = load("class-header = \"X-Kind\"\n" GOOD);
+	config = config_of_text("class-header = \"X-Kind\"\n" GOOD);
 	expect_text(config->policy.classes.field_name, "X-Kind");
 	expect_int(config->policy.classes.n_sections, 0);
 	config_free(config);
-	config = load("class-header = none\n" GOOD);
+	config = config_of_text("class-header = none\n" GOOD);
 	expect_text(config->policy.classes.field_name, NULL);
 	config_free(config);
 }
@@ -196,11 +164,11 @@ test_most(void)
 	test_case("as many classes as each mail may be compared with, and one more");
 	for (int i = 0; i < CLASS_SECTIONS_MAX; i++)
 		n += snprintf(text + n, sizeof(text) - (size_t)n, "class \"c%d\" { min-recipients = 1 }\n", i);
-	config = load(text);
+	config = config_of_text(text);
 	expect_int(conf_n_errors(config->conf), 0);
 	config_free(config);
 	snprintf(text + n, sizeof(text) - (size_t)n, "class \"more\" { min-recipients = 1 }\n");
-	config = load(text);
+	config = config_of_text(text);
 	if (expect_int(conf_n_errors(config->conf), 1))
 		expect(strstr(conf_error_text(config->conf, 0), "class \"more\": is one too many: 64 are the most") != NULL);
 	config_free(config);
@@ -216,13 +184,13 @@ test_most_rates(void)
 	test_case("as many limits as there may be, and one more");
 	for (int i = 0; i < CLASS_RATE_TABLES_MAX; i++)
 		n += snprintf(text + n, sizeof(text) - (size_t)n, "class \"c%d\" { min-recipients = 1 rate = { \"1 message/1h per login\" } }\n", i);
-	config = load(text);
+	config = config_of_text(text);
 	expect_int(conf_n_errors(config->conf), 0);
 	config_free(config);
 	while (strcmp(text + n - 3, "} }") != 0)	/* back into the last section's list */
 		text[--n] = '\0';
 	snprintf(text + n - 3, sizeof(text) - (size_t)n, ", \"2 messages/1h per login\" } }\n");
-	config = load(text);
+	config = config_of_text(text);
 	if (expect_int(conf_n_errors(config->conf), 1))
 		expect(strstr(conf_error_text(config->conf, 0), ":66: class \"c63\": rate: \"2 messages/1h per login\" is one too many: 64 limits of all "
 		    "classes are the most") != NULL);
@@ -232,15 +200,11 @@ test_most_rates(void)
 int
 main(void)
 {
-	int file = mkstemp(path);
-
-	if (file < 0)
-		return 1;
-	close(file);
-	test_errors();
+	config_text_begin();
+	expect_config_cases(cases, sizeof(cases) / sizeof(cases[0]));
 	test_values();
 	test_most();
 	test_most_rates();
-	unlink(path);
+	config_text_end();
 	return test_end();
 }

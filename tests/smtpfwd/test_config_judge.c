@@ -9,29 +9,15 @@
 #include "base/insist.h"
 #include "smtpfwd/config/sign_keys.h"
 #include "tests/expect.h"
+#include "tests/smtpfwd/config_text.h"
 #include "tests/policy/dkim_vectors.h"
 
-#define GOOD	"hostname = \"mx.example.net\"\nrelay \"example.com\" { next-hop = { \"192.0.2.1\" } }\n"
 #define ARC	"domain = \"example.com\"\n selector = \"arc1\" key = \"/k.pem\"\n"
 #define SIGN	"selector = { \"s\" }\n key = { \"/k.pem\" }\n"
 
-static char path[] = "/tmp/smtpfwd-config.XXXXXX";
-
-static struct config *
-load(const char *text)
-{
-	FILE *file = fopen(path, "w");
-
-	fputs(text, file);
-	fclose(file);
-	return config_load(path);
-}
-
 /* --- what is wrong --- */
 
-static const struct {
-	const char *name, *text, *want;		/* want: part of the one error, or NULL: none */
-} cases[] = {
+static const struct config_case cases[] = {
 	{ "verify as it is by default", GOOD "verify { }\n", NULL },
 	{ "nothing checked", GOOD "verify { spf = no dkim = no dmarc = off }\n", NULL },
 	{ "DMARC by DKIM alone", GOOD "verify { spf = no }\n", NULL },
@@ -126,29 +112,12 @@ static const struct {
 	{ "a lifetime of no second", GOOD "sign \"example.com\" { " SIGN "lifetime = 999ms }\n", ":5: sign \"example.com\": lifetime: is less than a second" },
 };
 
-static void
-test_errors(void)
-{
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct config *config = load(cases[i].text);
-		int n = conf_n_errors(config->conf);
-
-		test_case("%s", cases[i].name);
-		expect_int(n, cases[i].want != NULL ? 1 : 0);
-		if (n > 0 && cases[i].want != NULL && !expect(strstr(conf_error_text(config->conf, 0), cases[i].want) != NULL))
-			printf("#   got  %s\n#   want %s\n", conf_error_text(config->conf, 0), cases[i].want);
-		for (int k = cases[i].want != NULL; k < n; k++)
-			printf("#   more %s\n", conf_error_text(config->conf, k));
-		config_free(config);
-	}
-}
-
 /* --- what is meant --- */
 
 static void
 test_verify(void)
 {
-	struct config *config = load(GOOD);
+	struct config *config = config_of_text(GOOD);
 	const struct verify_rules *rules = &config->policy.verify;
 
 	test_case("without a section all is checked and told, and nothing refused");
@@ -163,7 +132,7 @@ test_verify(void)
 	config_free(config);
 
 	test_case("verify's values reach the policy's rules");
-	config = load(GOOD "verify { spf = yes dkim = no dmarc = enforce authserv-id = \"auth.example.org\" max-signatures = 3"
+	config = config_of_text(GOOD "verify { spf = yes dkim = no dmarc = enforce authserv-id = \"auth.example.org\" max-signatures = 3"
 	    " clock-drift = 1m partial-body = yes received-spf = yes timeout = 5s mark-field = \"X-Junk: 1\" }\n");
 	rules = &config->policy.verify;
 	expect_int(conf_n_errors(config->conf), 0);
@@ -180,7 +149,7 @@ test_verify(void)
 static void
 test_sign(void)
 {
-	struct config *config = load(GOOD "sign \"Example.COM\" { " SIGN "}\nsign \"b\xc3\xbc" "cher.example\" { selector = { \"r\", \"e\" }"
+	struct config *config = config_of_text(GOOD "sign \"Example.COM\" { " SIGN "}\nsign \"b\xc3\xbc" "cher.example\" { selector = { \"r\", \"e\" }"
 	    " key = { \"/r.pem\", \"/e.pem\" } subdomains = yes canonicalization = \"relaxed/simple\" identity = \"@b.xn--bcher-kva.example\""
 	    " time = no lifetime = 7d }\n");
 	const struct sign_section *first = &config->signs[0], *second = &config->signs[1];
@@ -214,17 +183,17 @@ test_sign(void)
 static void
 test_arc(void)
 {
-	struct config *config = load(GOOD);
+	struct config *config = config_of_text(GOOD);
 
 	test_case("ARC is neither checked nor sealed by default");
 	expect(!config->policy.verify.arc && config->arc.key_path == NULL);
 	config_free(config);
 	test_case("checked without a section");
-	config = load(GOOD "verify { arc = yes }\n");
+	config = config_of_text(GOOD "verify { arc = yes }\n");
 	expect(conf_n_errors(config->conf) == 0 && config->policy.verify.arc && config->arc.key_path == NULL);
 	config_free(config);
 	test_case("a section arc switches the check on, and its key is among the files");
-	config = load(GOOD "arc { domain = \"Example.COM\" selector = \"s\" key = \"/k.pem\" fields = { \"to\", \"FROM\" } }\n");
+	config = config_of_text(GOOD "arc { domain = \"Example.COM\" selector = \"s\" key = \"/k.pem\" fields = { \"to\", \"FROM\" } }\n");
 	expect_int(conf_n_errors(config->conf), 0);
 	expect(config->policy.verify.arc);
 	expect_text(config->arc.settings.domain, "example.com");
@@ -247,7 +216,7 @@ test_forms(void)
 		char text[400];
 
 		snprintf(text, sizeof(text), GOOD "sign \"example.com\" { " SIGN "canonicalization = %s }\n", forms[i]);
-		config = load(text);
+		config = config_of_text(text);
 		expect_int(conf_n_errors(config->conf), 0);
 		expect_int(config->signs[0].settings.is_simple_header, i >= 2);
 		expect_int(config->signs[0].settings.is_simple_body, i % 2);
@@ -278,7 +247,7 @@ test_fields(void)
 
 		test_case("%s", fields_rows[i].name);
 		snprintf(text, sizeof(text), GOOD "sign \"example.com\" { " SIGN " %s }\n", fields_rows[i].settings);
-		config = load(text);
+		config = config_of_text(text);
 		expect_int(conf_n_errors(config->conf), 0);
 		for (int k = 0; k < config->signs[0].settings.n_fields; k++) {
 			const struct dkim_signed_field *field = &config->signs[0].settings.fields[k];
@@ -295,7 +264,7 @@ test_fields(void)
 static void
 test_oversign_alone(void)
 {
-	struct config *config = load(GOOD "sign \"example.com\" { " SIGN " oversign = { \"subject\", \"X-Own\" } }\n");
+	struct config *config = config_of_text(GOOD "sign \"example.com\" { " SIGN " oversign = { \"subject\", \"X-Own\" } }\n");
 	const struct dkim_signer_settings *settings = &config->signs[0].settings;
 	int n_oversigned = 0;
 
@@ -333,11 +302,11 @@ expect_key_error(const char *key_path, const char *want)
 	char text[600];
 
 	snprintf(text, sizeof(text), GOOD "sign \"example.com\" {\n selector = { \"s\" }\n key = { \"%s\" }\n}\n", key_path);
-	config = load(text);
+	config = config_of_text(text);
 	expect_int(conf_n_errors(config->conf), 0);
 	expect_int(sign_keys_read(config, &signing), -1);
 	expect_int(conf_n_errors(config->conf), 1);
-	snprintf(text, sizeof(text), "%s:5: sign \"example.com\": key: %s: %s", path, key_path, want);
+	snprintf(text, sizeof(text), "%s:5: sign \"example.com\": key: %s: %s", config_text_path(), key_path, want);
 	expect_text(conf_error_text(config->conf, 0), text);
 	config_free(config);
 }
@@ -357,7 +326,7 @@ test_keys(void)
 	snprintf(text, sizeof(text), GOOD "sign \"a.example\" { selector = { \"s\" } key = { \"%s\" } }\n"
 	    "sign \"b.example\" { selector = { \"r\", \"e\" } key = { \"%s\", \"%s\" } subdomains = yes }\n"
 	    "sign \"c.example\" { selector = { \"t\" } key = { \"%s\" } }\n", rsa, rsa, ed25519, rsa);
-	config = load(text);
+	config = config_of_text(text);
 	expect_int(sign_keys_read(config, &signing), 0);
 	expect_int(conf_n_errors(config->conf), 0);
 	expect_int(signing.n_keys, 2);
@@ -386,7 +355,7 @@ test_keys(void)
 	write_key(rsa, RFC8463_RSA_PEM, 0602);
 	expect_key_error(rsa, want);
 	test_case("no sections, no keys");
-	config = load(GOOD);
+	config = config_of_text(GOOD);
 	expect_int(sign_keys_read(config, &signing), 0);
 	expect_int(signing.n_keys + signing.n_rules, 0);
 	sign_keys_free(&signing);
@@ -398,8 +367,8 @@ test_keys(void)
 int
 main(void)
 {
-	close(mkstemp(path));
-	test_errors();
+	config_text_begin();
+	expect_config_cases(cases, sizeof(cases) / sizeof(cases[0]));
 	test_verify();
 	test_sign();
 	test_arc();
@@ -407,6 +376,6 @@ main(void)
 	test_fields();
 	test_oversign_alone();
 	test_keys();
-	unlink(path);
+	config_text_end();
 	return test_end();
 }

@@ -5,21 +5,23 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "smtpfwd/config/config.h"
 #include "tests/expect.h"
+#include "tests/smtpfwd/config_text.h"
 
 #define N_OF(array)	((int)(sizeof(array) / sizeof((array)[0])))
-
-static char path[] = "/tmp/smtpfwd-config.XXXXXX";
 
 static struct config *
 load(const char *kind, const char *settings)
 {
-	FILE *file = fopen(path, "w");
+	char text[1024];
 
-	fprintf(file, "hostname = \"mx.example.net\"\n%s \"example.com\" {\n %s\n}\noutbound = none\n", kind, settings);
-	fclose(file);
-	return config_load(path);
+	snprintf(text, sizeof(text), "hostname = \"mx.example.net\"
+%s \"example.com\" {
+ %s
+}
+outbound = none
+", kind, settings);
+	return config_of_text(text);
 }
 
 static const struct {
@@ -46,9 +48,7 @@ static const struct {
 int
 main(void)
 {
-	int fd = mkstemp(path);
-
-	close(fd);
+	config_text_begin();
 	for (int i = 0; i < N_OF(cases); i++) {
 		struct config *config = load(cases[i].kind, cases[i].settings);
 
@@ -60,6 +60,6 @@ main(void)
 			expect_text(config->policy.transports[0].text, cases[i].want);
 		config_free(config);
 	}
-	unlink(path);
+	config_text_end();
 	return test_end();
 }
