@@ -15,12 +15,7 @@ load(const char *kind, const char *settings)
 {
 	char text[1024];
 
-	snprintf(text, sizeof(text), "hostname = \"mx.example.net\"
-%s \"example.com\" {
- %s
-}
-outbound = none
-", kind, settings);
+	snprintf(text, sizeof(text), "hostname = \"mx.example.net\"\n%s \"example.com\" {\n %s\n}\noutbound = none\n", kind, settings);
 	return config_of_text(text);
 }
 
