@@ -144,7 +144,7 @@ forward_prepare_question(struct session *session)
 	bool was_storing = session->is_storing;
 	struct instant began;
 
-	if (session_flush(session) != 0)
+	if (session_flush_late(session) != 0)
 		return false;
 	began = loop_now(fiber_loop());
 	session->is_storing = true;

@@ -21,7 +21,7 @@ void		 forward_fall_back(struct forward *forward, const char *why);
 struct reply	forward_told(const struct online *online, bool is_final);
 
 /*
- * What comes before a question's time begins: replies go out, and the client's name is found, which the next hop may want to know.
+ * What comes before a question's time begins: replies go out that are late, and the client's name is found, which the next hop may want to know.
  * False: the session is to end.  Suspends.
  */
 bool		 forward_prepare_question(struct session *session);

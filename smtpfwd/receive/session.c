@@ -11,6 +11,8 @@ enum {
 	REPLY_MAX_BYTES = 16 * SMTP_REPLY_LINE_MAX_BYTES,	/* a next hop's long answer passed on, in lines */
 	SESSION_IDLE_MAX = 100,		/* between two mails; a pool's RSETs are fewer */
 	LAST_WORD_MAX_S = 5,		/* a client that does not take the last reply is not waited for */
+	/* After that replies go out one by one: a client waits for each for 5 minutes (RFC 5321 4.5.3.2), the next may take 2 of them. */
+	ROUND_MAX_S = 5,
 };
 
 int
@@ -128,6 +130,14 @@ session_flush(struct session *session)
 }
 
 int
+session_flush_late(struct session *session)
+{
+	if (instant_is_before(loop_now(fiber_loop()), instant_after(session->heard_at, span_s(ROUND_MAX_S))))
+		return 0;
+	return session_flush(session);
+}
+
+int
 session_await_input(struct session *session, struct instant deadline)
 {
 	struct fault fault = { .cause = FAULT_OTHER };
@@ -144,6 +154,7 @@ session_await_input(struct session *session, struct instant deadline)
 		fault_because(&fault, FAULT_TIMED_OUT, "session_max");
 	else if ((result = stream_fill(session->stream, deadline, &fault)) > 0) {
 		session->is_idle = false;
+		session->heard_at = loop_now(fiber_loop());
 		session->n_bytes += stream_input(session->stream).len - n_before;
 		return 0;
 	} else if (result == 0) {

@@ -82,6 +82,7 @@ struct session {
 	struct fiber		*fiber;
 	struct stream		*stream;
 	struct instant		 ends;		/* by session_max */
+	struct instant		 heard_at;	/* the latest input came */
 
 	struct peer		 peer;
 	struct arena		 peer_arena;	/* its strings but for HELO's and TLS's */
@@ -139,6 +140,12 @@ int	session_turn_away(struct session *session, const char *stage, const struct r
 
 /* What was written goes out before we wait for others: a client may wait for each reply (RFC 2920 3.2 allows it). */
 int	session_flush(struct session *session);
+
+/*
+ * The same before a wait of minutes at most, at whose end there will be one more reply.  Who sent a round of commands at once reads
+ * the replies at once: what waits to go out answers that round, and goes with the last of them, unless the round came a while ago.
+ */
+int	session_flush_late(struct session *session);
 
 /* --- hearing --- */
 

@@ -100,7 +100,7 @@ put_question(struct session *session, const struct address *mailbox, enum online
 	struct instant began, deadline;
 	struct span left = { .ns = span_s(ALL_MAX_S).ns - verify->waited.ns };
 
-	if (session_flush(session) != 0)
+	if (session_flush_late(session) != 0)
 		return false;
 	began = loop_now(fiber_loop());
 	deadline = instant_after(began, left.ns < span_s(EACH_MAX_S).ns ? left : span_s(EACH_MAX_S));

@@ -341,7 +341,26 @@ keeps_its_time(struct stage *stage)
 	stage_close(&client);
 }
 
+/* Each of its recipients takes 2 s. */
+static void
+answers_a_round(struct stage *stage)
+{
+	static const char *const round[] = { HELLO, "RMAIL FROM:<a@example.org>\r\nRCPT TO:<b@example.com>\r\nRCPT TO:<c@example.com>\r\n"
+	    "RCPT TO:<d@example.com>\r\nRCPT TO:<e@example.com>\r\nDATA\r\n", "P5900", NULL };
+	static const char *const late[] = { "P200", "S250 2.1.0", "S250 2.6.9", "S250 2.6.9", "S250 2.6.9", NULL }, *const rest[] = { "P2000", "S250 2.6.9", "S354", NULL };
+	struct stage_client client = { .stage = stage };
+
+	stage_connect(&client, stage);
+	stage_play(&client, round);
+	expect(!stream_has_input(client.stream));
+	stage_play(&client, late);
+	expect(!stream_has_input(client.stream));
+	stage_play(&client, rest);
+	stage_close(&client);
+}
+
 static const struct row scenes[] = {
+	{ .name = "replies to a round of commands go together, but for what took longer than 5 s", .rcpts = "s", .play = answers_a_round },
 	{ .name = "the next hop has a minute for each step, and five for its last answer", .rcpts = "+", .mail = '+', .play = keeps_budgets },
 	{ .name = "what the DNS takes to name the client is not its time", .rcpts = "+", .play = keeps_its_time },
 	{ .name = "the service ends while a client waits at a recipient: 421", .rcpts = "w", .play = stopped_at_rcpt },
