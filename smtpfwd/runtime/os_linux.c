@@ -72,7 +72,8 @@ enum {
 struct os_poller {
 	int		 epoll_fd;
 	int		 wake_fd;	/* an eventfd */
-	atomic_bool	 is_woken;	/* a wake is under way: the next ones need no system call */
+	atomic_bool	 is_waiting;	/* only then a wake needs a system call */
+	atomic_bool	 is_woken;	/* since the last wait: the next wakes are nothing */
 };
 
 struct os_poller *
@@ -166,14 +167,16 @@ os_poller_wait(struct os_poller *poller, struct instant until, struct os_event *
 	insist(max_events > 0);
 	if (max_events > POLLER_BATCH_MAX)
 		max_events = POLLER_BATCH_MAX;
-	n = epoll_wait(poller->epoll_fd, events, max_events, wait_ms(until));
+	/* Whoever wakes from here on writes, and epoll_wait returns; whoever did before is seen in is_woken. */
+	atomic_store(&poller->is_waiting, true);
+	n = epoll_wait(poller->epoll_fd, events, max_events, atomic_load(&poller->is_woken) ? 0 : wait_ms(until));
 	insist(n >= 0 || errno == EINTR);
+	atomic_store(&poller->is_waiting, false);
+	/* Whoever wakes after this is seen by the next wait; before it, has its work in place. */
+	atomic_store(&poller->is_woken, false);
 	for (int i = 0; i < n; i++) {
-		if (events[i].data.ptr == poller) {
-			/* Whoever wakes after this gets a new event; before it, has its work in place. */
-			atomic_store(&poller->is_woken, false);
+		if (events[i].data.ptr == poller)
 			continue;
-		}
 		events_out[n_out++] = (struct os_event){
 			.tag = events[i].data.ptr,
 			.what = what_happened(events[i].events),
@@ -188,7 +191,7 @@ os_poller_wake(struct os_poller *poller)
 {
 	static const uint64_t one = 1;
 
-	if (!atomic_exchange(&poller->is_woken, true))
+	if (!atomic_exchange(&poller->is_woken, true) && atomic_load(&poller->is_waiting))
 		(void)!write(poller->wake_fd, &one, sizeof(one));	/* fails only at 2^64 wakes */
 }
 

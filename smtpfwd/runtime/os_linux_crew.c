@@ -19,6 +19,7 @@ struct os_crew {
 	pthread_mutex_t		 lock;		/* for what follows */
 	pthread_cond_t		 has_work;
 	struct job_queue	 todo, done;
+	int			 n_asleep;	/* threads, with those that were just woken and do not run yet */
 	bool			 is_ending;
 	atomic_int		 n_done;	/* so that a look at an empty list takes no lock */
 
@@ -56,8 +57,11 @@ crew_work(void *arg)
 
 	pthread_mutex_lock(&crew->lock);
 	for (;;) {
-		while ((job = job_queue_take(&crew->todo)) == NULL && !crew->is_ending)
+		while ((job = job_queue_take(&crew->todo)) == NULL && !crew->is_ending) {
+			crew->n_asleep++;
 			pthread_cond_wait(&crew->has_work, &crew->lock);
+			crew->n_asleep--;
+		}
 		if (job == NULL)
 			break;
 		pthread_mutex_unlock(&crew->lock);
@@ -65,8 +69,12 @@ crew_work(void *arg)
 		pthread_mutex_lock(&crew->lock);
 		job_queue_put(&crew->done, job);
 		atomic_fetch_add(&crew->n_done, 1);
-		if (crew->poller != NULL)
-			os_poller_wake(crew->poller);
+		if (crew->poller == NULL)
+			continue;
+		/* Whoever wakes wants the lock, and finds it free. */
+		pthread_mutex_unlock(&crew->lock);
+		os_poller_wake(crew->poller);
+		pthread_mutex_lock(&crew->lock);
 	}
 	pthread_mutex_unlock(&crew->lock);
 	return NULL;
@@ -121,11 +129,15 @@ os_crew_free(struct os_crew *crew)
 void
 os_crew_submit(struct os_crew *crew, struct os_job *job)
 {
+	bool must_wake;
+
 	pthread_mutex_lock(&crew->lock);
 	insist(!crew->is_ending);
 	job_queue_put(&crew->todo, job);
-	pthread_cond_signal(&crew->has_work);
+	must_wake = crew->n_asleep > 0;
 	pthread_mutex_unlock(&crew->lock);
+	if (must_wake)
+		pthread_cond_signal(&crew->has_work);	/* without the lock, or who wakes would wait for it at once */
 }
 
 struct os_job *
