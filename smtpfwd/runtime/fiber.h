@@ -11,6 +11,7 @@
 #include "base/fault.h"
 #include "base/heap.h"
 #include "base/instant.h"
+#include "base/list.h"
 #include "smtpfwd/runtime/os.h"
 
 struct loop;
@@ -61,6 +62,20 @@ struct timer {
 };
 void	 timer_set(struct loop *loop, struct timer *timer, struct instant at);
 void	 timer_clear(struct loop *loop, struct timer *timer);
+
+/*
+ * A call on the loop's own stack when a round ends: all ready fibers have run, and the loop is about to wait.  For what
+ * comes up many times in a round and can be settled once: lines of a log.  Zeroed at first, but for the call.  True: the
+ * loop that runs on this thread will make the call, also when this round is its last; asking again before is nothing.
+ * False: no loop runs here, or one of another thread has been asked and has not called yet.  Whoever is called must not
+ * ask anew from there.
+ */
+struct round_end {
+	struct list_link	 link;
+	_Atomic(struct loop *)	 loop;		/* that was asked; NULL: none */
+	void	(*call)(struct round_end *end);
+};
+bool	 round_end_ask(struct round_end *end);
 
 /* --- fibers --- */
 

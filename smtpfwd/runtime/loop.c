@@ -2,6 +2,7 @@
  * loop.c - rounds: wait for something to happen, tell who waits for it, let the ready fibers run
  */
 #include <errno.h>
+#include <stdatomic.h>
 
 #include "base/insist.h"
 #include "base/mem.h"
@@ -38,6 +39,7 @@ loop_new(int max_fibers, struct fault *fault_out)
 	loop->scratch = mem_new(LOOP_SCRATCH_BYTES);
 	list_init(&loop->ready);
 	list_init(&loop->ended);
+	list_init(&loop->round_ends);
 	heap_init(&loop->timers);
 	return loop;
 }
@@ -131,6 +133,32 @@ timer_clear(struct loop *loop, struct timer *timer)
 {
 	if (heap_has(&timer->room))
 		heap_remove(&loop->timers, &timer->room);
+}
+
+bool
+round_end_ask(struct round_end *end)
+{
+	struct loop *none = NULL;
+
+	if (loop_here == NULL)
+		return false;
+	if (!atomic_compare_exchange_strong(&end->loop, &none, loop_here))
+		return none == loop_here;
+	list_append(&loop_here->round_ends, &end->link);
+	return true;
+}
+
+static void
+end_round(struct loop *loop)
+{
+	struct list_link *link;
+	struct round_end *end;
+
+	while ((link = list_take_first(&loop->round_ends)) != NULL) {
+		end = LIST_ITEM(link, struct round_end, link);
+		atomic_store(&end->loop, NULL);		/* from here on another loop may have it */
+		end->call(end);
+	}
 }
 
 static void
@@ -237,6 +265,7 @@ loop_run(struct loop *loop)
 		take_jobs_back(loop);
 		ring_timers(loop);
 		run_ready(loop);
+		end_round(loop);
 	}
 	loop->is_running = loop->is_stopping = false;
 	loop_here = NULL;

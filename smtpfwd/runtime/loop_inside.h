@@ -66,6 +66,7 @@ struct loop {
 	size_t			 own_stack_bytes;
 
 	struct heap		 timers;
+	struct list		 round_ends;	/* struct round_end: to call when this round ends */
 	struct loop_crew	 crews[LOOP_CREWS_MAX];
 	int			 n_crews;
 	struct signal_watch	*signal_watch;

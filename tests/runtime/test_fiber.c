@@ -27,6 +27,7 @@ struct scene {
 	int			 sum;
 	struct timer		 timer;
 	int64_t			 weight;
+	struct round_end	 round_end;
 };
 
 static void
@@ -543,6 +544,50 @@ test_timers(void)
 }
 
 static void
+round_ends(struct round_end *end)
+{
+	struct scene *s = LIST_ITEM(end, struct scene, round_end);
+
+	expect(fiber_self() == NULL);
+	say(s, '.');
+}
+
+static void
+asker(void *arg)
+{
+	struct scene *s = arg;
+	char me = s->n++ == 0 ? 'a' : 'b';
+
+	for (int i = 0; i < 3; i++) {
+		say(s, me);
+		expect(round_end_ask(&s->round_end));
+		expect(round_end_ask(&s->round_end));
+		fiber_yield();
+	}
+	say(s, me);
+	fiber_yield();
+	if (me == 'b')
+		expect(round_end_ask(&s->round_end));
+}
+
+static void
+test_round_ends(void)
+{
+	struct scene s;
+
+	test_case("who asked for a round's end is called once, when all have had their turn, and in the last round too");
+	scene_begin(&s, 10);
+	s.round_end.call = round_ends;
+	expect(!round_end_ask(&s.round_end));
+	fiber_start(s.loop, "asker", asker, &s);
+	fiber_start(s.loop, "asker", asker, &s);
+	loop_run(s.loop);
+	expect_str(said(&s), STR("ab.ab.ab.ab."));
+	expect(!round_end_ask(&s.round_end));
+	scene_end(&s);
+}
+
+static void
 stopper(void *arg)
 {
 	struct scene *s = arg;
@@ -582,6 +627,7 @@ main(void)
 	test_many();
 	test_switch();
 	test_timers();
+	test_round_ends();
 	test_stop();
 	return test_end();
 }
