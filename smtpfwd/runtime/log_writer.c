@@ -2,10 +2,12 @@
  * log_writer.c - a struct log that keeps its lines: on stderr, in the journal, by syslog, or in a file
  *
  * Two buffers: one that lines are put into, under the lock, and one that a job of the
- * writer's own crew of one thread is writing out.
+ * writer's own crew of one thread is writing out.  The thread is woken at the end of a
+ * round of the loop, as a thread woken costs far more than a line.
  */
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -14,12 +16,14 @@
 #include "base/insist.h"
 #include "base/list.h"
 #include "base/mem.h"
+#include "smtpfwd/runtime/fiber.h"
 #include "smtpfwd/runtime/journal.h"
 #include "smtpfwd/runtime/log_writer.h"
 #include "smtpfwd/runtime/os.h"
 
 enum {
 	WAITING_MAX_BYTES = 1024 * 1024,	/* some 6,000 lines: a disk that stands still for a moment */
+	HAND_OVER_BYTES = 16 * 1024,		/* that wait within a round: some 80 lines, worth a thread's waking */
 	OUT_MAX_BYTES = 64 * 1024,		/* of one write */
 	PREFIX_MAX_BYTES = 40,			/* "<6>" or "2026-05-04T12:34:56.789012Z " */
 	KEEP_BYTES = 16 * 1024,			/* a buffer larger than this is given back once empty */
@@ -53,11 +57,13 @@ struct log_writer {
 	pthread_mutex_t		 lock;		/* for what follows */
 	struct buf		 waiting;	/* entries */
 	uint64_t		 n_dropped;	/* since it was last told */
-	bool			 is_job_out;	/* a job runs that will look at waiting once more */
+	bool			 is_job_out;	/* a job runs that will look at is_wanted once more */
+	bool			 is_wanted;	/* what waits is to be written now */
 	bool			 must_reopen;
 	struct log_place	*next_place;	/* NULL: the lines stay where they go */
 	int			 i_job;		/* the one to submit next */
 	struct writer_job	 jobs[2];
+	struct round_end	 round_end;	/* asked for when a line waits; asked with the lock held */
 
 	/* The job's own. */
 	struct log_place	*place;
@@ -71,19 +77,54 @@ struct log_writer {
 /* --- what the loop calls --- */
 
 /*
+ * What waits is to be written now: the job for submit_job, which is called without the lock, or NULL when one that is
+ * out will see to it.  Called with the lock held.
+ */
+static struct writer_job *
+want_writing(struct log_writer *writer)
+{
+	struct writer_job *job = &writer->jobs[writer->i_job];
+
+	writer->is_wanted = true;
+	if (writer->is_job_out)
+		return NULL;
+	writer->is_job_out = true;
+	writer->i_job = !writer->i_job;
+	return job;
+}
+
+/*
  * Two jobs take turns.  A job that has just said that it will not look again may not be
  * back from the crew yet; the other one is, for the crew has one thread, which put it on
- * the list of done jobs before it began this one.  Called with the lock held.
+ * the list of done jobs before it began this one.
  */
 static void
-submit_job(struct log_writer *writer)
+submit_job(struct log_writer *writer, struct writer_job *job)
 {
-	if (writer->is_job_out)
+	if (job == NULL)
 		return;
 	(void)os_crew_take_done(writer->crew);
-	writer->is_job_out = true;
-	os_crew_submit(writer->crew, &writer->jobs[writer->i_job].job);
-	writer->i_job = !writer->i_job;
+	os_crew_submit(writer->crew, &job->job);
+}
+
+static void
+hand_over(struct round_end *end)
+{
+	struct log_writer *writer = LIST_ITEM(end, struct log_writer, round_end);
+	struct writer_job *job = NULL;
+
+	pthread_mutex_lock(&writer->lock);
+	if (writer->waiting.len > 0 || writer->n_dropped > 0)	/* else a job was there first */
+		job = want_writing(writer);
+	pthread_mutex_unlock(&writer->lock);
+	submit_job(writer, job);
+}
+
+/* Called with the lock held, after a line was added. */
+static bool
+must_hand_over(struct log_writer *writer, enum log_level level)
+{
+	return level <= LOG_LEVEL_WARNING || writer->waiting.len >= HAND_OVER_BYTES || !round_end_ask(&writer->round_end);
 }
 
 static void
@@ -91,6 +132,7 @@ write_line(struct log *log, enum log_level level, struct str line)
 {
 	struct log_writer *writer = LIST_ITEM(log, struct log_writer, log);
 	struct entry entry = { .at = os_wall_clock(), .len = line.len, .level = level };
+	struct writer_job *job = NULL;
 
 	pthread_mutex_lock(&writer->lock);
 	if (buf_room(&writer->waiting, sizeof(entry) + line.len) == NULL) {
@@ -99,8 +141,10 @@ write_line(struct log *log, enum log_level level, struct str line)
 		insist(buf_append(&writer->waiting, str_n(&entry, sizeof(entry))) == 0);
 		insist(buf_append(&writer->waiting, line) == 0);
 	}
-	submit_job(writer);
+	if (must_hand_over(writer, level))
+		job = want_writing(writer);
 	pthread_mutex_unlock(&writer->lock);
+	submit_job(writer, job);
 }
 
 struct log *
@@ -112,22 +156,27 @@ log_writer_log(struct log_writer *writer)
 void
 log_writer_reopen(struct log_writer *writer)
 {
+	struct writer_job *job;
+
 	pthread_mutex_lock(&writer->lock);
 	writer->must_reopen = true;
-	submit_job(writer);
+	job = want_writing(writer);
 	pthread_mutex_unlock(&writer->lock);
+	submit_job(writer, job);
 }
 
 void
 log_writer_move(struct log_writer *writer, struct log_place *place)
 {
 	struct log_place *unused;
+	struct writer_job *job;
 
 	pthread_mutex_lock(&writer->lock);
 	unused = writer->next_place;
 	writer->next_place = place;
-	submit_job(writer);
+	job = want_writing(writer);
 	pthread_mutex_unlock(&writer->lock);
+	submit_job(writer, job);
 	log_place_free(unused);
 }
 
@@ -296,7 +345,8 @@ write_waiting(struct os_job *job)
 	bool must_reopen;
 
 	pthread_mutex_lock(&writer->lock);
-	while (writer->waiting.len > 0 || writer->n_dropped > 0 || writer->must_reopen || writer->next_place != NULL) {
+	while (writer->is_wanted) {
+		writer->is_wanted = false;
 		swap = writer->writing;
 		writer->writing = writer->waiting;
 		writer->waiting = swap;
@@ -405,6 +455,7 @@ log_writer_new(const char *to, const char *program, enum log_level level, struct
 	buf_init(&writer->out, OUT_MAX_BYTES);
 	for (int i = 0; i < 2; i++)
 		writer->jobs[i] = (struct writer_job){ .job = { .run = write_waiting }, .writer = writer };
+	writer->round_end.call = hand_over;
 	return writer;
 failed:
 	log_place_free(writer->place);
@@ -417,6 +468,7 @@ log_writer_free(struct log_writer *writer)
 {
 	if (writer == NULL)
 		return;
+	insist(atomic_load(&writer->round_end.loop) == NULL);	/* no loop runs here any more, so nothing waits for its round's end */
 	os_crew_free(writer->crew);
 	insist(writer->waiting.len == 0);
 	log_place_free(writer->place);

@@ -2,7 +2,11 @@
  * log_writer.h - a struct log that keeps its lines: on stderr, in the journal, by syslog, or in a file
  *
  * A thread of its own writes; who logs only copies the line, and never waits for a disk or
- * a full pipe.  Lines that come faster than they can be written are dropped beyond a
+ * a full pipe.  The thread gets the lines of a loop's thread when the loop's round ends, but
+ * a warning, an error, or many lines together, at once, and with it whatever came before; lines
+ * of other threads, and of one whose loop does not run, go at once too.  So an orderly end loses
+ * nothing, and a crash the lines of its round, which the thread might not have written either.
+ * Lines that come faster than they can be written are dropped beyond a
  * limit, counted, and the count is logged: log-dropped lines=17.
  */
 #ifndef RUNTIME_LOG_WRITER_H
@@ -38,7 +42,7 @@ struct log_place	*log_place_new(const char *to, const char *program, struct faul
 void			 log_place_free(struct log_place *place);	/* one that was not taken; NULL is nothing */
 void			 log_writer_move(struct log_writer *writer, struct log_place *place);
 
-/* Writes what waits, then ends the thread.  Blocks. */
+/* Writes what waits, then ends the thread.  Not from within a loop that runs.  Blocks. */
 void			 log_writer_free(struct log_writer *writer);
 
 #endif

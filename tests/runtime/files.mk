@@ -22,14 +22,16 @@ tests_runtime_test_tls_clients_SOURCES = %D%/test_tls_clients.c $(runtime_tls_sc
 tests_runtime_test_tls_clients_LDADD = $(runtime_test_libs)
 TESTS += tests/runtime/test_tls tests/runtime/test_tls_servers tests/runtime/test_tls_clients
 
-check_PROGRAMS += tests/runtime/test_os tests/runtime/test_crew tests/runtime/test_log_writer
+check_PROGRAMS += tests/runtime/test_os tests/runtime/test_crew tests/runtime/test_log_writer tests/runtime/test_log_rounds
 tests_runtime_test_os_SOURCES = %D%/test_os.c
 tests_runtime_test_os_LDADD = $(runtime_test_libs)
 tests_runtime_test_crew_SOURCES = %D%/test_crew.c
 tests_runtime_test_crew_LDADD = $(runtime_test_libs)
 tests_runtime_test_log_writer_SOURCES = %D%/test_log_writer.c
 tests_runtime_test_log_writer_LDADD = $(runtime_test_libs)
-TESTS += tests/runtime/test_os tests/runtime/test_crew tests/runtime/test_log_writer
+tests_runtime_test_log_rounds_SOURCES = %D%/test_log_rounds.c
+tests_runtime_test_log_rounds_LDADD = $(runtime_test_libs)
+TESTS += tests/runtime/test_os tests/runtime/test_crew tests/runtime/test_log_writer tests/runtime/test_log_rounds
 
 check_PROGRAMS += tests/runtime/test_resolver_switch
 tests_runtime_test_resolver_switch_SOURCES = %D%/test_resolver_switch.c
