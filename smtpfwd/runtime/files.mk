@@ -19,4 +19,4 @@ smtpfwd_runtime_libruntime_a_SOURCES += \
 endif
 smtpfwd_runtime_libos_a_SOURCES = \
 	%D%/os_linux.c %D%/os_linux_crew.c %D%/os_linux_file.c %D%/os_linux_log.c \
-	%D%/os_linux_socket.c %D%/os_linux_starter.c
+	%D%/os_linux_random.c %D%/os_linux_socket.c %D%/os_linux_starter.c

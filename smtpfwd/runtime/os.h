@@ -19,8 +19,13 @@
 /* --- time and randomness --- */
 struct instant		os_now(void);
 struct timestamp	os_wall_clock(void);
-void			os_random(void *bytes, size_t n_bytes);
 int			os_n_processors(void);		/* that we may run on; at least 1 */
+
+/*
+ * The kernel's own randomness (getrandom), good for keys.  A thread keeps a few bytes in store, which it wipes as it
+ * gives them out; none is given out twice, nor by a process and its child (fork).  Not for a signal's handler.
+ */
+void			os_random(void *bytes, size_t n_bytes);
 
 /* --- sockets: non-blocking, close-on-exec --- */
 

@@ -1,7 +1,7 @@
 /*
- * os_linux.c - os.h on Linux: time, randomness, waiting, signals
+ * os_linux.c - os.h on Linux: time, waiting, signals
  *
- * Sockets, files and threads stand in os_linux_socket.c, os_linux_file.c, os_linux_crew.c.
+ * Sockets, files, threads and randomness stand in os_linux_socket.c, os_linux_file.c, os_linux_crew.c, os_linux_random.c.
  */
 #include <errno.h>
 #include <sched.h>
@@ -9,7 +9,6 @@
 #include <stdatomic.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -17,7 +16,7 @@
 #include "base/mem.h"
 #include "smtpfwd/runtime/os.h"
 
-/* --- time and randomness --- */
+/* --- time --- */
 
 struct instant
 os_now(void)
@@ -43,23 +42,6 @@ os_n_processors(void)
 	cpu_set_t set;
 
 	return sched_getaffinity(0, sizeof(set), &set) == 0 && CPU_COUNT(&set) > 0 ? CPU_COUNT(&set) : 1;
-}
-
-void
-os_random(void *bytes, size_t n_bytes)
-{
-	char *at = bytes;
-	ssize_t n;
-
-	while (n_bytes > 0) {
-		n = getrandom(at, n_bytes, 0);
-		if (n < 0) {
-			insist(errno == EINTR);
-			continue;
-		}
-		at += n;
-		n_bytes -= (size_t)n;
-	}
 }
 
 /* --- waiting --- */

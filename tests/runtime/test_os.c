@@ -1,7 +1,8 @@
 /*
- * test_os.c - os.h on this system: files, unix sockets, signals
+ * test_os.c - os.h on this system: files, unix sockets, signals, time, randomness
  */
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "smtpfwd/runtime/fiber.h"
@@ -294,6 +296,84 @@ test_time(void)
 	expect(memcmp(one, two, sizeof(one)) != 0);
 }
 
+enum { N_DRAWS = 5000, DRAW_BYTES = 8 };
+
+static void
+draw(uint64_t *draws)
+{
+	for (int i = 0; i < N_DRAWS; i++)
+		os_random(&draws[i], DRAW_BYTES);
+}
+
+static void *
+draws_on_a_thread(void *arg)
+{
+	draw(arg);
+	return NULL;
+}
+
+static int
+in_order(const void *one, const void *other)
+{
+	const uint64_t *a = one, *b = other;
+
+	return (*a > *b) - (*a < *b);
+}
+
+/* Among so many of 64 bits two are the same, or one is 0, once in 10^11 runs. */
+static void
+expect_all_different(uint64_t *draws, size_t n)
+{
+	qsort(draws, n, sizeof(draws[0]), in_order);
+	expect(draws[0] != 0);
+	for (size_t i = 1; i < n; i++)
+		if (!expect(draws[i] != draws[i - 1]))
+			return;
+}
+
+static void
+test_random(void)
+{
+	static uint64_t draws[3 * N_DRAWS];
+	char bytes[600], seen[600];
+	int ends[2];
+	pthread_t thread;
+	pid_t child;
+
+	test_case("chance is never the same twice: in a thread, in another one, in a child");
+	os_random(draws, 3);			/* so that something is in store when the child is born */
+	expect_int(pipe(ends), 0);
+	child = fork();
+	if (child == 0) {
+		draw(draws);
+		_exit(write(ends[1], draws, N_DRAWS * DRAW_BYTES) == N_DRAWS * DRAW_BYTES ? 0 : 1);
+	}
+	close(ends[1]);
+	draw(draws);
+	expect_int(pthread_create(&thread, NULL, draws_on_a_thread, draws + N_DRAWS), 0);
+	pthread_join(thread, NULL);
+	for (size_t n = 0, got; n < N_DRAWS * DRAW_BYTES; n += got) {
+		got = (size_t)read(ends[0], (char *)(draws + 2 * N_DRAWS) + n, N_DRAWS * DRAW_BYTES - n);
+		if (!expect(got != 0 && got != (size_t)-1))
+			break;
+	}
+	expect_int(waitpid(child, NULL, 0), child);
+	close(ends[0]);
+	expect_all_different(draws, 3 * N_DRAWS);
+
+	test_case("as many bytes as are asked for, however many, and no others");
+	for (size_t n = 0; n < sizeof(bytes) - 1; n++) {
+		memset(seen, 0, sizeof(seen));
+		for (int i = 0; i < 8; i++) {		/* no byte is 0 so often */
+			memset(bytes, 0, sizeof(bytes));
+			os_random(bytes, n);
+			for (size_t k = 0; k < sizeof(bytes); k++)
+				seen[k] |= bytes[k];
+		}
+		expect(memchr(seen, 0, sizeof(seen)) == seen + n);
+	}
+}
+
 int
 main(void)
 {
@@ -307,6 +387,7 @@ main(void)
 	test_unix(&folder);
 	test_signals();
 	test_time();
+	test_random();
 	expect_int(rmdir(folder.path), 0);
 	return test_end();
 }
