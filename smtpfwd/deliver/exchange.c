@@ -56,14 +56,15 @@ unreadable(struct exchange *x, const struct fault *fault)
 
 /* ANSWERED: go on, or with *is_refused_out do not. */
 static enum exchange_end
-send_pieces(struct exchange *x, struct content *content, char *room, struct reply *reply_out, bool *is_refused_out)
+send_pieces(struct exchange *x, struct content *content, char *room, size_t n_room, struct reply *reply_out,
+    bool *is_refused_out)
 {
 	int64_t offset = 0;
 	struct fault fault;
 
 	*is_refused_out = false;
 	while (offset < content->n_bytes) {
-		ssize_t n = content->read(content, offset, room, PIECE_BYTES, x->deadline, &fault);
+		ssize_t n = content->read(content, offset, room, n_room, x->deadline, &fault);
 		int sent;
 
 		if (n == 0)
@@ -85,9 +86,10 @@ send_pieces(struct exchange *x, struct content *content, char *room, struct repl
 enum exchange_end
 exchange_content(struct exchange *x, struct content *content, struct instant final_deadline, struct reply *reply_out)
 {
-	char *room = mem_new(PIECE_BYTES);
+	size_t n_room = content->n_bytes < PIECE_BYTES ? (size_t)content->n_bytes : PIECE_BYTES;
+	char *room = mem_resize_array(NULL, n_room > 0 ? n_room : 1, 1);
 	bool is_refused, is_ambiguous;
-	enum exchange_end end = send_pieces(x, content, room, reply_out, &is_refused);
+	enum exchange_end end = send_pieces(x, content, room, n_room, reply_out, &is_refused);
 	struct fault fault;
 
 	mem_free(room);

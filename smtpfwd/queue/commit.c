@@ -46,11 +46,17 @@ commit_fini(struct commit *commit)
 	mem_free(commit->skips);
 }
 
+int64_t
+item_bytes(const struct item *item)
+{
+	return (int64_t)(item->bytes.len + item->rest.len);
+}
+
 void
 commit_add(struct commit *commit, struct item *item)
 {
 	list_append(&commit->pending, &item->link);
-	commit->pending_bytes += (int64_t)item->bytes.len;
+	commit->pending_bytes += item_bytes(item);
 	signal_one(&commit->work);
 }
 
@@ -77,36 +83,55 @@ commit_skip(struct commit *commit, uint64_t generation, int64_t from, int64_t to
 
 /* --- on the crew's thread --- */
 
+struct writing {			/* pieces collected for one call */
+	int		 fd;
+	int64_t		 offset;	/* of the first of them */
+	size_t		 n_bytes;
+	int		 n, error;
+	struct iovec	 pieces[WRITE_MAX_PIECES];
+};
+
+static void
+write_collected(struct writing *w)
+{
+	if (w->error == 0 && w->n > 0)
+		w->error = spool_write(w->fd, w->pieces, w->n, w->offset);
+	w->offset += (int64_t)w->n_bytes;
+	w->n_bytes = 0;
+	w->n = 0;
+}
+
+static void
+write_piece(struct writing *w, const void *bytes, size_t n_bytes)
+{
+	if (w->n == WRITE_MAX_PIECES)
+		write_collected(w);
+	w->pieces[w->n++] = (struct iovec){ .iov_base = (void *)(uintptr_t)bytes, .iov_len = n_bytes };
+	w->n_bytes += n_bytes;
+}
+
 static int
 batch_write(struct batch *batch, int64_t from)
 {
-	struct iovec *pieces = mem_new_array(WRITE_MAX_PIECES, sizeof(*pieces));
-	int64_t offset = from, written = from;
-	int n = 0, error = 0;
+	struct writing *w = mem_new(sizeof(*w));
+	int error;
 
-	if (batch->is_new) {
-		pieces[n++] = (struct iovec){ .iov_base = batch->start.at, .iov_len = batch->start.len };
-		offset += (int64_t)batch->start.len;
-	}
+	*w = (struct writing){ .fd = batch->segment->fd, .offset = from };
+	if (batch->is_new)
+		write_piece(w, batch->start.at, batch->start.len);
 	LIST_EACH(link, &batch->items) {
 		struct item *item = LIST_ITEM(link, struct item, link);
 
 		if (item->is_refused)
 			continue;
-		insist(item->offset == offset);
-		pieces[n++] = (struct iovec){ .iov_base = item->bytes.at, .iov_len = item->bytes.len };
-		offset += (int64_t)item->bytes.len;
-		if (n == WRITE_MAX_PIECES) {
-			error = spool_write(batch->segment->fd, pieces, n, written);
-			written = offset;
-			n = 0;
-			if (error != 0)
-				break;
-		}
+		insist(item->offset == w->offset + (int64_t)w->n_bytes);
+		write_piece(w, item->bytes.at, item->bytes.len);
+		for (int i = 0; i < item->rest.n_used; i++)
+			write_piece(w, item->rest.at[i].iov_base, item->rest.at[i].iov_len);
 	}
-	if (error == 0 && n > 0)
-		error = spool_write(batch->segment->fd, pieces, n, written);
-	mem_free(pieces);
+	write_collected(w);
+	error = w->error;
+	mem_free(w);
 	return error;
 }
 
@@ -127,7 +152,7 @@ batch_run(struct os_job *job)
 		if (item->is_refused)
 			continue;
 		item->offset = batch->end;
-		batch->end += (int64_t)item->bytes.len;
+		batch->end += item_bytes(item);
 		last = item;
 	}
 	if (batch->is_new)
@@ -149,7 +174,7 @@ static struct item *
 pending_take(struct commit *commit, struct item *item)
 {
 	list_remove(&commit->pending, &item->link);
-	commit->pending_bytes -= (int64_t)item->bytes.len;
+	commit->pending_bytes -= item_bytes(item);
 	return item;
 }
 
@@ -171,7 +196,7 @@ fits_current(const struct commit *commit, const struct item *item, int64_t batch
 {
 	const struct segment *current = commit->current;
 
-	return current != NULL && current->end + batch_bytes + (int64_t)item->bytes.len <= current->bytes;
+	return current != NULL && current->end + batch_bytes + item_bytes(item) <= current->bytes;
 }
 
 enum room_answer { ROOM_IS_THERE, ROOM_MAY_COME, ROOM_IS_NONE };
@@ -192,7 +217,7 @@ room_for(const struct commit *commit, const struct item *item, int64_t batch_byt
 		return ROOM_IS_NONE;
 	if (room->spares.n >= n_wanted)
 		return ROOM_IS_THERE;
-	if (item->is_copy && fits && current->end + batch_bytes + (int64_t)item->bytes.len <= current->bytes / 2)
+	if (item->is_copy && fits && current->end + batch_bytes + item_bytes(item) <= current->bytes / 2)
 		return ROOM_IS_THERE;
 	return room->is_short ? ROOM_IS_NONE : ROOM_MAY_COME;
 }
@@ -238,14 +263,14 @@ batch_collect(struct commit *commit, struct batch *batch)
 
 	LIST_EACH(link, &commit->pending) {
 		struct item *item = LIST_ITEM(link, struct item, link);
-		int64_t item_bytes = (int64_t)item->bytes.len;
+		int64_t n_bytes = item_bytes(item);
 
-		if (n > 0 && (n == BATCH_MAX_RECORDS || bytes + item_bytes > BATCH_MAX_BYTES ||
+		if (n > 0 && (n == BATCH_MAX_RECORDS || bytes + n_bytes > BATCH_MAX_BYTES ||
 		    !fits_current(commit, item, bytes + (int64_t)batch->start.len) ||
 		    room_for(commit, item, bytes + (int64_t)batch->start.len) != ROOM_IS_THERE))
 			break;
 		list_append(&batch->items, &pending_take(commit, item)->link);
-		bytes += item_bytes;
+		bytes += n_bytes;
 		n++;
 	}
 }
@@ -293,7 +318,7 @@ batch_succeeded(struct commit *commit, struct batch *batch)
 		struct place place = {
 			.segment = batch->segment,
 			.at = (uint32_t)(item->offset / RECORD_ALIGN_BYTES),
-			.bytes = (uint32_t)item->bytes.len,
+			.bytes = (uint32_t)item_bytes(item),
 		};
 
 		if (item->is_refused) {
@@ -342,7 +367,7 @@ batch_failed(struct commit *commit, struct batch *batch)
 	}
 	while ((link = list_take_first(&again)) != NULL) {	/* in front, in their old order */
 		list_prepend(&commit->pending, link);
-		commit->pending_bytes += (int64_t)LIST_ITEM(link, struct item, link)->bytes.len;
+		commit->pending_bytes += item_bytes(LIST_ITEM(link, struct item, link));
 	}
 	room_want(queue);
 }

@@ -8,6 +8,7 @@
 #ifndef QUEUE_COMMIT_H
 #define QUEUE_COMMIT_H
 
+#include "smtpfwd/queue/pieces.h"
 #include "smtpfwd/queue/segment.h"
 #include "smtpfwd/runtime/sync.h"
 
@@ -24,7 +25,8 @@ enum {
 
 struct item {				/* a record on its way; owned by its maker, lent until done() */
 	struct list_link link;
-	struct buf	 bytes;		/* one encoded record; freed by the maker */
+	struct buf	 bytes;		/* one encoded record, or its start; freed by the maker, as is ... */
+	struct pieces	 rest;		/* what stands behind it: long content need not be moved */
 	bool		 must_be_written;
 	bool		 is_new_mail;	/* may not take the reserve */
 	bool		 is_copy;	/* of compaction: nor half of the last segment there is */
@@ -54,6 +56,7 @@ void	commit_init(struct commit *commit, struct queue *queue, struct os_crew *cre
 void	commit_fini(struct commit *commit);		/* nothing is pending */
 void	commit_run(void *queue);			/* the committer's fiber */
 void	commit_add(struct commit *commit, struct item *item);
+int64_t	item_bytes(const struct item *item);		/* what it takes on the disk */
 bool	commit_is_behind(const struct commit *commit);
 bool	commit_must_write(const struct commit *commit);	/* the first that waits must be written */
 void	commit_skip(struct commit *commit, uint64_t generation, int64_t from, int64_t to);

@@ -11,6 +11,7 @@
 enum {
 	DRAFT_WRITE_BYTES = 256 * 1024,	/* large content goes to disk in pieces of about this */
 	DRAFT_PIECE_BYTES = DRAFT_WRITE_BYTES / 2,
+	DRAFT_WRITE_PIECES = 64,	/* IOV_MAX is 1024; so many of pieces.c's hold more than is ever written at once */
 };
 
 struct dead_file {
@@ -36,8 +37,6 @@ draft_new(struct queue *queue)
 	draft->queue = queue;
 	draft->id = mail_id_make(os_wall_clock(), random);
 	draft->large_fd = -1;
-	/* What is in memory, by either of draft_append's limits, and a piece. */
-	buf_init(&draft->content, (size_t)queue->content_in_memory_max_bytes + DRAFT_WRITE_BYTES + DRAFT_PIECE_BYTES);
 	return draft;
 }
 
@@ -59,13 +58,29 @@ draft_memory_bytes(const struct draft *draft)
 	return draft->content.cap;
 }
 
+static int
+write_content(const struct draft *draft)
+{
+	struct iovec pieces[DRAFT_WRITE_PIECES];	/* spool_write counts in them what is written */
+	int64_t offset = draft->large_bytes;
+	int error = 0;
+
+	for (int i = 0, n; i < draft->content.n_used && error == 0; i += n) {
+		n = draft->content.n_used - i < DRAFT_WRITE_PIECES ? draft->content.n_used - i : DRAFT_WRITE_PIECES;
+		memcpy(pieces, draft->content.at + i, (size_t)n * sizeof(*pieces));
+		error = spool_write(draft->large_fd, pieces, n, offset);
+		for (int j = i; j < i + n; j++)
+			offset += (int64_t)draft->content.at[j].iov_len;
+	}
+	return error;
+}
+
 static void
 draft_run(struct os_job *job)
 {
 	struct draft_job *dj = (struct draft_job *)(void *)((char *)job - offsetof(struct draft_job, job));
 	struct draft *draft = dj->draft;
 	struct queue *queue = draft->queue;
-	struct iovec piece = { .iov_base = draft->content.at, .iov_len = draft->content.len };
 	struct spool_path path;
 
 	if (os_free_bytes(queue->directory) < queue->min_free_bytes) {
@@ -82,9 +97,7 @@ draft_run(struct os_job *job)
 		}
 		draft->has_file = true;
 	}
-	draft->crc = crc32c(draft->crc, draft->content.at, draft->content.len);
-	if (draft->content.len > 0)
-		dj->error = spool_write(draft->large_fd, &piece, 1, draft->large_bytes);
+	dj->error = write_content(draft);
 	if (dj->error != 0 || !dj->is_finishing)
 		return;
 	/* The file and its name are durable before the record that refers to them. */
@@ -106,7 +119,7 @@ draft_write_out(struct draft *draft, bool is_finishing, struct fault *fault_out)
 	if (dj.error != 0)
 		return spool_fault(fault_out, dj.error, "write", "large content");
 	draft->large_bytes += (int64_t)draft->content.len;
-	buf_clear(&draft->content);
+	pieces_clear(&draft->content);
 	return 0;
 }
 
@@ -117,8 +130,8 @@ draft_append(struct draft *draft, struct str content, struct instant deadline, s
 	while (content.len > 0) {
 		struct str piece = str_sub(content, 0, DRAFT_PIECE_BYTES);
 
-		if (buf_append(&draft->content, piece) != 0)
-			return fault_temporary(fault_out, "content could not be kept");
+		pieces_append(&draft->content, piece);
+		draft->crc = crc32c(draft->crc, piece.at, piece.len);	/* while it is in the processor's cache */
 		draft->content_bytes += (int64_t)piece.len;
 		content = str_from(content, piece.len);
 		if (draft->has_file ? draft->content.len < DRAFT_WRITE_BYTES :
@@ -172,7 +185,7 @@ draft_read(struct draft *draft, int64_t offset, void *room, size_t n_bytes, stru
 	insist(offset >= 0 && offset <= draft->content_bytes);
 	if (offset < draft->large_bytes && n_bytes > 0)
 		return read_file(draft, offset, room, n_bytes, fault_out);
-	kept = str_sub(str_from(buf_str(&draft->content), (size_t)(offset - draft->large_bytes)), 0, n_bytes);
+	kept = str_sub(pieces_from(&draft->content, (size_t)(offset - draft->large_bytes)), 0, n_bytes);
 	if (kept.len > 0)
 		memcpy(room, kept.at, kept.len);
 	return (ssize_t)kept.len;
@@ -189,7 +202,7 @@ draft_free(struct draft *draft)
 {
 	if (draft->large_fd >= 0)
 		os_close(draft->large_fd);
-	buf_fini(&draft->content);
+	pieces_fini(&draft->content);
 	mem_free(draft);
 }
 

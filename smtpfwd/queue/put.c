@@ -1,12 +1,14 @@
 /*
  * put.c - a mail goes in: encoded, committed, and only then told to the client
  */
-#include "base/code.h"
 #include "base/insist.h"
 #include "base/mem.h"
 #include "smtpfwd/queue/store.h"
 
-enum { LOOK_AT_ROOM_EVERY_S = 5 };	/* while mail comes in; others may fill the disk too */
+enum {
+	LOOK_AT_ROOM_EVERY_S = 5,	/* while mail comes in; others may fill the disk too */
+	COPIED_CONTENT_MAX_BYTES = 16 * 1024,	/* longer content is written from where it is */
+};
 
 struct putting {			/* a MAIL record on its way; of the fiber that waits and of the committer */
 	struct item	 item;
@@ -29,6 +31,7 @@ putting_unref(struct putting *p)
 	if (--p->n_refs > 0)
 		return;
 	buf_fini(&p->item.bytes);
+	pieces_fini(&p->item.rest);
 	mem_free(p->paid_recipients);
 	if (p->paid != NULL)
 		stored_close(p->paid);
@@ -66,6 +69,7 @@ putting_done(struct item *item, const struct place *place, const struct fault *w
 
 	p->is_done = true;
 	buf_fini(&p->item.bytes);
+	pieces_fini(&p->item.rest);
 	if (place != NULL) {
 		putting_succeeded(p, place);
 	} else {
@@ -82,6 +86,30 @@ putting_done(struct item *item, const struct place *place, const struct fault *w
 	putting_unref(p);
 }
 
+/* Long content becomes the item's as it is. */
+static int
+encode(const struct mail_record *record, struct str prefix, struct draft *draft, int64_t max_bytes, struct item *item)
+{
+	static const char zeros[RECORD_ALIGN_BYTES] = { 0 };
+	struct buf *bytes = &item->bytes;
+	size_t n_zeros;
+
+	if (record->is_large)
+		return record_encode_mail(record, prefix, STR_EMPTY, 0, bytes);
+	if (record_encode_mail_start(record, prefix, 0, bytes, &n_zeros) != 0 ||
+	    (int64_t)(bytes->len + draft->content.len + n_zeros) > max_bytes)
+		return -1;
+	if (draft->content.len > COPIED_CONTENT_MAX_BYTES) {
+		item->rest = draft->content;
+		draft->content = (struct pieces){ .len = 0 };
+		pieces_append(&item->rest, str_n(zeros, n_zeros));
+		return 0;
+	}
+	for (int i = 0; i < draft->content.n_used; i++)
+		(void)buf_append(bytes, str_n(draft->content.at[i].iov_base, draft->content.at[i].iov_len));
+	return buf_append(bytes, str_n(zeros, n_zeros));
+}
+
 static int
 putting_encode(struct putting *p, const struct put_plan *plan, struct fault *fault_out)
 {
@@ -95,11 +123,10 @@ putting_encode(struct putting *p, const struct put_plan *plan, struct fault *fau
 		.state.is_held = plan->facts->comes_held,
 		.prefix_bytes = (uint32_t)plan->prefix.len,
 		.content_bytes = draft->content_bytes,
+		.content_crc = draft->crc,
 		.is_large = draft->has_file,
 	};
-	struct str content = draft->has_file ? STR_EMPTY : buf_str(&draft->content);
 
-	record.content_crc = draft->has_file ? draft->crc : crc32c(0, content.at, content.len);
 	if (plan->debt != NULL)
 		record.pays = (struct payment){
 			.mail = plan->paid->entry->id, .kind = plan->debt->kind,
@@ -108,7 +135,7 @@ putting_encode(struct putting *p, const struct put_plan *plan, struct fault *fau
 	max_bytes -= (int64_t)plan->envelope->n_recipients * RECIPIENT_STATE_ROOM_BYTES;
 	buf_init(&p->item.bytes, max_bytes > 0 ? (size_t)max_bytes : 0);
 	if (plan->envelope->n_recipients > ENVELOPE_RECIPIENTS_MAX ||
-	    record_encode_mail(&record, plan->prefix, content, 0, &p->item.bytes) != 0)
+	    encode(&record, plan->prefix, draft, max_bytes, &p->item) != 0)
 		return fault_permanent(fault_out, "the mail does not fit a segment of the spool");
 	return 0;
 }
@@ -224,7 +251,7 @@ put_mail(struct queue *queue, const struct put_plan *plan, struct instant deadli
 			debt_is_unpaid(plan->paid, plan->debt);
 		return -1;
 	}
-	buf_fini(&plan->draft->content);	/* it is in the record */
+	pieces_fini(&plan->draft->content);	/* it is in the record */
 	result = put_wait(p, deadline, fault_out);
 	if (result == 0)
 		draft_free(plan->draft);

@@ -39,6 +39,15 @@ record_begin(struct buf *out)
 	return at;
 }
 
+static void
+store_frame(char *record, enum record_type type, size_t length, size_t meta_length)
+{
+	octets_store(record + AT_MAGIC, RECORD_MAGIC, 4);
+	octets_store(record + AT_LENGTH, length, 4);
+	octets_store(record + AT_META_LENGTH, meta_length, 4);
+	octets_store(record + AT_TYPE, type, 1);
+}
+
 static int
 record_end(struct buf *out, size_t at, enum record_type type, size_t meta_end)
 {
@@ -51,10 +60,7 @@ record_end(struct buf *out, size_t at, enum record_type type, size_t meta_end)
 	span = record_span_bytes((uint32_t)payload);
 	if (buf_append(out, str_n(zeros, (size_t)span - (out->len - at))) != 0)
 		return -1;
-	octets_store(out->at + at + AT_MAGIC, RECORD_MAGIC, 4);
-	octets_store(out->at + at + AT_LENGTH, payload, 4);
-	octets_store(out->at + at + AT_META_LENGTH, meta_end - at - RECORD_HEADER_BYTES, 4);
-	octets_store(out->at + at + AT_TYPE, type, 1);
+	store_frame(out->at + at, type, payload, meta_end - at - RECORD_HEADER_BYTES);
 	return 0;
 }
 
@@ -157,6 +163,24 @@ record_encode_mail(const struct mail_record *record, struct str prefix, struct s
 		return -1;
 	meta_end = out->len;
 	return buf_append(out, content) != 0 ? -1 : record_end(out, at, RECORD_MAIL, meta_end);
+}
+
+int
+record_encode_mail_start(const struct mail_record *record, struct str prefix, size_t text_max_bytes, struct buf *out,
+    size_t *n_zeros_out)
+{
+	size_t at = record_begin(out), meta_bytes, length;
+
+	insist(prefix.len == record->prefix_bytes && !record->is_large);
+	if (at == SIZE_MAX || encode_mail_meta(record, text_max_bytes, out) != 0 || buf_append(out, prefix) != 0)
+		return -1;
+	meta_bytes = out->len - at - RECORD_HEADER_BYTES;
+	length = meta_bytes + (size_t)record->content_bytes;
+	if (length > RECORD_MAX_BYTES)
+		return -1;
+	store_frame(out->at + at, RECORD_MAIL, length, meta_bytes);
+	*n_zeros_out = (size_t)record_span_bytes((uint32_t)length) - RECORD_HEADER_BYTES - length;
+	return 0;
 }
 
 static bool

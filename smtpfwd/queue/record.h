@@ -103,6 +103,12 @@ struct skip {				/* bytes of a generation that recovery passes over */
 /* Inline content stands behind prefix; for large content give STR_EMPTY.  Texts of outcomes are cut. */
 int	record_encode_mail(const struct mail_record *record, struct str prefix, struct str content,
 	    size_t text_max_bytes, struct buf *out);
+/*
+ * The same up to its content, which is to be written behind it, followed by so many zeros (fewer than
+ * RECORD_ALIGN_BYTES).  record->is_large is false.
+ */
+int	record_encode_mail_start(const struct mail_record *record, struct str prefix, size_t text_max_bytes, struct buf *out,
+	    size_t *n_zeros_out);
 int	record_encode_state(const struct mail_id *id, const struct mail_state *state, size_t text_max_bytes,
 	    struct buf *out);
 int	record_encode_gone(const struct mail_id *id, struct buf *out);

@@ -15,6 +15,7 @@ enum {
 	CONTENT_IN_MEMORY_DEFAULT_BYTES = 256 * 1024,
 	/* A record up to this size is read whole, with its content. */
 	RECORD_READ_WHOLE_BYTES = 64 * 1024,
+	RECORD_READ_META_BYTES = 4 * 1024,	/* ... and of a larger one this much first: most envelopes and prefixes */
 	MIN_FREE_DEFAULT_BYTES = 32 * 1024 * 1024,
 	DISK_CREW_THREADS = 2,		/* reads, large content, the making of segments: not behind a sync */
 	/* An unpaid report comes again, and a record that could not be read is tried again, after ... */
@@ -217,9 +218,9 @@ void	debt_is_unpaid(struct stored *stored, struct debt *debt);
 struct draft {
 	struct queue	*queue;
 	struct mail_id	 id;
-	struct buf	 content;	/* all of it, or what is not in the file yet */
+	struct pieces	 content;	/* all of it, or what is not in the file yet */
 	int64_t		 content_bytes;
-	uint32_t	 crc;		/* of what is in the file */
+	uint32_t	 crc;		/* of all that was appended */
 	int		 large_fd;	/* -1: all is in memory */
 	int64_t		 large_bytes;	/* in the file */
 	bool		 has_file;	/* to be removed if nothing comes of it */

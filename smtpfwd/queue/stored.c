@@ -102,8 +102,8 @@ static char *
 load_record(struct queue *queue, const struct place *place, struct record_header *header_out, bool *is_whole_out,
     struct fault *fault_out)
 {
-	size_t n_bytes = place->bytes < RECORD_READ_WHOLE_BYTES ? place->bytes : RECORD_READ_WHOLE_BYTES, n_needed;
-	char *bytes = mem_new_array(n_bytes, 1);
+	size_t n_bytes = place->bytes <= RECORD_READ_WHOLE_BYTES ? place->bytes : RECORD_READ_META_BYTES, n_needed;
+	char *bytes = mem_resize_array(NULL, n_bytes, 1);
 	ssize_t n = read_whole(queue, place->segment->fd, bytes, n_bytes, place_offset(place));
 
 	if (n == (ssize_t)n_bytes && record_read_header(bytes, place->segment->stamp, header_out) &&

@@ -23,6 +23,11 @@ tests_queue_test_draft_SOURCES = %D%/test_draft.c %D%/yard.c %D%/yard.h
 tests_queue_test_draft_LDADD = $(queue_sim_libs)
 TESTS += tests/queue/test_draft
 
+check_PROGRAMS += tests/queue/test_pieces
+tests_queue_test_pieces_SOURCES = %D%/test_pieces.c
+tests_queue_test_pieces_LDADD = $(queue_test_libs) smtpfwd/runtime/libos.a base/libbase.a $(OPENSSL_LIBS) $(IDN2_LIBS) -lm
+TESTS += tests/queue/test_pieces
+
 check_PROGRAMS += tests/queue/test_owed
 tests_queue_test_owed_SOURCES = %D%/test_owed.c %D%/yard.c %D%/yard.h
 tests_queue_test_owed_LDADD = $(queue_sim_libs)

@@ -41,7 +41,7 @@ make(struct yard *yard, struct buf *content, size_t n_bytes)
 static void
 bytes_story(struct yard *yard)
 {
-	static const size_t sizes[] = { 0, 1, PIECE_BYTES, 8 * 1024 + 1, 300 * 1024, 2000 * 1024 };
+	static const size_t sizes[] = { 0, 1, PIECE_BYTES, 8 * 1024 + 1, 200 * 1000, 300 * 1024, 2000 * 1024 };
 	struct buf content, got;
 	struct fault fault;
 
