@@ -7,7 +7,8 @@ policy_libpolicy_a_SOURCES = \
 	%D%/dkim/dkim_body.c %D%/dkim/dkim_body.h %D%/dkim/dkim_canon.c %D%/dkim/dkim_canon.h %D%/dkim/dkim_check.c \
 	%D%/dkim/dkim_check.h %D%/dkim/dkim_choose.c %D%/dkim/dkim_choose.h %D%/dkim/dkim_field.c %D%/dkim/dkim_field.h \
 	%D%/dkim/dkim_key.c %D%/dkim/dkim_key.h %D%/dkim/dkim_key_record.c %D%/dkim/dkim_key_record.h %D%/dkim/dkim_keys.c \
-	%D%/dkim/dkim_keys.h %D%/dkim/dkim_library.c %D%/dkim/dkim_library.h %D%/dkim/dkim_lookup.c %D%/dkim/dkim_lookup.h \
+	%D%/dkim/dkim_keys.h %D%/dkim/dkim_known.c %D%/dkim/dkim_known.h %D%/dkim/dkim_library.c %D%/dkim/dkim_library.h \
+	%D%/dkim/dkim_lookup.c %D%/dkim/dkim_lookup.h \
 	%D%/dkim/dkim_public.c %D%/dkim/dkim_public.h %D%/dkim/dkim_result.h %D%/dkim/dkim_sign.c %D%/dkim/dkim_sign.h \
 	%D%/dkim/dkim_sign_inside.h %D%/dkim/dkim_signature.c %D%/dkim/dkim_signature.h %D%/dkim/dkim_signer.c \
 	%D%/dkim/dkim_tags.c %D%/dkim/dkim_tags.h %D%/dkim/dkim_verify.c %D%/dkim/dkim_verify.h \

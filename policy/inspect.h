@@ -46,7 +46,7 @@ struct inspect_inputs {			/* all of it is there until the end; header until insp
 struct inspection	*inspect_begin(const struct inspect_inputs *inputs, struct instant deadline, struct arena *arena,
 			    struct fault *fault_out);
 
-/* What it holds beside the arena: the header section once more, where there are signatures; the chain of ARC and its keys.  NULL is nothing. */
+/* What it holds beside the arena: what the library keeps of a body's line; the chain of ARC and its keys.  NULL is nothing. */
 size_t			 inspect_memory_bytes(const struct inspection *inspection);
 
 /* Whether the body decides anything; without that it need not be given. */

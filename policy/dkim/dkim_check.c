@@ -41,27 +41,30 @@ dkim_check_with(EVP_PKEY *pkey, const uint8_t hash[DKIM_HASH_BYTES], struct str 
 	return is_right;
 }
 
-static EVP_PKEY *
-read_key(const struct dkim_public *key)
+EVP_PKEY *
+dkim_check_parse(const struct dkim_public *key)
 {
 	const unsigned char *bytes = (const unsigned char *)key->bytes.at, *numbers = (const unsigned char *)key->numbers.at;
+	EVP_PKEY *pkey = NULL;
 
 	switch (key->type) {
 	case DKIM_PUBLIC_RSA:
-		return d2i_PublicKey(EVP_PKEY_RSA, NULL, &numbers, (long)key->numbers.len);
+		pkey = d2i_PublicKey(EVP_PKEY_RSA, NULL, &numbers, (long)key->numbers.len);
+		break;
 	case DKIM_PUBLIC_ED25519:
+		pkey = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, bytes, key->bytes.len);
 		break;
 	}
-	return EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, bytes, key->bytes.len);
+	ERR_clear_error();
+	return pkey;
 }
 
 bool
 dkim_check(const struct dkim_public *key, const uint8_t hash[DKIM_HASH_BYTES], struct str signature)
 {
-	EVP_PKEY *pkey = read_key(key);
+	EVP_PKEY *pkey = dkim_check_parse(key);
 	bool is_right = pkey != NULL && dkim_check_with(pkey, hash, signature);
 
 	EVP_PKEY_free(pkey);
-	ERR_clear_error();
 	return is_right;
 }

@@ -9,7 +9,6 @@
 #include "policy/dkim/dkim_tags.h"
 
 enum {
-	SHA256_BYTES = 32,
 	COPIES = 8,			/* of a field's text, at most: the whole, and d= s= b= bh= i= */
 	NUMBER_MAX_DIGITS = 18,		/* fits int64_t; RFC 6376 3.5 wants 12 for times */
 	/*
@@ -238,15 +237,29 @@ read_times(const struct dkim_tags *tags, struct timestamp now, int drift_s, stru
 		dkim_field_refuse(field, DKIM_POLICY, "signed in the future");
 }
 
-/* The library compares bh= as text, so it must be the one text there is for its bytes. */
 static bool
-is_base64(struct str text, size_t want_bytes)
+is_base64(struct str text)
 {
 	struct buf bytes;
 	bool is_it;
 
 	buf_init(&bytes, DKIM_FIELD_B_MAX_BYTES);
-	is_it = base64_decode(text, &bytes) == 0 && bytes.len > 0 && (want_bytes == 0 || bytes.len == want_bytes);
+	is_it = base64_decode(text, &bytes) == 0 && bytes.len > 0;
+	buf_fini(&bytes);
+	return is_it;
+}
+
+/* Only the one text there is for its bytes counts. */
+static bool
+read_body_hash(struct str text, uint8_t hash_out[DKIM_HASH_BYTES])
+{
+	struct buf bytes;
+	bool is_it;
+
+	buf_init(&bytes, DKIM_FIELD_B_MAX_BYTES);
+	is_it = base64_decode(text, &bytes) == 0 && bytes.len == DKIM_HASH_BYTES;
+	if (is_it)
+		memcpy(hash_out, buf_str(&bytes).at, DKIM_HASH_BYTES);
 	buf_fini(&bytes);
 	return is_it;
 }
@@ -254,9 +267,10 @@ is_base64(struct str text, size_t want_bytes)
 static void
 read_hashes(const struct dkim_tags *tags, struct arena *arena, struct dkim_field *field)
 {
-	if (field->b.len > DKIM_FIELD_B_MAX_BYTES || !is_base64(field->b, 0))
+	if (field->b.len > DKIM_FIELD_B_MAX_BYTES || !is_base64(field->b))
 		refuse_malformed(field, "b= is no base64");
-	if (!str_eq(field->result.algorithm, STR("rsa-sha1")) && !is_base64(squeezed(tags, STR("bh"), arena), SHA256_BYTES))
+	if (!str_eq(field->result.algorithm, STR("rsa-sha1")) &&
+	    !read_body_hash(squeezed(tags, STR("bh"), arena), field->body_hash))
 		refuse_malformed(field, "bh= is no SHA-256 hash");
 }
 
@@ -273,7 +287,7 @@ read_names_of_signature(const struct dkim_tags *tags, struct arena *arena, struc
 		field->result.domain = domain;
 	if (domain_is_valid(selector, false))
 		field->result.selector = selector;
-	if (is_base64(field->b, 0))
+	if (is_base64(field->b))
 		field->result.b_prefix = str_sub(field->b, 0, DKIM_B_PREFIX_BYTES);
 }
 

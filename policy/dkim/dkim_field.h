@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "base/instant.h"
+#include "policy/dkim/dkim_key.h"
 #include "policy/dkim/dkim_public.h"
 #include "policy/dkim/dkim_result.h"
 
@@ -29,6 +30,7 @@ struct dkim_field {
 	bool			 is_well_formed;	/* safe for the library, refused or not */
 	enum dkim_public_type	 key_type;	/* that a= wants */
 	struct str		 b;		/* without blanks */
+	uint8_t			 body_hash[DKIM_HASH_BYTES];	/* bh=, where it is well-formed and a= wants SHA-256 */
 	struct str		 h;		/* as written; each item is a name */
 	struct str		 identity_domain;	/* of i=; the domain of d= if there is none */
 	int			 n_signatures_covered;	/* how often h= names DKIM-Signature */

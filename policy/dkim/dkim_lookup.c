@@ -1,39 +1,23 @@
 /*
- * dkim_lookup.c - the keys of a mail's signatures, asked for and written as the library reads them
+ * dkim_lookup.c - the keys of a mail's signatures, asked for
  */
-#include "base/code.h"
 #include "policy/dkim/dkim_keys.h"
 #include "policy/dkim/dkim_lookup.h"
 
-/* Made anew, so that nothing but the key itself comes from the DNS.  False at the arena's limit. */
-static bool
-write_record(const struct dkim_public *key, struct arena *arena, struct str *record_out)
-{
-	struct buf text;
-	bool done;
-
-	buf_init(&text, 2 * key->bytes.len + 8);
-	done = base64_encode(key->bytes, &text) == 0 && arena_printf(arena, record_out, "v=DKIM1; k=%s; p=%.*s",
-	    key->type == DKIM_PUBLIC_RSA ? "rsa" : "ed25519", STR_ARG(buf_str(&text)));
-	buf_fini(&text);
-	return done;
-}
-
-/* Sets the key's record, or refuses.  False at the arena's limit. */
-static bool
-take_key(struct dkim_signature *s, const struct dkim_key_wanted *w, struct arena *arena)
+static void
+take_key(struct dkim_signature *s, const struct dkim_key_wanted *w)
 {
 	struct dkim_field *field = &s->field;
 
 	if (field->is_refused)
-		return true;
+		return;
 	field->result.is_testing = w->key.is_testing;
 	field->result.key_bits = w->key.bits;
 	field->result.is_key_secure = w->is_secure;
 	if (w->why_not == NULL)
-		return write_record(&w->key, arena, &s->key_record);
-	dkim_field_refuse(field, w->verdict, w->why_not);
-	return true;
+		s->key = w->key;
+	else
+		dkim_field_refuse(field, w->verdict, w->why_not);
 }
 
 bool
@@ -53,9 +37,7 @@ dkim_lookup_keys(struct dkim_signature *signatures, int n_signatures, struct res
 	}
 	if (!dkim_keys_ask(wanted, n_signatures, resolver, deadline, arena))
 		return false;
-	for (int i = 0; i < n_signatures; i++) {
-		if (!take_key(&signatures[i], &wanted[i], arena))
-			return false;
-	}
+	for (int i = 0; i < n_signatures; i++)
+		take_key(&signatures[i], &wanted[i]);
 	return true;
 }

@@ -3,17 +3,20 @@
  *
  * The signature field, the key, the hashes; whatever is settled on the way stands.
  */
+#include "base/code.h"
 #include "base/insist.h"
 #include "base/mem.h"
 #include "policy/dkim/dkim_body.h"
 #include "policy/dkim/dkim_choose.h"
 #include "policy/dkim/dkim_field.h"
-#include "policy/dkim/dkim_lookup.h"
+#include "policy/dkim/dkim_known.h"
 #include "policy/dkim/dkim_library.h"
+#include "policy/dkim/dkim_lookup.h"
 #include "policy/dkim/dkim_verify.h"
 
 struct dkim_verifier {
 	struct dkim_library	*library;
+	struct dkim_known	*known;
 };
 
 struct dkim_verification {
@@ -25,7 +28,7 @@ struct dkim_verification {
 	struct dkim_result	*results;	/* room for one each, and one for the rest */
 	struct dkim_candidate	*candidates;	/* room for each signature */
 	int			 n_candidates;
-	struct dkim_handle	*handle;	/* NULL: nothing for the library to do, or it gave up */
+	struct dkim_body_hashes	*body_hashes;	/* NULL: no signature waits for the body, or the library gave up */
 	struct dkim_body	 body;
 	bool			 wants_body;
 };
@@ -41,6 +44,12 @@ refuse_all(struct dkim_verification *v, enum dkim_verdict verdict, const char *r
 {
 	for (int i = 0; i < v->n_signatures; i++)
 		dkim_field_refuse(&v->signatures[i].field, verdict, reason);
+}
+
+static bool
+is_body_relaxed(const struct dkim_signature *s)
+{
+	return str_ends_nocase(s->field.result.canonicalization, STR("/relaxed"));
 }
 
 /* --- the fields --- */
@@ -189,7 +198,7 @@ refuse_for_others(struct dkim_verification *v)
 
 /* --- a mail --- */
 
-/* What the library gets: every well-formed signature, those that are settled without their key. */
+/* What the library gets: every well-formed signature, for another one may sign it. */
 static void
 gather_candidates(struct dkim_verification *v)
 {
@@ -199,8 +208,7 @@ gather_candidates(struct dkim_verification *v)
 		if (!s->field.is_well_formed)
 			continue;
 		s->candidate = v->n_candidates++;
-		v->candidates[s->candidate] = (struct dkim_candidate){ .field = s->from,
-		    .record = s->field.is_refused ? STR_EMPTY : s->key_record };
+		v->candidates[s->candidate] = (struct dkim_candidate){ .field = s->from, .is_open = !s->field.is_refused };
 	}
 }
 
@@ -214,38 +222,92 @@ is_open(const struct dkim_verification *v)
 	return false;
 }
 
-/* The library is done with; what it has not settled is what `verdict` says. */
+/* The library is done with; what has not been settled is what `verdict` says. */
 static void
 give_up(struct dkim_verification *v, enum dkim_verdict verdict, const char *reason)
 {
 	v->wants_body = false;
 	refuse_all(v, verdict, reason);
-	dkim_handle_free(v->handle);
-	v->handle = NULL;
+	dkim_verify_drop(v);
+}
+
+static bool
+is_right(const struct dkim_verifier *verifier, const struct dkim_signature *s, const uint8_t hash[DKIM_HASH_BYTES])
+{
+	struct buf bytes;
+	bool is_it;
+
+	buf_init(&bytes, DKIM_FIELD_B_MAX_BYTES);
+	is_it = base64_decode(s->field.b, &bytes) == 0 && dkim_known_check(verifier->known, &s->key, hash, buf_str(&bytes));
+	buf_fini(&bytes);
+	return is_it;
 }
 
 /* A signature whose header part failed has failed, whatever the body is. */
 static void
-settle_header(struct dkim_verification *v)
+check_header(struct dkim_verification *v, const struct dkim_verifier *verifier, const struct header_section *header)
 {
+	const char *why;
+
+	if (!dkim_library_hash_header(verifier->library, header, v->candidates, v->n_candidates, &why)) {
+		refuse_all(v, DKIM_TEMPERROR, why);
+		return;
+	}
 	for (int i = 0; i < v->n_signatures; i++) {
 		struct dkim_signature *s = &v->signatures[i];
-		const char *why;
 
-		if (!s->field.is_refused && dkim_handle_opinion(v->handle, s->candidate, &why) == DKIM_OPINION_HEADER_WRONG)
+		if (s->field.is_refused)
+			continue;
+		why = v->candidates[s->candidate].why_not;
+		if (why != NULL)	/* what was read strictly can be checked: it is the library's trouble, or ours */
+			dkim_field_refuse(&s->field, DKIM_TEMPERROR, why);
+		else if (!is_right(verifier, s, v->candidates[s->candidate].hash))
 			dkim_field_refuse(&s->field, DKIM_FAIL, "signature did not verify");
 	}
-	v->wants_body = is_open(v);
+}
+
+/* Several signatures may want the same of the body. */
+static int
+find_form(struct dkim_body_form *forms, int *n_forms, const struct dkim_body_form *wanted)
+{
+	int i = 0;
+
+	while (i < *n_forms && (forms[i].canon != wanted->canon || forms[i].limit_bytes != wanted->limit_bytes))
+		i++;
+	if (i == *n_forms)
+		forms[(*n_forms)++] = *wanted;
+	return i;
+}
+
+static void
+begin_body(struct dkim_verification *v, const struct dkim_verifier *verifier)
+{
+	struct dkim_body_form forms[DKIM_BODY_FORMS_MAX];
+	int n_forms = 0;
+	const char *why;
+
+	_Static_assert((int)DKIM_SIGNATURES_MAX <= (int)DKIM_CANDIDATES_MAX, "each can be a candidate");
+	_Static_assert(2 * (1 + (int)DKIM_BODY_LIMITS_MAX) <= (int)DKIM_BODY_FORMS_MAX, "each canonicalization with each l=, and without");
+	for (int i = 0; i < v->n_signatures; i++) {
+		struct dkim_signature *s = &v->signatures[i];
+		struct dkim_body_form form = { .limit_bytes = s->field.result.body_limit_bytes,
+		    .canon = is_body_relaxed(s) ? DKIM_RELAXED : DKIM_SIMPLE };
+
+		if (!s->field.is_refused)
+			s->body_form = find_form(forms, &n_forms, &form);
+	}
+	v->wants_body = n_forms > 0;
 	if (!v->wants_body)
-		dkim_verify_drop(v);		/* its copy of the header goes before the body comes */
+		return;
+	v->body_hashes = dkim_body_hashes_new(verifier->library, forms, n_forms, &why);
+	if (v->body_hashes == NULL)
+		give_up(v, DKIM_TEMPERROR, why);
 }
 
 static bool
 begin(struct dkim_verification *v, struct dkim_verifier *verifier, const struct header_section *header,
     const struct authors *authors, struct timestamp now, struct resolver *resolver, struct instant deadline)
 {
-	const char *why;
-
 	if (!read_signatures(v, header, authors, now))
 		return false;
 	tell_apart(v);
@@ -256,13 +318,9 @@ begin(struct dkim_verification *v, struct dkim_verifier *verifier, const struct 
 	if (!dkim_lookup_keys(v->signatures, v->n_signatures, resolver, deadline, v->arena))
 		return false;
 	gather_candidates(v);
-	if (!is_open(v))
-		return true;
-	v->handle = dkim_handle_new(verifier->library, header, v->candidates, v->n_candidates, v->arena, &why);
-	if (v->handle == NULL)
-		give_up(v, DKIM_TEMPERROR, why);
-	else
-		settle_header(v);
+	if (is_open(v))
+		check_header(v, verifier, header);
+	begin_body(v, verifier);
 	return true;
 }
 
@@ -290,7 +348,7 @@ dkim_verify_begin(struct dkim_verifier *verifier, const struct dkim_settings *se
 size_t
 dkim_verify_memory_bytes(const struct dkim_verification *v)
 {
-	return v->handle != NULL ? dkim_handle_memory_bytes(v->handle) : 0;
+	return dkim_body_hashes_memory_bytes(v->body_hashes);
 }
 
 bool
@@ -309,7 +367,7 @@ dkim_verify_body(struct dkim_verification *v, struct str chunk)
 		return;
 	if (!dkim_body_take(&v->body, chunk, DKIM_LINE_MAX_BYTES))
 		give_up(v, DKIM_NEUTRAL, v->body.trouble);
-	else if (!dkim_handle_body(v->handle, chunk, &why))
+	else if (!dkim_body_hashes_take(v->body_hashes, chunk, &why))
 		give_up(v, DKIM_TEMPERROR, why);
 }
 
@@ -317,10 +375,11 @@ dkim_verify_body(struct dkim_verification *v, struct str chunk)
 
 /* Right, but does l= leave something out (RFC 6376 8.2)? */
 static void
-settle_right(struct dkim_verification *v, struct dkim_field *field)
+settle_right(struct dkim_verification *v, struct dkim_signature *s)
 {
+	struct dkim_field *field = &s->field;
 	struct dkim_result *r = &field->result;
-	uint64_t body_bytes = dkim_body_bytes(&v->body, str_ends_nocase(r->canonicalization, STR("/relaxed")));
+	uint64_t body_bytes = dkim_body_bytes(&v->body, is_body_relaxed(s));
 	struct str reason = STR("l= leaves a part of the body unsigned");
 
 	if (r->body_limit_bytes >= 0)
@@ -337,27 +396,17 @@ settle_right(struct dkim_verification *v, struct dkim_field *field)
 static void
 settle(struct dkim_verification *v, struct dkim_signature *s)
 {
-	const char *why;
+	const uint8_t *hash;
 
 	if (s->field.is_refused)
 		return;
-	switch (dkim_handle_opinion(v->handle, s->candidate, &why)) {
-	case DKIM_OPINION_RIGHT:
-		settle_right(v, &s->field);
-		break;
-	case DKIM_OPINION_HEADER_WRONG:
-		dkim_field_refuse(&s->field, DKIM_FAIL, "signature did not verify");
-		break;
-	case DKIM_OPINION_BODY_WRONG:
-		dkim_field_refuse(&s->field, DKIM_FAIL, "body hash did not verify");
-		break;
-	case DKIM_OPINION_BODY_SHORT:
+	hash = dkim_body_hashes_get(v->body_hashes, s->body_form);
+	if (hash == NULL)
 		dkim_field_refuse(&s->field, DKIM_FAIL, "body is shorter than l= says");
-		break;
-	case DKIM_OPINION_NONE:		/* what was read strictly can be checked: it is the library's trouble, or ours */
-		dkim_field_refuse(&s->field, DKIM_TEMPERROR, why);
-		break;
-	}
+	else if (memcmp(hash, s->field.body_hash, DKIM_HASH_BYTES) != 0)
+		dkim_field_refuse(&s->field, DKIM_FAIL, "body hash did not verify");
+	else
+		settle_right(v, s);
 }
 
 static void
@@ -368,7 +417,7 @@ end_body(struct dkim_verification *v)
 
 	if (v->wants_body && missing.len > 0)
 		dkim_verify_body(v, missing);	/* it ends its last line (RFC 6376 3.4.3) */
-	if (v->wants_body && !dkim_handle_end_body(v->handle, &why))
+	if (v->wants_body && !dkim_body_hashes_end(v->body_hashes, &why))
 		give_up(v, DKIM_TEMPERROR, why);
 }
 
@@ -400,8 +449,8 @@ dkim_verify_end(struct dkim_verification *v, int *n_out)
 void
 dkim_verify_drop(struct dkim_verification *v)
 {
-	dkim_handle_free(v->handle);
-	v->handle = NULL;
+	dkim_body_hashes_free(v->body_hashes);
+	v->body_hashes = NULL;
 }
 
 /* --- once --- */
@@ -416,6 +465,7 @@ dkim_verifier_new(void)
 		return NULL;
 	verifier = mem_new(sizeof(*verifier));
 	verifier->library = library;
+	verifier->known = dkim_known_new(DKIM_KNOWN_KEYS);
 	return verifier;
 }
 
@@ -425,5 +475,6 @@ dkim_verifier_free(struct dkim_verifier *verifier)
 	if (verifier == NULL)
 		return;
 	dkim_library_free(verifier->library);
+	dkim_known_free(verifier->known);
 	mem_free(verifier);
 }

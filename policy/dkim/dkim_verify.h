@@ -1,8 +1,8 @@
 /*
  * dkim_verify.h - are a mail's DKIM signatures right? (RFC 6376 6.1, 8301, 8463; results as RFC 8601 has them)
  *
- * libopendkim computes; what it reads badly is read by dkim_field and dkim_public first, and only
- * what they found in order reaches it.  What a result is worth is for dmarc and decide.
+ * libopendkim canonicalizes and hashes; what it reads badly is read by dkim_field first, and only what that found in order
+ * reaches it.  Keys are read by dkim_public and kept by dkim_known.  What a result is worth is for dmarc and decide.
  *
  * A mail goes through in three steps, all in one fiber:
  *
@@ -19,7 +19,7 @@
 #include "policy/dkim/dkim_result.h"
 
 enum {
-	DKIM_SIGNATURES_MAX = 32,		/* the most that can be configured: each costs a look-up and 0.2 ms */
+	DKIM_SIGNATURES_MAX = 32,		/* the most that can be configured: each costs a look-up, 0.05 ms and a walk over the header */
 	DKIM_BODY_LIMITS_MAX = 2,		/* different l= that are looked at */
 	DKIM_CHUNK_MAX_BYTES = 64 * 1024,	/* 0.2 to 0.5 ms of work for each of two canonicalizations, with each l= and without: 3 ms */
 	DKIM_HEADER_MAX_BYTES = 256 * 1024,	/* a header section that is checked; it is gone through per signature */
