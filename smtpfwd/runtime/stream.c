@@ -13,7 +13,10 @@
 #include "smtpfwd/runtime/loop_inside.h"
 #include "smtpfwd/runtime/stream_inside.h"
 
-enum { CLOSE_READS_MAX = 4 };	/* of LOOP_SCRATCH_BYTES, before a close: more than most sockets hold */
+enum {
+	CLOSE_READS_MAX = 4,		/* of LOOP_SCRATCH_BYTES, before a close: more than most sockets hold */
+	BULK_BYTES = 16 * 1024,		/* a read that gave so much is followed by another, mostly; also the longest TLS record */
+};
 
 static const struct transport transport_clear;
 
@@ -247,12 +250,14 @@ stream_drop_input(struct stream *stream)
 
 /*
  * Reads once, by way of the loop's scratch: how much memory a stream needs is known only
- * when the bytes are there.  As transport->recv.
+ * when the bytes are there.  In the midst of much it goes straight where it is wanted.  As transport->recv.
  */
 static ssize_t
 stream_recv(struct stream *stream, unsigned *wait_out)
 {
+	bool is_bulk = stream->is_bulk;
 	size_t n_free;
+	char *room;
 	ssize_t n;
 
 	if (stream->recv_error != 0)
@@ -267,9 +272,13 @@ stream_recv(struct stream *stream, unsigned *wait_out)
 	insist(n_free > 0);
 	if (n_free > LOOP_SCRATCH_BYTES)
 		n_free = LOOP_SCRATCH_BYTES;
-	n = stream->transport->recv(stream, stream->loop->scratch, n_free, wait_out);
-	if (n > 0)
-		insist(buf_append(&stream->input, str_n(stream->loop->scratch, (size_t)n)) == 0);
+	room = is_bulk ? buf_room(&stream->input, n_free) : stream->loop->scratch;
+	n = stream->transport->recv(stream, room, n_free, wait_out);
+	stream->is_bulk = n >= BULK_BYTES;
+	if (n > 0 && is_bulk)
+		buf_added(&stream->input, (size_t)n);
+	else if (n > 0)
+		insist(buf_append(&stream->input, str_n(room, (size_t)n)) == 0);
 	else if (n == 0)
 		stream->has_ended = true;
 	else if (n != -EAGAIN)

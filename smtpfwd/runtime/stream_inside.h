@@ -38,6 +38,7 @@ struct stream {
 	struct buf		 input, output;
 	size_t			 input_taken, output_sent;	/* bytes at the front that are done with */
 
+	bool			 is_bulk;	/* the last read gave much */
 	bool			 has_ended;	/* the peer has sent its last byte */
 	int			 recv_error;	/* -errno: no more input */
 	int			 send_error;	/* -errno: what was sent is cut short, so no more output */

@@ -10,7 +10,7 @@
 #include "smtpfwd/runtime/stream.h"
 #include "tests/expect.h"
 
-enum { INPUT_MAX = 4096, OUTPUT_MAX = 8192, BIG_BYTES = 3000000 };
+enum { INPUT_MAX = 4096, LARGE_INPUT_MAX = 100000, OUTPUT_MAX = 8192, BIG_BYTES = 3000000 };
 
 static const struct stream_limits limits = { .input_max_bytes = INPUT_MAX, .output_max_bytes = OUTPUT_MAX };
 
@@ -23,6 +23,7 @@ struct scene {
 	int		 n_reads;
 	uint64_t	 sum;
 	bool		 is_slow;
+	size_t		 input_max_bytes;	/* 0: INPUT_MAX */
 };
 
 static struct instant
@@ -45,7 +46,8 @@ scene_run(struct scene *s, void (*ours)(void *arg), void (*theirs)(void *arg))
 	s->loop = loop_new(10, NULL);
 	if (!expect(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) == 0))
 		abort();
-	s->ours = stream_new(s->loop, pair[0], limits, NULL);
+	s->ours = stream_new(s->loop, pair[0], (struct stream_limits){
+	    .input_max_bytes = s->input_max_bytes != 0 ? s->input_max_bytes : INPUT_MAX, .output_max_bytes = OUTPUT_MAX }, NULL);
 	s->theirs = stream_new(s->loop, pair[1], limits, NULL);
 	s->our_fiber = fiber_start(s->loop, "ours", ours, s);
 	fiber_start(s->loop, "theirs", theirs, s);
@@ -312,10 +314,13 @@ reads_much(void *arg)
 		for (size_t i = 0; i < got.len; i++)
 			is_same &= got.at[i] == s->big[(s->n_bytes + i) % BIG_BYTES];
 		s->n_bytes += got.len;
-		stream_take(s->ours, got.len);
-		if (s->is_slow && ++s->n_reads % 100 == 0)
+		/* Some of it is left to what comes next. */
+		stream_take(s->ours, s->n_reads % 3 == 1 ? got.len - got.len / 4 : got.len);
+		s->n_bytes -= s->n_reads % 3 == 1 ? got.len / 4 : 0;
+		if (++s->n_reads % 100 == 0 && s->is_slow)
 			fiber_sleep(soon(1));
 	}
+	s->n_bytes += stream_input(s->ours).len;
 	expect(is_same);
 	expect_int((int64_t)s->n_bytes, 2 * (int64_t)BIG_BYTES);
 }
@@ -351,6 +356,14 @@ test_much(void)
 	s.is_slow = true;
 	s.n_bytes = 0;
 	scene_run(&s, reads_much, sends_much);
+	test_case("also in large reads");
+	s.input_max_bytes = LARGE_INPUT_MAX;
+	for (int i = 0; i < 2; i++) {
+		s.is_slow = i > 0;
+		s.n_bytes = 0;
+		scene_run(&s, reads_much, sends_much);
+	}
+	s.input_max_bytes = 0;
 	test_case("a write that is cut short by its deadline lets nothing follow");
 	scene_run(&s, gives_up_writing, does_nothing);
 	mem_free(s.big);
