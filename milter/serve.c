@@ -305,7 +305,7 @@ make_control(struct serving *serving, struct fault *fault_out)
 	if (socket < 0)
 		return -1;
 	snprintf(serving->control_path, sizeof(serving->control_path), "%s", serving->operate.generation->config->milter.control);
-	serving->operate.crew = os_crew_new(loop_poller(serving->loop), 1);
+	serving->operate.crew = os_crew_new(loop_poller(serving->loop), 1, "operate");
 	if (serving->operate.crew == NULL)
 		return fault_temporary(fault_out, "no thread for reloads");
 	operate_fill(&serving->operate, serving->commands);

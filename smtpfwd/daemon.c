@@ -279,7 +279,7 @@ make_signers(struct daemon *daemon, struct fault *fault_out)
 {
 	int n = os_n_processors();
 
-	daemon->signers = os_crew_new(loop_poller(daemon->loop), n < SIGNERS_MAX ? n : SIGNERS_MAX);
+	daemon->signers = os_crew_new(loop_poller(daemon->loop), n < SIGNERS_MAX ? n : SIGNERS_MAX, "sign");
 	return daemon->signers != NULL ? 0 : fault_temporary(fault_out, "no threads that sign can be had");
 }
 

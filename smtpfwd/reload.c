@@ -281,7 +281,7 @@ reload_new(struct daemon *daemon, struct fault *fault_out)
 {
 	struct reload *reload = mem_new(sizeof(*reload));
 
-	*reload = (struct reload){ .daemon = daemon, .crew = os_crew_new(loop_poller(daemon->loop), 1) };
+	*reload = (struct reload){ .daemon = daemon, .crew = os_crew_new(loop_poller(daemon->loop), 1, "reload") };
 	signal_init(&reload->changed);
 	if (reload->crew != NULL)
 		reload->fiber = fiber_start(daemon->loop, "reload", run, reload);

@@ -166,7 +166,7 @@ turnstile_try(struct turnstile *turnstile, const struct guesser *guesser, const 
 	bool is_known;
 
 	if (turnstile->crew == NULL)
-		turnstile->crew = os_crew_new(loop_poller(turnstile->loop), THREADS);
+		turnstile->crew = os_crew_new(loop_poller(turnstile->loop), THREADS, "passwords");
 	if (turnstile->crew == NULL)
 		return ATTEMPT_BUSY;
 	entered = enter(turnstile, guesser, until);

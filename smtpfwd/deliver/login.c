@@ -67,7 +67,7 @@ logins_new(struct loop *loop)
 	struct logins *logins = mem_new(sizeof(*logins));
 
 	logins->sasl = sasl_new();
-	logins->crew = os_crew_new(loop_poller(loop), 1);
+	logins->crew = os_crew_new(loop_poller(loop), 1, "secrets");
 	if (logins->sasl != NULL && logins->crew != NULL)
 		return logins;
 	logins_free(logins);

@@ -127,8 +127,8 @@ static int
 start_fibers(struct queue *queue, struct fault *fault_out)
 {
 	if (loop_poller(queue->loop) == NULL ||
-	    (queue->commit.crew = os_crew_new(loop_poller(queue->loop), 1)) == NULL ||
-	    (queue->disk_crew = os_crew_new(loop_poller(queue->loop), DISK_CREW_THREADS)) == NULL)
+	    (queue->commit.crew = os_crew_new(loop_poller(queue->loop), 1, "commit")) == NULL ||
+	    (queue->disk_crew = os_crew_new(loop_poller(queue->loop), DISK_CREW_THREADS, "disk")) == NULL)
 		return fault_temporary(fault_out, "no threads for the disk");
 	queue->n_fibers = N_FIBERS;
 	if (fiber_start(queue->loop, "committer", commit_run, queue) == NULL ||

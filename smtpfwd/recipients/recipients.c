@@ -214,7 +214,7 @@ recipients_new(struct loop *loop, const struct recipients_settings *settings, co
 	uint64_t seed[2];
 
 	os_random(seed, sizeof(seed));
-	*r = (struct recipients){ .loop = loop, .log = log, .crew = os_crew_new(loop_poller(loop), 1),
+	*r = (struct recipients){ .loop = loop, .log = log, .crew = os_crew_new(loop_poller(loop), 1, "recipients"),
 	    .reserve_bytes = settings->reserve_bytes, .knowledge = knowledge_new(&settings->bounds, seed) };
 	signal_init(&r->changed);
 	known_file_init(&r->file, settings->path, settings->reserve_bytes);

@@ -444,7 +444,7 @@ log_writer_new(const char *to, const char *program, enum log_level level, struct
 	writer->place = log_place_new(to, program, fault_out);
 	if (writer->place == NULL)
 		goto failed;
-	writer->crew = os_crew_new(NULL, 1);
+	writer->crew = os_crew_new(NULL, 1, "log");
 	if (writer->crew == NULL) {
 		fault_temporary(fault_out, "a thread for the log: none to be had");
 		goto failed;

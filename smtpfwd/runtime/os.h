@@ -94,9 +94,10 @@ struct os_job {				/* owned by who submits, until it is taken back */
 
 /*
  * Jobs of a crew of one thread run in the order submitted.  Done jobs wake the poller, if
- * there is one.  NULL when the threads cannot be had.
+ * there is one.  The threads bear the name, of 15 bytes at most, where people look at threads; it is kept, not copied.
+ * NULL when the threads cannot be had.
  */
-struct os_crew	*os_crew_new(struct os_poller *poller, int n_threads);
+struct os_crew	*os_crew_new(struct os_poller *poller, int n_threads, const char *name);
 void		 os_crew_free(struct os_crew *crew);		/* waits until all jobs submitted are done */
 void		 os_crew_submit(struct os_crew *crew, struct os_job *job);
 struct os_job	*os_crew_take_done(struct os_crew *crew);	/* a list by next, oldest first; NULL: none */

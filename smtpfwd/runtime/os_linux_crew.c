@@ -24,6 +24,7 @@ struct os_crew {
 	atomic_int		 n_done;	/* so that a look at an empty list takes no lock */
 
 	int			 n_threads;
+	const char		*name;		/* of the threads */
 	pthread_t		 threads[];
 };
 
@@ -55,6 +56,7 @@ crew_work(void *arg)
 	struct os_crew *crew = arg;
 	struct os_job *job;
 
+	(void)pthread_setname_np(pthread_self(), crew->name);
 	pthread_mutex_lock(&crew->lock);
 	for (;;) {
 		while ((job = job_queue_take(&crew->todo)) == NULL && !crew->is_ending) {
@@ -81,7 +83,7 @@ crew_work(void *arg)
 }
 
 struct os_crew *
-os_crew_new(struct os_poller *poller, int n_threads)
+os_crew_new(struct os_poller *poller, int n_threads, const char *name)
 {
 	sigset_t all, before;
 	struct os_crew *crew;
@@ -90,6 +92,7 @@ os_crew_new(struct os_poller *poller, int n_threads)
 	insist(n_threads > 0);
 	crew = mem_new(sizeof(*crew) + (size_t)n_threads * sizeof(crew->threads[0]));
 	crew->poller = poller;
+	crew->name = name;
 	crew->todo.end = &crew->todo.first;
 	crew->done.end = &crew->done.first;
 	pthread_mutex_init(&crew->lock, NULL);

@@ -311,7 +311,7 @@ story_new(const struct story_settings *settings, struct log *next, struct fault 
 	memcpy(story->directory, settings->directory, n_bytes);
 	story->born = os_wall_clock();
 	story_follow_level(story);
-	story->writers = os_crew_new(NULL, 1);
+	story->writers = os_crew_new(NULL, 1, "trace");
 	if (story->writers == NULL) {
 		(void)fault_temporary(fault_out, "a thread for stories: none to be had");
 		mem_free(story->directory);
@@ -331,7 +331,7 @@ story_new(const struct story_settings *settings, struct log *next, struct fault 
 int
 story_start(struct story *story, struct loop *loop, struct fault *fault_out)
 {
-	story->readers = os_crew_new(loop_poller(loop), 1);
+	story->readers = os_crew_new(loop_poller(loop), 1, "trace-read");
 	if (story->readers == NULL)
 		return fault_temporary(fault_out, "a thread for stories: none to be had");
 	pthread_mutex_lock(&story->lock);

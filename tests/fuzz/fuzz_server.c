@@ -109,7 +109,7 @@ settle_stage(struct stage *stage)
 	policy_free(stage->policy);
 	stage->policy = s->choice & CHOICE_JUDGED ? judging_policy(s->choice & CHOICE_ENFORCED, &forwarding) : simple_policy(&forwarding);
 	if (s->choice & CHOICE_JUDGED) {
-		stage->signers = os_crew_new(loop_poller(stage->loop), 1);
+		stage->signers = os_crew_new(loop_poller(stage->loop), 1, "sign");
 	}
 	stage->queue.does_put_fail = (s->choice & CHOICE_PUT_FAILS) != 0;
 	stage->queue.does_append_fail = (s->choice & CHOICE_APPEND_FAILS) != 0;

@@ -154,7 +154,7 @@ static void
 large_damaged_story(struct yard *yard)
 {
 	char *room = mem_new(1024 * 1024), id_room[MAIL_ID_TEXT_MAX], path[200];
-	struct os_crew *crew = os_crew_new(loop_poller(yard->loop), 1);
+	struct os_crew *crew = os_crew_new(loop_poller(yard->loop), 1, "test");
 	struct look look = { .job.run = look_run };
 	struct mail_id id;
 
@@ -221,7 +221,7 @@ static void
 large_unlink_fails_story(struct yard *yard)
 {
 	char *room = mem_new(1024 * 1024), id_room[MAIL_ID_TEXT_MAX], path[200];
-	struct os_crew *crew = os_crew_new(loop_poller(yard->loop), 1);
+	struct os_crew *crew = os_crew_new(loop_poller(yard->loop), 1, "test");
 	struct look look = { .job.run = look_run, .path = path };
 	struct mail_id id = yard_put_from(yard, "a@b.example", "b@x.example", str_n(room, 1024 * 1024), NULL);
 	struct delivery *d = yard_take(yard, 30, NULL);

@@ -82,7 +82,7 @@ stamps(struct stage *stage)
 	stage->settings.networks = &world->trusted;
 	stage->settings.n_xclient_from = stage->settings.n_networks = 1;
 	stage->settings.message_max_bytes = 20 << 20;
-	stage->signers = os_crew_new(loop_poller(stage->loop), 2);
+	stage->signers = os_crew_new(loop_poller(stage->loop), 2, "sign");
 }
 
 void

@@ -272,7 +272,7 @@ relay_start_as(struct relay *relay, struct sim *sim, const struct relay_plan *pl
 	relay->loop = loop_new(FIBERS_MAX, &fault);
 	insist(relay->loop != NULL);
 	relay->names = names != NULL ? names : &no_names;
-	relay->signers = os_crew_new(loop_poller(relay->loop), SIGNING_THREADS);
+	relay->signers = os_crew_new(loop_poller(relay->loop), SIGNING_THREADS, "sign");
 	relay->policy = make_policy(plan);
 	relay->rates = class_rates_new(seed);
 	class_rates_adopt(relay->rates, plan->classes.sections, plan->classes.n_sections);

@@ -59,7 +59,7 @@ test_jobs(int n_threads)
 
 	test_case("%d fibers have jobs run by a crew of %d", N_FIBERS, n_threads);
 	s.loop = loop_new(N_FIBERS, NULL);
-	s.crew = os_crew_new(loop_poller(s.loop), n_threads);
+	s.crew = os_crew_new(loop_poller(s.loop), n_threads, "test");
 	for (int i = 0; i < N_FIBERS; i++)
 		fiber_start(s.loop, "runs jobs", runs_jobs, &s);
 	loop_run(s.loop);
@@ -104,7 +104,7 @@ test_cancel(void)
 
 	test_case("a cancelled fiber waits for its job, and others run meanwhile");
 	s.loop = loop_new(2, NULL);
-	s.crew = os_crew_new(loop_poller(s.loop), 1);
+	s.crew = os_crew_new(loop_poller(s.loop), 1, "test");
 	s.fiber = fiber_start(s.loop, "waits", waits_though_cancelled, &s);
 	fiber_start(s.loop, "cancels", cancels_and_wakes, &s);
 	loop_run(s.loop);
@@ -121,7 +121,7 @@ test_order(void)
 	int n = 0;
 
 	test_case("a crew of one keeps the order, and its end waits for all jobs");
-	s.crew = os_crew_new(NULL, 1);
+	s.crew = os_crew_new(NULL, 1, "test");
 	for (int i = 0; i < N_JOBS; i++) {
 		jobs[i] = (struct sum_job){ .job = { .run = square }, .scene = &s, .number = i };
 		os_crew_submit(s.crew, &jobs[i].job);

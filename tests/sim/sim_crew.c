@@ -27,10 +27,11 @@ struct os_crew {
 };
 
 struct os_crew *
-os_crew_new(struct os_poller *poller, int n_threads)
+os_crew_new(struct os_poller *poller, int n_threads, const char *name)
 {
 	struct os_crew *crew = mem_new(sizeof(*crew));
 
+	(void)name;
 	insist(n_threads > 0);
 	crew->poller = poller;
 	crew->n_threads = n_threads;

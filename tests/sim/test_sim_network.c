@@ -397,7 +397,7 @@ jobs_out_of_order(uint64_t seed, int n_threads)
 
 	sim_enter(sim);
 	poller = os_poller_new();
-	crew = os_crew_new(poller, n_threads);
+	crew = os_crew_new(poller, n_threads, "test");
 	for (int i = 0; i < 10; i++) {
 		jobs[i] = (struct numbered){ .job = { .run = run_numbered }, .number = i, .next = &next };
 		os_crew_submit(crew, &jobs[i].job);
