@@ -9,7 +9,8 @@
 
 #include "base/str.h"
 
-struct dkim_body {			/* zeroed at the beginning */
+struct dkim_body {			/* zeroed at the beginning but for the first */
+	bool		 is_counted;	/* the canonical length is wanted */
 	/* The length of the body so far, whole lines only (RFC 6376 3.4.3, 3.4.4). */
 	uint64_t	 simple_bytes, relaxed_bytes;
 	/* Empty lines that count only if something follows. */
@@ -17,7 +18,7 @@ struct dkim_body {			/* zeroed at the beginning */
 	/* Of the line at hand. */
 	uint64_t	 line_simple_bytes, line_relaxed_bytes;
 	bool		 line_has_space;	/* blanks that count only if something follows */
-	char		 last;
+	bool		 has_cr;	/* the last byte was one */
 	const char	*trouble;		/* why it cannot be checked, a constant; NULL: it can */
 };
 
@@ -27,7 +28,7 @@ bool	dkim_body_take(struct dkim_body *body, struct str chunk, size_t line_max_by
 /* What must be added to end the last line: "", or CR LF. */
 struct str	dkim_body_missing_end(const struct dkim_body *body);
 
-/* The canonical length of the whole; the last line has ended. */
+/* The canonical length of the whole, if it was to be counted; the last line has ended. */
 uint64_t	dkim_body_bytes(const struct dkim_body *body, bool is_relaxed);
 
 #endif

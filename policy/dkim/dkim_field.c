@@ -9,7 +9,7 @@
 #include "policy/dkim/dkim_tags.h"
 
 enum {
-	COPIES = 8,			/* of a field's text, at most: the whole, and d= s= b= bh= i= */
+	COPIES = 8,			/* of a field's text, at most: the whole, and d= s= b= bh= i= and the signature */
 	NUMBER_MAX_DIGITS = 18,		/* fits int64_t; RFC 6376 3.5 wants 12 for times */
 	/*
 	 * The library compares t= and x= with the machine's clock; it is told a drift so large that
@@ -237,18 +237,6 @@ read_times(const struct dkim_tags *tags, struct timestamp now, int drift_s, stru
 		dkim_field_refuse(field, DKIM_POLICY, "signed in the future");
 }
 
-static bool
-is_base64(struct str text)
-{
-	struct buf bytes;
-	bool is_it;
-
-	buf_init(&bytes, DKIM_FIELD_B_MAX_BYTES);
-	is_it = base64_decode(text, &bytes) == 0 && bytes.len > 0;
-	buf_fini(&bytes);
-	return is_it;
-}
-
 /* Only the one text there is for its bytes counts. */
 static bool
 read_body_hash(struct str text, uint8_t hash_out[DKIM_HASH_BYTES])
@@ -267,7 +255,7 @@ read_body_hash(struct str text, uint8_t hash_out[DKIM_HASH_BYTES])
 static void
 read_hashes(const struct dkim_tags *tags, struct arena *arena, struct dkim_field *field)
 {
-	if (field->b.len > DKIM_FIELD_B_MAX_BYTES || !is_base64(field->b))
+	if (field->b.len > DKIM_FIELD_B_MAX_BYTES || field->signature.len == 0)
 		refuse_malformed(field, "b= is no base64");
 	if (!str_eq(field->result.algorithm, STR("rsa-sha1")) &&
 	    !read_body_hash(squeezed(tags, STR("bh"), arena), field->body_hash))
@@ -275,6 +263,17 @@ read_hashes(const struct dkim_tags *tags, struct arena *arena, struct dkim_field
 }
 
 /* --- the field --- */
+
+static void
+read_signature(struct arena *arena, struct dkim_field *field)
+{
+	struct buf bytes;
+
+	buf_init(&bytes, DKIM_FIELD_B_MAX_BYTES);
+	if (base64_decode(field->b, &bytes) == 0)
+		(void)arena_copy(arena, buf_str(&bytes), &field->signature);
+	buf_fini(&bytes);
+}
 
 /* What can be said of a signature even if it is no good. */
 static void
@@ -287,7 +286,8 @@ read_names_of_signature(const struct dkim_tags *tags, struct arena *arena, struc
 		field->result.domain = domain;
 	if (domain_is_valid(selector, false))
 		field->result.selector = selector;
-	if (is_base64(field->b))
+	read_signature(arena, field);
+	if (field->signature.len > 0)
 		field->result.b_prefix = str_sub(field->b, 0, DKIM_B_PREFIX_BYTES);
 }
 

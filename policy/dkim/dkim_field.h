@@ -30,6 +30,7 @@ struct dkim_field {
 	bool			 is_well_formed;	/* safe for the library, refused or not */
 	enum dkim_public_type	 key_type;	/* that a= wants */
 	struct str		 b;		/* without blanks */
+	struct str		 signature;	/* its bytes; empty: it is no base64 */
 	uint8_t			 body_hash[DKIM_HASH_BYTES];	/* bh=, where it is well-formed and a= wants SHA-256 */
 	struct str		 h;		/* as written; each item is a name */
 	struct str		 identity_domain;	/* of i=; the domain of d= if there is none */

@@ -3,7 +3,6 @@
  *
  * The signature field, the key, the hashes; whatever is settled on the way stands.
  */
-#include "base/code.h"
 #include "base/insist.h"
 #include "base/mem.h"
 #include "policy/dkim/dkim_body.h"
@@ -231,18 +230,6 @@ give_up(struct dkim_verification *v, enum dkim_verdict verdict, const char *reas
 	dkim_verify_drop(v);
 }
 
-static bool
-is_right(const struct dkim_verifier *verifier, const struct dkim_signature *s, const uint8_t hash[DKIM_HASH_BYTES])
-{
-	struct buf bytes;
-	bool is_it;
-
-	buf_init(&bytes, DKIM_FIELD_B_MAX_BYTES);
-	is_it = base64_decode(s->field.b, &bytes) == 0 && dkim_known_check(verifier->known, &s->key, hash, buf_str(&bytes));
-	buf_fini(&bytes);
-	return is_it;
-}
-
 /* A signature whose header part failed has failed, whatever the body is. */
 static void
 check_header(struct dkim_verification *v, const struct dkim_verifier *verifier, const struct header_section *header)
@@ -261,7 +248,7 @@ check_header(struct dkim_verification *v, const struct dkim_verifier *verifier, 
 		why = v->candidates[s->candidate].why_not;
 		if (why != NULL)	/* what was read strictly can be checked: it is the library's trouble, or ours */
 			dkim_field_refuse(&s->field, DKIM_TEMPERROR, why);
-		else if (!is_right(verifier, s, v->candidates[s->candidate].hash))
+		else if (!dkim_known_check(verifier->known, &s->key, v->candidates[s->candidate].hash, s->field.signature))
 			dkim_field_refuse(&s->field, DKIM_FAIL, "signature did not verify");
 	}
 }
@@ -293,8 +280,10 @@ begin_body(struct dkim_verification *v, const struct dkim_verifier *verifier)
 		struct dkim_body_form form = { .limit_bytes = s->field.result.body_limit_bytes,
 		    .canon = is_body_relaxed(s) ? DKIM_RELAXED : DKIM_SIMPLE };
 
-		if (!s->field.is_refused)
-			s->body_form = find_form(forms, &n_forms, &form);
+		if (s->field.is_refused)
+			continue;
+		s->body_form = find_form(forms, &n_forms, &form);
+		v->body.is_counted = v->body.is_counted || form.limit_bytes >= 0;
 	}
 	v->wants_body = n_forms > 0;
 	if (!v->wants_body)
@@ -379,11 +368,10 @@ settle_right(struct dkim_verification *v, struct dkim_signature *s)
 {
 	struct dkim_field *field = &s->field;
 	struct dkim_result *r = &field->result;
-	uint64_t body_bytes = dkim_body_bytes(&v->body, is_body_relaxed(s));
 	struct str reason = STR("l= leaves a part of the body unsigned");
 
 	if (r->body_limit_bytes >= 0)
-		r->body_unsigned_bytes = (int64_t)body_bytes - r->body_limit_bytes;
+		r->body_unsigned_bytes = (int64_t)dkim_body_bytes(&v->body, is_body_relaxed(s)) - r->body_limit_bytes;
 	if (r->body_unsigned_bytes <= 0) {
 		r->body_unsigned_bytes = 0;
 		dkim_field_refuse(field, DKIM_PASS, "");
