@@ -163,7 +163,7 @@ begin_arc(struct inspection *c, const struct header_section *header, struct inst
 {
 	const struct arc_verify_inputs inputs = {
 		.header = header, .now = c->inputs.now, .drift_s = c->rules->dkim_settings.drift_s, .resolver = c->resolver,
-		.deadline = deadline, .rest = c->inputs.rest,
+		.deadline = deadline, .rest = c->inputs.rest, .known = dkim_verifier_known(policy_dkim_verifier(c->inputs.policy)),
 	};
 	struct fault fault;
 

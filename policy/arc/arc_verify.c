@@ -8,7 +8,6 @@
 
 #include "base/insist.h"
 #include "policy/arc/arc_verify.h"
-#include "policy/dkim/dkim_check.h"
 #include "policy/dkim/dkim_keys.h"
 
 enum { CANONS = 2 };
@@ -22,6 +21,7 @@ struct body {				/* in one canonical form */
 struct arc_verification {
 	struct arena		*arena;
 	void			(*rest)(void);
+	struct dkim_known	*known;
 	struct arc_chain	 chain;
 	struct arc_result	 result;
 	struct dkim_key_wanted	*keys;		/* of the message signatures from the first on, then of the seals */
@@ -107,7 +107,7 @@ why_wrong(struct arc_verification *v, enum arc_kind kind, int instance, const ui
 		v->result.is_temporary = key->verdict == DKIM_TEMPERROR;
 		return key->why_not;
 	}
-	return dkim_check(&key->key, hash, field_of(v, kind, instance)->b) ? NULL : "signature did not verify";
+	return dkim_known_check(v->known, &key->key, hash, field_of(v, kind, instance)->b) ? NULL : "signature did not verify";
 }
 
 /* --- signatures --- */
@@ -272,6 +272,7 @@ arc_verify_begin(const struct arc_verify_inputs *inputs, struct arena *arena, st
 	if (v != NULL) {
 		v->arena = arena;
 		v->rest = inputs->rest;
+		v->known = inputs->known;
 		if (begin(v, inputs))
 			return v;
 		arc_verify_drop(v);

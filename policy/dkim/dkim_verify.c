@@ -466,3 +466,9 @@ dkim_verifier_free(struct dkim_verifier *verifier)
 	dkim_known_free(verifier->known);
 	mem_free(verifier);
 }
+
+struct dkim_known *
+dkim_verifier_known(struct dkim_verifier *verifier)
+{
+	return verifier != NULL ? verifier->known : NULL;
+}

@@ -34,6 +34,7 @@ struct dkim_settings {
 	bool	 accepts_partial_body;		/* pass although l= leaves a part of the body unsigned; else DKIM_POLICY */
 };
 
+struct dkim_known;
 struct dkim_verifier;
 struct dkim_verification;
 
@@ -44,6 +45,8 @@ struct dkim_verification;
  */
 struct dkim_verifier	*dkim_verifier_new(void);
 void			 dkim_verifier_free(struct dkim_verifier *verifier);
+
+struct dkim_known	*dkim_verifier_known(struct dkim_verifier *verifier);	/* the keys that it keeps; of NULL NULL */
 
 /*
  * Reads the signatures of a header section, asks for all their keys at once and waits for them.
