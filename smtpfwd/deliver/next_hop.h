@@ -52,6 +52,7 @@ struct next_hop {
 	int		 n_large;	/* large mails on their way over them */
 	int		 n_online;	/* connections in the hands of mails whose clients wait */
 	bool		 was_online_last;	/* such a mail had the turn before; else one of the queue */
+	int		 n_sent_in_row;	/* of such mails, those that went on when their recipients were accepted; online's */
 	struct list	 idle;		/* of struct client, the one that waits longest first */
 	struct timer	 expiry;	/* of the idle one that waits longest */
 

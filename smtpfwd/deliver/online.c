@@ -127,8 +127,8 @@ obey(struct online *o)
 static bool
 is_worth_holding(const struct online *o)
 {
-	return o->held.client != NULL && o->is_open && !o->is_changed && o->end == ONLINE_ANSWERED && !o->is_dropped &&
-	    !o->c->is_stopping;
+	return o->held.client != NULL && !o->held.client->is_broken && o->is_open && !o->is_changed &&
+	    o->end == ONLINE_ANSWERED && !o->is_dropped && !o->c->is_stopping;
 }
 
 /* A mail whose client waits could go on in its place: at the next hop, or as one of all that may be at work. */
@@ -171,6 +171,14 @@ online_give_back(struct online *o)
 	held_keep(o->c, &o->held);
 }
 
+/* Who was accepted, and got no mail: it was refused here, or the client dawdles. */
+static void
+note_unsent(struct online *o)
+{
+	if (o->held.client != NULL && o->is_open && o->envelope.n_recipients > 0)
+		o->held.next_hop->n_sent_in_row = 0;
+}
+
 static void
 run(struct couriers *c, void *arg)
 {
@@ -182,6 +190,7 @@ run(struct couriers *c, void *arg)
 			obey(o);
 			hold(o);
 		}
+		note_unsent(o);
 		online_give_back(o);
 	} while (o->order != ORDER_NONE);
 	list_remove(&c->onlines, &o->link);
@@ -255,15 +264,25 @@ give_order(struct online *o, enum online_order order, struct instant deadline, s
 	return o->end;
 }
 
+void
+online_announce_mail(struct online *o)
+{
+	o->is_announced = true;
+}
+
 enum online_end
 online_rcpt(struct online *o, const struct recipient *recipient, struct instant deadline)
 {
+	enum online_end end;
+
 	arena_fini(&o->asked_arena);
 	arena_init(&o->asked_arena, ASKED_MAX_BYTES);
 	o->asked = *recipient;
 	insist(address_copy(&o->asked_arena, &recipient->address, &o->asked.address));
 	insist(arena_copy(&o->asked_arena, recipient->orcpt, &o->asked.orcpt));
-	return give_order(o, ORDER_RCPT, deadline, deadline);
+	end = give_order(o, ORDER_RCPT, deadline, deadline);
+	o->is_announced = false;
+	return end;
 }
 
 static ssize_t

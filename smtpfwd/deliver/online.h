@@ -64,6 +64,12 @@ struct online		*online_new(const struct online_settings *settings);
 enum online_end		 online_rcpt(struct online *online, const struct recipient *recipient, struct instant deadline);
 
 /*
+ * The client has said already that its mail comes behind the next recipient: DATA may go with that one, where the next hop takes
+ * commands together and the mails before went on.
+ */
+void			 online_announce_mail(struct online *online);
+
+/*
  * Sends the mail to the recipients that were accepted (there is one), and gives what the next hop says of it.  deadline: for
  * all up to the final dot; final_deadline, later, for the answer to that: what is not waited for costs a second copy.
  * Where a report of success is wanted and the next hop does no DSN, it is unavailable: the report is the queue's to make

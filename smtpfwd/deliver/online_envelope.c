@@ -98,7 +98,7 @@ read_step(struct online *o, struct exchange *x, int step)
 }
 
 static enum exchange_end
-say_group(struct online *o, struct exchange *x, int from, int to)
+say_group(struct online *o, struct exchange *x, int from, int to, bool with_data)
 {
 	enum exchange_end end = EXCHANGE_ANSWERED;
 	struct fault fault;
@@ -106,11 +106,36 @@ say_group(struct online *o, struct exchange *x, int from, int to)
 	for (int i = from; i < to; i++)
 		if (write_step(o, i, &fault) != 0)
 			return exchange_fault(x, &fault, "sending the envelope");
+	if (with_data && client_write_data(x->client, o->deadline, &fault) != 0)
+		return exchange_fault(x, &fault, "sending the envelope");
 	if (client_flush(x->client, o->deadline, &fault) != 0)
 		return exchange_fault(x, &fault, "sending the envelope");
 	for (int i = from; i < to && end == EXCHANGE_ANSWERED; i++)
 		end = read_step(o, x, i);
 	return end;
+}
+
+/*
+ * DATA went along, and nobody is there whom the mail could go to.  A server that refuses it is where it was before; one that goes
+ * on all the same (RFC 2920 3.1) waits for a mail, and is left.
+ */
+static enum exchange_end
+take_data_back(struct online *o, struct exchange *x)
+{
+	struct reply reply;
+	enum exchange_end end = exchange_read(x, CLIENT_DATA, "DATA", &reply);
+
+	if (end != EXCHANGE_ANSWERED && x->client->is_out_of_step)
+		return end;			/* then what refused the recipient may have been the answer to something else */
+	if (end != EXCHANGE_ANSWERED || reply_is_positive(&reply))
+		x->client->is_broken = true;
+	return EXCHANGE_ANSWERED;
+}
+
+static bool
+has_recipients(const struct online *o, bool with_asked)
+{
+	return o->is_open && (o->envelope.n_recipients > 0 || (with_asked && reply_is_positive(&o->reply)));
 }
 
 /* --- who the client is --- */
@@ -152,7 +177,7 @@ online_exchange(struct online *o)
 }
 
 enum exchange_end
-online_say_envelope(struct online *o, bool with_asked)
+online_say_envelope(struct online *o, bool with_asked, bool with_data)
 {
 	struct exchange x = online_exchange(o);
 	int from = o->envelope.n_recipients, to = from + with_asked;
@@ -167,12 +192,14 @@ online_say_envelope(struct online *o, bool with_asked)
 
 		if (n > to - from)
 			n = to - from;
-		end = say_group(o, &x, from, from + n);
+		end = say_group(o, &x, from, from + n, with_data && x.client->ehlo.has_pipelining && from + n == to);
 		from += n;
 	}
 	/* What it said stands, also where it hangs up then and does not answer to the rest. */
 	if ((o->is_refused || o->is_changed) && (end == EXCHANGE_TROUBLE || end == EXCHANGE_GONE))
 		return EXCHANGE_ANSWERED;
+	if (end == EXCHANGE_ANSWERED && online_is_data_said(o) && !o->is_changed && !has_recipients(o, with_asked))
+		return take_data_back(o, &x);
 	return end;
 }
 

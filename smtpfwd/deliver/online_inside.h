@@ -15,7 +15,15 @@
 
 enum online_order { ORDER_NONE, ORDER_RCPT, ORDER_SEND };
 
-enum { ONLINE_NEXT_HOP_MAX_BYTES = 300 };
+enum {
+	ONLINE_NEXT_HOP_MAX_BYTES = 300,
+	/*
+	 * After so many mails in a row that went on to a next hop when their recipients were accepted, the next ones' DATA goes
+	 * with RCPT.  What we refuse then for its content costs the session, as DATA cannot be taken back: some ms, with TLS, and
+	 * each DATA saves some 20 us and a round trip.  So where one mail in ten is refused, one DATA in ten goes along.
+	 */
+	ONLINE_SURE_MAILS = 20,
+};
 
 struct online {
 	/* --- the owner's, who is one as long as it is not dropped --- */
@@ -29,6 +37,7 @@ struct online {
 	bool			 has_identity;
 	struct ip		 client;	/* for judge, and for turns; IP_NONE: not known */
 	struct mail_id		 mail_id;	/* none: not known */
+	bool			 is_announced;	/* the mail comes behind the recipient that is asked for */
 	bool			 is_dropped;	/* it is the fiber's to free */
 	bool			 is_abandoned;	/* nobody takes the answer */
 
@@ -84,6 +93,13 @@ online_is_late(const struct online *o)
 	return !instant_is_before(loop_now(o->c->loop), o->deadline);
 }
 
+/* DATA was said behind the last recipient, and its reply is not read: nothing but the mail may follow in the held session. */
+static inline bool
+online_is_data_said(const struct online *o)
+{
+	return o->held.client != NULL && o->held.client->n_outstanding > 0;
+}
+
 /* Sees to it that a session is held.  False with trouble.  Suspends: deadline is the order's, as for all below. */
 bool	online_seek(struct online *o);
 
@@ -116,9 +132,9 @@ struct exchange	online_exchange(struct online *o);	/* in the held session */
 
 /*
  * What of the envelope the session does not know yet; together where the next hop takes that.  ANSWERED: see is_refused,
- * is_changed, and with_asked the reply is to that.
+ * is_changed, and with_asked the reply is to that; with_data behind that, where commands go together: see online_is_data_said.
  */
-enum exchange_end	online_say_envelope(struct online *o, bool with_asked);
+enum exchange_end	online_say_envelope(struct online *o, bool with_asked, bool with_data);
 
 /*
  * After another end than an answer, the session is over.  True: look for another one and try again.  What the budget cut

@@ -54,7 +54,7 @@ leave_lacking(struct online *o)
 static void
 leave_worn(struct online *o)
 {
-	if (o->held.client == NULL || !client_is_worn(o->held.client))
+	if (o->held.client == NULL || !(client_is_worn(o->held.client) || o->held.client->is_broken || online_is_data_said(o)))
 		return;
 	o->is_open = false;
 	held_keep(o->c, &o->held);		/* ends it */
@@ -110,6 +110,24 @@ is_full_by_limits(const struct online *o)
 	return limit > 0 && (uint64_t)o->envelope.n_recipients >= limit;
 }
 
+static bool
+wants_success(const struct envelope *envelope)
+{
+	for (int i = 0; i < envelope->n_recipients; i++)
+		if ((envelope->recipients[i].notify & NOTIFY_SUCCESS) != 0)
+			return true;
+	return false;
+}
+
+/* Whether the mail that was announced may be so sure to go on that DATA can go with its last recipient. */
+static bool
+is_sure(const struct online *o)
+{
+	bool lacks_dsn = !o->held.client->ehlo.has_dsn && (wants_success(&o->envelope) || (o->asked.notify & NOTIFY_SUCCESS) != 0);
+
+	return o->is_announced && o->held.next_hop->n_sent_in_row >= ONLINE_SURE_MAILS && !lacks_dsn;
+}
+
 enum online_end
 online_ask(struct online *o)
 {
@@ -129,7 +147,7 @@ online_ask(struct online *o)
 		}
 		if (is_full_by_limits(o))
 			return answer_ourselves(o, &REPLY(452, 4, 5, 3, "Too many recipients for the next hop"));
-		end = online_say_envelope(o, true);
+		end = online_say_envelope(o, true, is_sure(o));
 		if (end == EXCHANGE_ANSWERED)
 			return asked(o, began);
 		if (!online_goes_on(o, end, &o->id, began))
@@ -177,6 +195,8 @@ taken_or_refused(struct online *o, struct instant began)
 	    reply_is_permanent(&o->reply) ? OUTCOME_FAILED : OUTCOME_DEFERRED;
 
 	o->is_open = false;			/* whatever it was, the transaction is over */
+	if (o->held.next_hop->n_sent_in_row < ONLINE_SURE_MAILS)
+		o->held.next_hop->n_sent_in_row++;
 	if (kind == OUTCOME_DELIVERED)
 		log_delivered(o);
 	judge_answer(o->held.next_hop, began);
@@ -198,15 +218,6 @@ lost_at_the_dot(struct online *o, const struct mail_id *id, struct instant began
 	held_drop(&o->held);
 	o->is_open = false;
 	return ONLINE_AMBIGUOUS;
-}
-
-static bool
-wants_success(const struct envelope *envelope)
-{
-	for (int i = 0; i < envelope->n_recipients; i++)
-		if ((envelope->recipients[i].notify & NOTIFY_SUCCESS) != 0)
-			return true;
-	return false;
 }
 
 static bool
@@ -252,16 +263,22 @@ cannot_send(struct online *o, enum online_end *end_out)
 static enum exchange_end
 say_data(struct online *o, struct exchange *x)
 {
+	bool was_said = online_is_data_said(o);
 	struct reply reply;
 	struct fault fault;
 	enum exchange_end end;
 
-	if (client_write_data(x->client, o->deadline, &fault) != 0 || client_flush(x->client, o->deadline, &fault) != 0)
+	if (!was_said && (client_write_data(x->client, o->deadline, &fault) != 0 || client_flush(x->client, o->deadline, &fault) != 0))
 		return exchange_fault(x, &fault, "DATA");
 	end = exchange_read(x, CLIENT_DATA, "DATA", &reply);
 	if (end == EXCHANGE_ANSWERED)
 		online_keep_reply(o, &reply);
-	return end;
+	if (!was_said || end != EXCHANGE_ANSWERED || !reply_is_positive(&reply) || !client_is_stale(x->client))
+		return end;
+	/* It was idle since then, and nothing of the mail was said: that it went away is no trouble. */
+	x->n_replies_before = x->client->n_replies;
+	fault_because(&fault, FAULT_CLOSED, "the next hop ended the session behind its answer to DATA");
+	return exchange_fault(x, &fault, "DATA");
 }
 
 /* The envelope, as far as it is not known there, DATA and the mail.  ANSWERED: the reply is kept, or is_changed. */
@@ -269,7 +286,7 @@ static enum exchange_end
 say_mail(struct online *o, bool *is_refused_out)
 {
 	struct exchange x = online_exchange(o);
-	enum exchange_end end = online_say_envelope(o, false);
+	enum exchange_end end = online_say_envelope(o, false, false);
 	struct reply reply;
 
 	*is_refused_out = false;

@@ -196,6 +196,13 @@ forward_answered(struct session *session, const struct recipient *rcpt, const st
 	return FORWARD_REFUSED;
 }
 
+/* It came in the same round (RFC 2920 3.1: as its last command). */
+static bool
+is_data_next(const struct session *session)
+{
+	return str_eq_nocase(str_sub(stream_input(session->stream), 0, 6), STR("DATA\r\n"));
+}
+
 bool
 forward_put_question(struct session *session, const struct recipient *rcpt, struct instant deadline, enum online_end *end_out)
 {
@@ -207,6 +214,8 @@ forward_put_question(struct session *session, const struct recipient *rcpt, stru
 	if (forward->online == NULL)
 		begin(session);
 	forward->n_asked++;
+	if (is_data_next(session) && !forward->forwarding->is_by_recipient && !forward->falls_back)
+		online_announce_mail(forward->online);
 	*end_out = online_rcpt(forward->online, rcpt, deadline);
 	session->is_storing = was_storing;
 	if (!was_storing)

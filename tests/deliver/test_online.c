@@ -7,13 +7,14 @@
 
 #include "base/insist.h"
 #include "base/mem.h"
-#include "smtpfwd/deliver/online.h"
+#include "smtpfwd/deliver/online_inside.h"
 #include "tests/deliver/stage.h"
 
-enum { DIALOGUES_MAX = 4, GOT_MAX_BYTES = 1000, BUDGET_S = 60, FINAL_S = 300 };
+enum { DIALOGUES_MAX = 4, GOT_MAX_BYTES = 1000, BUDGET_S = 60, FINAL_S = 300, DIALOGUE_MAX_BYTES = 10000 };
 
 /*
- * What a client does, in words: rN asks for rN@example.com, u for one that is not ASCII; wN waits so many seconds; send sends
+ * What a client does, in words: rN asks for rN@example.com, u for one that is not ASCII; RN asks for rN and has said DATA;
+ * wN waits so many seconds; send sends
  * the mail, send8 one with 8-bit bytes, sendu an internationalised one, big one of a megabyte; down and up: the peer.
  */
 struct row {
@@ -195,6 +196,48 @@ static const struct row rows_of_two[] = {
 	  .dialogues = { PIPELINED }, .second = { PIPELINED WHOLE } },
 };
 
+/* Behind ONLINE_SURE_MAILS, in the session that they went by. */
+#define AHEAD		"C: MAIL FROM:<a@example.org>\nC: RCPT TO:<r1@example.com>\nC: DATA\nS: 250\nS: 250 2.1.5 fine\n"
+#define GOES_ON		"C: MAIL FROM:<a@example.org>\nC: RCPT TO:<r1@example.com>\nS: 250 ok\nS: 250 2.1.5 fine\nC: DATA\nS: 354 go\nD:\nS: 250 2.6.0 taken\n"
+
+static const struct row rows_of_sure[] = {
+	{ .name = "where mails go on, DATA goes with the last recipient", .acts = "R1 w1 send", .want = "2.1.5 2.6.0", .want_mails = 1,
+	  .dialogues = { AHEAD "S: 354 go\nD:\nS: 250 2.6.0 taken\n" } },
+	{ .name = "but not before the client has said it", .acts = "r1 w1 send", .want = "2.1.5 2.6.0", .want_mails = 1,
+	  .dialogues = { "C: MAIL\nC: RCPT\nS: 250\nS: 250 2.1.5\nW: 100\nN:\nC: DATA\nS: 354 go\nD:\nS: 250 2.6.0 taken\n" } },
+	{ .name = "nor with another one than the last", .acts = "r1 w1 R2 send", .want = "2.1.5 250 250", .want_mails = 1,
+	  .dialogues = { "C: MAIL\nC: RCPT\nS: 250\nS: 250 2.1.5\nW: 100\nN:\nC: RCPT TO:<r2@\nC: DATA\nS: 250\nS: 354\nD:\nS: 250\n" } },
+	{ .name = "who comes behind a recipient that was refused so has to be asked about first", .acts = "R1 r2 w1 R3 send", .want = "5.1.1 250 250 250",
+	  .want_mails = 1, .dialogues = { "C: MAIL\nC: RCPT\nC: DATA\nS: 250\nS: 550 5.1.1\nS: 554 none\nC: RCPT TO:<r2@\nS: 250\nW: 100\nN:\n"
+	    "C: RCPT TO:<r3@\nC: DATA\nS: 250\nS: 354\nD:\nS: 250\n" } },
+	{ .name = "the last one is refused: the mail goes to the others", .acts = "r1 R2 send", .want = "2.1.5 5.1.1 250", .want_mails = 1,
+	  .dialogues = { "C: MAIL\nC: RCPT\nS: 250\nS: 250 2.1.5\nC: RCPT TO:<r2@\nC: DATA\nS: 550 5.1.1\nS: 354\nD:\nS: 250\n" } },
+	{ .name = "the only one is refused: the session is as before", .acts = "R1", .want = "5.1.1",
+	  .dialogues = { "C: MAIL\nC: RCPT\nC: DATA\nS: 250\nS: 550 5.1.1\nS: 554 none\nC: RSET\nS: 250\n" } },
+	{ .name = "the only one is refused, and a mail is waited for (RFC 2920 3.1): the session is left", .acts = "R1 r2 send", .want = "5.1.1 250 250",
+	  .want_mails = 1, .dialogues = { "C: MAIL\nC: RCPT\nC: DATA\nS: 250\nS: 550 5.1.1\nS: 354 go\nW: 100\nX:\n",
+	    PIPELINED "C: MAIL\nC: RCPT TO:<r2@\nS: 250\nS: 250\nC: DATA\nS: 354\nD:\nS: 250\n" } },
+	{ .name = "MAIL is refused, and all behind it", .acts = "R1 r2", .want = "5.7.1 5.7.1",
+	  .dialogues = { "C: MAIL\nC: RCPT\nC: DATA\nS: 550 5.7.1\nS: 503\nS: 503\n" } },
+	{ .name = "a reply too many: a refusal may be of another mail, and is none", .acts = "R1", .want = "unavailable",
+	  .dialogues = { "C: MAIL\nC: RCPT\nC: DATA\nS: 250\nS: 550 5.1.1 of another mail\nS: 250\nS: 354\nW: 100\nX:\n" } },
+	{ .name = "DATA is refused: that is the mail's answer", .acts = "R1 send", .want = "2.1.5 5.6.0",
+	  .dialogues = { AHEAD "S: 554 5.6.0 no\nC: RSET\nS: 250\n" } },
+	{ .name = "421 to DATA is none", .acts = "R1 w1 send", .want = "2.1.5 2.6.0", .want_mails = 1,
+	  .dialogues = { AHEAD "S: 421 4.3.2 going\nX:\n", PIPELINED WHOLE } },
+	{ .name = "the session went away behind DATA", .acts = "R1 w1 send", .want = "2.1.5 2.6.0", .want_mails = 1,
+	  .dialogues = { AHEAD "S: 354 go\nX:\n", PIPELINED WHOLE } },
+	{ .name = "the mail is refused at its end", .acts = "R1 send", .want = "2.1.5 5.7.1", .want_mails = 1,
+	  .dialogues = { AHEAD "S: 354 go\nD:\nS: 550 5.7.1 spam\nC: RSET\nS: 250\n" } },
+	{ .name = "cut at the dot: nobody knows", .acts = "R1 send", .want = "2.1.5 ambiguous", .want_mails = 1, .want_log = "ambiguous ",
+	  .dialogues = { AHEAD "S: 354 go\nD:\nX:\n" } },
+	{ .name = "a client that dawdles: no dot, and DATA waits for the next one", .acts = "R1 w15 send", .want = "2.1.5 2.6.0", .want_mails = 1,
+	  .dialogues = { AHEAD "S: 354 go\nW: 20000\nX:\n", PIPELINED WHOLE } },
+	{ .name = "no mail after all: no dot", .acts = "R1", .want = "2.1.5", .dialogues = { AHEAD "S: 354 go\nW: 20000\nX:\n" } },
+	{ .name = "a mail that it cannot take: no dot", .acts = "R1 send8", .want = "2.1.5 5.6.3", .want_trouble = "8-bit",
+	  .dialogues = { AHEAD "S: 354 go\nW: 20000\nX:\n", PIPELINED } },
+};
+
 /* --- a client --- */
 
 static struct instant
@@ -225,6 +268,17 @@ ask(struct world *w, struct online *online, struct str local, int budget_s)
 	};
 
 	return online_rcpt(online, &recipient, in_s(w, budget_s));
+}
+
+static enum online_end
+ask_announced(struct world *w, struct online *online, struct str word, int budget_s)
+{
+	char local[] = "r0";
+
+	insist(word.len == 2);
+	local[1] = word.at[1];
+	online_announce_mail(online);
+	return ask(w, online, str_of(local), budget_s);
 }
 
 static struct draft *
@@ -296,6 +350,8 @@ act(struct world *w, const struct row *row, struct online *online, struct str wo
 		wait_s(w, atoi(word.at + 1));
 	else if (word.at[0] == 'r' || word.at[0] == 'n')
 		describe(online, ask(w, online, word, budget_s), got);
+	else if (word.at[0] == 'R')
+		describe(online, ask_announced(w, online, word, budget_s), got);
 	else if (word.at[0] == 'u')
 		describe(online, ask(w, online, STR("\xc3\xa4"), budget_s), got);
 	else
@@ -322,22 +378,16 @@ expect_nothing_left(struct world *w)
 }
 
 static void
-play_row(struct world *w)
+play_acts(struct world *w, const struct row *row)
 {
-	const struct row *row = w->story->n_hops == 2 ? &rows_of_two[w->round] : &rows[w->round];
 	struct str rest = str_of(row->acts), word;
 	struct online *online = new_online(w, row);
 	struct instant began = loop_now(w->loop);
 	int64_t n_syncs = sim_disk_n_calls(w->sim, SIM_SYNC);
+	int n_mails = w->peers[0].n_mails;
 	struct buf got;
 
-	if (w->round > 0)
-		test_case("%s", row->name);
 	buf_init(&got, GOT_MAX_BYTES);
-	for (int i = 0; i < DIALOGUES_MAX && row->dialogues[i] != NULL; i++)
-		peer_says(&w->peers[0], row->dialogues[i]);
-	for (int i = 0; i < DIALOGUES_MAX && row->second[i] != NULL; i++)
-		peer_says(&w->peers[1], row->second[i]);
 	while (str_take_until(&rest, ' ', &word)) {
 		began = loop_now(w->loop);
 		act(w, row, online, word, &got);
@@ -350,7 +400,7 @@ play_row(struct world *w)
 	online_drop(online);
 	expect_nothing_left(w);
 	expect_int(sim_disk_n_calls(w->sim, SIM_SYNC), n_syncs);
-	expect_int(w->peers[0].n_mails + w->peers[1].n_mails, row->want_mails);
+	expect_int(w->peers[0].n_mails + w->peers[1].n_mails - n_mails, row->want_mails);
 	if (row->want_heard != NULL)
 		expect(str_find_str(buf_str(&w->peers[0].heard), str_of(row->want_heard)) >= 0);
 	if (row->want_log != NULL)
@@ -361,7 +411,57 @@ play_row(struct world *w)
 	buf_fini(&got);
 }
 
+static void
+play_row(struct world *w)
+{
+	const struct row *row = w->story->n_hops == 2 ? &rows_of_two[w->round] : &rows[w->round];
+
+	if (w->round > 0)
+		test_case("%s", row->name);
+	for (int i = 0; i < DIALOGUES_MAX && row->dialogues[i] != NULL; i++)
+		peer_says(&w->peers[0], row->dialogues[i]);
+	for (int i = 0; i < DIALOGUES_MAX && row->second[i] != NULL; i++)
+		peer_says(&w->peers[1], row->second[i]);
+	play_acts(w, row);
+}
+
+static void
+bring_one(struct world *w)
+{
+	static const struct row usual = { .name = "usual" };
+	struct online *online = new_online(w, &usual);
+
+	expect_int(ask_announced(w, online, STR("R1"), BUDGET_S), ONLINE_ANSWERED);
+	expect_int(send(w, online, STR("send"), BUDGET_S, FINAL_S), ONLINE_ANSWERED);
+	online_drop(online);
+	wait_s(w, 1);
+}
+
+/* Some mails go on, and then what the row tells. */
+static void
+play_sure(struct world *w)
+{
+	const struct row *row = &rows_of_sure[w->round];
+
+	if (w->round > 0)
+		test_case("%s", row->name);
+	buf_init(&w->dialogue, DIALOGUE_MAX_BYTES);
+	buf_append(&w->dialogue, STR(PIPELINED));
+	for (int i = 0; i < ONLINE_SURE_MAILS; i++)
+		buf_append(&w->dialogue, STR(GOES_ON));
+	buf_append(&w->dialogue, str_of(row->dialogues[0]));
+	buf_append_char(&w->dialogue, '\0');
+	peer_says(&w->peers[0], w->dialogue.at);
+	for (int i = 1; i < DIALOGUES_MAX && row->dialogues[i] != NULL; i++)
+		peer_says(&w->peers[0], row->dialogues[i]);
+	for (int i = 0; i < ONLINE_SURE_MAILS; i++)
+		bring_one(w);
+	expect_int(w->peers[0].n_mails, ONLINE_SURE_MAILS);
+	play_acts(w, row);
+}
+
 static const struct story stories[] = {
+	{ .name = "where mails go on, DATA goes with the last recipient", .tell = play_sure, .n_times = sizeof(rows_of_sure) / sizeof(rows_of_sure[0]) },
 	{ .name = "with PIPELINING, MAIL and the first RCPT go together", .tell = play_row, .n_times = sizeof(rows) / sizeof(rows[0]) },
 	{ .name = "the next hop that takes 8-bit mail is found at its end", .tell = play_row, .n_hops = 2,
 	  .n_times = sizeof(rows_of_two) / sizeof(rows_of_two[0]) },

@@ -142,6 +142,12 @@ obey(struct online *online, char letter, struct instant deadline)
 	return ONLINE_UNAVAILABLE;
 }
 
+void
+online_announce_mail(struct online *online)
+{
+	say(online->couriers, "mail next; ");
+}
+
 enum online_end
 online_rcpt(struct online *online, const struct recipient *recipient, struct instant deadline)
 {

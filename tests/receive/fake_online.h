@@ -26,7 +26,7 @@ struct couriers {			/* stands for all next hops */
 	enum client_view view;		/* as it was the last time */
 	int		 n_open;	/* onlines: 0 at the end, or one leaked */
 	struct span	 budget, final_budget;	/* of the latest order */
-	char		 said[FAKE_ONLINE_SAID_MAX_BYTES];	/* "new DEST from rcpt ... send ... drop", what was asked for */
+	char		 said[FAKE_ONLINE_SAID_MAX_BYTES];	/* "new DEST from rcpt ... mail next rcpt ... send ... drop", what was asked for */
 	size_t		 n_said;
 };
 

@@ -58,6 +58,15 @@ static const struct row rows[] = {
 	  .mail = '+', .queues_4xx = true, .script = {
 	    HELLO, FROM, RCPT, TAKEN, "CRCPT TO:<c@example.com>", "S452 4.5.3", CONTENT, TAKEN, "Q0" } },
 
+	{ .name = "of a round the next hop is told at the last recipient that DATA comes", .rcpts = "+", .mail = '+', .script = {
+	    HELLO, "RMAIL FROM:<a@example.org>\r\nRCPT TO:<b@example.com>\r\nRCPT TO:<c@example.com>\r\nData\r\n", "S250", TAKEN, TAKEN, "S354",
+	    "CSubject: x\r\n\r\nx\r\n.", TAKEN, "Onew relay:moved a 0; rcpt b; mail next; rcpt c; send 2 17; drop; " } },
+	{ .name = "but not of a mail that goes into the queue", .rcpts = "4+", .queues_4xx = true, .script = {
+	    HELLO, "RMAIL FROM:<a@example.org>\r\nRCPT TO:<b@example.com>\r\nRCPT TO:<c@example.com>\r\nDATA\r\n", "S250", "S250", TAKEN, "S354",
+	    "CSubject: x\r\n\r\nx\r\n.", "S250 2.0.0 queued as", "Onew relay:moved a 0; rcpt b; rcpt c; drop; " } },
+	{ .name = "nor of what only begins like it", .rcpts = "+", .script = {
+	    HELLO, "RMAIL FROM:<a@example.org>\r\nRCPT TO:<b@example.com>\r\nDATA x\r\n", "S250", TAKEN, "S501", "Onew relay:moved a 0; rcpt b; " } },
+
 	/* --- online-4xx = queue --- */
 	{ .name = "online-4xx = queue: a recipient's 4xx queues the mail", .rcpts = "+4+", .mail = '+', .queues_4xx = true, .script = {
 	    HELLO, FROM, RCPT, TAKEN, "CRCPT TO:<c@example.com>", "S250 2.1.5 Recipient ok", "CRCPT TO:<d@example.com>", TAKEN, CONTENT,
