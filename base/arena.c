@@ -3,9 +3,9 @@
  */
 #include <stdarg.h>
 #include <stdalign.h>
-#include <stdio.h>
 
 #include "base/arena.h"
+#include "base/format.h"
 #include "base/mem.h"
 
 enum {
@@ -116,7 +116,7 @@ arena_printf(struct arena *a, struct str *text_out, const char *format, ...)
 	int printed;
 
 	va_start(args, format);
-	printed = vsnprintf(NULL, 0, format, args);
+	printed = format_vtext(NULL, 0, format, args);
 	va_end(args);
 	if (printed < 0)
 		return false;
@@ -124,7 +124,7 @@ arena_printf(struct arena *a, struct str *text_out, const char *format, ...)
 	if (room == NULL)
 		return false;
 	va_start(args, format);
-	vsnprintf(room, (size_t)printed + 1, format, args);
+	format_vtext(room, (size_t)printed + 1, format, args);
 	va_end(args);
 	*text_out = str_n(room, (size_t)printed);
 	return true;

@@ -1,9 +1,8 @@
 /*
  * buf.c - bytes that grow, up to a hard maximum
  */
-#include <stdio.h>
-
 #include "base/buf.h"
+#include "base/format.h"
 #include "base/insist.h"
 #include "base/mem.h"
 
@@ -73,24 +72,26 @@ buf_append_char(struct buf *b, char c)
 int
 buf_vprintf(struct buf *b, const char *format, va_list args)
 {
+	size_t n_room = b->cap - b->len, n_bytes;
 	va_list again;
-	size_t n_bytes;
 	int printed;
 
 	va_copy(again, args);
-	printed = vsnprintf(NULL, 0, format, again);
+	printed = format_vtext(n_room > 0 ? b->at + b->len : NULL, n_room, format, again);
 	va_end(again);
 	if (printed < 0)
 		return -1;
 	n_bytes = (size_t)printed;
 	if (buf_room(b, n_bytes) == NULL)
 		return -1;
-	/* vsnprintf wants a place for its NUL, which the maximum does not count. */
-	if (b->cap - b->len == n_bytes) {
-		b->at = mem_resize_array(b->at, b->cap + 1, 1);
-		b->cap++;
+	if (n_bytes >= n_room) {
+		/* It wants a place for its NUL, which the maximum does not count. */
+		if (b->cap - b->len == n_bytes) {
+			b->at = mem_resize_array(b->at, b->cap + 1, 1);
+			b->cap++;
+		}
+		format_vtext(b->at + b->len, n_bytes + 1, format, args);
 	}
-	vsnprintf(b->at + b->len, n_bytes + 1, format, args);
 	b->len += n_bytes;
 	return 0;
 }

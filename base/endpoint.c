@@ -2,9 +2,9 @@
  * endpoint.c - IP addresses and networks, read strictly and written in one form
  */
 #include <arpa/inet.h>
-#include <stdio.h>
 
 #include "base/endpoint.h"
+#include "base/format.h"
 
 enum { MAPPED_PREFIX_BITS = 96, PORT_MAX_DIGITS = 5 };
 
@@ -89,7 +89,10 @@ ip_text(const struct ip *ip, char room[IP_TEXT_MAX])
 	room[0] = '\0';
 	if (ip->family == IP_NONE)
 		return STR("none");
-	inet_ntop(ip->family == IP_V6 ? AF_INET6 : AF_INET, ip->bytes, room, IP_TEXT_MAX);
+	if (ip->family == IP_V4)
+		format_text(room, IP_TEXT_MAX, "%d.%d.%d.%d", ip->bytes[0], ip->bytes[1], ip->bytes[2], ip->bytes[3]);
+	else
+		inet_ntop(AF_INET6, ip->bytes, room, IP_TEXT_MAX);
 	return str_of(room);
 }
 
@@ -131,7 +134,7 @@ endpoint_text(const struct endpoint *e, char room[ENDPOINT_TEXT_MAX])
 	char ip_room[IP_TEXT_MAX];
 	struct str ip = ip_text(&e->ip, ip_room);
 
-	snprintf(room, ENDPOINT_TEXT_MAX, e->ip.family == IP_V6 ? "[%.*s]:%u" : "%.*s:%u",
+	format_text(room, ENDPOINT_TEXT_MAX, e->ip.family == IP_V6 ? "[%.*s]:%u" : "%.*s:%u",
 	    STR_ARG(ip), (unsigned)e->port);
 	return str_of(room);
 }

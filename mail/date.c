@@ -1,8 +1,7 @@
 /*
  * date.c - points of time as mail and logs write them
  */
-#include <stdio.h>
-
+#include "base/format.h"
 #include "mail/date.h"
 
 enum { SECONDS_PER_DAY = 86400, US_PER_SECOND = 1000000 };
@@ -58,7 +57,7 @@ date_text(struct timestamp at, int zone_minutes, char room[DATE_TEXT_MAX])
 	int n;
 
 	calendar_of(at.us + (int64_t)zone_minutes * 60 * US_PER_SECOND, &c);
-	n = snprintf(room, DATE_TEXT_MAX, "%s, %d %s %04d %02d:%02d:%02d %c%02d%02d",
+	n = format_text(room, DATE_TEXT_MAX, "%s, %d %s %04d %02d:%02d:%02d %c%02d%02d",
 	    days[c.week_day], c.day, months[c.month - 1], (int)(c.year % 10000), c.hour, c.minute, c.second,
 	    zone_minutes < 0 ? '-' : '+', east / 60 % 100, east % 60);
 	return str_n(room, n < DATE_TEXT_MAX ? (size_t)n : DATE_TEXT_MAX - 1);
@@ -71,7 +70,7 @@ date_iso_text(struct timestamp at, char room[DATE_TEXT_MAX])
 	int n;
 
 	calendar_of(at.us, &c);
-	n = snprintf(room, DATE_TEXT_MAX, "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ", (int)(c.year % 10000),
+	n = format_text(room, DATE_TEXT_MAX, "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ", (int)(c.year % 10000),
 	    c.month, c.day, c.hour, c.minute, c.second, c.us);
 	return str_n(room, n < DATE_TEXT_MAX ? (size_t)n : DATE_TEXT_MAX - 1);
 }

@@ -1,8 +1,7 @@
 /*
  * status.c - enhanced status codes (RFC 3463)
  */
-#include <stdio.h>
-
+#include "base/format.h"
 #include "mail/status.h"
 
 /* One to three digits; how many, or 0.  A leading zero is none of ours but seen (RFC 3463 2 forbids it). */
@@ -56,7 +55,7 @@ status_text(struct status status, char room[STATUS_TEXT_MAX])
 
 	if (status.class == 0)
 		return STR_EMPTY;
-	n = snprintf(room, STATUS_TEXT_MAX, "%u.%u.%u", status.class % 10u, status.subject % 1000u,
+	n = format_text(room, STATUS_TEXT_MAX, "%u.%u.%u", status.class % 10u, status.subject % 1000u,
 	    status.detail % 1000u);
 	return str_n(room, (size_t)n);
 }

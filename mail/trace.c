@@ -1,8 +1,7 @@
 /*
  * trace.c - the Received field that a relay puts on top of a mail (RFC 5321 4.4)
  */
-#include <stdio.h>
-
+#include "base/format.h"
 #include "mail/date.h"
 #include "mail/domain.h"
 #include "mail/trace.h"
@@ -66,7 +65,7 @@ literal_text(const struct ip *ip, char room[WORD_MAX_BYTES])
 {
 	char text[IP_TEXT_MAX];
 	struct str shown = ip_text(ip, text);
-	int n = snprintf(room, WORD_MAX_BYTES, ip->family == IP_V6 ? "[IPv6:%.*s]" : "[%.*s]", STR_ARG(shown));
+	int n = format_text(room, WORD_MAX_BYTES, ip->family == IP_V6 ? "[IPv6:%.*s]" : "[%.*s]", STR_ARG(shown));
 
 	return str_n(room, (size_t)n);
 }
@@ -90,18 +89,18 @@ put_from(struct fold *f, const struct peer *peer)
 	if (has_ip && peer->name_state == PEER_NAME_FOUND && peer->name.len > 0) {
 		struct str name = comment_safe(peer->name, room);
 
-		n = snprintf(word, sizeof(word), "(%.*s", STR_ARG(name));
+		n = format_text(word, sizeof(word), "(%.*s", STR_ARG(name));
 		put_word(f, str_n(word, (size_t)n));
-		n = snprintf(word, sizeof(word), "%.*s)", STR_ARG(ip));
+		n = format_text(word, sizeof(word), "%.*s)", STR_ARG(ip));
 		put_word(f, str_n(word, (size_t)n));
 	} else if (has_ip) {
-		n = snprintf(word, sizeof(word), "(%.*s)", STR_ARG(ip));
+		n = format_text(word, sizeof(word), "(%.*s)", STR_ARG(ip));
 		put_word(f, str_n(word, (size_t)n));
 	}
 	if (!is_name && peer->helo.len > 0) {
 		struct str said = comment_safe(peer->helo, room);
 
-		n = snprintf(word, sizeof(word), "%.*s)", STR_ARG(said));
+		n = format_text(word, sizeof(word), "%.*s)", STR_ARG(said));
 		put_word(f, STR("(HELO"));
 		put_word(f, str_n(word, (size_t)n));
 	}
@@ -117,17 +116,17 @@ put_tls(struct fold *f, const struct peer_tls *tls)
 	if (!tls->is_on)
 		return;
 	safe = comment_safe(tls->version, room);
-	n = snprintf(word, sizeof(word), "(%.*s", STR_ARG(safe));
+	n = format_text(word, sizeof(word), "(%.*s", STR_ARG(safe));
 	put_word(f, str_n(word, (size_t)n));
 	if (tls->cipher.len > 0)
 		put_word(f, comment_safe(tls->cipher, room));
-	n = snprintf(word, sizeof(word), "%d", tls->bits);
+	n = format_text(word, sizeof(word), "%d", tls->bits);
 	put_word(f, str_n(word, (size_t)n));
 	put_word(f, STR("bits)"));
 	if (tls->verified_name.len == 0)
 		return;
 	safe = comment_safe(tls->verified_name, room);
-	n = snprintf(word, sizeof(word), "%.*s)", STR_ARG(safe));
+	n = format_text(word, sizeof(word), "%.*s)", STR_ARG(safe));
 	put_word(f, STR("(verified"));
 	put_word(f, str_n(word, (size_t)n));
 }
@@ -150,7 +149,7 @@ put_for(struct fold *f, const struct envelope *envelope)
 		return;
 	if (!address_local_is_valid(address->local, true))
 		return;
-	n = snprintf(word, sizeof(word), address->domain.len > 0 ? "<%.*s@%.*s>" : "<%.*s%.*s>",
+	n = format_text(word, sizeof(word), address->domain.len > 0 ? "<%.*s@%.*s>" : "<%.*s%.*s>",
 	    STR_ARG(address->local), STR_ARG(address->domain));
 	if (n < 0 || (size_t)n >= sizeof(word))
 		return;

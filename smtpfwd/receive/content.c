@@ -4,8 +4,7 @@
  * The header section is held until it is whole and was judged (judgement.h), and goes on edited; the body is streamed into
  * the draft.  What is wrong with a mail is noted when it is seen, and said at the end: the client hears nothing before.
  */
-#include <stdio.h>
-
+#include "base/format.h"
 #include "mail/history.h"
 #include "smtpfwd/receive/refusal.h"
 #include "smtpfwd/receive/stress.h"
@@ -410,7 +409,7 @@ answer_success(struct session *session)
 	struct reply reply = transaction->content.answer;
 	char text[sizeof("queued as ") + MAIL_ID_TEXT_MAX], room[MAIL_ID_TEXT_MAX];
 	struct str id = mail_id_text(&transaction->content.id, room);
-	int len = snprintf(text, sizeof(text), "queued as %.*s", STR_ARG(id));
+	int len = format_text(text, sizeof(text), "queued as %.*s", STR_ARG(id));
 
 	if (reply.code == 0) {
 		reply = REPLY(250, 2, 0, 0, "");

@@ -1,9 +1,8 @@
 /*
  * reply_read.c - replies off the wire, from bytes that come in any pieces, and onto it
  */
-#include <stdio.h>
-
 #include "base/code.h"
+#include "base/format.h"
 #include "smtpfwd/smtp/limits.h"
 #include "smtpfwd/smtp/reply_read.h"
 
@@ -198,7 +197,7 @@ reply_write(const struct reply *reply, bool with_status, struct buf *out)
 	struct str code = str_n(code_room, CODE_BYTES), status = STR_EMPTY, rest = reply->text;
 	size_t len_before = out->len, room;
 
-	snprintf(code_room, sizeof(code_room), "%03u", (unsigned)reply->code % 1000);
+	format_text(code_room, sizeof(code_room), "%03u", (unsigned)reply->code % 1000);
 	if (with_status && reply->status.class == reply->code / 100)
 		status = status_text(reply->status, status_room);
 	room = SMTP_REPLY_LINE_MAX_BYTES - (sizeof("250-") - 1) - status.len - 1 - (sizeof("\r\n") - 1);
