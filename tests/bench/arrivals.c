@@ -75,7 +75,7 @@ arrivals_count(struct arrivals *arrivals, long number)
 bool
 arrivals_are_all(const struct arrivals *arrivals)
 {
-	return arrivals->n_arrived == arrivals->n_wanted;
+	return arrivals->n_arrived >= (arrivals->n_enough > 0 ? arrivals->n_enough : arrivals->n_wanted);
 }
 
 void

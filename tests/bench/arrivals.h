@@ -9,6 +9,7 @@
 
 struct arrivals {			/* for the life of the process; what is to be set is set before */
 	long		 n_wanted;	/* numbers 0 to n_wanted - 1 are; others are not counted */
+	long		 n_enough;	/* so many of them are all that is waited for; 0: n_wanted */
 	long		 n_bytes;	/* mails are message.h's of this size, */
 	long		 has_mails;	/* or those of mails.h, */
 	struct mails	 mails;

@@ -1,6 +1,7 @@
 # tests/bench/files.mk - load for measurements; built by make bench-programs only
-EXTRA_DIST += %D%/README %D%/costs.py %D%/filters.py %D%/kept.py %D%/load.py %D%/milters %D%/nameserver.py \
-	%D%/peers.py %D%/postfix.py %D%/rounds.py %D%/run %D%/stage.py %D%/workloads.py
+EXTRA_DIST += %D%/README %D%/costs.py %D%/filters.py %D%/growing.py %D%/growing_connections.py %D%/growing_destinations.py \
+	%D%/growing_queue.py %D%/growing_sizes.py %D%/growing_threads.py %D%/growth %D%/kept.py %D%/load.py %D%/milters \
+	%D%/nameserver.py %D%/peers.py %D%/postfix.py %D%/rounds.py %D%/run %D%/stage.py %D%/standing.py %D%/workloads.py
 bench_programs = tests/bench/mta tests/bench/names tests/bench/signer tests/bench/sink tests/bench/source
 EXTRA_PROGRAMS += $(bench_programs)
 bench_libs = smtpfwd/runtime/libruntime.a smtpfwd/runtime/libos.a base/libbase.a $(OPENSSL_LIBS) -lpthread

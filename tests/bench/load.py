@@ -69,10 +69,10 @@ class Load:
 
 
 class Sink:
-    """keep: every mail this divides is kept, in the load's folder for it; 0: none."""
+    """keep: every mail this divides is kept, in the load's folder for it; 0: none.  enough: it ends when so many have come; 0: all."""
 
-    def __init__(self, load, port, keep=0):
-        command = load.command("sink", port, "--messages", load.n_wanted, "--seconds", DRAIN_WITHIN_S, "--keep", keep,
+    def __init__(self, load, port, keep=0, enough=0):
+        command = load.command("sink", port, "--messages", load.n_wanted, "--enough", enough, "--seconds", DRAIN_WITHIN_S, "--keep", keep,
                                "--by-recipient", int(load.workload.n_domains > 0), "--hosts", load.workload.n_domains)
         with load.open_mails() as mails:
             self.process = subprocess.Popen(command, stdin=mails, stdout=subprocess.PIPE, text=True, cwd=load.kept)

@@ -6,7 +6,7 @@
 
 #include "base/buf.h"
 
-enum { MESSAGE_LEAST_BYTES = 512, MESSAGE_MOST_BYTES = 16 * 1024 * 1024 };
+enum { MESSAGE_LEAST_BYTES = 512, MESSAGE_MOST_BYTES = 64 * 1024 * 1024 };
 
 /* Appends mail number n, of n_bytes: header section and lines of text, CRLF, no line begins with a dot. */
 void	message_write(long number, size_t n_bytes, struct buf *out);

@@ -1,9 +1,9 @@
 /*
- * names.c - the DNS of a measurement: knows the domains of signer.c, and answers after a delay that can be set
+ * names.c - the DNS of a measurement: knows the domains of signer.c and those of client.c, and answers after a delay that can be set
  *
  *	names [--delay-ms N] [--ttl N] <RECORD
  *
- * RECORD is the text of every selector's key.  Prints "ready PORT" of 127.0.0.1; at SIGTERM a line of JSON: how many questions came, how
+ * RECORD is the text of every selector's key.  dN.example is its own mail host, at the address of the sink's host N + 1 (sink.c).  Prints "ready PORT" of 127.0.0.1; at SIGTERM a line of JSON: how many questions came, how
  * many the kernel dropped, and how much later than the delay wants the latest answer left, from its arrival in the kernel.
  */
 #include <arpa/inet.h>
@@ -27,7 +27,8 @@ enum {
 	WAITING_MAX = 65536,		/* a power of two; twice as many as smtpfwd-milter can ask at once */
 	SOCKET_BYTES = 64 * 1024 * 1024,
 	HEAD_BYTES = 12,
-	TYPE_TXT = 16,
+	TYPE_A = 1, TYPE_MX = 15, TYPE_TXT = 16,
+	HOSTS_IN_A_NET = 250,		/* of the sink */
 };
 
 struct waiting {			/* an answer */
@@ -61,6 +62,7 @@ hear(int number)
 struct question {
 	size_t	 end;			/* of the packet's part that is repeated */
 	int	 n_labels, type;
+	long	 host;			/* N of dN.example; -1: it is none of these */
 	bool	 is_key, is_dmarc, is_reverse;
 };
 
@@ -70,22 +72,40 @@ is_label(const unsigned char *label, const char *text)
 	return label[0] == strlen(text) && strncasecmp((const char *)label + 1, text, label[0]) == 0;
 }
 
+/* -1: it is none. */
+static long
+read_number(const unsigned char *digits, size_t n)
+{
+	long number = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (digits[i] < '0' || digits[i] > '9' || i == 5)
+			return -1;
+		number = number * 10 + digits[i] - '0';
+	}
+	return number;
+}
+
 static bool
 read_question(const unsigned char *packet, size_t len, struct question *question)
 {
 	size_t at = HEAD_BYTES;
 
-	*question = (struct question){ .end = 0 };
+	*question = (struct question){ .host = -1 };
 	for (; at < len && packet[at] != 0; at += 1 + packet[at]) {
 		if (packet[at] > 63 || at + 1 + packet[at] >= len)
 			return false;
 		question->is_key |= is_label(packet + at, "_domainkey");
 		question->is_dmarc |= question->n_labels == 0 && is_label(packet + at, "_dmarc");
 		question->is_reverse |= is_label(packet + at, "arpa");
+		if (question->n_labels == 0 && packet[at] > 1 && (packet[at + 1] | 0x20) == 'd')
+			question->host = read_number(packet + at + 2, packet[at] - 1u);
 		question->n_labels++;
 	}
 	if (at + 5 > len)
 		return false;
+	if (question->n_labels != 2)
+		question->host = -1;
 	question->type = packet[at + 1] << 8 | packet[at + 2];
 	question->end = at + 5;
 	return true;
@@ -124,6 +144,19 @@ put_text(unsigned char *out, const struct names *names, const char *text)
 	return at;
 }
 
+/* The record of a host's type, or 0 bytes. */
+static size_t
+put_host(unsigned char *out, const struct names *names, const struct question *question)
+{
+	const unsigned char head[] = { 0xc0, HEAD_BYTES, 0, (unsigned char)question->type, 0, 1, 0, 0, (unsigned char)(names->ttl >> 8),
+		(unsigned char)names->ttl, 0, 4 };
+	const unsigned char address[] = { 127, 0, (unsigned char)(1 + question->host / HOSTS_IN_A_NET),
+		(unsigned char)(1 + question->host % HOSTS_IN_A_NET) }, itself[] = { 0, 10, 0xc0, HEAD_BYTES };
+	size_t at = put(out, head, sizeof(head));
+
+	return at + put(out + at, question->type == TYPE_MX ? itself : address, 4);
+}
+
 /* So that it may be kept that there is nothing: the root's, RFC 2308. */
 static size_t
 put_soa(unsigned char *out, const struct names *names)
@@ -142,14 +175,15 @@ write_answer(const struct names *names, const unsigned char *packet, const struc
 	static const unsigned char opt[] = { 0, 0, 41, PACKET_MAX_BYTES >> 8, PACKET_MAX_BYTES & 255, 0, 0, 0, 0, 0, 0 };
 	const char *text = find_text(names, question);
 	bool has_opt = packet[11] > 0, is_unknown = question->is_reverse || question->n_labels - question->is_dmarc < 2;
+	bool is_host = question->host >= 0 && (question->type == TYPE_A || question->type == TYPE_MX), has_answer = is_host || text != NULL;
 	size_t at = put(out, packet, question->end);
 
 	out[2] = 0x84 | (packet[2] & 1);
 	out[3] = is_unknown ? 0x83 : 0x80;
-	memcpy(out + 4, text != NULL ? "\0\1\0\1\0\0" : "\0\1\0\0\0\1", 6);
+	memcpy(out + 4, has_answer ? "\0\1\0\1\0\0" : "\0\1\0\0\0\1", 6);
 	out[10] = 0;
 	out[11] = has_opt;
-	at += text != NULL ? put_text(out + at, names, text) : put_soa(out + at, names);
+	at += is_host ? put_host(out + at, names, question) : text != NULL ? put_text(out + at, names, text) : put_soa(out + at, names);
 	return has_opt ? at + put(out + at, opt, sizeof(opt)) : at;
 }
 

@@ -52,6 +52,16 @@ relay "%(domain)s" {
     connections = 50
     check-interval = 1s
 }"""
+    ROUTE = """
+outbound = "direct"
+route "direct" {
+    next-hop = { mx }
+    mx-port = %d
+    mx-loopback = yes
+    tls = off
+    connections = 50
+    check-interval = 1s
+}"""
     CONFIG = """
 hostname = "relay.bench.example"
 spool = "%(d)s/spool"
@@ -81,7 +91,9 @@ listen "bench" {
 
     def sections(self, scene):
         mode = scene.workload.mode or scene.options.mode
-        for domain, host in scene.workload.next_hops():
+        if scene.workload.by_mx:
+            yield self.ROUTE % scene.sink_port
+        for domain, host in [] if scene.workload.by_mx else scene.workload.next_hops():
             yield self.RELAY % {"domain": domain, "host": host, "port": scene.sink_port, "mode": mode}
         if scene.workload.job == "sign":
             yield 'sign "bench.example" { selector = { "%s" }  key = { "%s" } }' % (SELECTOR, scene.secrets.dkim.path)
@@ -89,7 +101,8 @@ listen "bench" {
             yield 'tls "bench" { certificate = "%s"  key = "%s" }' % (scene.secrets.tls.path, scene.secrets.tls.key)
 
     def start(self):
-        self.pids = [stage.start("smtpfwd", [self.program, "-f", "-c", self.config], self.directory, lambda: greets(self.port)).pid]
+        self.process = stage.start("smtpfwd", [self.program, "-f", "-c", self.config], self.directory, lambda: greets(self.port), within_s=300)
+        self.pids = [self.process.pid]
 
     def retry(self):
         """It notices by itself."""

@@ -1,11 +1,12 @@
 /*
  * sink.c - the next hop of a measurement: takes all mail at once, counts each number once, looks into some
  *
- *	sink --port N --messages N [--bytes N] [--mails 0|1] [--sample N] [--keep N] [--by-recipient 0|1] [--hosts N] [--seconds N]
+ *	sink --port N --messages N [--enough N] [--bytes N] [--mails 0|1] [--sample N] [--keep N] [--by-recipient 0|1] [--hosts N] [--seconds N]
  *
- * Says "ready" when it listens, at 127.0.0.1 and as 127.0.1.1, 127.0.1.2 and so many hosts more.  When numbers 0 to N-1 have all come, at a
- * SIGTERM or after so many seconds it prints one line of JSON: how many came, twice, damaged, and when the first and the last did
- * (monotonic clock).  Numbers are those of the mails, or by recipient those in rNUMBER@...  arrivals.h has the rest.
+ * Says "ready" when it listens, at 127.0.0.1 and as 127.0.1.1, 127.0.1.2 and so many hosts more, 250 of them in a 127.0.x.  When numbers
+ * 0 to N-1 have all come, or enough of them, at a SIGTERM or after so many seconds it prints one line of JSON: how many came, twice, damaged,
+ * and when the first and the last did (monotonic clock).  Numbers are those of the mails, or by recipient those in rNUMBER@...  arrivals.h
+ * has the rest.
  * Forgets all but what it is to keep: it is to cost as little as it can.
  */
 #include <signal.h>
@@ -21,7 +22,7 @@
 
 enum {
 	SESSIONS_MAX = 20000, PATIENCE_S = 600, COMMAND_MAX_BYTES = 4096, END_WAIT_MS = 200,
-	HOSTS_MAX = 250,
+	HOSTS_MAX = 10000, HOSTS_IN_A_NET = 250,
 	RECIPIENTS_MAX = 1000,		/* of a mail, by recipient; more get 452 */
 };
 
@@ -58,7 +59,9 @@ patience(const struct sink *sink)
 static void
 end_soon(struct sink *sink)
 {
-	timer_set(sink->loop, &sink->limit, instant_after(loop_now(sink->loop), span_ms(END_WAIT_MS)));
+	int wait_ms = sink->arrivals.n_enough > 0 ? 0 : END_WAIT_MS;
+
+	timer_set(sink->loop, &sink->limit, instant_after(loop_now(sink->loop), span_ms(wait_ms)));
 }
 
 static void
@@ -193,12 +196,12 @@ welcome(struct watch *watch, unsigned what)
 	}
 }
 
-/* Host 0 is 127.0.0.1, host n is 127.0.1.n. */
+/* Host 0 is 127.0.0.1; hosts 1 to 250 are 127.0.1.1 to 127.0.1.250, host 251 is 127.0.2.1. */
 static bool
 listen_as(struct sink *sink, long host)
 {
-	struct endpoint at = { .ip = { .family = IP_V4, .bytes = { 127, 0, host > 0, host > 0 ? (uint8_t)host : 1 } },
-	    .port = (uint16_t)sink->port };
+	uint8_t net = host > 0 ? (uint8_t)(1 + (host - 1) / HOSTS_IN_A_NET) : 0, last = host > 0 ? (uint8_t)(1 + (host - 1) % HOSTS_IN_A_NET) : 1;
+	struct endpoint at = { .ip = { .family = IP_V4, .bytes = { 127, 0, net, last } }, .port = (uint16_t)sink->port };
 	struct listener *listener = &sink->listeners[host];
 
 	*listener = (struct listener){ .watch = { .notice = welcome }, .sink = sink, .socket = os_listen(&at, 1024) };
@@ -247,6 +250,7 @@ main(int argc, char **argv)
 	    .limit = { .ring = end_by_time } };
 	const struct argument arguments[] = {
 		{ "--port", &sink.port, 1, 65535 }, { "--messages", &sink.arrivals.n_wanted, 1, 2000000000 },
+		{ "--enough", &sink.arrivals.n_enough, 0, 2000000000 },
 		{ "--bytes", &sink.arrivals.n_bytes, MESSAGE_LEAST_BYTES, MESSAGE_MOST_BYTES }, { "--mails", &sink.arrivals.has_mails, 0, 1 },
 		{ "--sample", &sink.arrivals.sample, 0, 1000000 }, { "--keep", &sink.arrivals.keep, 0, 1000000 },
 		{ "--by-recipient", &sink.is_by_recipient, 0, 1 }, { "--hosts", &sink.n_hosts, 0, HOSTS_MAX },

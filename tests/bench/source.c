@@ -3,13 +3,14 @@
  *
  *	source --port N --messages N [--first N] [--sessions N] [--per-session N] [--bytes N] [--pipelined 0|1] [--tls 0|1]
  *	    [--recipients N --domains N] [--mails 0|1] [--kept N]
- *	source --port N --idle N [--probes N] [--tls 0|1]
+ *	source --port N --idle N [--probes N] [--turns N] [--sessions N] [--bytes N] [--pipelined 0|1] [--tls 0|1]
  *
  * Prints one line of JSON: what was accepted and refused, when it began and ended (monotonic clock), and how long mails took, from MAIL to
  * the end.  With --mails the mails are those of standard input (mails.h).  Every mail that `kept` divides is for kept@keep.example.  With
  * --tls each session begins with STARTTLS and a handshake of its own, in which nothing is resumed.  With --domains each mail has so many
  * recipients, as client.h says.  With --idle it prints "ready N" when N clients are greeted; then a mail is sent by a new client so often,
- * one after the other; after their line of JSON the clients stay until stdin ends.
+ * one after the other; after their line of JSON the clients stay until stdin ends.  With --turns they send so many mails by turns after a
+ * byte on stdin, --sessions at once, and there is a line as for a source that does not wait.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -18,22 +19,26 @@
 
 #include "base/insist.h"
 #include "base/mem.h"
+#include "smtpfwd/runtime/sync.h"
 #include "tests/bench/arguments.h"
 #include "tests/bench/client.h"
 #include "tests/bench/latencies.h"
 #include "tests/bench/mails.h"
 #include "tests/bench/message.h"
 
-enum { FIBERS_MAX = 60000, RECIPIENTS_MAX = 1000, PROBES_MAX = 100, OPENING_AT_ONCE = 100, PROBE_GAP_MS = 50 };
+enum { FIBERS_MAX = 60000, RECIPIENTS_MAX = 1000, PROBES_MAX = 1000, OPENING_AT_ONCE = 100, PROBE_GAP_MS = 50 };
 
 struct source {
-	long		 port, n_messages, first, n_sessions, per_session, n_bytes, is_pipelined, has_tls, n_idle, n_probes, has_mails, kept;
+	long		 port, n_messages, first, n_sessions, per_session, n_bytes, is_pipelined, has_tls, n_idle, n_probes, n_turns, has_mails, kept;
 	struct mails	 mails;
 	struct latencies latencies;
 	struct clients	 clients;
 	long		 n_given;		/* numbers that were given out */
 	long		 n_accepted, n_refused, n_broken;
 	long		 n_opening, n_waiting;	/* idle clients */
+	struct stream  **waiting;	/* with turns: a ring of them, whose turn is next first */
+	long		 n_begun, n_ended;	/* turns */
+	struct signal_list turned;	/* the last of them */
 	struct instant	 began, ended;
 	struct latencies probes;	/* of new clients beside idle ones */
 };
@@ -86,20 +91,27 @@ run_clients(void *arg)
 }
 
 static void
-measure(struct source *source)
+print_measured(struct source *source)
 {
 	struct latencies *latencies = &source->latencies;
 
-	latencies_init(latencies, source->n_messages);
-	source->began = os_now();
-	for (long i = 0; i < source->n_sessions; i++)
-		insist(fiber_start(source->clients.loop, "client", run_clients, source) != NULL);
-	loop_run(source->clients.loop);
 	latencies_sort(latencies);
 	printf("{\"accepted\":%ld,\"refused\":%ld,\"broken\":%ld,\"began_s\":%.6f,\"ended_s\":%.6f,\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"worst_ms\":%.3f}\n",
 	    source->n_accepted, source->n_refused, source->n_broken, (double)source->began.ns / 1e9, (double)source->ended.ns / 1e9,
 	    latencies_share(latencies, 0.5), latencies_share(latencies, 0.99), latencies_share(latencies, 1));
+	fflush(stdout);
 	latencies_fini(latencies);
+}
+
+static void
+measure(struct source *source)
+{
+	latencies_init(&source->latencies, source->n_messages);
+	source->began = os_now();
+	for (long i = 0; i < source->n_sessions; i++)
+		insist(fiber_start(source->clients.loop, "client", run_clients, source) != NULL);
+	loop_run(source->clients.loop);
+	print_measured(source);
 }
 
 /* --- idle clients --- */
@@ -115,6 +127,10 @@ wait_idle(void *arg)
 		source->n_broken++;
 		return;
 	}
+	if (source->n_turns > 0) {
+		source->waiting[source->n_waiting++] = stream;
+		return;
+	}
 	source->n_waiting++;
 	(void)stream_fill(stream, INSTANT_NEVER, NULL);		/* the server's patience is over first */
 	source->n_waiting--;
@@ -128,11 +144,53 @@ probe(struct source *source, long i)
 	struct stream *stream = client_open(&source->clients);
 
 	if (stream != NULL) {
-		(void)send_mail(source, stream, source->first + i);
+		(void)send_mail(source, stream, source->first + source->n_turns + i);
 		client_close(&source->clients, stream);
 	}
 	latencies_add(&source->probes, instant_diff(began, os_now()));
 	fiber_sleep(instant_after(os_now(), span_ms(PROBE_GAP_MS)));
+}
+
+/* One turn after the other. */
+static void
+take_turns(void *arg)
+{
+	struct source *source = arg;
+
+	while (source->n_given < source->n_turns) {
+		struct stream *stream = source->waiting[source->n_begun++ % source->n_waiting];
+		long turn = source->n_given++;
+
+		if (stream != NULL && !send_mail(source, stream, source->first + turn)) {
+			stream_close(stream);
+			stream = NULL;
+		} else if (stream == NULL) {
+			source->n_broken++;
+		}
+		/* Behind all that wait: as many places are empty as turns are under way. */
+		source->waiting[source->n_ended++ % source->n_waiting] = stream;
+	}
+	source->ended = os_now();
+	if (--source->n_sessions == 0)
+		signal_one(&source->turned);
+}
+
+static void
+direct_turns(struct source *source)
+{
+	char byte;
+
+	(void)!read(STDIN_FILENO, &byte, 1);		/* nothing else is to happen meanwhile */
+	latencies_init(&source->latencies, source->n_turns);
+	if (source->n_sessions > source->n_waiting)
+		source->n_sessions = source->n_waiting;
+	source->n_accepted = source->n_refused = 0;
+	source->began = os_now();
+	for (long i = source->n_sessions; i > 0; i--)
+		insist(fiber_start(source->clients.loop, "turn", take_turns, source) != NULL);
+	if (source->n_sessions > 0)
+		(void)signal_wait(&source->turned, INSTANT_NEVER);
+	print_measured(source);
 }
 
 static void
@@ -141,6 +199,8 @@ direct_idle(void *arg)
 	struct source *source = arg;
 	char byte;
 
+	if (source->n_turns > 0)
+		source->waiting = mem_new_array((size_t)source->n_idle, sizeof(struct stream *));
 	for (long i = 0; i < source->n_idle; i++) {
 		source->n_opening++;
 		insist(fiber_start(source->clients.loop, "idle", wait_idle, source) != NULL);
@@ -155,9 +215,12 @@ direct_idle(void *arg)
 	for (long i = 0; i < source->n_probes; i++)
 		probe(source, i);
 	latencies_sort(&source->probes);
-	printf("{\"waiting\":%ld,\"broken\":%ld,\"accepted\":%ld,\"probe_ms\":%.3f,\"probe_worst_ms\":%.3f}\n", source->n_waiting,
-	    source->n_broken, source->n_accepted, latencies_share(&source->probes, 0.5), latencies_share(&source->probes, 1));
+	printf("{\"waiting\":%ld,\"broken\":%ld,\"accepted\":%ld,\"probe_ms\":%.3f,\"probe_p99_ms\":%.3f,\"probe_worst_ms\":%.3f}\n", source->n_waiting,
+	    source->n_broken, source->n_accepted, latencies_share(&source->probes, 0.5), latencies_share(&source->probes, 0.99),
+	    latencies_share(&source->probes, 1));
 	fflush(stdout);
+	if (source->n_turns > 0)
+		direct_turns(source);
 	(void)!read(STDIN_FILENO, &byte, 1);		/* nothing else is to happen meanwhile */
 	_exit(0);
 }
@@ -190,7 +253,7 @@ main(int argc, char **argv)
 		{ "--pipelined", &source.is_pipelined, 0, 1 }, { "--tls", &source.has_tls, 0, 1 },
 		{ "--recipients", &source.clients.n_recipients, 1, RECIPIENTS_MAX }, { "--domains", &source.clients.n_domains, 0, 1000000 },
 		{ "--idle", &source.n_idle, 0, FIBERS_MAX - 10 }, { "--probes", &source.n_probes, 1, PROBES_MAX },
-		{ "--mails", &source.has_mails, 0, 1 }, { "--kept", &source.kept, 0, 1000000 },
+		{ "--turns", &source.n_turns, 0, 100000000 }, { "--mails", &source.has_mails, 0, 1 }, { "--kept", &source.kept, 0, 1000000 },
 	};
 
 	if (!arguments_read(argc, argv, arguments, sizeof(arguments) / sizeof(arguments[0])) || source.port == 0 ||
@@ -198,6 +261,7 @@ main(int argc, char **argv)
 		return 2;
 	arguments_raise_limits();
 	signal(SIGPIPE, SIG_IGN);
+	signal_init(&source.turned);
 	prepare(&source);
 	if (source.n_idle == 0) {
 		measure(&source);

@@ -79,7 +79,7 @@ def begin():
         signal.signal(number, lambda *_: sys.exit(1))
 
 
-def start(what, command, directory, is_ready, patience_s=40):
+def start(what, command, directory, is_ready, patience_s=40, within_s=20):
     """A program that serves until SIGTERM, which must be willing to end within its patience."""
     with open(directory + "/output", "w") as output:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
@@ -93,7 +93,7 @@ def start(what, command, directory, is_ready, patience_s=40):
                 process.kill()
                 process.wait()
     ENDERS.append(stop)
-    wait_for(what + " is ready: " + command[0], lambda: process.poll() is not None or is_ready(), 20)
+    wait_for(what + " is ready: " + command[0], lambda: process.poll() is not None or is_ready(), within_s)
     if process.poll() is not None:
         raise Failed(what + " ended: " + open(directory + "/output").read()[-1000:])
     return process

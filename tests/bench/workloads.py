@@ -18,6 +18,7 @@ class Workload:
     share = 1               # of --messages, that it has
     n_bytes = None          # of a mail, if not --bytes
     n_recipients, n_domains = 1, 0
+    by_mx = False           # the domains are found by the DNS; otherwise each is configured; smtpfwd only
     has_tls = False
     job = None              # "sign", or "verify": from clients that may not relay
     is_signed = False       # before it comes
@@ -38,7 +39,7 @@ class Workload:
         """Of each domain; they are all the sink (sink.c, client.h)."""
         if not self.n_domains:
             return [("example.com", "127.0.0.1")]
-        return [("d%d.example" % i, "127.0.1.%d" % (i + 1)) for i in range(self.n_domains)]
+        return [("d%d.example" % i, "127.0.%d.%d" % (1 + i // 250, 1 + i % 250)) for i in range(self.n_domains)]
 
     def is_right(self, mail, checks, secrets):
         """True if a mail that was kept has what it should have."""

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""A short run of tests/bench: all mail is relayed, signed and verified, and every figure is there; none is judged."""
+"""Short runs of tests/bench: all mail is relayed, signed and verified, and every figure is there; none is judged."""
 import json
 import os
 import subprocess
@@ -40,4 +40,22 @@ def milters(tap):
     tap("nothing is left behind", not left, left)
 
 
-world.Tap().run(bench, milters)
+def growth(tap):
+    """how smtpfwd's cost grows"""
+    result = subprocess.run([os.path.join(world.TOP, "tests/bench/growth"), "--build", world.BUILD, "--connections", "5", "--queue", "120",
+                             "--destinations", "3", "--sizes", "70000", "--workloads", "many", "--messages", "40", "--probes", "3",
+                             "--share", "0.001", "--directory", world.WORK, "--json"], capture_output=True, text=True, timeout=120)
+    tap("every mail arrived once and whole, and was there after each restart", result.returncode == 0, result.stderr)
+    tables = json.loads(result.stdout)["tables"]
+    asked = {"connections": [5], "queue": [120], "destinations": [3], "sizes": [70000], "threads": ["many"]}
+    rows = {name: [list(row.values())[0] for row in table] for name, table in tables.items()}
+    tap("each table has a row for each size", rows == asked, rows)
+    queue, row = tables["queue"][0], tables["connections"][0]
+    tap("a queue was delivered, and one that was found at a start", queue["delivered_per_s"] > 0 and queue["start_s"] > 0, queue)
+    tap("new clients were served beside those that wait", 0 < row["new_client_ms"] <= row["new_client_p99_ms"] < 5000, row)
+    tap("the commits and the loop have threads of their own", {"cpu_ms_loop"} <= set(tables["threads"][0]), tables["threads"])
+    left = [name for name in os.listdir(world.WORK) if name.startswith("smtpfwd-bench")]
+    tap("nothing is left behind", not left, left)
+
+
+world.Tap().run(bench, milters, growth)
