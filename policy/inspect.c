@@ -117,12 +117,15 @@ static void
 begin_dkim(struct inspection *c, const struct header_section *header, struct instant deadline)
 {
 	struct dkim_verifier *verifier = policy_dkim_verifier(c->inputs.policy);
+	const struct dkim_verify_inputs inputs = {
+		.settings = &c->rules->dkim_settings, .header = header, .authors = &c->findings.authors, .now = c->inputs.now,
+		.resolver = c->resolver, .deadline = deadline, .elsewhere = c->inputs.elsewhere,
+	};
 	struct fault fault;
 
 	insist(verifier != NULL);			/* policy.h: there is one where the rules want DKIM */
 	c->findings.has_dkim = true;
-	c->dkim = dkim_verify_begin(verifier, &c->rules->dkim_settings, header, &c->findings.authors, c->inputs.now, c->resolver, deadline, c->arena,
-	    &fault);
+	c->dkim = dkim_verify_begin(verifier, &inputs, c->arena, &fault);
 	if (c->dkim != NULL)
 		return;
 	c->unverified = (struct dkim_result){ .verdict = DKIM_TEMPERROR, .reason = NO_ROOM, .signed_at_s = -1, .expires_at_s = -1,

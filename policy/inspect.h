@@ -33,6 +33,7 @@ struct inspect_inputs {			/* all of it is there until the end; header until insp
 	const struct header_section	*header;	/* as received */
 	struct timestamp		 now;
 	struct resolver			*resolver;	/* NULL: as if no server answered */
+	struct elsewhere		*elsewhere;	/* for work that takes long at a stretch; NULL: here */
 	void				(*rest)(void);	/* called where work is long, for others to run; NULL: nobody waits */
 };
 

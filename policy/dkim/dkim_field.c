@@ -199,15 +199,14 @@ static void
 read_names(struct dkim_field *field)
 {
 	struct str rest = field->h, name;
-	int n = 0;
 
 	if (rest.len > DKIM_FIELD_H_MAX_BYTES || rest.len == 0 || rest.at[rest.len - 1] == ':') {
 		refuse_malformed(field, rest.len > DKIM_FIELD_H_MAX_BYTES ? "h= is too long" : "h= is no list of fields");
 		return;
 	}
 	while (dkim_tags_take_item(&rest, &name)) {
-		if (!header_is_field_name(name) || ++n > DKIM_FIELD_NAMES_MAX) {
-			refuse_malformed(field, n > DKIM_FIELD_NAMES_MAX ? "h= is too long" : "h= is no list of fields");
+		if (!header_is_field_name(name) || ++field->n_names > DKIM_FIELD_NAMES_MAX) {
+			refuse_malformed(field, field->n_names > DKIM_FIELD_NAMES_MAX ? "h= is too long" : "h= is no list of fields");
 			return;
 		}
 		field->n_authors_covered += str_eq_nocase(name, STR("From"));

@@ -34,6 +34,7 @@ struct dkim_field {
 	uint8_t			 body_hash[DKIM_HASH_BYTES];	/* bh=, where it is well-formed and a= wants SHA-256 */
 	struct str		 h;		/* as written; each item is a name */
 	struct str		 identity_domain;	/* of i=; the domain of d= if there is none */
+	int			 n_names;	/* in it */
 	int			 n_signatures_covered;	/* how often h= names DKIM-Signature */
 	int			 n_authors_covered;	/* and From */
 };

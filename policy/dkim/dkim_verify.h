@@ -6,7 +6,7 @@
  *
  * A mail goes through in three steps, all in one fiber:
  *
- *	dkim_verify_begin	reads the header and gets the keys
+ *	dkim_verify_begin	reads the header, gets the keys, and checks what is signed of it
  *	dkim_verify_body	any number of times; the caller may suspend in between
  *	dkim_verify_end		gives the results
  */
@@ -14,6 +14,7 @@
 #define POLICY_DKIM_DKIM_VERIFY_H
 
 #include "base/dns.h"
+#include "base/elsewhere.h"
 #include "base/fault.h"
 #include "mail/author.h"
 #include "policy/dkim/dkim_result.h"
@@ -26,12 +27,23 @@ enum {
 	DKIM_HEADER_FIELDS_MAX = 1000,
 	DKIM_LINE_MAX_BYTES = 1024 * 1024,	/* of the body; 998 by RFC 5322 2.1.1, and the library buffers a word */
 	DKIM_VERIFY_ARENA_BYTES = 2 * 1024 * 1024,	/* enough for any mail, its key records apart */
+	DKIM_WORK_HERE_MAX_US = 250,		/* longer ones are done elsewhere; to hand work to a thread and back takes some 20 */
 };
 
 struct dkim_settings {
 	int	 signatures_max;		/* looked at; 1 to DKIM_SIGNATURES_MAX */
 	int	 drift_s;			/* by how many seconds a signer's clock may be wrong; 300 is usual */
 	bool	 accepts_partial_body;		/* pass although l= leaves a part of the body unsigned; else DKIM_POLICY */
+};
+
+struct dkim_verify_inputs {
+	const struct dkim_settings	*settings;
+	const struct header_section	*header;	/* as received; it may go when dkim_verify_begin returns */
+	const struct authors		*authors;	/* whose signatures go first where there are too many; NULL: the first from the top do */
+	struct timestamp		 now;
+	struct resolver			*resolver;
+	struct instant			 deadline;	/* of the keys */
+	struct elsewhere		*elsewhere;	/* where many signatures of a large header are checked: 40 ms at most; NULL: here */
 };
 
 struct dkim_known;
@@ -49,15 +61,12 @@ void			 dkim_verifier_free(struct dkim_verifier *verifier);
 struct dkim_known	*dkim_verifier_known(struct dkim_verifier *verifier);	/* the keys that it keeps; of NULL NULL */
 
 /*
- * Reads the signatures of a header section, asks for all their keys at once and waits for them.
- * Suspends until the deadline at most; a key that is not there then is a temperror.  What it
- * returns is the caller's to end, keeps nothing of the header, and is NULL with a temporary
- * fault when the arena or the library has no room.  Where there are too many signatures, those of the authors are looked at
- * first (dkim_choose.h; NULL: the first from the top).
+ * Reads the signatures of a header section, asks for all their keys at once, waits for them and checks the header by them.
+ * Suspends until the deadline at most, and for what is done elsewhere; a key that is not there at the deadline is a temperror.
+ * What it returns is the caller's to end, and is NULL with a temporary fault when the arena or the library has no room.
  */
-struct dkim_verification *dkim_verify_begin(struct dkim_verifier *verifier, const struct dkim_settings *settings,
-			    const struct header_section *header, const struct authors *authors, struct timestamp now, struct resolver *resolver,
-			    struct instant deadline, struct arena *arena, struct fault *fault_out);
+struct dkim_verification *dkim_verify_begin(struct dkim_verifier *verifier, const struct dkim_verify_inputs *inputs,
+			    struct arena *arena, struct fault *fault_out);
 
 /* What it holds beside the arena. */
 size_t	dkim_verify_memory_bytes(const struct dkim_verification *verification);

@@ -81,7 +81,7 @@ struct receive_world {			/* what sessions use */
 	struct knowledge	*knowledge;	/* of mailboxes, for outages; NULL: nothing is known */
 	const struct policy	*policy;	/* gives our name too */
 	struct resolver		*resolver;	/* for the client's name and the checks of mail; NULL: as if no server answered */
-	struct os_crew		*signers;	/* threads that sign; NULL: the loop does it */
+	struct os_crew		*signers;	/* threads that sign, and check what takes long; NULL: the loop does it */
 	const struct tls_server	*tls;		/* NULL only if every listener's tls is off */
 	struct users		*users;		/* who may log in; each AUTH takes today's.  NULL, both, only if every listener's auth is off */
 	struct turnstile	*turnstile;

@@ -61,13 +61,15 @@ verify(struct fuzz *f, struct keys *keys, struct arena *arena)
 	struct timestamp now = { .us = 1795219200LL * 1000000 };
 	struct dkim_verification *v;
 	struct header_section header;
+	const struct dkim_verify_inputs inputs = { .settings = &settings, .header = &header, .now = now, .resolver = &keys->resolver,
+	    .deadline = INSTANT_NEVER };
 	struct dkim_result *results;
 	struct str body, piece;
 	int n;
 
 	insist(verifier != NULL);
 	if (header_read(f->rest, arena, &header) == 0 &&
-	    (v = dkim_verify_begin(verifier, &settings, &header, NULL, now, &keys->resolver, INSTANT_NEVER, arena, NULL)) != NULL) {
+	    (v = dkim_verify_begin(verifier, &inputs, arena, NULL)) != NULL) {
 		body = str_from(f->rest, header.body_at);
 		while (fuzz_piece(f, PIECE_MAX_BYTES, &body, &piece))
 			dkim_verify_body(v, piece);

@@ -236,6 +236,8 @@ check_signature(struct judged *j, const struct header_section *edited, struct st
 	struct dkim_result *found;
 	struct buf whole;
 	struct zone zone;
+	const struct dkim_verify_inputs inputs = { .settings = &settings, .header = &header, .now = j->now, .resolver = &zone.resolver,
+	    .deadline = INSTANT_NEVER };
 	int n = 0;
 
 	buf_init(&whole, FUZZ_ROOM_MAX_BYTES);
@@ -246,8 +248,7 @@ check_signature(struct judged *j, const struct header_section *edited, struct st
 		buf_append(&whole, STR("\r\n"));
 		zone_init(&zone, STR(ZONE));
 		insist(header_read(buf_str(&whole), &j->arena, &header) == 0);
-		v = dkim_verify_begin(policy_dkim_verifier(j->policy), &settings, &header, NULL, j->now, &zone.resolver, INSTANT_NEVER,
-		    &j->arena, NULL);
+		v = dkim_verify_begin(policy_dkim_verifier(j->policy), &inputs, &j->arena, NULL);
 		insist(v != NULL);
 		dkim_verify_body(v, body);
 		found = dkim_verify_end(v, &n);

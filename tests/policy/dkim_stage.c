@@ -151,6 +151,17 @@ dkim_stage_fini(struct dkim_stage *stage)
 	dkim_verifier_free(stage->verifier);
 }
 
+struct dkim_verification *
+dkim_stage_begin(struct dkim_stage *stage, const struct header_section *header, struct arena *arena, struct fault *fault_out)
+{
+	const struct dkim_verify_inputs inputs = {
+		.settings = &stage->settings, .header = header, .authors = stage->authors, .now = stage->now, .resolver = &stage->resolver,
+		.deadline = INSTANT_NEVER, .elsewhere = stage->elsewhere,
+	};
+
+	return dkim_verify_begin(stage->verifier, &inputs, arena, fault_out);
+}
+
 struct dkim_result *
 dkim_stage_verify(struct dkim_stage *stage, struct str mail, size_t chunk_bytes, int *n_out)
 {
@@ -161,8 +172,7 @@ dkim_stage_verify(struct dkim_stage *stage, struct str mail, size_t chunk_bytes,
 	arena_fini(&stage->arena);
 	arena_init(&stage->arena, ARENA_MAX_BYTES);
 	insist(header_read(mail, &stage->arena, &header) == 0);
-	verification = dkim_verify_begin(stage->verifier, &stage->settings, &header, stage->authors, stage->now, &stage->resolver, INSTANT_NEVER,
-	    &stage->arena, &fault);
+	verification = dkim_stage_begin(stage, &header, &stage->arena, &fault);
 	insist(verification != NULL);
 	for (size_t at = header.body_at; at < mail.len; at += chunk_bytes)
 		dkim_verify_body(verification, str_sub(mail, at, chunk_bytes));

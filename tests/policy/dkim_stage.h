@@ -15,6 +15,7 @@ struct dkim_stage {
 	struct dkim_settings	 settings;
 	struct timestamp	 now;
 	const struct authors	*authors;	/* NULL: nobody says whose signatures go first */
+	struct elsewhere	*elsewhere;	/* NULL: all is done here */
 	struct str		 keys;		/* lines: name, tab, record */
 	/*
 	 * Instead of the records of the keys: each may have one "%", which stands for what is behind "p="
@@ -34,6 +35,10 @@ struct str	dkim_stage_mail(struct dkim_stage *stage, const char *name);
 
 /* A copy with the first `from` replaced; expects that there is one. */
 struct str	dkim_stage_edit(struct dkim_stage *stage, struct str mail, const char *from, const char *to);
+
+/* Begins with a header section. */
+struct dkim_verification *dkim_stage_begin(struct dkim_stage *stage, const struct header_section *header, struct arena *arena,
+		    struct fault *fault_out);
 
 /* Verifies a mail, its body in chunks of so many bytes; the results live in the arena, which is emptied first. */
 struct dkim_result	*dkim_stage_verify(struct dkim_stage *stage, struct str mail, size_t chunk_bytes, int *n_out);

@@ -1,6 +1,9 @@
 /*
  * test_dkim_hostile.c - mails made to cost much or to harm who verifies them: each has its bound, and says so
  */
+#include <pthread.h>
+
+#include "base/insist.h"
 #include "tests/expect.h"
 #include "tests/policy/dkim_stage.h"
 
@@ -116,6 +119,73 @@ test_hostile_body(struct dkim_stage *stage)
 	    "body hash did not verify");
 }
 
+/* --- what takes long is done elsewhere --- */
+
+struct other_thread {
+	struct elsewhere	 elsewhere;
+	int			 n_times;
+	void			(*work)(void *arg);
+	void			*arg;
+};
+
+static void *
+do_work(void *arg)
+{
+	struct other_thread *other = arg;
+
+	other->work(other->arg);
+	return NULL;
+}
+
+static void
+run_on_thread(struct elsewhere *elsewhere, void (*work)(void *arg), void *arg)
+{
+	struct other_thread *other = (struct other_thread *)(void *)elsewhere;
+	pthread_t thread;
+
+	other->n_times++;
+	other->work = work;
+	other->arg = arg;
+	insist(pthread_create(&thread, NULL, do_work, other) == 0 && pthread_join(thread, NULL) == 0);
+}
+
+static void
+test_elsewhere(struct dkim_stage *stage)
+{
+	static const struct {
+		const char *name, *part;
+		int n_parts, want_times;
+		const char *want;
+	} rows[] = {
+		{ "a usual mail is checked here", "X: y\r\n", 20, 0, "pass" },
+		{ "one whose signatures are refused, too", "DKIM-Signature: v=1; a=rsa-sha1\r\n", 20, 0, "permerror" },
+		{ "many signatures are checked elsewhere", FIELD("from", "\r\n"), 20, 1, "fail" },
+		{ "and so is a large header", "X: yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy"
+		    "yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy\r\n", 900, 1, "pass" },
+		{ "and names that are looked for in many fields", "X: y\r\n" FIELD("from:a:b:c:d:e:f:g:h:i:j:k:l:m:n:o:p:q:r:s:t:u:v:w:x:y:z", "\r\n"), 30, 1, "fail" },
+	};
+	struct other_thread other = { .elsewhere.run = run_on_thread };
+	struct str signed_mail = dkim_stage_mail(stage, "rsa-relaxed-relaxed");
+
+	stage->settings.signatures_max = DKIM_SIGNATURES_MAX;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct str mail = repeated(stage, "", rows[i].part, rows[i].n_parts, signed_mail.at);
+		int n_here, n;
+		struct dkim_result *r;
+
+		test_case("elsewhere: %s", rows[i].name);
+		(void)dkim_stage_verify(stage, mail, 4096, &n_here);
+		other.n_times = 0;
+		stage->elsewhere = &other.elsewhere;
+		r = dkim_stage_verify(stage, mail, 4096, &n);
+		stage->elsewhere = NULL;
+		expect_int(other.n_times, rows[i].want_times);
+		expect_int(n, n_here);
+		dkim_stage_expect(&r[0], rows[i].want, NULL);
+		dkim_stage_expect(&r[n - 1], "pass", NULL);
+	}
+}
+
 int
 main(void)
 {
@@ -125,6 +195,7 @@ main(void)
 	test_hostile(&stage);
 	test_hostile_body(&stage);
 	test_many_limits(&stage);
+	test_elsewhere(&stage);
 	dkim_stage_fini(&stage);
 	return test_end();
 }

@@ -435,8 +435,7 @@ test_together(struct dkim_stage *stage)
 	arena_init(&stage->arena, 1 << 22);
 	for (int i = 0; i < 3; i++) {
 		expect_int(header_read(mails[i], &stage->arena, &headers[i]), 0);
-		v[i] = dkim_verify_begin(stage->verifier, &stage->settings, &headers[i], NULL, stage->now, &stage->resolver, INSTANT_NEVER,
-		    &stage->arena, NULL);
+		v[i] = dkim_stage_begin(stage, &headers[i], &stage->arena, NULL);
 		expect(dkim_verify_wants_body(v[i]));
 	}
 	for (size_t at = 0; at < 1000; at += 7) {
@@ -452,8 +451,7 @@ test_together(struct dkim_stage *stage)
 	}
 
 	test_case("together: one can be dropped");
-	v[0] = dkim_verify_begin(stage->verifier, &stage->settings, &headers[0], NULL, stage->now, &stage->resolver, INSTANT_NEVER,
-	    &stage->arena, NULL);
+	v[0] = dkim_stage_begin(stage, &headers[0], &stage->arena, NULL);
 	expect(dkim_verify_wants_body(v[0]));
 	dkim_verify_body(v[0], STR("Hi"));
 	dkim_verify_drop(v[0]);
@@ -465,8 +463,7 @@ test_together(struct dkim_stage *stage)
 		int n;
 
 		arena_init(&arena, room);
-		v[0] = dkim_verify_begin(stage->verifier, &stage->settings, &headers[2], NULL, stage->now, &stage->resolver, INSTANT_NEVER,
-		    &arena, &fault);
+		v[0] = dkim_stage_begin(stage, &headers[2], &arena, &fault);
 		if (v[0] == NULL)
 			expect(fault.kind == FAULT_TEMPORARY && fault.cause == FAULT_FULL);
 		else

@@ -314,6 +314,41 @@ is_signed(struct stage *stage)
 	stage_close(&client);
 }
 
+/* A crew does it; the client of one mail does not wait for that, and is not missed. */
+static void
+is_signed_often(struct stage *stage)
+{
+	enum { TIMES = 5 };
+	static const char *const script[] = { TRUSTED, FROM("a@example.com"), DATA, "C" HEADER("a@example.com") "\r\nhello\r\n.", "S250", NULL };
+	static const char *const again[] = { STRANGER, FROM("a@example.com"), DATA, NULL };
+	static const char *const end[] = { "C.", NULL };
+	static const char *const found[] = {
+		"S250", "Ddkim=pass:example.com:r,pass:example.com:e,pass:example.com:r,pass:example.com:e,pass:example.com:r,"
+		    "pass:example.com:e,pass:example.com:r,pass:example.com:e,pass:example.com:r,pass:example.com:e dmarc=pass:example.com", NULL,
+	};
+	struct stage_client clients[2] = { { .stage = stage }, { .stage = stage } };
+	struct str prefix, content;
+	struct arena arena;
+
+	arena_init(&arena, 1 << 20);
+	play_one(stage, script);
+	prefix = last(stage)->prefix;
+	prefix = str_sub(prefix, 0, (size_t)str_find_str(prefix, STR("Received:")));
+	insist(arena_copy(&arena, prefix, &prefix) && arena_copy(&arena, last(stage)->content, &content));
+	for (int i = 0; i < N_OF(clients); i++) {
+		stage_connect(&clients[i], stage);
+		stage_play(&clients[i], again);
+		for (int times = 0; times < TIMES; times++)
+			stage_send(&clients[i], prefix);
+		stage_send(&clients[i], content);
+		stage_play(&clients[i], end);
+	}
+	stage_close(&clients[0]);
+	stage_play(&clients[1], found);
+	stage_close(&clients[1]);
+	arena_fini(&arena);
+}
+
 static void
 is_not_signed(struct stage *stage)
 {
@@ -376,6 +411,7 @@ static const struct scene scenes[] = {
 	{ "what is pipelined behind a refused mail is obeyed", enforces, pipelines, false },
 	{ "inside TLS", over_tls, secured, false },
 	{ "a trusted client's mail is signed, and passes when it comes back", stamps, is_signed, false },
+	{ "a mail with many signatures is checked by a crew", stamps, is_signed_often, false },
 	{ "mail of others, or from others, is not signed", stamps, is_not_signed, false },
 	{ "10 MB are signed, and verified", stamps, large_is_signed, false },
 };

@@ -16,6 +16,8 @@ signed_once(struct str mail, const char *domain, struct dkim_verifier *verifier,
 	struct dkim_verification *v;
 	struct dkim_result *results;
 	struct header_section header;
+	const struct dkim_verify_inputs inputs = { .settings = &settings, .header = &header, .now = late, .resolver = names,
+	    .deadline = INSTANT_NEVER };
 	struct arena arena;
 	struct str rest;
 	bool is_right;
@@ -23,7 +25,7 @@ signed_once(struct str mail, const char *domain, struct dkim_verifier *verifier,
 
 	arena_init(&arena, ROOM_MAX_BYTES);
 	insist(header_read(mail, &arena, &header) == 0);
-	v = dkim_verify_begin(verifier, &settings, &header, NULL, late, names, INSTANT_NEVER, &arena, NULL);
+	v = dkim_verify_begin(verifier, &inputs, &arena, NULL);
 	insist(v != NULL);
 	for (rest = str_from(mail, header.body_at); rest.len > 0; rest = str_from(rest, str_sub(rest, 0, DKIM_CHUNK_MAX_BYTES).len))
 		dkim_verify_body(v, str_sub(rest, 0, DKIM_CHUNK_MAX_BYTES));
