@@ -64,7 +64,7 @@ session_end(struct session *session, const struct reply *reply, const char *why)
 	struct fault fault;
 
 	if (session_reply(session, reply) == 0)
-		stream_flush(session->stream, until, &fault);
+		stream_finish(session->stream, until, &fault);
 	return session_drop(session, why);
 }
 
@@ -144,9 +144,10 @@ session_await_input(struct session *session, struct instant deadline)
 	size_t n_before;
 	int result;
 
-	if (session_flush(session) != 0)
-		return -1;
 	n_before = stream_input(session->stream).len;
+	/* Who has said more does not wait for us: the replies go together (RFC 2920 3.2). */
+	if (!stream_has_more(session->stream) && session_flush(session) != 0)
+		return -1;
 	session->is_idle = session->transaction == NULL;
 	if (session->is_idle && session->listener->gate->listeners->is_stopping)
 		fault_because(&fault, FAULT_CANCELLED, "stopping");

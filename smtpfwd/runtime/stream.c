@@ -213,6 +213,12 @@ clear_sendv(struct stream *stream, const struct iovec *pieces, int n_pieces, uns
 	return stream_socket_sendv(stream, pieces, n_pieces);
 }
 
+static int
+clear_push(struct stream *stream)
+{
+	return 0;
+}
+
 static void
 clear_end(struct stream *stream)
 {
@@ -221,6 +227,8 @@ clear_end(struct stream *stream)
 static const struct transport transport_clear = {
 	.recv = clear_recv,
 	.sendv = clear_sendv,
+	.push = clear_push,
+	.finish = clear_end,
 	.end = clear_end,
 };
 
@@ -246,6 +254,7 @@ stream_drop_input(struct stream *stream)
 {
 	buf_clear(&stream->input);
 	stream->input_taken = 0;
+	stream->is_ahead = false;
 }
 
 /*
@@ -292,6 +301,25 @@ stream_is_full(const struct stream *stream)
 	return stream->input.len - stream->input_taken >= stream->limits.input_max_bytes;
 }
 
+/* Before it waits for the peer, which may wait for what is held back.  0, or -1 with a fault. */
+static int
+stream_push(struct stream *stream, struct instant deadline, struct fault *fault_out)
+{
+	int error;
+
+	if (stream->send_error != 0)
+		return 0;		/* who writes is told */
+	while ((error = stream->transport->push(stream)) == -EAGAIN) {
+		if (stream->writer.fiber != NULL)	/* it pushes when there is room */
+			return 0;
+		if (stream_wait(stream, &stream->writer, OS_WRITABLE, deadline, fault_out) != 0)
+			return -1;
+	}
+	if (error != 0)
+		stream->send_error = error;
+	return 0;
+}
+
 int
 stream_fill(struct stream *stream, struct instant deadline, struct fault *fault_out)
 {
@@ -300,12 +328,19 @@ stream_fill(struct stream *stream, struct instant deadline, struct fault *fault_
 
 	if (fiber_is_cancelled())
 		return fault_because(fault_out, FAULT_CANCELLED, "cancelled");
+	if (stream->is_ahead) {
+		stream->is_ahead = false;
+		fiber_breathe();
+		return 1;
+	}
 	if (stream_is_full(stream)) {
 		return fault_because(fault_out, FAULT_FULL, "more than %zu bytes of input",
 		    stream->limits.input_max_bytes);
 	}
 	fiber_breathe();
 	while ((n = stream_recv(stream, &wait)) == -EAGAIN) {
+		if (stream_push(stream, deadline, fault_out) != 0)
+			return -1;
 		/* An idle stream keeps no buffers. */
 		buf_shrink(&stream->input);
 		buf_shrink(&stream->output);
@@ -325,6 +360,19 @@ stream_has_input(struct stream *stream)
 	if (stream_input(stream).len == 0)
 		(void)stream_recv(stream, &wait);
 	return stream_input(stream).len > 0 || stream->has_ended || stream->recv_error != 0;
+}
+
+bool
+stream_has_more(struct stream *stream)
+{
+	unsigned wait;
+	ssize_t n;
+
+	if (stream->is_ahead || stream_is_full(stream))
+		return true;
+	n = stream_recv(stream, &wait);
+	stream->is_ahead = n > 0;
+	return n != -EAGAIN;
 }
 
 /* --- writing --- */
@@ -376,6 +424,14 @@ stream_send_pieces(struct stream *stream, struct iovec *pieces, int n_pieces, st
 		n_pieces = pieces_advance(pieces, n_pieces, (size_t)n);
 		if (n_pieces > 0)
 			fiber_breathe();
+	}
+	while ((n = stream->transport->push(stream)) == -EAGAIN) {
+		if (stream_wait(stream, &stream->writer, OS_WRITABLE, deadline, fault_out) != 0)
+			return -1;
+	}
+	if (n < 0) {
+		stream->send_error = (int)n;
+		return stream_fault(stream, "write", (int)n, fault_out);
 	}
 	return 0;
 }
@@ -429,4 +485,11 @@ int
 stream_flush(struct stream *stream, struct instant deadline, struct fault *fault_out)
 {
 	return stream_send(stream, STR_EMPTY, deadline, fault_out);
+}
+
+int
+stream_finish(struct stream *stream, struct instant deadline, struct fault *fault_out)
+{
+	stream->transport->finish(stream);
+	return stream_flush(stream, deadline, fault_out);
 }

@@ -48,6 +48,9 @@ int		 stream_fill(struct stream *stream, struct instant deadline, struct fault *
 /* Reads what is there now without waiting; true if input is buffered or the end/an error is known. */
 bool		 stream_has_input(struct stream *stream);
 
+/* Reads what is there now, also behind what is buffered; true if stream_fill will not wait. */
+bool		 stream_has_more(struct stream *stream);
+
 /*
  * stream_write copies; it suspends only when output_max_bytes are waiting.  stream_write_from sends a
  * large piece without copying where it can.  stream_flush returns when the kernel has all.
@@ -56,6 +59,9 @@ bool		 stream_has_input(struct stream *stream);
 int		 stream_write(struct stream *stream, struct str bytes, struct instant deadline, struct fault *fault_out);
 int		 stream_write_from(struct stream *stream, struct str bytes, struct instant deadline, struct fault *fault_out);
 int		 stream_flush(struct stream *stream, struct instant deadline, struct fault *fault_out);
+
+/* A flush for the last time, TLS's close notice in the same call; the stream can only be closed then. */
+int		 stream_finish(struct stream *stream, struct instant deadline, struct fault *fault_out);
 
 /*
  * True if the peer has all that was written: its machine, that is.  Whatever it answers to the last byte of it
@@ -70,6 +76,7 @@ bool		 stream_is_confirmed(const struct stream *stream);
  * After a fault the stream can only be closed.  A fault's text says why a certificate does not verify.
  * With a client_ca (of tls_server_add_client_ca; NULL: none) a server asks the client for a certificate that
  * this file's authorities prove; the client need not have one.
+ * The handshake's last words may leave only with what is written next, or when the stream waits for input.
  */
 int		 stream_tls_accept(struct stream *stream, const struct tls_server *tls, const char *client_ca,
 		    struct instant deadline, struct fault *fault_out);

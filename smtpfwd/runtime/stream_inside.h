@@ -15,6 +15,12 @@
 struct transport {
 	ssize_t	(*recv)(struct stream *stream, void *room, size_t n_bytes, unsigned *wait_out);
 	ssize_t	(*sendv)(struct stream *stream, const struct iovec *pieces, int n_pieces, unsigned *wait_out);
+	/*
+	 * Sends what the transport has held back of its own, to leave with what is written next: 0, -EAGAIN (it waits for
+	 * room), or -errno.  Whoever waits for input pushes first.
+	 */
+	int	(*push)(struct stream *stream);
+	void	(*finish)(struct stream *stream);	/* what is written next is the last: the end leaves with it, at the next push */
 	void	(*end)(struct stream *stream);
 };
 
@@ -39,6 +45,7 @@ struct stream {
 	size_t			 input_taken, output_sent;	/* bytes at the front that are done with */
 
 	bool			 is_bulk;	/* the last read gave much */
+	bool			 is_ahead;	/* input came that stream_fill has not told */
 	bool			 has_ended;	/* the peer has sent its last byte */
 	int			 recv_error;	/* -errno: no more input */
 	int			 send_error;	/* -errno: what was sent is cut short, so no more output */

@@ -15,11 +15,17 @@
 #include "smtpfwd/runtime/stream_inside.h"
 #include "smtpfwd/runtime/tls_inside.h"
 
+enum { HELD_MAX_BYTES = 32 * 1024 };	/* a server's flight with a long chain; more goes out in pieces */
+
 struct stream_tls {
 	const struct tls_contexts	*shared;	/* held */
 	SSL				*ssl;
 	struct buf			 early;		/* what came before the handshake and belongs to it */
 	size_t				 early_taken;
+	struct buf			 held;		/* records that leave with what is written next */
+	bool				 is_holding;	/* what is written is held */
+	bool				 is_ending;	/* the close notice leaves with the next push */
+	bool				 has_said_end;
 	int				 socket_error;	/* -errno of the last socket call */
 	bool				 has_socket_ended;
 	bool				 is_broken;	/* OpenSSL wants no more calls */
@@ -84,18 +90,48 @@ bio_read(BIO *bio, char *room, size_t n_bytes, size_t *n_read_out)
 	return n > 0;
 }
 
+/* What is held, and these bytes behind it: how many of these went, or -errno. */
+static ssize_t
+send_held(struct stream *stream, struct str bytes)
+{
+	struct buf *held = &tls_of(stream)->held;
+	struct iovec pieces[2] = {
+		{ .iov_base = held->at, .iov_len = held->len },
+		{ .iov_base = (char *)(uintptr_t)bytes.at, .iov_len = bytes.len },
+	};
+	int first = held->len == 0;
+	ssize_t n;
+
+	if (held->len + bytes.len == 0)
+		return 0;
+	n = stream_socket_sendv(stream, pieces + first, bytes.len > 0 ? 2 - first : 1);
+	if (n < 0)
+		return n;
+	if ((size_t)n < held->len) {
+		buf_consume(held, (size_t)n);
+		return -EAGAIN;
+	}
+	n -= (ssize_t)held->len;
+	buf_fini(held);
+	return n > 0 || bytes.len == 0 ? n : -EAGAIN;
+}
+
 static int
 bio_write(BIO *bio, const char *bytes, size_t n_bytes, size_t *n_written_out)
 {
 	struct stream *stream = BIO_get_data(bio);
-	struct iovec piece = { .iov_base = (char *)bytes, .iov_len = n_bytes };
+	struct stream_tls *tls = tls_of(stream);
 	ssize_t n;
 
 	BIO_clear_retry_flags(bio);
 	*n_written_out = 0;
-	n = stream_socket_sendv(stream, &piece, 1);
+	if (tls->is_holding && buf_append(&tls->held, str_n(bytes, n_bytes)) == 0) {
+		*n_written_out = n_bytes;
+		return 1;
+	}
+	n = send_held(stream, str_n(bytes, n_bytes));
 	if (n < 0)
-		return bio_failed(bio, tls_of(stream), n, BIO_FLAGS_WRITE);
+		return bio_failed(bio, tls, n, BIO_FLAGS_WRITE);
 	*n_written_out = (size_t)n;
 	return 1;
 }
@@ -186,19 +222,51 @@ tls_sendv(struct stream *stream, const struct iovec *pieces, int n_pieces, unsig
 	return outcome != 0 ? outcome : -EPIPE;
 }
 
+/* The notice; the peer's is not waited for. */
+static void
+say_end(struct stream *stream)
+{
+	struct stream_tls *tls = tls_of(stream);
+
+	if (tls->has_said_end || tls->is_broken || stream->send_error != 0 || !SSL_is_init_finished(tls->ssl))
+		return;
+	tls->has_said_end = true;
+	ERR_clear_error();
+	(void)SSL_shutdown(tls->ssl);
+	ERR_clear_error();
+}
+
+static int
+tls_push(struct stream *stream)
+{
+	struct stream_tls *tls = tls_of(stream);
+
+	if (tls->is_ending)
+		say_end(stream);
+	tls->is_holding = false;
+	return (int)send_held(stream, STR_EMPTY);
+}
+
+static void
+tls_finish(struct stream *stream)
+{
+	struct stream_tls *tls = tls_of(stream);
+
+	tls->is_holding = tls->is_ending = true;
+}
+
 static void
 tls_end(struct stream *stream)
 {
 	struct stream_tls *tls = tls_of(stream);
 
-	/* The notice goes now or not at all; the peer's is not waited for. */
-	if (!tls->is_broken && stream->send_error == 0 && SSL_is_init_finished(tls->ssl)) {
-		ERR_clear_error();
-		(void)SSL_shutdown(tls->ssl);
-	}
+	tls->is_holding = false;
+	say_end(stream);		/* it goes now or not at all */
+	(void)send_held(stream, STR_EMPTY);
 	ERR_clear_error();
 	SSL_free(tls->ssl);
 	buf_fini(&tls->early);
+	buf_fini(&tls->held);
 	tls_contexts_release(tls->shared);
 	mem_free(tls);
 	stream->tls = NULL;
@@ -207,6 +275,8 @@ tls_end(struct stream *stream)
 static const struct transport transport_tls = {
 	.recv = tls_recv,
 	.sendv = tls_sendv,
+	.push = tls_push,
+	.finish = tls_finish,
 	.end = tls_end,
 };
 
@@ -224,6 +294,7 @@ tls_begin(struct stream *stream, const struct tls_contexts *shared)
 	tls_contexts_hold(shared);
 	tls->shared = shared;
 	buf_init(&tls->early, stream->limits.input_max_bytes);
+	buf_init(&tls->held, HELD_MAX_BYTES);
 	tls->ssl = SSL_new(shared->contexts[0]);
 	insist(tls->ssl != NULL);
 	BIO_set_data(bio, stream);
@@ -252,18 +323,24 @@ static int
 handshake(struct stream *stream, struct instant deadline, struct fault *fault_out)
 {
 	struct stream_tls *tls = tls_of(stream);
-	ssize_t outcome;
+	ssize_t outcome, pushed;
 	unsigned wait;
 	int result;
 
 	for (;;) {
 		ERR_clear_error();
+		/* A flight leaves in one piece, and the last one with what is said first: a client's EHLO, or its answer. */
+		tls->is_holding = true;
 		result = SSL_do_handshake(tls->ssl);
+		tls->is_holding = false;
 		if (result == 1)
 			break;
 		outcome = tls_outcome(stream, result, &wait);
+		pushed = send_held(stream, STR_EMPTY);
 		if (outcome != -EAGAIN)
 			return handshake_fault(stream, outcome, fault_out);
+		if (pushed == -EAGAIN)
+			wait = OS_WRITABLE;
 		if (stream_wait(stream, &stream->reader, wait, deadline, fault_out) != 0) {
 			tls->is_broken = true;
 			stream->recv_error = stream->send_error = -ECONNABORTED;

@@ -76,7 +76,8 @@ new_context(const SSL_METHOD *method)
 	SSL_CTX_set_options(context,
 	    SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF);
 	SSL_CTX_set_mode(context,
-	    SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	    SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+	    SSL_MODE_NO_AUTO_CHAIN);	/* the file has the chain; looked for at each handshake, in no store, nothing is found */
 	SSL_CTX_set_read_ahead(context, 1);	/* else two reads a record */
 	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);	/* tickets: the client keeps them */
 	SSL_CTX_set_default_passwd_cb(context, no_password);

@@ -103,12 +103,47 @@ answers(void *arg)
 }
 
 static void
+looks_ahead(void *arg)
+{
+	struct scene *s = arg;
+
+	expect(!stream_has_more(s->ours));
+	expect_int(stream_fill(s->ours, later(), NULL), 1);
+	expect_str(stream_input(s->ours), STR("one"));
+	expect(!stream_has_more(s->ours));
+	fiber_sleep(soon(20));
+	expect(stream_has_more(s->ours));
+	expect(stream_has_more(s->ours));
+	expect_str(stream_input(s->ours), STR("onetwo"));
+	expect_int(stream_fill(s->ours, soon(0), NULL), 1);
+	expect_str(stream_input(s->ours), STR("onetwo"));
+	expect_int(stream_fill(s->ours, later(), NULL), 0);
+	expect(stream_has_more(s->ours));
+}
+
+static void
+speaks_twice(void *arg)
+{
+	struct scene *s = arg;
+
+	fiber_sleep(soon(5));
+	write_text(s->theirs, STR("one"));
+	fiber_sleep(soon(10));
+	write_text(s->theirs, STR("two"));
+	fiber_sleep(soon(30));
+	stream_close(s->theirs);
+	s->theirs = NULL;
+}
+
+static void
 test_talk(void)
 {
 	struct scene s = { .n_bytes = 0 };
 
 	test_case("bytes pass both ways, writes leave together, and the end is told again and again");
 	scene_run(&s, asks, answers);
+	test_case("what comes behind what is buffered is seen without waiting");
+	scene_run(&s, looks_ahead, speaks_twice);
 }
 
 /* Data and the end in one go: the end must be found although the read before it was short. */

@@ -52,6 +52,7 @@ client_writes_after_close(struct scene *s)
 {
 	struct fault fault = { .text = "" };
 
+	expect_int(stream_flush(s->client, scene_later(), NULL), 0);	/* the end of the handshake */
 	scene_pause_ms(10);
 	expect_int(stream_write(s->client, STR("anybody?"), scene_later(), &fault), 0);
 	expect_int(stream_flush(s->client, scene_later(), &fault), -1);
@@ -68,6 +69,7 @@ server_frees_its_contexts(struct scene *s)
 static void
 client_sends_garbage(struct scene *s)
 {
+	expect_int(stream_flush(s->client, scene_later(), NULL), 0);	/* the end of the handshake */
 	expect_int(send(s->client_socket, "QUIT\r\nQUIT\r\nQUIT\r\n", 18, 0), 18);
 	expect_int(stream_fill(s->client, scene_later(), NULL), -1);	/* an alert */
 }
@@ -99,6 +101,42 @@ server_looks_for_input(struct scene *s)
 	scene_pause_ms(10);
 	expect(stream_has_input(s->server));
 	expect_str(stream_input(s->server), STR("EHLO early\r\n"));
+}
+
+static void
+server_finishes(struct scene *s)
+{
+	struct fault fault;
+
+	expect_int(stream_fill(s->server, scene_later(), NULL), 1);
+	expect_int(stream_write(s->server, STR("221 bye\r\n"), scene_later(), NULL), 0);
+	expect_int(stream_finish(s->server, scene_later(), NULL), 0);
+	expect_int(stream_fill(s->server, scene_later(), NULL), 0);	/* open until the client has seen the end */
+	(void)stream_write(s->server, STR("more"), scene_later(), NULL);
+	expect_int(stream_flush(s->server, scene_later(), &fault), -1);
+}
+
+static void
+client_sees_the_end(struct scene *s)
+{
+	scene_write(s->client, STR("QUIT\r\n"));
+	expect_int(stream_fill(s->client, scene_later(), NULL), 1);
+	expect_str(stream_input(s->client), STR("221 bye\r\n"));
+	expect_int(stream_fill(s->client, scene_later(), NULL), 0);
+}
+
+static void
+client_hears_first(struct scene *s)
+{
+	expect_int(stream_fill(s->client, scene_later(), NULL), 1);
+	expect_str(stream_input(s->client), STR("220 mx\r\n"));
+}
+
+static void
+server_greets(struct scene *s)
+{
+	scene_write(s->server, STR("220 mx\r\n"));
+	expect_int(stream_fill(s->server, scene_later(), NULL), 0);
 }
 
 static void
@@ -141,6 +179,16 @@ test_talk(const struct tls_client *client)
 	test_case("input that came unasked can be seen without waiting");
 	s.client_talks = client_talks_early;
 	s.server_talks = server_looks_for_input;
+	scene_run(&s);
+
+	test_case("the end of TLS comes with the last words");
+	s.client_talks = client_sees_the_end;
+	s.server_talks = server_finishes;
+	scene_run(&s);
+
+	test_case("who waits behind the handshake has ended its own part");
+	s.client_talks = client_hears_first;
+	s.server_talks = server_greets;
 	scene_run(&s);
 
 	test_case("contexts freed by their owner live until the last stream is closed");
