@@ -179,6 +179,8 @@ escape_append(struct str bytes, bool keep_utf8, size_t max_bytes, struct buf *ou
 	const struct str dots = str_sub(STR("..."), 0, max_bytes);
 	size_t start = out->len, cut = start;	/* cut: where the dots still fit */
 
+	if (bytes.len <= max_bytes && str_is_printable(bytes) && str_find(bytes, '\\') < 0)
+		return buf_append(out, bytes);		/* as it is mostly */
 	while (bytes.len != 0) {
 		char room[ESCAPED_MAX_BYTES];
 		struct str shown = escape_next(&bytes, keep_utf8, room);

@@ -3,8 +3,8 @@
  */
 #include <arpa/inet.h>
 
+#include "base/decimal.h"
 #include "base/endpoint.h"
-#include "base/format.h"
 
 enum { MAPPED_PREFIX_BITS = 96, PORT_MAX_DIGITS = 5 };
 
@@ -86,14 +86,20 @@ ip_is_loopback(const struct ip *ip)
 struct str
 ip_text(const struct ip *ip, char room[IP_TEXT_MAX])
 {
+	char *end = room;
+
 	room[0] = '\0';
 	if (ip->family == IP_NONE)
 		return STR("none");
-	if (ip->family == IP_V4)
-		format_text(room, IP_TEXT_MAX, "%d.%d.%d.%d", ip->bytes[0], ip->bytes[1], ip->bytes[2], ip->bytes[3]);
-	else
+	if (ip->family == IP_V6) {
 		inet_ntop(AF_INET6, ip->bytes, room, IP_TEXT_MAX);
-	return str_of(room);
+		return str_of(room);
+	}
+	for (int i = 0; i < 4; i++) {
+		end = decimal_put(end, ip->bytes[i]);
+		*end++ = i < 3 ? '.' : '\0';
+	}
+	return str_n(room, (size_t)(end - 1 - room));
 }
 
 bool
@@ -131,12 +137,19 @@ endpoint_eq(const struct endpoint *a, const struct endpoint *b)
 struct str
 endpoint_text(const struct endpoint *e, char room[ENDPOINT_TEXT_MAX])
 {
-	char ip_room[IP_TEXT_MAX];
+	char ip_room[IP_TEXT_MAX], *end = room;
 	struct str ip = ip_text(&e->ip, ip_room);
 
-	format_text(room, ENDPOINT_TEXT_MAX, e->ip.family == IP_V6 ? "[%.*s]:%u" : "%.*s:%u",
-	    STR_ARG(ip), (unsigned)e->port);
-	return str_of(room);
+	if (e->ip.family == IP_V6)
+		*end++ = '[';
+	memcpy(end, ip.at, ip.len);
+	end += ip.len;
+	if (e->ip.family == IP_V6)
+		*end++ = ']';
+	*end++ = ':';
+	end = decimal_put(end, e->port);
+	*end = '\0';
+	return str_n(room, (size_t)(end - room));
 }
 
 /* True if a and b agree in the first n bits. */

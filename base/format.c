@@ -7,9 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/decimal.h"
 #include "base/format.h"
-
-enum { DIGITS_MAX = 20 };		/* of 2^64 */
 
 struct text {
 	char	*room;
@@ -73,17 +72,14 @@ read_directive(const char **at, struct directive *d)
 static void
 put_number(struct text *text, uint64_t number, bool is_negative, int least_digits)
 {
-	char digits[DIGITS_MAX];
-	size_t at = sizeof(digits);
+	char digits[DECIMAL_MAX_BYTES];
+	size_t n = (size_t)(decimal_put(digits, number) - digits);
 
-	do
-		digits[--at] = (char)('0' + number % 10);
-	while ((number /= 10) > 0);
-	while (sizeof(digits) - at + is_negative < (size_t)least_digits)
-		digits[--at] = '0';
 	if (is_negative)
 		put(text, "-", 1);
-	put(text, digits + at, sizeof(digits) - at);
+	for (size_t i = n + is_negative; i < (size_t)least_digits; i++)
+		put(text, "0", 1);
+	put(text, digits, n);
 }
 
 static void

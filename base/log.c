@@ -1,16 +1,23 @@
 /*
  * log.c - makes lines of key=value
  */
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 
 #include "base/code.h"
+#include "base/decimal.h"
 #include "base/log.h"
 
 enum {
 	LOG_CUT_BYTES = 3,		/* of "...", which always has room */
 	LOG_SAY_MAX_BYTES = 1024,	/* a text by us, before it is escaped */
+};
+
+/* A value stands bare if nothing in it could end it or be taken for something else. */
+enum { AS_IT_IS = 1, BARE = 2 };	/* within quotes, and without */
+static const unsigned char stands[256] = {
+	[' '] = AS_IT_IS, ['!'] = AS_IT_IS | BARE, ['#' ... '<'] = AS_IT_IS | BARE, ['='] = AS_IT_IS,
+	['>' ... '['] = AS_IT_IS | BARE, [']' ... '~'] = AS_IT_IS | BARE,
 };
 
 /* Appends s whole, or cuts the line here. */
@@ -28,6 +35,17 @@ append(struct log_line *line, struct str s)
 	if (s.len != 0)
 		memcpy(line->text + line->len, s.at, s.len);
 	line->len += s.len;
+}
+
+/* The same, but what still fits stands before the cut. */
+static void
+append_run(struct log_line *line, struct str s)
+{
+	size_t n_fit = line->is_cut ? 0 : LOG_LINE_MAX_BYTES - LOG_CUT_BYTES - line->len;
+
+	append(line, str_sub(s, 0, n_fit));
+	if (s.len > n_fit)
+		append(line, str_from(s, n_fit));
 }
 
 static void
@@ -49,19 +67,35 @@ log_begin(struct log_line *line, struct log *log, enum log_level level, const ch
 		append(line, str_of(event));
 }
 
-/* A value stands bare if nothing in it could end it or be taken for something else. */
-static bool
-needs_quotes(struct str value)
+/* How many bytes at the front of a value stand so. */
+static size_t
+run_bytes(struct str value, int how)
 {
-	if (value.len == 0)
-		return true;
-	for (size_t i = 0; i < value.len; i++) {
-		char c = value.at[i];
+	size_t n = 0;
 
-		if (c == ' ' || c == '"' || c == '=' || c == '\\' || !str_is_printable(str_n(&c, 1)))
-			return true;
+	while (n < value.len && (stands[(unsigned char)value.at[n]] & how) != 0)
+		n++;
+	return n;
+}
+
+static void
+append_quoted(struct log_line *line, struct str value)
+{
+	char room[ESCAPED_MAX_BYTES];
+	struct str shown;
+	size_t n;
+
+	append(line, STR("\""));
+	while (value.len != 0 && !line->is_cut) {
+		n = run_bytes(value, AS_IT_IS);
+		append_run(line, str_sub(value, 0, n));
+		value = str_from(value, n);
+		if (value.len == 0)
+			break;
+		shown = escape_next(&value, true, room);
+		append(line, str_eq(shown, STR("\"")) ? STR("\\\"") : shown);
 	}
-	return false;
+	append(line, STR("\""));
 }
 
 void
@@ -70,21 +104,10 @@ log_str(struct log_line *line, const char *key, struct str value)
 	if (line->log == NULL)
 		return;
 	append_key(line, key);
-	if (!needs_quotes(value)) {
-		while (value.len != 0 && !line->is_cut) {
-			append(line, str_sub(value, 0, 1));
-			value = str_from(value, 1);
-		}
-		return;
-	}
-	append(line, STR("\""));
-	while (value.len != 0 && !line->is_cut) {
-		char room[ESCAPED_MAX_BYTES];
-		struct str shown = escape_next(&value, true, room);
-
-		append(line, str_eq(shown, STR("\"")) ? STR("\\\"") : shown);
-	}
-	append(line, STR("\""));
+	if (value.len > 0 && run_bytes(value, BARE) == value.len)
+		append_run(line, value);
+	else
+		append_quoted(line, value);
 }
 
 void
@@ -96,13 +119,15 @@ log_text(struct log_line *line, const char *key, const char *value)
 void
 log_int(struct log_line *line, const char *key, int64_t value)
 {
-	char digits[24];
+	char digits[1 + DECIMAL_MAX_BYTES], *end = digits;
 
 	if (line->log == NULL)
 		return;
-	snprintf(digits, sizeof(digits), "%" PRId64, value);
+	if (value < 0)
+		*end++ = '-';
+	end = decimal_put(end, value < 0 ? 0 - (uint64_t)value : (uint64_t)value);
 	append_key(line, key);
-	append(line, str_of(digits));
+	append(line, str_n(digits, (size_t)(end - digits)));
 }
 
 void
@@ -114,45 +139,45 @@ log_words(struct log_line *line, struct str words)
 	append(line, words);
 }
 
-/* The two greatest units of a length of time in milliseconds, below a minute with tenths. */
-static void
-span_text(uint64_t ms, char *room, size_t n_room)
+static char *
+put(char *at, uint64_t number, const char *unit)
+{
+	for (at = decimal_put(at, number); *unit != '\0'; unit++)
+		*at++ = *unit;
+	return at;
+}
+
+/* The two greatest units of a length of time, below a minute with tenths; where the text ends. */
+static char *
+put_span(char *at, uint64_t ms)
 {
 	uint64_t s = ms / 1000;
 
 	if (s == 0)
-		snprintf(room, n_room, "%" PRIu64 "ms", ms);
-	else if (s < 60 && ms / 100 % 10 != 0)
-		snprintf(room, n_room, "%" PRIu64 ".%" PRIu64 "s", s, ms / 100 % 10);
-	else if (s < 60)
-		snprintf(room, n_room, "%" PRIu64 "s", s);
-	else if (s < 3600 && s % 60 != 0)
-		snprintf(room, n_room, "%" PRIu64 "m%" PRIu64 "s", s / 60, s % 60);
-	else if (s < 3600)
-		snprintf(room, n_room, "%" PRIu64 "m", s / 60);
-	else if (s < 86400 && s / 60 % 60 != 0)
-		snprintf(room, n_room, "%" PRIu64 "h%" PRIu64 "m", s / 3600, s / 60 % 60);
-	else if (s < 86400)
-		snprintf(room, n_room, "%" PRIu64 "h", s / 3600);
-	else if (s / 3600 % 24 != 0)
-		snprintf(room, n_room, "%" PRIu64 "d%" PRIu64 "h", s / 86400, s / 3600 % 24);
-	else
-		snprintf(room, n_room, "%" PRIu64 "d", s / 86400);
+		return put(at, ms, "ms");
+	if (s < 60 && ms / 100 % 10 != 0)
+		return put(put(at, s, "."), ms / 100 % 10, "s");
+	if (s < 60)
+		return put(at, s, "s");
+	if (s < 3600)
+		return s % 60 != 0 ? put(put(at, s / 60, "m"), s % 60, "s") : put(at, s / 60, "m");
+	if (s < 86400)
+		return s / 60 % 60 != 0 ? put(put(at, s / 3600, "h"), s / 60 % 60, "m") : put(at, s / 3600, "h");
+	return s / 3600 % 24 != 0 ? put(put(at, s / 86400, "d"), s / 3600 % 24, "h") : put(at, s / 86400, "d");
 }
 
 void
 log_span(struct log_line *line, const char *key, struct span value)
 {
 	int64_t ms = span_to_ms(value);
-	char text[48];
+	char text[2 * (DECIMAL_MAX_BYTES + 2)];
 
 	if (line->log == NULL)
 		return;
-	span_text(ms < 0 ? (uint64_t)-ms : (uint64_t)ms, text, sizeof(text));
 	append_key(line, key);
 	if (ms < 0)
 		append(line, STR("-"));
-	append(line, str_of(text));
+	append(line, str_n(text, (size_t)(put_span(text, ms < 0 ? (uint64_t)-ms : (uint64_t)ms) - text)));
 }
 
 void

@@ -1,7 +1,7 @@
 /*
  * date.c - points of time as mail and logs write them
  */
-#include "base/format.h"
+#include "base/decimal.h"
 #include "mail/date.h"
 
 enum { SECONDS_PER_DAY = 86400, US_PER_SECOND = 1000000 };
@@ -46,31 +46,65 @@ calendar_of(int64_t us, struct calendar *c)
 	c->us = (int)(us - s * US_PER_SECOND);
 }
 
+/* Four digits, whatever the year. */
+static char *
+put_year(char *at, const struct calendar *c)
+{
+	return decimal_put_padded(at, (uint64_t)((c->year % 10000 + 10000) % 10000), 4);
+}
+
+static char *
+put_time(char *at, const struct calendar *c)
+{
+	at = decimal_put_padded(at, (uint64_t)c->hour, 2);
+	*at++ = ':';
+	at = decimal_put_padded(at, (uint64_t)c->minute, 2);
+	*at++ = ':';
+	return decimal_put_padded(at, (uint64_t)c->second, 2);
+}
+
 struct str
 date_text(struct timestamp at, int zone_minutes, char room[DATE_TEXT_MAX])
 {
-	static const char days[7][4] = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" };
-	static const char months[12][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug",
-	    "Sep", "Oct", "Nov", "Dec" };
+	static const char days[7][6] = { "Sun, ", "Mon, ", "Tue, ", "Wed, ", "Thu, ", "Fri, ", "Sat, " };
+	static const char months[12][6] = { " Jan ", " Feb ", " Mar ", " Apr ", " May ", " Jun ", " Jul ", " Aug ",
+	    " Sep ", " Oct ", " Nov ", " Dec " };
 	int east = zone_minutes < 0 ? -zone_minutes : zone_minutes;
 	struct calendar c;
-	int n;
+	char *end = room + 5;
 
 	calendar_of(at.us + (int64_t)zone_minutes * 60 * US_PER_SECOND, &c);
-	n = format_text(room, DATE_TEXT_MAX, "%s, %d %s %04d %02d:%02d:%02d %c%02d%02d",
-	    days[c.week_day], c.day, months[c.month - 1], (int)(c.year % 10000), c.hour, c.minute, c.second,
-	    zone_minutes < 0 ? '-' : '+', east / 60 % 100, east % 60);
-	return str_n(room, n < DATE_TEXT_MAX ? (size_t)n : DATE_TEXT_MAX - 1);
+	memcpy(room, days[c.week_day], 5);
+	end = decimal_put(end, (uint64_t)c.day);
+	memcpy(end, months[c.month - 1], 5);
+	end = put_year(end + 5, &c);
+	*end++ = ' ';
+	end = put_time(end, &c);
+	*end++ = ' ';
+	*end++ = zone_minutes < 0 ? '-' : '+';
+	end = decimal_put_padded(end, (uint64_t)(east / 60), 2);
+	end = decimal_put_padded(end, (uint64_t)(east % 60), 2);
+	*end = '\0';
+	return str_n(room, (size_t)(end - room));
 }
 
 struct str
 date_iso_text(struct timestamp at, char room[DATE_TEXT_MAX])
 {
 	struct calendar c;
-	int n;
+	char *end;
 
 	calendar_of(at.us, &c);
-	n = format_text(room, DATE_TEXT_MAX, "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ", (int)(c.year % 10000),
-	    c.month, c.day, c.hour, c.minute, c.second, c.us);
-	return str_n(room, n < DATE_TEXT_MAX ? (size_t)n : DATE_TEXT_MAX - 1);
+	end = put_year(room, &c);
+	*end++ = '-';
+	end = decimal_put_padded(end, (uint64_t)c.month, 2);
+	*end++ = '-';
+	end = decimal_put_padded(end, (uint64_t)c.day, 2);
+	*end++ = 'T';
+	end = put_time(end, &c);
+	*end++ = '.';
+	end = decimal_put_padded(end, (uint64_t)c.us, 6);
+	*end++ = 'Z';
+	*end = '\0';
+	return str_n(room, (size_t)(end - room));
 }

@@ -8,7 +8,7 @@ put_id(struct log_line *line, const char *key, const struct mail_id *id)
 {
 	char room[MAIL_ID_TEXT_MAX];
 
-	if (id != NULL && !mail_id_is_none(id))
+	if (line->log != NULL && id != NULL && !mail_id_is_none(id))
 		log_str(line, key, mail_id_text(id, room));
 }
 
@@ -34,7 +34,7 @@ put_endpoint(struct log_line *line, const char *key, const struct endpoint *endp
 {
 	char room[ENDPOINT_TEXT_MAX];
 
-	if (endpoint != NULL && endpoint->ip.family != IP_NONE)
+	if (line->log != NULL && endpoint != NULL && endpoint->ip.family != IP_NONE)
 		log_str(line, key, endpoint_text(endpoint, room));
 }
 

@@ -6,7 +6,13 @@
  */
 #include "mail/mail_id.h"
 
-enum { N_LIMBS = 3, BASE = 62, TIME_BYTES = 7 };
+enum {
+	N_LIMBS = 3,
+	BASE = 62,
+	TIME_BYTES = 7,
+	GROUP_DIGITS = 5,		/* as many as fit a limb: 62^5 < 2^32 */
+	GROUP = BASE * BASE * BASE * BASE * BASE,
+};
 
 static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
@@ -41,15 +47,16 @@ mail_id_text(const struct mail_id *id, char room[MAIL_ID_TEXT_MAX])
 		limbs[i] = (uint32_t)id->bytes[4 * i] << 24 | (uint32_t)id->bytes[4 * i + 1] << 16 |
 		    (uint32_t)id->bytes[4 * i + 2] << 8 | id->bytes[4 * i + 3];
 	}
-	for (int at = MAIL_ID_TEXT_BYTES - 1; at >= 0; at--) {
+	for (int end = MAIL_ID_TEXT_BYTES; end > 0; end -= GROUP_DIGITS) {
 		uint64_t rest = 0;
 
 		for (int i = 0; i < N_LIMBS; i++) {
 			rest = rest << 32 | limbs[i];
-			limbs[i] = (uint32_t)(rest / BASE);
-			rest %= BASE;
+			limbs[i] = (uint32_t)(rest / GROUP);
+			rest %= GROUP;
 		}
-		room[at] = digits[rest];
+		for (int at = end - 1; at >= 0 && at >= end - GROUP_DIGITS; at--, rest /= BASE)
+			room[at] = digits[rest % BASE];
 	}
 	room[MAIL_ID_TEXT_BYTES] = '\0';
 	return str_n(room, MAIL_ID_TEXT_BYTES);

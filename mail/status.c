@@ -1,7 +1,7 @@
 /*
  * status.c - enhanced status codes (RFC 3463)
  */
-#include "base/format.h"
+#include "base/decimal.h"
 #include "mail/status.h"
 
 /* One to three digits; how many, or 0.  A leading zero is none of ours but seen (RFC 3463 2 forbids it). */
@@ -51,13 +51,17 @@ status_take(struct str *rest, struct status *status_out)
 struct str
 status_text(struct status status, char room[STATUS_TEXT_MAX])
 {
-	int n;
+	char *end;
 
 	if (status.class == 0)
 		return STR_EMPTY;
-	n = format_text(room, STATUS_TEXT_MAX, "%u.%u.%u", status.class % 10u, status.subject % 1000u,
-	    status.detail % 1000u);
-	return str_n(room, (size_t)n);
+	end = decimal_put(room, status.class % 10u);
+	*end++ = '.';
+	end = decimal_put(end, status.subject % 1000u);
+	*end++ = '.';
+	end = decimal_put(end, status.detail % 1000u);
+	*end = '\0';
+	return str_n(room, (size_t)(end - room));
 }
 
 bool

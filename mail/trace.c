@@ -1,7 +1,7 @@
 /*
  * trace.c - the Received field that a relay puts on top of a mail (RFC 5321 4.4)
  */
-#include "base/format.h"
+#include "base/decimal.h"
 #include "mail/date.h"
 #include "mail/domain.h"
 #include "mail/trace.h"
@@ -28,16 +28,24 @@ put_raw(struct fold *f, struct str s)
 
 /* A word never holds a line end, so only the folds written here break the line. */
 static void
-put_word(struct fold *f, struct str word)
+put_word_within(struct fold *f, struct str before, struct str word, struct str behind)
 {
 	word = str_sub(word, 0, WORD_MAX_BYTES);
-	if (f->column + 1 + word.len > COLUMN_MAX && f->column > TAB_COLUMNS) {
+	if (f->column + 1 + before.len + word.len + behind.len > COLUMN_MAX && f->column > TAB_COLUMNS) {
 		put_raw(f, STR("\r\n\t"));
 		f->column = TAB_COLUMNS;
 	} else if (f->column > TAB_COLUMNS) {
 		put_raw(f, STR(" "));
 	}
+	put_raw(f, before);
 	put_raw(f, word);
+	put_raw(f, behind);
+}
+
+static void
+put_word(struct fold *f, struct str word)
+{
+	put_word_within(f, STR_EMPTY, word, STR_EMPTY);
 }
 
 static void
@@ -47,27 +55,33 @@ put_line(struct fold *f)
 	f->column = TAB_COLUMNS;
 }
 
+static bool
+spoils_comment(char c)
+{
+	return c <= ' ' || c >= 0x7f || c == '(' || c == ')' || c == '\\' || c == '<' || c == '>' || c == '"' || c == ';';
+}
+
 /* Bytes of others inside a comment: neither parentheses nor backslashes nor controls (RFC 5322 3.2.2). */
 static struct str
 comment_safe(struct str s, char room[WORD_MAX_BYTES])
 {
 	s = str_sub(s, 0, DOMAIN_MAX_BYTES);
-	for (size_t i = 0; i < s.len; i++) {
-		char c = s.at[i];
-
-		room[i] = c <= ' ' || c >= 0x7f || strchr("()\\<>\";", c) != NULL ? '?' : c;
-	}
+	for (size_t i = 0; i < s.len; i++)
+		room[i] = spoils_comment(s.at[i]) ? '?' : s.at[i];
 	return str_n(room, s.len);
 }
 
+/* RFC 5321 4.1.3 */
 static struct str
 literal_text(const struct ip *ip, char room[WORD_MAX_BYTES])
 {
-	char text[IP_TEXT_MAX];
-	struct str shown = ip_text(ip, text);
-	int n = format_text(room, WORD_MAX_BYTES, ip->family == IP_V6 ? "[IPv6:%.*s]" : "[%.*s]", STR_ARG(shown));
+	struct buf text = { .at = room, .cap = WORD_MAX_BYTES, .max = WORD_MAX_BYTES };
+	char ip_room[IP_TEXT_MAX];
 
-	return str_n(room, (size_t)n);
+	buf_append(&text, ip->family == IP_V6 ? STR("[IPv6:") : STR("["));
+	buf_append(&text, ip_text(ip, ip_room));
+	buf_append(&text, STR("]"));
+	return buf_str(&text);
 }
 
 /*
@@ -77,58 +91,42 @@ literal_text(const struct ip *ip, char room[WORD_MAX_BYTES])
 static void
 put_from(struct fold *f, const struct peer *peer)
 {
-	char room[WORD_MAX_BYTES], literal[WORD_MAX_BYTES], word[WORD_MAX_BYTES];
+	char room[WORD_MAX_BYTES], literal[WORD_MAX_BYTES];
 	bool has_ip = peer->client.ip.family != IP_NONE;
 	struct str ip = has_ip ? literal_text(&peer->client.ip, literal) : STR("unknown");
 	struct ip helo_ip;
 	bool is_name = domain_is_valid(peer->helo, false) || domain_literal_ip(peer->helo, &helo_ip);
-	int n;
 
 	put_word(f, STR("from"));
 	put_word(f, is_name ? peer->helo : ip);
 	if (has_ip && peer->name_state == PEER_NAME_FOUND && peer->name.len > 0) {
-		struct str name = comment_safe(peer->name, room);
-
-		n = format_text(word, sizeof(word), "(%.*s", STR_ARG(name));
-		put_word(f, str_n(word, (size_t)n));
-		n = format_text(word, sizeof(word), "%.*s)", STR_ARG(ip));
-		put_word(f, str_n(word, (size_t)n));
+		put_word_within(f, STR("("), comment_safe(peer->name, room), STR_EMPTY);
+		put_word_within(f, STR_EMPTY, ip, STR(")"));
 	} else if (has_ip) {
-		n = format_text(word, sizeof(word), "(%.*s)", STR_ARG(ip));
-		put_word(f, str_n(word, (size_t)n));
+		put_word_within(f, STR("("), ip, STR(")"));
 	}
 	if (!is_name && peer->helo.len > 0) {
-		struct str said = comment_safe(peer->helo, room);
-
-		n = format_text(word, sizeof(word), "%.*s)", STR_ARG(said));
 		put_word(f, STR("(HELO"));
-		put_word(f, str_n(word, (size_t)n));
+		put_word_within(f, STR_EMPTY, comment_safe(peer->helo, room), STR(")"));
 	}
 }
 
 static void
 put_tls(struct fold *f, const struct peer_tls *tls)
 {
-	char room[WORD_MAX_BYTES], word[WORD_MAX_BYTES];
-	struct str safe;
-	int n;
+	char room[WORD_MAX_BYTES], bits[DECIMAL_MAX_BYTES];
 
 	if (!tls->is_on)
 		return;
-	safe = comment_safe(tls->version, room);
-	n = format_text(word, sizeof(word), "(%.*s", STR_ARG(safe));
-	put_word(f, str_n(word, (size_t)n));
+	put_word_within(f, STR("("), comment_safe(tls->version, room), STR_EMPTY);
 	if (tls->cipher.len > 0)
 		put_word(f, comment_safe(tls->cipher, room));
-	n = format_text(word, sizeof(word), "%d", tls->bits);
-	put_word(f, str_n(word, (size_t)n));
+	put_word(f, str_n(bits, (size_t)(decimal_put(bits, (unsigned)tls->bits) - bits)));
 	put_word(f, STR("bits)"));
 	if (tls->verified_name.len == 0)
 		return;
-	safe = comment_safe(tls->verified_name, room);
-	n = format_text(word, sizeof(word), "%.*s)", STR_ARG(safe));
 	put_word(f, STR("(verified"));
-	put_word(f, str_n(word, (size_t)n));
+	put_word_within(f, STR_EMPTY, comment_safe(tls->verified_name, room), STR(")"));
 }
 
 /*
@@ -139,8 +137,8 @@ static void
 put_for(struct fold *f, const struct envelope *envelope)
 {
 	const struct address *address;
-	char word[WORD_MAX_BYTES];
-	int n;
+	char word[WORD_MAX_BYTES - 1];		/* a longer one would be cut */
+	struct buf text = { .at = word, .cap = sizeof(word), .max = sizeof(word) };
 
 	if (envelope->n_recipients != 1)
 		return;
@@ -149,12 +147,12 @@ put_for(struct fold *f, const struct envelope *envelope)
 		return;
 	if (!address_local_is_valid(address->local, true))
 		return;
-	n = format_text(word, sizeof(word), address->domain.len > 0 ? "<%.*s@%.*s>" : "<%.*s%.*s>",
-	    STR_ARG(address->local), STR_ARG(address->domain));
-	if (n < 0 || (size_t)n >= sizeof(word))
+	if (buf_append(&text, STR("<")) != 0 || buf_append(&text, address->local) != 0 ||
+	    (address->domain.len > 0 && (buf_append(&text, STR("@")) != 0 || buf_append(&text, address->domain) != 0)) ||
+	    buf_append(&text, STR(">")) != 0)
 		return;
 	put_word(f, STR("for"));
-	put_word(f, str_n(word, (size_t)n));
+	put_word(f, buf_str(&text));
 }
 
 int

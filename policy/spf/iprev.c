@@ -3,6 +3,7 @@
  */
 #include <stdio.h>
 
+#include "base/decimal.h"
 #include "mail/domain.h"
 #include "policy/spf/iprev.h"
 
@@ -25,15 +26,23 @@ iprev_value_word(enum iprev_value value)
 struct str
 iprev_question(const struct ip *ip, char room[IPREV_QUESTION_MAX_BYTES])
 {
-	const uint8_t *b = ip->bytes;
-	size_t len = 0;
+	static const char hex_digits[] = "0123456789abcdef";
+	struct str zone = ip->family != IP_V6 ? STR("in-addr.arpa") : STR("ip6.arpa");
+	char *end = room;
 
-	if (ip->family != IP_V6)
-		return str_n(room, (size_t)snprintf(room, IPREV_QUESTION_MAX_BYTES, "%u.%u.%u.%u.in-addr.arpa", b[3], b[2], b[1], b[0]));
-	for (int i = 15; i >= 0; i--)
-		len += (size_t)snprintf(room + len, IPREV_QUESTION_MAX_BYTES - len, "%x.%x.", b[i] & 15, b[i] >> 4);
-	len += (size_t)snprintf(room + len, IPREV_QUESTION_MAX_BYTES - len, "ip6.arpa");
-	return str_n(room, len);
+	for (int i = ip->family != IP_V6 ? 3 : 15; i >= 0; i--) {
+		if (ip->family != IP_V6) {
+			end = decimal_put(end, ip->bytes[i]);
+		} else {
+			*end++ = hex_digits[ip->bytes[i] & 15];
+			*end++ = '.';
+			*end++ = hex_digits[ip->bytes[i] >> 4];
+		}
+		*end++ = '.';
+	}
+	memcpy(end, zone.at, zone.len);
+	end[zone.len] = '\0';
+	return str_n(room, (size_t)(end - room) + zone.len);
 }
 
 static void

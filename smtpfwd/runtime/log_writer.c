@@ -8,11 +8,11 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/buf.h"
+#include "base/decimal.h"
 #include "base/insist.h"
 #include "base/list.h"
 #include "base/mem.h"
@@ -72,6 +72,9 @@ struct log_writer {
 	uint64_t		 n_out_lines;	/* in out */
 	uint64_t		 n_lost;	/* lines that could not be written */
 	bool			 is_torn;	/* the last write ended within a line */
+	time_t			 second;	/* of second_text */
+	char			 second_text[PREFIX_MAX_BYTES];
+	size_t			 second_len;	/* 0: none yet */
 };
 
 /* --- what the loop calls --- */
@@ -198,12 +201,26 @@ syslog_priority(enum log_level level)
 	insist(!"a level of another kind");
 }
 
+/* Most lines are of the same second as the one before. */
+static struct str
+time_text(struct log_writer *writer, struct timestamp at)
+{
+	time_t second = (time_t)(at.us / 1000000);
+	struct tm tm;
+
+	if (second != writer->second || writer->second_len == 0) {
+		gmtime_r(&second, &tm);
+		writer->second_len = strftime(writer->second_text, sizeof(writer->second_text), "%Y-%m-%dT%H:%M:%S.000Z ", &tm);
+		insist(writer->second_len > sizeof("000Z "));
+		writer->second = second;
+	}
+	(void)decimal_put_padded(writer->second_text + writer->second_len - (sizeof("000Z ") - 1), (uint64_t)(at.us % 1000000 / 1000), 3);
+	return str_n(writer->second_text, writer->second_len);
+}
+
 static void
 put_prefix(struct log_writer *writer, const struct entry *entry)
 {
-	time_t seconds = (time_t)(entry->at.us / 1000000);
-	struct tm tm;
-
 	switch (writer->place->where) {
 	case LOG_TO_JOURNAL_BY_STDERR:
 		/* It has the time by itself, and takes the level so (sd-daemon(3)). */
@@ -211,9 +228,7 @@ put_prefix(struct log_writer *writer, const struct entry *entry)
 		return;
 	case LOG_TO_STDERR:
 	case LOG_TO_FILE:
-		gmtime_r(&seconds, &tm);
-		buf_printf(&writer->out, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ ", tm.tm_year + 1900, tm.tm_mon + 1,
-		    tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (int)(entry->at.us % 1000000 / 1000));
+		insist(buf_append(&writer->out, time_text(writer, entry->at)) == 0);
 		return;
 	case LOG_TO_JOURNAL:
 	case LOG_TO_SYSLOG:
@@ -294,13 +309,12 @@ put_own_line(struct log_writer *writer, enum log_level level, const char *event,
 static void
 put_dropped(struct log_writer *writer, uint64_t n_dropped)
 {
-	char number[24];
-	int len;
+	char digits[DECIMAL_MAX_BYTES];
 
 	if (n_dropped == 0)
 		return;
-	len = snprintf(number, sizeof(number), "%llu", (unsigned long long)n_dropped);
-	put_own_line(writer, LOG_LEVEL_WARNING, "log-dropped", "lines", str_n(number, (size_t)len));
+	put_own_line(writer, LOG_LEVEL_WARNING, "log-dropped", "lines",
+	    str_n(digits, (size_t)(decimal_put(digits, n_dropped) - digits)));
 }
 
 static void

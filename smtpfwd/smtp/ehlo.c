@@ -1,8 +1,7 @@
 /*
  * ehlo.c - what a server says it can do, read from its reply to EHLO and written as ours
  */
-#include <inttypes.h>
-
+#include "base/decimal.h"
 #include "smtpfwd/smtp/ehlo.h"
 #include "smtpfwd/smtp/limits.h"
 #include "smtpfwd/smtp/reply_read.h"
@@ -157,22 +156,33 @@ ehlo_read(struct str reply_text, struct ehlo *ehlo_out)
 /* --- writing --- */
 
 static void
-put_bits(const char *keyword, unsigned bits, const struct word *words, size_t n_words, struct buf *text)
+put_bits(struct str keyword, unsigned bits, const struct word *words, size_t n_words, struct buf *text)
 {
 	if (bits == 0)
 		return;
-	buf_printf(text, "\n%s", keyword);
+	buf_append(text, keyword);
 	for (size_t i = 0; i < n_words; i++) {
-		if ((bits & words[i].bit) != 0)
-			buf_printf(text, " %.*s", STR_ARG(words[i].name));
+		if ((bits & words[i].bit) != 0) {
+			buf_append_char(text, ' ');
+			buf_append(text, words[i].name);
+		}
 	}
 }
 
 static void
-put_limit(const char *name, uint64_t value, struct buf *text)
+put_number(struct str before, uint64_t value, struct buf *text)
+{
+	char digits[DECIMAL_MAX_BYTES];
+
+	buf_append(text, before);
+	buf_append(text, str_n(digits, (size_t)(decimal_put(digits, value) - digits)));
+}
+
+static void
+put_limit(struct str before, uint64_t value, struct buf *text)
 {
 	if (value != 0)
-		buf_printf(text, " %s=%" PRIu64, name, value);
+		put_number(before, value, text);
 }
 
 static void
@@ -195,16 +205,16 @@ put_extensions(const struct ehlo *ehlo, struct buf *text)
 	for (size_t i = 0; i < N_WORDS(plain); i++)
 		buf_append(text, plain[i].is_offered ? plain[i].name : none);
 	if (ehlo->has_size)
-		buf_printf(text, "\nSIZE %" PRIu64, ehlo->size_max_bytes);
+		put_number(STR("\nSIZE "), ehlo->size_max_bytes, text);
 	if ((ehlo->limit_mailmax | ehlo->limit_rcptmax | ehlo->limit_rcptdomainmax) != 0) {
 		buf_append(text, STR("\nLIMITS"));
-		put_limit("MAILMAX", ehlo->limit_mailmax, text);
-		put_limit("RCPTMAX", ehlo->limit_rcptmax, text);
-		put_limit("RCPTDOMAINMAX", ehlo->limit_rcptdomainmax, text);
+		put_limit(STR(" MAILMAX="), ehlo->limit_mailmax, text);
+		put_limit(STR(" RCPTMAX="), ehlo->limit_rcptmax, text);
+		put_limit(STR(" RCPTDOMAINMAX="), ehlo->limit_rcptdomainmax, text);
 	}
-	put_bits("AUTH", ehlo->auth_mechanisms, auth_words, N_WORDS(auth_words), text);
-	put_bits("XCLIENT", ehlo->xclient_attributes, xclient_words, N_WORDS(xclient_words), text);
-	put_bits("XFORWARD", ehlo->xforward_attributes, xforward_words, N_WORDS(xforward_words), text);
+	put_bits(STR("\nAUTH"), ehlo->auth_mechanisms, auth_words, N_WORDS(auth_words), text);
+	put_bits(STR("\nXCLIENT"), ehlo->xclient_attributes, xclient_words, N_WORDS(xclient_words), text);
+	put_bits(STR("\nXFORWARD"), ehlo->xforward_attributes, xforward_words, N_WORDS(xforward_words), text);
 }
 
 int
@@ -216,8 +226,10 @@ ehlo_write(const struct ehlo *ehlo, struct str client_helo, struct buf *out)
 
 	buf_init(&text, REPLY_TEXT_MAX_BYTES);
 	buf_append(&text, str_of(ehlo->domain));
-	if (client_helo.len > 0 && client_helo.len <= DOMAIN_MAX_BYTES && str_is_printable(client_helo))
-		buf_printf(&text, " greets %.*s", STR_ARG(client_helo));
+	if (client_helo.len > 0 && client_helo.len <= DOMAIN_MAX_BYTES && str_is_printable(client_helo)) {
+		buf_append(&text, STR(" greets "));
+		buf_append(&text, client_helo);
+	}
 	put_extensions(ehlo, &text);
 	reply.text = buf_str(&text);
 	result = reply_write(&reply, false, out);

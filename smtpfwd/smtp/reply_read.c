@@ -2,7 +2,7 @@
  * reply_read.c - replies off the wire, from bytes that come in any pieces, and onto it
  */
 #include "base/code.h"
-#include "base/format.h"
+#include "base/decimal.h"
 #include "smtpfwd/smtp/limits.h"
 #include "smtpfwd/smtp/reply_read.h"
 
@@ -193,11 +193,11 @@ write_line(struct str prefix, bool is_last, struct str status, struct str text, 
 int
 reply_write(const struct reply *reply, bool with_status, struct buf *out)
 {
-	char code_room[CODE_BYTES + 1], status_room[STATUS_TEXT_MAX];
+	char code_room[CODE_BYTES], status_room[STATUS_TEXT_MAX];
 	struct str code = str_n(code_room, CODE_BYTES), status = STR_EMPTY, rest = reply->text;
 	size_t len_before = out->len, room;
 
-	format_text(code_room, sizeof(code_room), "%03u", (unsigned)reply->code % 1000);
+	decimal_put_padded(code_room, (unsigned)reply->code, CODE_BYTES);
 	if (with_status && reply->status.class == reply->code / 100)
 		status = status_text(reply->status, status_room);
 	room = SMTP_REPLY_LINE_MAX_BYTES - (sizeof("250-") - 1) - status.len - 1 - (sizeof("\r\n") - 1);

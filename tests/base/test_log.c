@@ -37,6 +37,7 @@ test_values(struct kept_log *kept)
 		{ STR("back\\slash"), STR("e k=\"back\\\\slash\"") },
 		{ STR("\xc3\xa4@example"), STR("e k=\"\xc3\xa4@example\"") },
 		{ STR("\xff"), STR("e k=\"\\xff\"") },
+		{ STR("a\tb\"c=d\\e\xc3\xa4 f~"), STR("e k=\"a\\x09b\\\"c=d\\\\e\xc3\xa4 f~\"") },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -106,6 +107,36 @@ test_lines(struct kept_log *kept)
 	expect_str(str_n(kept->line + kept->len - 4, 4), STR("x..."));
 }
 
+/* A value of "ab" and more around the place where a line ends: LOG_LINE_MAX_BYTES, with the dots. */
+static void
+test_cuts(struct kept_log *kept)
+{
+	static const struct { const char *name, *value, *end; } cases[] = {
+		{ "a bare value that just fits is whole", "abcd", "xabcd" },
+		{ "a bare value is cut at any byte", "abcde", "xabcd..." },
+		{ "a quoted value is cut at any byte", "a bcd", "x\"a b..." },
+		{ "but not within what stands for a byte", "a \x01", "x\"a ..." },
+		{ "nor within a quote's two", "ab \"", "x\"ab ..." },
+		{ "the last quote may be what does not fit", "a b", "x\"a b..." },
+	};
+	char text[LOG_LINE_MAX_BYTES];
+	struct log_line line;
+
+	memset(text, 'x', sizeof(text));
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct str end = str_of(cases[i].end);
+
+		test_case("%s", cases[i].name);
+		log_begin(&line, &kept->log, LOG_LEVEL_INFO, "e");
+		/* Leaves four bytes, and the dots, behind "e xx...x k=". */
+		log_words(&line, str_n(text, LOG_LINE_MAX_BYTES - 3 - 4 - (sizeof("e  k=") - 1)));
+		log_str(&line, "k", str_of(cases[i].value));
+		log_end(&line);
+		expect_str(str_sub(str_n(kept->line, kept->len), kept->len - end.len + 1, end.len), str_from(end, 1));
+		expect_int((int64_t)kept->len, LOG_LINE_MAX_BYTES - 3 - 4 + (int64_t)end.len - 1);
+	}
+}
+
 static void
 test_faults(void)
 {
@@ -139,6 +170,7 @@ main(void)
 	test_values(&kept);
 	test_spans(&kept);
 	test_lines(&kept);
+	test_cuts(&kept);
 	test_faults();
 	return test_end();
 }
