@@ -51,20 +51,20 @@ add_block(struct arena *a, size_t n_bytes)
 		cap = BLOCK_MAX_BYTES;
 	if (cap < n_bytes)
 		cap = n_bytes;
-	block = mem_new(sizeof(*block) + cap);
-	block->cap = cap;
-	block->older = a->blocks;
+	block = mem_resize_array(NULL, sizeof(*block) + cap, 1);	/* zeroed as it is given out */
+	*block = (struct arena_block){ .older = a->blocks, .cap = cap };
 	a->blocks = block;
 	return block;
 }
 
-void *
-arena_alloc(struct arena *a, size_t n_bytes)
+/* Not zeroed. */
+static char *
+take(struct arena *a, size_t n_bytes)
 {
 	const size_t align = alignof(max_align_t);
 	struct arena_block *block = a->blocks;
 	size_t n_rounded;
-	void *memory;
+	char *memory;
 
 	if (n_bytes == 0)
 		n_bytes = 1;
@@ -80,6 +80,14 @@ arena_alloc(struct arena *a, size_t n_bytes)
 	/* The limit is reached at the limit, not a rounding before it. */
 	a->used_bytes += n_rounded > a->max_bytes - a->used_bytes ? n_bytes : n_rounded;
 	return memory;
+}
+
+void *
+arena_alloc(struct arena *a, size_t n_bytes)
+{
+	char *memory = take(a, n_bytes);
+
+	return memory != NULL ? memset(memory, 0, n_bytes != 0 ? n_bytes : 1) : NULL;
 }
 
 void *
@@ -99,12 +107,13 @@ arena_copy(struct arena *a, struct str s, struct str *copy_out)
 
 	if (s.len == SIZE_MAX)
 		return false;
-	room = arena_alloc(a, s.len + 1);
+	room = take(a, s.len + 1);
 	if (room == NULL)
 		return false;
 	if (s.len != 0)
 		memcpy(room, s.at, s.len);
-	*copy_out = str_n(room, s.len);		/* the NUL is there: an arena's memory is zeroed */
+	room[s.len] = '\0';
+	*copy_out = str_n(room, s.len);
 	return true;
 }
 
@@ -120,7 +129,7 @@ arena_printf(struct arena *a, struct str *text_out, const char *format, ...)
 	va_end(args);
 	if (printed < 0)
 		return false;
-	room = arena_alloc(a, (size_t)printed + 1);
+	room = take(a, (size_t)printed + 1);
 	if (room == NULL)
 		return false;
 	va_start(args, format);

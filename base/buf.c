@@ -21,8 +21,8 @@ buf_fini(struct buf *b)
 	buf_init(b, b->max);
 }
 
-char *
-buf_room(struct buf *b, size_t n_bytes)
+static char *
+grow(struct buf *b, size_t n_bytes)
 {
 	size_t cap;
 
@@ -41,6 +41,21 @@ buf_room(struct buf *b, size_t n_bytes)
 	return b->at + b->len;
 }
 
+static inline char *
+room_for(struct buf *b, size_t n_bytes)
+{
+	/* Where there is room, as there is mostly, no more is asked.  (A full buffer may have a byte beyond its maximum.) */
+	if (b->at != NULL && n_bytes <= b->cap - b->len && n_bytes <= b->max - b->len && b->len <= b->max)
+		return b->at + b->len;
+	return grow(b, n_bytes);
+}
+
+char *
+buf_room(struct buf *b, size_t n_bytes)
+{
+	return room_for(b, n_bytes);
+}
+
 void
 buf_added(struct buf *b, size_t n_bytes)
 {
@@ -55,7 +70,7 @@ buf_append(struct buf *b, struct str s)
 
 	if (s.len == 0)
 		return 0;
-	room = buf_room(b, s.len);
+	room = room_for(b, s.len);
 	if (room == NULL)
 		return -1;
 	memcpy(room, s.at, s.len);
@@ -66,7 +81,13 @@ buf_append(struct buf *b, struct str s)
 int
 buf_append_char(struct buf *b, char c)
 {
-	return buf_append(b, str_n(&c, 1));
+	char *room = room_for(b, 1);
+
+	if (room == NULL)
+		return -1;
+	*room = c;
+	b->len++;
+	return 0;
 }
 
 int
