@@ -8,7 +8,7 @@ smtpfwd_runtime_libruntime_a_SOURCES = \
 	%D%/sync.c %D%/sync.h %D%/tls.c %D%/tls.h %D%/tls_clients.c %D%/tls_inside.h
 smtpfwd_runtime_libruntime_a_SOURCES += \
 	%D%/hosts.c %D%/hosts.h %D%/resolv_conf.c %D%/resolv_conf.h %D%/resolver.c %D%/resolver.h \
-	%D%/resolver_switch.c %D%/resolver_switch.h \
+	%D%/resolver_cache.c %D%/resolver_cache.h %D%/resolver_switch.c %D%/resolver_switch.h \
 	%D%/text_file.c %D%/text_file.h %D%/unbound_events.c %D%/unbound_events.h \
 	%D%/unbound_setup.c %D%/unbound_setup.h
 if FIBER_UCONTEXT

@@ -38,6 +38,12 @@ tests_runtime_test_resolver_switch_SOURCES = %D%/test_resolver_switch.c
 tests_runtime_test_resolver_switch_LDADD = $(runtime_test_libs)
 TESTS += tests/runtime/test_resolver_switch
 
+check_PROGRAMS += tests/runtime/test_resolver_cache
+tests_runtime_test_resolver_cache_SOURCES = %D%/test_resolver_cache.c
+tests_runtime_test_resolver_cache_LDADD = tests/libexpect.a smtpfwd/runtime/libruntime.a tests/sim/libsim.a base/libbase.a \
+	$(OPENSSL_LIBS)
+TESTS += tests/runtime/test_resolver_cache
+
 check_PROGRAMS += tests/runtime/test_notify
 tests_runtime_test_notify_SOURCES = %D%/test_notify.c
 tests_runtime_test_notify_LDADD = $(runtime_test_libs)
