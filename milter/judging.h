@@ -26,6 +26,7 @@ struct judging_world {			/* for all mails; outlives them */
 	struct rules_place	*rules;
 	struct errands		*errands;
 	struct resolver		*resolver;	/* of the errands */
+	struct elsewhere	*elsewhere;	/* where they do what takes long; NULL: the loop's thread does it */
 	struct locked_rates	*rates;		/* NULL: limits of rate are not kept here */
 	atomic_size_t		 memory_bytes;	/* of all mails now */
 };

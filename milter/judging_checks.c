@@ -34,7 +34,10 @@ check(struct judging *judging)
 static void
 run_check(struct errand *errand)
 {
-	check(judging_with(errand));
+	struct judging *judging = judging_with(errand);
+
+	judging->inputs.elsewhere = judging->world->elsewhere;
+	check(judging);
 }
 
 static void

@@ -30,6 +30,7 @@
 
 enum {
 	BACKLOG = 1024,
+	CHECKERS_MAX = 4,		/* threads for what strangers make long */
 	OTHER_FIBERS_MAX = 200,		/* operators, the end */
 	DRAIN_LOOK_MS = 50,
 	DRAIN_WITHIN_S = 10,		/* mails that are being judged; Postfix defers what is cut off */
@@ -60,6 +61,8 @@ struct serving {
 	struct fiber		*watcher;	/* ends it all */
 	pthread_t		 thread;	/* libmilter's first */
 	struct errand		 thread_ended;
+	struct os_crew		*checkers;	/* do what would hold the loop */
+	struct fiber_elsewhere	 elsewhere;	/* the same */
 	bool			 is_stopping;	/* of the loop's */
 	atomic_bool		 is_thread_over;
 	int			 status;	/* of smfi_main */
@@ -283,9 +286,10 @@ watch_for_end(void *arg)
 /* --- the start --- */
 
 static int
-make_resolver(struct serving *serving, struct fault *fault_out)
+make_checking(struct serving *serving, struct fault *fault_out)
 {
 	struct resolver *dns = config_resolver(serving->loop, serving->operate.generation->config, fault_out);
+	int n = os_n_processors();
 
 	if (dns == NULL)
 		return -1;
@@ -294,6 +298,11 @@ make_resolver(struct serving *serving, struct fault *fault_out)
 	if (serving->milter.world.errands == NULL)
 		return -1;
 	serving->milter.world.resolver = errands_resolver(serving->milter.world.errands, serving->operate.resolver);
+	serving->checkers = os_crew_new(loop_poller(serving->loop), n < CHECKERS_MAX ? n : CHECKERS_MAX, "check");
+	if (serving->checkers == NULL)
+		return fault_temporary(fault_out, "no threads that check can be had");
+	fiber_elsewhere_init(&serving->elsewhere, serving->checkers);
+	serving->milter.world.elsewhere = &serving->elsewhere.elsewhere;
 	return 0;
 }
 
@@ -340,7 +349,7 @@ make_parts(struct serving *serving, struct fault *fault_out)
 	error = loop_watch_signals(serving->loop, signals, 2, &serving->signals);
 	if (error != 0 || serving->watcher == NULL)
 		return fault_temporary(fault_out, "signals cannot be watched");
-	if (make_resolver(serving, fault_out) != 0 || make_control(serving, fault_out) != 0 || make_servers(serving, fault_out) != 0 ||
+	if (make_checking(serving, fault_out) != 0 || make_control(serving, fault_out) != 0 || make_servers(serving, fault_out) != 0 ||
 	    callbacks_register(&serving->milter, fault_out) != 0 ||
 	    (section->unix_path != NULL ? open_unix : open_libmilter)(section, fault_out) != 0)
 		return -1;
@@ -355,6 +364,7 @@ free_rest(struct serving *serving)
 	control_free(serving->control);
 	servers_free(&serving->servers);
 	os_crew_free(serving->operate.crew);
+	os_crew_free(serving->checkers);
 	if (serving->is_thread_over)
 		pthread_join(serving->thread, NULL);
 }

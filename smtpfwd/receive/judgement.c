@@ -43,20 +43,13 @@ struct weighed_resolver {
 	bool			 is_refused;	/* a question was not asked: there was no memory to wait with */
 };
 
-/* The crew, for a mail's checks. */
-struct judging_crew {
-	struct elsewhere	 elsewhere;
-	struct os_crew		*crew;
-	bool			 was_used;	/* in the wait at hand */
-};
-
 struct judgement {
 	struct arena		 header_arena;	/* until the header is forgotten */
 	struct header_section	 edited;
 	struct arena		 arena;		/* the findings'; the rest of it too */
 	struct str		 message_id;
 	struct weighed_resolver	 dns;
-	struct judging_crew	 crew;
+	struct fiber_elsewhere	 crew;		/* its uses are those of the wait at hand */
 	struct inspection	*inspection;	/* NULL: not begun, or ended */
 	const struct findings	*findings;	/* NULL before the end */
 	struct mail_class	 class;		/* from the header section on */
@@ -142,7 +135,7 @@ listen_for_answers(const struct judgement *judgement, struct session *session, c
 	struct patience *patience = &session->listener->gate->checks;
 	struct span took = instant_diff(wait->began, now);
 
-	if (judgement->crew.was_used)
+	if (judgement->crew.n_uses > 0)
 		return;
 	if (took.ns >= span_ms(ANSWER_LEAST_MS).ns && took.ns < span_ms(SHORT_WAIT_MS).ns && instant_is_before(now, wait->ends))
 		patience_hear(patience, now);
@@ -161,7 +154,7 @@ end_wait(struct judgement *judgement, struct session *session, const struct wait
 	if (fiber_is_cancelled())
 		return false;
 	listen_for_answers(judgement, session, wait, now);
-	judgement->crew.was_used = false;
+	judgement->crew.n_uses = 0;
 	return true;
 }
 
@@ -207,31 +200,6 @@ ask_weighed(struct resolver *resolver, const struct dns_question *questions, int
 	dns->asker = NULL;
 }
 
-struct elsewhere_call {
-	void	(*work)(void *arg);
-	void	*arg;
-};
-
-static int
-make_call(void *context, struct fault *fault_out)
-{
-	const struct elsewhere_call *call = context;
-
-	(void)fault_out;
-	call->work(call->arg);
-	return 0;
-}
-
-static void
-run_on_crew(struct elsewhere *elsewhere, void (*work)(void *arg), void *arg)
-{
-	struct judging_crew *mine = (struct judging_crew *)(void *)elsewhere;
-	struct elsewhere_call call = { .work = work, .arg = arg };
-
-	mine->was_used = true;
-	(void)fiber_call_on_crew(mine->crew, make_call, &call, NULL);
-}
-
 /* --- the header section --- */
 
 static void
@@ -258,7 +226,7 @@ check(struct judgement *judgement, struct session *session, const struct header_
 	judgement->dns = (struct weighed_resolver){ .resolver.ask = ask_weighed, .below = session->listener->world->resolver, .session = session };
 	if (judgement->dns.below != NULL)
 		inputs.resolver = &judgement->dns.resolver;
-	judgement->crew = (struct judging_crew){ .elsewhere.run = run_on_crew, .crew = session->listener->world->signers };
+	fiber_elsewhere_init(&judgement->crew, session->listener->world->signers);
 	inputs.elsewhere = &judgement->crew.elsewhere;
 	judgement->has_short_waits = patience_is_short(&session->listener->gate->checks, &session->peer.client.ip, loop_now(fiber_loop()));
 	wait = begin_wait(judgement, session, policy_verify_rules(transaction->policy)->timeout);

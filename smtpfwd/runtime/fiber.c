@@ -314,3 +314,36 @@ fiber_call_on_crew(struct os_crew *crew, int (*call)(void *context, struct fault
 	fiber_run_on_crew(crew, &mine.job);
 	return mine.status;
 }
+
+struct elsewhere_work {
+	struct os_job	 job;
+	void	       (*work)(void *arg);
+	void		*arg;
+};
+
+static void
+elsewhere_work_run(struct os_job *job)
+{
+	struct elsewhere_work *mine = LIST_ITEM(job, struct elsewhere_work, job);
+
+	mine->work(mine->arg);
+}
+
+static void
+fiber_elsewhere_run(struct elsewhere *elsewhere, void (*work)(void *arg), void *arg)
+{
+	struct fiber_elsewhere *mine = LIST_ITEM(elsewhere, struct fiber_elsewhere, elsewhere);
+	struct elsewhere_work job = { .job.run = elsewhere_work_run, .work = work, .arg = arg };
+
+	mine->n_uses++;
+	if (mine->crew != NULL)
+		fiber_run_on_crew(mine->crew, &job.job);
+	else
+		work(arg);
+}
+
+void
+fiber_elsewhere_init(struct fiber_elsewhere *elsewhere, struct os_crew *crew)
+{
+	*elsewhere = (struct fiber_elsewhere){ .elsewhere.run = fiber_elsewhere_run, .crew = crew };
+}

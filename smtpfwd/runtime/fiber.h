@@ -8,6 +8,7 @@
 #ifndef RUNTIME_FIBER_H
 #define RUNTIME_FIBER_H
 
+#include "base/elsewhere.h"
 #include "base/fault.h"
 #include "base/heap.h"
 #include "base/instant.h"
@@ -112,5 +113,13 @@ void		 fiber_run_on_crew(struct os_crew *crew, struct os_job *job);
 /* The same of a call that may fail, for what it returns; without a crew (NULL) it is made here. */
 int		 fiber_call_on_crew(struct os_crew *crew, int (*call)(void *context, struct fault *fault_out), void *context,
 		    struct fault *fault_out);
+
+/* A crew, for who knows neither; without one (NULL) work is done here. */
+struct fiber_elsewhere {
+	struct elsewhere	 elsewhere;
+	struct os_crew		*crew;
+	int			 n_uses;	/* so far; who owns it may set it */
+};
+void		 fiber_elsewhere_init(struct fiber_elsewhere *elsewhere, struct os_crew *crew);
 
 #endif

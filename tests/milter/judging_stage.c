@@ -4,6 +4,7 @@
 #include <sched.h>
 
 #include "base/insist.h"
+#include "smtpfwd/runtime/os.h"
 #include "tests/milter/judging_stage.h"
 #include "tests/policy/dkim_vectors.h"
 
@@ -83,6 +84,10 @@ judging_stage_begin(struct judging_stage *stage)
 	stage->world.errands = errands_new(stage->loop, &fault);
 	insist(stage->world.errands != NULL);
 	stage->world.resolver = errands_resolver(stage->world.errands, &stage->names);
+	stage->crew = os_crew_new(loop_poller(stage->loop), 1, "check");
+	insist(stage->crew != NULL);
+	fiber_elsewhere_init(&stage->elsewhere, stage->crew);
+	stage->world.elsewhere = &stage->elsewhere.elsewhere;
 	stage->keeper = fiber_start(stage->loop, "keeper", keep_running, stage);
 	insist(stage->keeper != NULL && pthread_create(&stage->thread, NULL, run_loop, stage) == 0);
 }
@@ -105,6 +110,7 @@ judging_stage_end(struct judging_stage *stage)
 	pthread_join(stage->thread, NULL);
 	insist(errand_forget(&stage->ending));
 	errands_free(stage->world.errands);
+	os_crew_free(stage->crew);
 	loop_free(stage->loop);
 	rules_place_fini(&stage->place);
 	policy_free(stage->policy);

@@ -15,6 +15,8 @@ struct judging_stage {
 	struct rules		 rules;		/* may be changed while no mail is there */
 	struct policy		*policy;
 	struct loop		*loop;
+	struct os_crew		*crew;
+	struct fiber_elsewhere	 elsewhere;	/* the crew */
 	struct fiber		*keeper;
 	struct resolver		 names;		/* the errands' */
 	struct resolver		*answers;	/* what they stand for; while no mail is there */

@@ -5,6 +5,7 @@
 
 #include "tests/expect.h"
 #include "tests/milter/judging_stage.h"
+#include "tests/policy/dkim_vectors.h"
 #include "tests/policy/zone.h"
 
 enum { SHOWN_MAX_BYTES = 8000 };
@@ -20,6 +21,8 @@ struct mail {
 	const char	*want_words;		/* a part of them */
 	const char	*want_changes;		/* "-Name:nth" and "+Name:value" of each; a part of the value; "" for none */
 };
+
+#define FALSE_SIGNATURE	"DKIM-Signature: v=1; a=ed25519-sha256; d=example.com; s=e; h=from; bh=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=; b=AAAA"
 
 static const struct mail mails[] = {
 	{ .name = "a stranger's mail is checked, stamped and classified", .client = "192.0.2.1", .path = "<a@pass.example>", .header = "From: a@pass.example",
@@ -51,11 +54,15 @@ static const struct mail mails[] = {
 	{ .name = "no client is nobody's", .client = NULL, .path = "<>", .header = "From: a@b.example", .want_words = "class=incoming" },
 	{ .name = "a local part alone is here", .client = "10.0.0.1", .path = "<root>", .recipient = "<postmaster>", .header = "From: root", .want_words = "verdict=accept" },
 	{ .name = "what is no address", .client = "192.0.2.1", .path = "<a b@@c>", .recipient = "<@>", .header = "From: a@b.example", .want_words = "verdict=accept" },
+	{ .name = "many signatures are checked, which another thread does", .client = "192.0.2.1", .path = "<a@pass.example>",
+	  .header = FALSE_SIGNATURE "\n" FALSE_SIGNATURE "\n" FALSE_SIGNATURE "\n" FALSE_SIGNATURE "\nFrom: a@pass.example",
+	  .want_words = "dkim=fail:example.com:e,fail:example.com:e,fail:example.com:e,fail:example.com:e verdict=accept" },
 	{ .name = "the DNS does not tell", .client = "192.0.2.1", .path = "<a@slow.example>", .header = "From: a@slow.example",
 	  .want = ACTION_ACCEPT, .want_words = "spf=temperror" },
 };
 
-static const char zone_text[] = "pass.example TXT v=spf1 ip4:192.0.2.1 -all\n_dmarc.pass.example TXT v=DMARC1; p=reject\nslow.example timeout\n";
+static const char zone_text[] = "pass.example TXT v=spf1 ip4:192.0.2.1 -all\n_dmarc.pass.example TXT v=DMARC1; p=reject\nslow.example timeout\n"
+    "e._domainkey.example.com TXT " RFC8463_ED25519_RECORD "\n";
 
 static const char *
 find_macro(void *context, const char *name)
@@ -261,5 +268,7 @@ main(void)
 	test_bound(&stage, false);
 	test_bound(&stage, true);
 	judging_stage_end(&stage);
+	test_case("no other mail was for another thread");
+	expect_int(stage.elsewhere.n_uses, 1);
 	return test_end();
 }
