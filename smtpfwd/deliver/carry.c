@@ -241,6 +241,9 @@ hand_over(struct errand *e, struct next_hop *next_hop)
 		.client = e->held->client, .was_idle = e->held->was_idle, .envelope = e->delivery->envelope,
 		.introduction = &introduction, .srs_mode = next_hop->route->srs, .content = &e->content, .recipients = e->offered, .n_recipients = e->delivery->n_recipients,
 		.arena = e->delivery->arena, .hearing = e->c->hearing, .destination = e->site->destination,
+		.is_ahead = ahead_take_begun(e->ahead),
+		/* Of a ring, what was refused goes on to the next one before this mail is over. */
+		.sequel = e->plan == NULL ? ahead_sequel(e->ahead, e->delivery) : NULL,
 	};
 	struct instant began = loop_now(e->c->loop);
 	struct history_attempt attempt = errand_attempt(e);
@@ -256,6 +259,8 @@ hand_over(struct errand *e, struct next_hop *next_hop)
 	e->srs = h.srs;
 	if (end == HANDOVER_DONE)
 		next_hop_note_told(next_hop, h.client, introduction.identity);
+	if (h.is_ahead_not_taken)
+		ahead_rest(next_hop, &e->trouble);
 	e->is_means_refused |= introduction.is_means_refused;
 	e->n_means_refused += introduction.is_means_refused;
 	if (n_ambiguous > 0) {
@@ -286,7 +291,7 @@ offer(struct errand *e)
 	count_outcomes(e, next_hop, was_settled);
 	mem_free(was_settled);
 	e->held->was_idle = true;
-	if ((end != HANDOVER_DONE && end != HANDOVER_LACKING) || !client_is_reusable(e->held->client))
+	if ((end != HANDOVER_DONE && end != HANDOVER_LACKING) || !(client_is_reusable(e->held->client) || ahead_stands(e->ahead)))
 		held_drop(e->held);
 	else if (e->held->client->stands_for_one && end == HANDOVER_DONE)
 		held_keep(e->c, e->held);	/* ends it: the next mail is of somebody else */
@@ -431,10 +436,10 @@ find_choices(struct errand *e)
 }
 
 static void
-begin(struct errand *e, struct couriers *c, struct site *site, struct delivery *delivery, struct held *held)
+begin(struct errand *e, struct couriers *c, struct site *site, struct delivery *delivery, struct held *held, struct ahead *ahead)
 {
 	*e = (struct errand){
-		.c = c, .home = site, .site = site, .delivery = delivery, .held = held,
+		.c = c, .home = site, .site = site, .delivery = delivery, .held = held, .ahead = ahead,
 		.content = { .n_bytes = delivery->content_bytes, .read = read_content },
 		.is_large = delivery->content_bytes >= QUEUE_LARGE_BYTES,
 		.deadline = instant_after(loop_now(c->loop), span_s(CARRY_MAX_S)),
@@ -463,11 +468,11 @@ end(struct errand *e)
 }
 
 void
-carry(struct couriers *c, struct site *site, struct delivery *delivery, struct held *held)
+carry(struct couriers *c, struct site *site, struct delivery *delivery, struct held *held, struct ahead *ahead)
 {
 	struct errand *e = mem_new(sizeof(*e));
 
-	begin(e, c, site, delivery, held);
+	begin(e, c, site, delivery, held, ahead);
 	do {
 		if (!find_choices(e))
 			break;

@@ -7,6 +7,7 @@
 #ifndef DELIVER_CARRY_INSIDE_H
 #define DELIVER_CARRY_INSIDE_H
 
+#include "smtpfwd/deliver/ahead.h"
 #include "smtpfwd/deliver/couriers.h"
 #include "smtpfwd/deliver/handover.h"
 
@@ -17,6 +18,7 @@ struct errand {
 	struct site		*site;		/* where it is tried; home, or one that it was passed on to */
 	struct choices		*choices;	/* those we began with; NULL: none */
 	struct held		*held;
+	struct ahead		*ahead;		/* the courier's */
 	bool			 is_large;
 	struct next_hop		*large_at;	/* that counts it */
 	struct content		 content;

@@ -11,6 +11,8 @@ enum {
 	INPUT_MAX_BYTES = 8192,		/* replies are taken as they come; one line need not fit */
 	OUTPUT_MAX_BYTES = 65536,	/* a group of commands or a small mail leaves in one write */
 	COPIED_SPAN_MAX_BYTES = 8192,	/* longer spans of content are not worth a copy */
+	/* What TLS adds to what is behind the dot at most: two records' headers, tags and padding. */
+	TLS_ADDS_MAX_BYTES = 256,
 };
 
 static const char *const step_names[] = {
@@ -205,6 +207,7 @@ write_command(struct client *client, struct str line, struct instant deadline, s
 	if (write_bytes(client, line, deadline, fault_out) != 0)
 		return -1;
 	client->n_outstanding++;
+	client->n_bytes_behind_end += (int64_t)line.len;
 	return 0;
 }
 
@@ -464,21 +467,43 @@ client_content(struct client *client, struct str piece, struct instant deadline,
 }
 
 int
-client_finish(struct client *client, struct instant deadline, struct reply *reply_out, bool *is_ambiguous_out,
-    struct fault *fault_out)
+client_write_end(struct client *client, struct instant deadline, struct fault *fault_out)
 {
 	insist(client->n_outstanding == 0);
-	/* From here on the dot may be at the server whatever we learn. */
-	*is_ambiguous_out = true;
 	if (write_bytes(client, data_encode_end(&client->encoder), deadline, fault_out) != 0)
 		return -1;
 	client->n_outstanding = 1;
+	client->n_bytes_behind_end = 0;
+	return 0;
+}
+
+/*
+ * Our side's buffers may hold megabytes: a server that accepts before it can have seen the dot has taken nothing.  What is behind the
+ * dot may still be on its way.
+ */
+static bool
+end_is_confirmed(const struct client *client)
+{
+	int64_t n_behind = client->n_bytes_behind_end;
+
+	if (n_behind > 0 && client->tls.version[0] != '\0')
+		n_behind += TLS_ADDS_MAX_BYTES;
+	return stream_is_confirmed(client->stream, n_behind);
+}
+
+int
+client_finish(struct client *client, struct instant deadline, struct reply *reply_out, bool *is_ambiguous_out,
+    struct fault *fault_out)
+{
+	/* From here on the dot may be at the server whatever we learn. */
+	*is_ambiguous_out = true;
+	if (client->n_outstanding == 0 && client_write_end(client, deadline, fault_out) != 0)
+		return -1;
 	if (client_flush(client, deadline, fault_out) != 0)
 		return -1;
 	if (client_read(client, CLIENT_FINAL, deadline, reply_out, fault_out) != 0)
 		return -1;
-	/* Our side's buffers may hold megabytes: a server that says so before it can have seen the dot has taken nothing. */
-	if (reply_is_positive(reply_out) && !stream_is_confirmed(client->stream)) {
+	if (reply_is_positive(reply_out) && !end_is_confirmed(client)) {
 		fault_temporary(fault_out, "the next hop breaks the protocol: it accepted the mail before its end");
 		return broken(client);
 	}

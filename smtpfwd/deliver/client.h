@@ -50,6 +50,7 @@ struct client {				/* private but for what is said to be read */
 	struct ehlo			 ehlo;		/* read: what the server offers; as of the latest EHLO */
 	struct tls_info			 tls;		/* read: empty in the clear */
 	int				 n_outstanding;	/* replies to what was written, not read yet */
+	int64_t				 n_bytes_behind_end;	/* of commands, behind the final dot that was written last */
 	bool				 is_in_transaction;	/* MAIL was accepted and nothing ended it */
 	bool				 is_broken;
 	bool				 is_closing;	/* the server said 421 */
@@ -120,12 +121,16 @@ int	client_content(struct client *client, struct str piece, struct instant deadl
 
 /*
  * Sends the final dot and waits for the answer.  After a fault *is_ambiguous_out tells whether the server may have
- * the mail all the same (RFC 1047).
+ * the mail all the same (RFC 1047).  Behind client_write_end the dot is there already, and maybe commands behind it, whose replies
+ * are read afterwards.
  */
 int	client_finish(struct client *client, struct instant deadline, struct reply *reply_out,
 	    bool *is_ambiguous_out, struct fault *fault_out);
 
 /* --- the same, several commands in one write (RFC 2920); only when client->ehlo.has_pipelining --- */
+
+/* The final dot.  Commands may follow in the same write (RFC 2920 3.1), but client_finish comes before their replies. */
+int	client_write_end(struct client *client, struct instant deadline, struct fault *fault_out);
 
 /* Collect; the replies are read in the same order by client_read after client_flush. */
 int	client_write_rset(struct client *client, struct instant deadline, struct fault *fault_out);

@@ -3,13 +3,9 @@
  */
 #include "base/insist.h"
 #include "base/mem.h"
-#include "smtpfwd/deliver/couriers.h"
+#include "smtpfwd/deliver/ahead.h"
 
 enum {
-	/* One after the other over one session; then the session goes back, so that destinations take turns. */
-	SAME_SESSION_MAX_MAILS = 100,
-	/* The same where others wait for the next hop or for a courier: enough to be worth a session. */
-	TURN_MAX_MAILS = 10,
 	/*
 	 * Who stands in a line is called when room comes free; if the called one's mail went away meanwhile the next one is
 	 * called at the latest after this.
@@ -71,20 +67,6 @@ struct errands {			/* a courier's: of one site */
 	struct delivery	*first;
 };
 
-static bool
-goes_on(const struct couriers *c, const struct site *site, const struct held *held, int n_mails)
-{
-	const struct next_hop *next_hop = held->next_hop;
-
-	if (held->client == NULL || c->is_stopping || site->is_gone || !next_hop->is_up || plan_of(held->client) != c->plan)
-		return false;
-	if (next_hop_n_busy(next_hop) > next_hop->limit.now || next_hop_is_awaited(next_hop))
-		return false;
-	if (!list_is_empty(&next_hop->waiting[LINE_MAIL]) || room_share(site) < 0)
-		return n_mails < TURN_MAX_MAILS;
-	return n_mails < SAME_SESSION_MAX_MAILS;
-}
-
 /* One delivery, and what else is due for the same destination while its session is open. */
 static void
 run_courier(struct couriers *c, void *arg)
@@ -93,14 +75,13 @@ run_courier(struct couriers *c, void *arg)
 	struct site *site = errands.site;
 	struct delivery *delivery = errands.first;
 	struct held held = { .client = NULL };
-	int n_mails = 0;
+	struct ahead ahead;
 
 	mem_free(arg);
+	ahead_init(&ahead, c, site, &held);
 	while (delivery != NULL) {
-		carry(c, site, delivery, &held);
-		delivery = NULL;
-		if (held.client != NULL && goes_on(c, site, &held, ++n_mails))
-			delivery = queue_take_same(c->queue, site->destination, instant_after(loop_now(c->loop), c->plan->idle_max));
+		carry(c, site, delivery, &held, &ahead);
+		delivery = ahead_next(&ahead);
 	}
 	if (held.client != NULL)
 		held_keep(c, &held);

@@ -117,8 +117,9 @@ void	onlines_wake(struct couriers *c);
 
 /*
  * Brings one delivery to a next hop of its site (NULL: there is none) and settles it, or gives it back where there is no
- * room.  held: a session to begin with, and what is left.  Suspends.
+ * room.  held: a session to begin with, and what is left.  ahead: of its courier (ahead.h).  Suspends.
  */
-void	carry(struct couriers *c, struct site *site, struct delivery *delivery, struct held *held);
+struct ahead;
+void	carry(struct couriers *c, struct site *site, struct delivery *delivery, struct held *held, struct ahead *ahead);
 
 #endif

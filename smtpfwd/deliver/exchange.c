@@ -56,13 +56,13 @@ unreadable(struct exchange *x, const struct fault *fault)
 
 /* ANSWERED: go on, or with *is_refused_out do not. */
 static enum exchange_end
-send_pieces(struct exchange *x, struct content *content, char *room, size_t n_room, struct reply *reply_out,
-    bool *is_refused_out)
+send_pieces(struct exchange *x, struct content *content, char *room, size_t n_room, struct reply *reply_out, bool *is_refused_out,
+    bool *has_sequel_out)
 {
 	int64_t offset = 0;
 	struct fault fault;
 
-	*is_refused_out = false;
+	*is_refused_out = *has_sequel_out = false;
 	while (offset < content->n_bytes) {
 		ssize_t n = content->read(content, offset, room, n_room, x->deadline, &fault);
 		int sent;
@@ -71,6 +71,9 @@ send_pieces(struct exchange *x, struct content *content, char *room, size_t n_ro
 			fault_temporary(&fault, "it ends after %lld of %lld bytes", (long long)offset, (long long)content->n_bytes);
 		if (n <= 0)
 			return unreadable(x, &fault);
+		offset += n;
+		if (offset >= content->n_bytes && x->sequel != NULL)
+			*has_sequel_out = x->sequel->find(x->sequel);
 		sent = client_content(x->client, str_n(room, (size_t)n), x->deadline, reply_out, &fault);
 		if (sent < 0)
 			return exchange_fault(x, &fault, "mail data");
@@ -78,27 +81,44 @@ send_pieces(struct exchange *x, struct content *content, char *room, size_t n_ro
 			*is_refused_out = true;
 			return answered(x, reply_out, "mail data");
 		}
-		offset += n;
 	}
 	return EXCHANGE_ANSWERED;
+}
+
+static int
+write_sequel(struct exchange *x, struct instant final_deadline, struct fault *fault_out)
+{
+	if (client_write_end(x->client, final_deadline, fault_out) != 0)
+		return -1;
+	return x->sequel->write(x->sequel, final_deadline, fault_out);
+}
+
+/* The dot, maybe with what follows it, and its answer. */
+static enum exchange_end
+end_content(struct exchange *x, bool has_sequel, struct instant final_deadline, struct reply *reply_out)
+{
+	bool is_ambiguous = true;
+	struct fault fault;
+
+	if ((!has_sequel || write_sequel(x, final_deadline, &fault) == 0) &&
+	    client_finish(x->client, final_deadline, reply_out, &is_ambiguous, &fault) == 0)
+		return answered(x, reply_out, "end of the mail");
+	if (!is_ambiguous)
+		return exchange_fault(x, &fault, "end of the mail");
+	trouble_of_fault(&fault, STATUS(4, 4, 2), "the mail was sent, but whether it was accepted is not known", x->trouble);
+	return EXCHANGE_AMBIGUOUS;
 }
 
 enum exchange_end
 exchange_content(struct exchange *x, struct content *content, struct instant final_deadline, struct reply *reply_out)
 {
 	size_t n_room = content->n_bytes < PIECE_BYTES ? (size_t)content->n_bytes : PIECE_BYTES;
-	char *room = mem_resize_array(NULL, n_room > 0 ? n_room : 1, 1);
-	bool is_refused, is_ambiguous;
-	enum exchange_end end = send_pieces(x, content, room, n_room, reply_out, &is_refused);
-	struct fault fault;
+	char *room = mem_resize_array(NULL, n_room > 0 ? n_room : 1, 1);	/* not zeroed */
+	bool is_refused, has_sequel;
+	enum exchange_end end = send_pieces(x, content, room, n_room, reply_out, &is_refused, &has_sequel);
 
 	mem_free(room);
 	if (end != EXCHANGE_ANSWERED || is_refused)
 		return end;
-	if (client_finish(x->client, final_deadline, reply_out, &is_ambiguous, &fault) == 0)
-		return answered(x, reply_out, "end of the mail");
-	if (!is_ambiguous)
-		return exchange_fault(x, &fault, "end of the mail");
-	trouble_of_fault(&fault, STATUS(4, 4, 2), "the mail was sent, but whether it was accepted is not known", x->trouble);
-	return EXCHANGE_AMBIGUOUS;
+	return end_content(x, has_sequel, final_deadline, reply_out);
 }

@@ -17,11 +17,19 @@ struct content {			/* where a mail's bytes come from */
 		    struct instant deadline, struct fault *fault_out);
 };
 
+struct sequel {				/* commands that may go out in the same write as the end of a mail */
+	/* Before the last piece of the content.  True: there are some.  Suspends. */
+	bool	(*find)(struct sequel *sequel);
+	/* Behind the final dot, by client_write_...; -1 with a fault.  Their replies are for whoever comes next. */
+	int	(*write)(struct sequel *sequel, struct instant deadline, struct fault *fault_out);
+};
+
 struct exchange {
 	struct client	*client;
 	struct instant	 deadline;
 	int		 n_replies_before;	/* of a session that was idle, as we came to it; -1: it was not */
 	struct trouble	*trouble;		/* set with all ends but for ANSWERED */
+	struct sequel	*sequel;		/* to the mail's end; NULL: nothing goes out with it */
 };
 
 enum exchange_end {
@@ -53,6 +61,23 @@ enum exchange_end	exchange_read(struct exchange *x, enum client_step step, const
  */
 enum exchange_end	exchange_introduce(struct exchange *x, struct introduction *introduction, bool *is_turned_away_out,
 			    struct reply *reply_out);
+
+enum ahead_reading {			/* what the replies to an envelope say that went out with the end of the mail before */
+	/* A 354 ends them, and only DATA is answered so: each belongs to its command. */
+	AHEAD_IN_STEP,
+	/* No 354.  A reply too many before would have put each in another one's place, so none is believed; the mail is offered once more. */
+	AHEAD_AGAIN,
+	AHEAD_ELSEWHERE,		/* the same, but for that a session is needed in which nothing is open; trouble is set */
+	AHEAD_NOT_TAKEN,		/* silence, an end, nonsense: the server does not take an envelope so; trouble is set */
+	AHEAD_ENDED,			/* by what may come at any time: *end_out */
+};
+
+/*
+ * Reads the replies to MAIL, RCPTs and DATA (n_recipients + 2 in replies_out, texts in the arena), whose mail before was answered.
+ * Unless ELSEWHERE, NOT_TAKEN or ENDED the session goes on.  Suspends.
+ */
+enum ahead_reading	exchange_ahead(struct exchange *x, int n_recipients, struct arena *arena, struct reply *replies_out,
+				enum exchange_end *end_out);
 
 /*
  * Sends the content after a 354, and the dot, and waits for the answer until final_deadline.  A refusal that came

@@ -32,13 +32,17 @@ struct handover {
 	struct hearing		 hearing;
 	struct str		 destination;	/* for it */
 	struct arena		*arena;		/* for what replies say */
+	bool			 is_ahead;	/* its envelope is out already (ahead.h), with all recipients */
+	struct sequel		*sequel;	/* what may go out with its end; NULL: nothing */
 	const struct address	*srs;		/* out: what the last MAIL said instead of the reverse-path, the envelope's; NULL: nothing else */
+	bool			 is_ahead_not_taken;	/* out: the server does not take an envelope so; nothing is said of this mail */
 	bool			 is_slowed;	/* out: MAIL got a 4xx that asks us to slow down; trouble_out says which */
 };
 
 enum handover_end {
 	HANDOVER_DONE,			/* all have an outcome */
-	HANDOVER_SESSION_OVER,		/* the session ended and nobody is to blame: an idle one that was gone, LIMITS, a means refused */
+	/* The session ended and nobody is to blame: an idle one that was gone, LIMITS, a means refused, an envelope ahead in vain */
+	HANDOVER_SESSION_OVER,
 	HANDOVER_TROUBLE,		/* the next hop's: who is left may be offered to another one */
 	HANDOVER_LACKING,		/* the mail needs what it does not offer; the same */
 	HANDOVER_UNREADABLE,		/* ours: the content could not be read */

@@ -174,6 +174,27 @@ say_xclient(struct client *client, struct str line, struct instant deadline, str
 	return reply_is_positive(reply_out) ? IDENTITY_TOLD : IDENTITY_TURNED_AWAY;
 }
 
+static bool
+can_tell(const struct client *client, const struct identity *identity, const struct identity_rule *rule)
+{
+	if (!identity_may_be_seen(identity, rule) || client->stands_for_one || !may_xclient(client, rule))
+		return false;
+	return !identity->is_trusted || (client->ehlo.xclient_attributes & 1u << XCLIENT_LOGIN) != 0;
+}
+
+static bool
+can_forward(const struct client *client, const struct identity *identity, const struct identity_rule *rule)
+{
+	return !client->stands_for_one && identity_can_be_told(identity) && client->ehlo.xforward_attributes != 0 &&
+	    (rule->means == IDENTITY_AUTO || rule->means == IDENTITY_XFORWARD);
+}
+
+bool
+identity_is_to_be_told(const struct client *client, const struct identity *identity, const struct identity_rule *rule)
+{
+	return can_tell(client, identity, rule) || can_forward(client, identity, rule);
+}
+
 enum identity_result
 identity_tell(struct client *client, const struct identity *identity, const struct identity_rule *rule,
     struct instant deadline, struct reply *reply_out, struct fault *fault_out)
@@ -182,9 +203,7 @@ identity_tell(struct client *client, const struct identity *identity, const stru
 	struct str rest, line;
 	struct buf lines;
 
-	if (!identity_may_be_seen(identity, rule) || client->stands_for_one || !may_xclient(client, rule))
-		return IDENTITY_NOT_POSSIBLE;
-	if (identity->is_trusted && (client->ehlo.xclient_attributes & 1u << XCLIENT_LOGIN) == 0)
+	if (!can_tell(client, identity, rule))
 		return IDENTITY_NOT_POSSIBLE;
 	result = end_transaction(client, deadline, reply_out, fault_out);
 	buf_init(&lines, INTRODUCE_MAX_BYTES);
@@ -220,8 +239,7 @@ identity_forward(struct client *client, const struct identity *identity, const s
 	if (client->stands_for_one)
 		return IDENTITY_NOT_POSSIBLE;
 	client->told = IDENTITY_NONE;		/* of the mail before */
-	if (!identity_can_be_told(identity) || client->ehlo.xforward_attributes == 0 ||
-	    (rule->means != IDENTITY_AUTO && rule->means != IDENTITY_XFORWARD))
+	if (!can_forward(client, identity, rule))
 		return IDENTITY_NOT_POSSIBLE;
 	result = end_transaction(client, deadline, reply_out, fault_out);
 	buf_init(&lines, INTRODUCE_MAX_BYTES);

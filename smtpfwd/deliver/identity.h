@@ -53,6 +53,9 @@ bool	identity_can_be_told(const struct identity *identity);
 /* The same, and by the rule it may be seen in our place: it is not one that we answer for. */
 bool	identity_may_be_seen(const struct identity *identity, const struct identity_rule *rule);
 
+/* True if identity_tell or identity_forward would say something in this session. */
+bool	identity_is_to_be_told(const struct client *client, const struct identity *identity, const struct identity_rule *rule);
+
 /* True if a connection begins with the header, those for our own mail and for checks too. */
 bool	identity_by_proxy(const struct identity_rule *rule);
 

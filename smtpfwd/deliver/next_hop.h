@@ -44,6 +44,7 @@ struct next_hop {
 	struct span	 check_wait;	/* before that; grows until a mail gets through; never below the route's interval */
 	char		 last_trouble[400];	/* "" if none */
 	struct instant	 proxied[IP_V6 + 1];	/* by family: when it greeted a client last that it was told of by PROXY; 0: never */
+	struct instant	 ahead_rests_until;	/* it did not take an envelope with the end of the mail before; see ahead.h */
 	struct instant	 last_sign;	/* of life: a session opened, a mail answered for */
 
 	struct limit	 limit;		/* of connections that carry mail */

@@ -156,6 +156,12 @@ struct delivery	*queue_take(struct queue *queue, struct instant deadline);
 /* Another due delivery for this destination now, or NULL: to go on with an open connection.  Suspends only to read. */
 struct delivery	*queue_take_same(struct queue *queue, struct str destination, struct instant deadline);
 
+/*
+ * The same in the place of a delivery that is out and about to end: the destination's limits count the one instead of the other from
+ * here on.  With only_if_full NULL too where they leave room for both: then others may have it.  Suspends only to read.
+ */
+struct delivery	*queue_take_next(struct queue *queue, struct delivery *before, bool only_if_full, struct instant deadline);
+
 enum {
 	QUEUE_NO_LIMIT = INT_MAX,
 	/* A mail of this size or more is large: it occupies its connection so long that it may be limited apart. */
@@ -223,6 +229,9 @@ void		 queue_settle_part(struct queue *queue, struct delivery *delivery, const s
 
 /* Undoes a take: due again at `at`. */
 void		 queue_give_back(struct queue *queue, struct delivery *delivery, struct instant at);
+
+/* The same; due now, and the first one of its destination: nothing was done for it. */
+void		 queue_give_back_first(struct queue *queue, struct delivery *delivery);
 
 /* --- reports --- */
 

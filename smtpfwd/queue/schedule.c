@@ -253,11 +253,11 @@ slot_detach(struct slot *slot)
 		heap_remove(slot_is_released(slot) ? &line->released : &line->later, &slot->room.later);
 		break;
 	case SLOT_OUT:
-		d->n_out--;
-		line->n_out--;
+		d->n_out -= !slot->is_succeeded;
+		line->n_out -= !slot->is_succeeded;
 		if (slot->is_probe)
 			d->is_probe_out = false;
-		slot->is_probe = false;
+		slot->is_probe = slot->is_succeeded = false;
 		break;
 	}
 	slot->where = SLOT_IDLE;
@@ -289,6 +289,15 @@ slot_place(struct schedule *schedule, struct slot *slot, struct instant due, str
 		heap_add(&slot_line(slot)->later, &slot->room.later, due.ns);
 	}
 	destination_changed(schedule, d, now);
+}
+
+void
+slot_place_first(struct schedule *schedule, struct slot *slot, struct instant now)
+{
+	slot_detach(slot);
+	slot->where = SLOT_DUE;
+	list_prepend(&slot_line(slot)->due, &slot->room.due);
+	destination_changed(schedule, slot->destination, now);
 }
 
 void
@@ -362,6 +371,38 @@ schedule_take_of(struct schedule *schedule, struct destination *destination, str
 	if (destination_line(destination, now) == NULL)
 		return NULL;
 	return destination_take(schedule, destination, now);
+}
+
+static void
+count_out(struct slot *slot, int n)
+{
+	slot->destination->n_out += n;
+	slot_line(slot)->n_out += n;
+	slot->is_succeeded = n < 0;
+}
+
+struct slot *
+schedule_take_next(struct schedule *schedule, struct slot *before, bool only_if_full, struct instant now)
+{
+	struct destination *d = before->destination;
+
+	insist(before->where == SLOT_OUT && !before->is_succeeded);
+	if (before->is_probe || (only_if_full && destination_line(d, now) != NULL))
+		return NULL;
+	count_out(before, -1);
+	if (destination_line(d, now) != NULL)
+		return destination_take(schedule, d, now);
+	count_out(before, 1);
+	return NULL;
+}
+
+void
+schedule_take_back_place(struct schedule *schedule, struct slot *before, struct instant now)
+{
+	if (!before->is_succeeded)
+		return;
+	count_out(before, 1);
+	destination_changed(schedule, before->destination, now);
 }
 
 bool

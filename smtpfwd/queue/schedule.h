@@ -35,6 +35,7 @@ struct slot {
 	uint32_t	 n_recipients;	/* as matched last; only while the mail is open */
 	enum slot_where	 where : 8;
 	bool		 is_probe : 1;	/* given out while the destination is held back */
+	bool		 is_succeeded : 1;	/* out, but its place is another one's already */
 	bool		 is_large : 1;
 };
 
@@ -93,6 +94,7 @@ static inline struct str destination_name(const struct destination *d) { return 
 struct slot	*slot_new(struct schedule *schedule, struct entry *entry, struct destination *destination, bool is_large);
 void		 slot_free(struct schedule *schedule, struct slot *slot);	/* from wherever it is */
 void		 slot_place(struct schedule *schedule, struct slot *slot, struct instant due, struct instant now);
+void		 slot_place_first(struct schedule *schedule, struct slot *slot, struct instant now);	/* due, before all others of its kind */
 void		 slot_set_idle(struct schedule *schedule, struct slot *slot);
 
 /* True if schedule_take would give one. */
@@ -101,6 +103,15 @@ static inline bool schedule_has_ready(const struct schedule *s) { return !list_i
 /* The next slot, now out; NULL: nothing is due.  The second: of this destination only. */
 struct slot	*schedule_take(struct schedule *schedule, struct instant now);
 struct slot	*schedule_take_of(struct schedule *schedule, struct destination *destination, struct instant now);
+
+/*
+ * The next slot of the destination in the place of one that is out and about to end: that counts no more among those that are out.
+ * NULL: nothing is due, it is a probe, or (only_if_full) there is room for others beside it, and they may go by themselves.
+ */
+struct slot	*schedule_take_next(struct schedule *schedule, struct slot *before, bool only_if_full, struct instant now);
+
+/* It counts again. */
+void		 schedule_take_back_place(struct schedule *schedule, struct slot *before, struct instant now);
 
 /* True if the destination has something to give now. */
 bool	schedule_limit(struct schedule *schedule, struct str name, int limit, int limit_large, struct instant now);

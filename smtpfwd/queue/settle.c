@@ -79,6 +79,22 @@ slot_come_back(struct queue *queue, struct slot *slot, struct instant due)
 	entry_set_clock(queue, entry);
 }
 
+/* Undoes its time in delivery. */
+static void
+slot_come_back_first(struct queue *queue, struct slot *slot)
+{
+	struct entry *entry = slot->entry;
+
+	if (entry->is_held) {
+		slot_come_back(queue, slot, loop_now(queue->loop));
+		return;
+	}
+	entry->n_out--;
+	queue->counts.n_in_delivery--;
+	slot_place_first(&queue->schedule, slot, loop_now(queue->loop));
+	entry_set_clock(queue, entry);
+}
+
 static void
 slot_end(struct queue *queue, struct slot *slot)
 {
@@ -170,6 +186,23 @@ queue_take_same(struct queue *queue, struct str destination, struct instant dead
 		return NULL;
 	slot = schedule_take_of(&queue->schedule, d, loop_now(queue->loop));
 	return slot != NULL ? deliver_slot(queue, slot, deadline) : NULL;
+}
+
+struct delivery *
+queue_take_next(struct queue *queue, struct delivery *before, bool only_if_full, struct instant deadline)
+{
+	struct slot *out = taken_of(before)->slot, *slot;
+	struct delivery *delivery;
+
+	if (commit_is_behind(&queue->commit))
+		return NULL;
+	slot = schedule_take_next(&queue->schedule, out, only_if_full, loop_now(queue->loop));
+	if (slot == NULL)
+		return NULL;
+	delivery = deliver_slot(queue, slot, deadline);
+	if (delivery == NULL)
+		schedule_take_back_place(&queue->schedule, out, loop_now(queue->loop));
+	return delivery;
 }
 
 ssize_t
@@ -384,13 +417,28 @@ queue_settle_part(struct queue *queue, struct delivery *delivery, const struct o
 	stored_write(t->stored, NULL, NULL);
 }
 
+static void
+give_back(struct queue *queue, struct taken *t)
+{
+	if (t->stored->entry->is_removed)
+		stored_write(t->stored, NULL, NULL);
+	taken_free(t);
+}
+
 void
 queue_give_back(struct queue *queue, struct delivery *delivery, struct instant at)
 {
 	struct taken *t = taken_of(delivery);
 
 	slot_come_back(queue, t->slot, at);
-	if (t->stored->entry->is_removed)
-		stored_write(t->stored, NULL, NULL);
-	taken_free(t);
+	give_back(queue, t);
+}
+
+void
+queue_give_back_first(struct queue *queue, struct delivery *delivery)
+{
+	struct taken *t = taken_of(delivery);
+
+	slot_come_back_first(queue, t->slot);
+	give_back(queue, t);
 }

@@ -378,9 +378,9 @@ stream_has_more(struct stream *stream)
 /* --- writing --- */
 
 bool
-stream_is_confirmed(const struct stream *stream)
+stream_is_confirmed(const struct stream *stream, int64_t but_n_bytes)
 {
-	return stream->output.len == stream->output_sent && os_unconfirmed_bytes(stream->socket) == 0;
+	return stream->output.len == stream->output_sent && os_unconfirmed_bytes(stream->socket) <= but_n_bytes;
 }
 
 /* Counts bytes that went out of the pieces; how many pieces are left to send. */

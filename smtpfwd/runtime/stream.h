@@ -64,10 +64,10 @@ int		 stream_flush(struct stream *stream, struct instant deadline, struct fault 
 int		 stream_finish(struct stream *stream, struct instant deadline, struct fault *fault_out);
 
 /*
- * True if the peer has all that was written: its machine, that is.  Whatever it answers to the last byte of it
- * confirms it too, so an answer that comes while this is false is none.
+ * True if the peer has all that was written but for so many bytes: its machine, that is.  Whatever it answers to the last byte
+ * of it confirms it too, so an answer that comes while this is false is none.  With TLS they are the bytes that TLS makes of it.
  */
-bool		 stream_is_confirmed(const struct stream *stream);
+bool		 stream_is_confirmed(const struct stream *stream, int64_t but_n_bytes);
 
 /*
  * TLS (tls.h).  A client's input that was buffered before the handshake is dropped: it was plaintext.  A

@@ -207,6 +207,45 @@ limit_story(struct yard *yard)
 		yard_settle(yard, yard_take(yard, 6, NULL), OUTCOME_DELIVERED);
 }
 
+/* One after the other through one place, and none beside it. */
+static void
+next_story(struct yard *yard)
+{
+	struct delivery *d[3], *large;
+	char *content = mem_new(QUEUE_LARGE_BYTES);
+	struct mail_id second;
+
+	(void)queue_limit(yard->queue, STR("x.example"), 1, 0);
+	for (int i = 0; i < 3; i++)
+		(void)yard_put(yard, "b@x.example", STR("hello"));
+	d[0] = yard_take(yard, 1, NULL);
+	d[1] = queue_take_next(yard->queue, d[0], true, yard_in(1));
+	expect(d[1] != NULL && yard_take(yard, 1, NULL) == NULL);
+	second = d[1]->mail;
+	yard_settle(yard, d[0], OUTCOME_DELIVERED);
+	expect(yard_take(yard, 1, NULL) == NULL);		/* the place is the second one's */
+	queue_give_back_first(yard->queue, d[1]);
+	d[1] = yard_take(yard, 1, NULL);
+	expect(d[1] != NULL && mail_id_eq(&d[1]->mail, &second));
+	(void)queue_limit(yard->queue, STR("x.example"), 2, 0);
+	expect(queue_take_next(yard->queue, d[1], true, yard_in(1)) == NULL);	/* there is room beside it */
+	d[2] = queue_take_next(yard->queue, d[1], false, yard_in(1));
+	expect(d[2] != NULL);
+	memset(content, 'x', QUEUE_LARGE_BYTES);
+	(void)yard_put(yard, "b@x.example", str_n(content, QUEUE_LARGE_BYTES));
+	mem_free(content);
+	expect(queue_take_next(yard->queue, d[2], false, yard_in(1)) == NULL);	/* no large one in a small one's place */
+	yard_settle(yard, d[1], OUTCOME_DELIVERED);
+	yard_settle(yard, d[2], OUTCOME_DEFERRED);
+	expect(queue_limit(yard->queue, STR("x.example"), 1, 1));
+	large = yard_take(yard, 1, NULL);
+	expect(large != NULL && large->content_bytes >= QUEUE_LARGE_BYTES);
+	yard_settle(yard, large, OUTCOME_DELIVERED);
+	d[2] = yard_take(yard, 10000, NULL);
+	expect(d[2] != NULL && yard_take(yard, 1, NULL) == NULL);
+	yard_settle(yard, d[2], OUTCOME_DELIVERED);
+}
+
 /* Large mails came first, and yet small ones get half of what is given out; and the large ones the other half. */
 static void
 large_story(struct yard *yard)
@@ -378,6 +417,7 @@ in_and_out(void)
 	yard_lives("bytes come out as they went in, whatever their number", bytes_story, NULL, NULL);
 	yard_lives("a destination has its turn, however much waits for another", turns_story, NULL, NULL);
 	yard_lives("no more deliveries are out than the limit", limit_story, NULL, NULL);
+	yard_lives("the next one may have the place of the one before, and is the first again when it is given back", next_story, NULL, NULL);
 	yard_lives("large mails and others take turns, and are limited apart", large_story, NULL, NULL);
 	yard_lives("a destination that failed is probed by one delivery, and drained when it is back", probe_story, NULL, NULL);
 	yard_lives("what is deferred after a release waits its own time", released_then_deferred_story, NULL, NULL);
