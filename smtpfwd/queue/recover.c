@@ -341,6 +341,16 @@ set_commit(struct recovery *r)
 		commit_skip(commit, newest->generation, newest->end, INT64_MAX);
 }
 
+/* The disk works while records are looked at. */
+static void
+read_ahead(const struct queue *queue, const struct list_link *link)
+{
+	const struct segment *segment = LIST_ITEM(link, struct segment, link);
+
+	if (link != &queue->room.log.head)
+		os_read_ahead(segment->fd, 0, segment->bytes);
+}
+
 int
 queue_recover(struct queue *queue, struct fault *fault_out)
 {
@@ -356,6 +366,8 @@ queue_recover(struct queue *queue, struct fault *fault_out)
 	LIST_EACH(link, &queue->room.log) {
 		if (result == 0 && queue->world.progress != NULL)
 			queue->world.progress(queue->world.context, n_read++, (int)queue->room.log.n);
+		if (result == 0)
+			read_ahead(queue, link->next);
 		if (result == 0)
 			result = read_segment(&r, LIST_ITEM(link, struct segment, link), fault_out);
 	}

@@ -113,6 +113,7 @@ enum os_open_how {
 int	os_open(const char *path, enum os_open_how how);		/* blocks */
 ssize_t	os_pread(int fd, void *room, size_t n_bytes, int64_t offset);	/* blocks */
 ssize_t	os_pread_cached(int fd, void *room, size_t n_bytes, int64_t offset);	/* only what is in memory; else -EAGAIN */
+void	os_read_ahead(int fd, int64_t offset, int64_t n_bytes);		/* it is read soon: the disk may begin; a hint */
 ssize_t	os_pwritev(int fd, const struct iovec *pieces, int n_pieces, int64_t offset);	/* blocks; may be short */
 int	os_sync_data(int fd);						/* blocks: fdatasync */
 int	os_sync_dir(const char *path);					/* blocks: makes names durable */

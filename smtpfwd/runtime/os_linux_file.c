@@ -64,6 +64,12 @@ os_pread_cached(int fd, void *room, size_t n_bytes, int64_t offset)
 	return n;
 }
 
+void
+os_read_ahead(int fd, int64_t offset, int64_t n_bytes)
+{
+	(void)posix_fadvise(fd, offset, n_bytes, POSIX_FADV_WILLNEED);
+}
+
 ssize_t
 os_pwritev(int fd, const struct iovec *pieces, int n_pieces, int64_t offset)
 {
