@@ -31,11 +31,39 @@ label_is_valid(struct str label, bool allow_utf8)
 	return !is_ascii || label.len <= DOMAIN_LABEL_MAX_BYTES;
 }
 
+/*
+ * What nearly all names are, seen at one glance: lower-case letters and digits, and between these hyphens and dots.  Such a
+ * name is valid, and in its form for look-ups.
+ */
+static bool
+is_plain(struct str domain)
+{
+	size_t n_label = 0;
+	char last = '.';
+
+	if (domain.len > DOMAIN_MAX_BYTES)
+		return false;
+	for (size_t i = 0; i < domain.len; i++) {
+		char c = domain.at[i];
+
+		if (c == '.' && last != '.' && last != '-')
+			n_label = 0;
+		else if ((c < 'a' || c > 'z') && (c < '0' || c > '9') && (c != '-' || last == '.'))
+			return false;
+		else if (++n_label > DOMAIN_LABEL_MAX_BYTES)
+			return false;
+		last = c;
+	}
+	return last != '.' && last != '-';
+}
+
 bool
 domain_is_valid(struct str domain, bool allow_utf8)
 {
 	struct str rest = domain, label;
 
+	if (is_plain(domain))
+		return true;
 	if (domain.len == 0 || domain.len > DOMAIN_MAX_BYTES || domain.at[domain.len - 1] == '.')
 		return false;
 	while (str_take_until(&rest, '.', &label)) {
@@ -43,16 +71,6 @@ domain_is_valid(struct str domain, bool allow_utf8)
 			return false;
 	}
 	return !allow_utf8 || str_is_utf8(domain);
-}
-
-static bool
-is_lower_ascii(struct str s)
-{
-	for (size_t i = 0; i < s.len; i++) {
-		if ((unsigned char)s.at[i] >= 0x80 || (s.at[i] >= 'A' && s.at[i] <= 'Z'))
-			return false;
-	}
-	return true;
 }
 
 static bool
@@ -93,14 +111,13 @@ domain_canonical(struct str domain, struct arena *arena, struct str *canonical_o
 {
 	if (domain.len > 0 && domain.at[domain.len - 1] == '.')
 		domain.len--;
+	if (is_plain(domain)) {
+		*canonical_out = domain;
+		return true;
+	}
 	if (!domain_is_valid(domain, true))
 		return false;
-	if (!str_is_ascii(domain))
-		return to_a_labels(domain, arena, canonical_out);
-	if (!is_lower_ascii(domain))
-		return lower_copy(domain, arena, canonical_out);
-	*canonical_out = domain;
-	return true;
+	return (str_is_ascii(domain) ? lower_copy : to_a_labels)(domain, arena, canonical_out);
 }
 
 bool
