@@ -33,6 +33,16 @@ data_is_refused(const struct data_decoder *d)
 	    (d->found & (DATA_FOUND_BARE_CR | DATA_FOUND_BARE_LF)) != 0;
 }
 
+/* A byte before the first that needs a thought is to be noted. */
+static void
+note_odd(struct data_decoder *d, const char *block, uint64_t plain)
+{
+	if ((scan_find(block, '\0') & plain) != 0)
+		d->found |= DATA_FOUND_NUL;
+	if ((scan_high(block) & plain) != 0)
+		d->found |= DATA_FOUND_8BIT;
+}
+
 /* Lines that end in this block: all but the first are shorter than the block. */
 static inline void
 measure_lines(struct data_decoder *d, uint64_t block_at, uint64_t lfs)
@@ -62,14 +72,17 @@ scan_plain(struct data_decoder *d, struct str input)
 		size_t n = input.len - at < SCAN_BLOCK_BYTES ? input.len - at : SCAN_BLOCK_BYTES;
 		bool is_lf_next = input.len - at > SCAN_BLOCK_BYTES && input.at[at + SCAN_BLOCK_BYTES] == '\n';
 		uint64_t behind_cr, line_ends, line_starts, odd, plain = UINT64_MAX;
-		struct scan_masks m;
+		char room[SCAN_BLOCK_BYTES];
+		const char *block = scan_block(input.at + at, n, room);
+		struct scan_lines m;
 
-		scan_bytes(input.at + at, n, &m);
+		scan_lines(block, &m);
 		behind_cr = m.cr << 1 | is_behind_cr;
 		line_ends = m.lf & behind_cr;
 		line_starts = line_ends << 1 | is_line_start;
-		odd = (m.lf ^ line_ends) | (m.cr & ~(m.lf >> 1 | (uint64_t)is_lf_next << 63)) |
-		    (is_dotted ? m.dot & line_starts : 0);
+		odd = (m.lf ^ line_ends) | (m.cr & ~(m.lf >> 1 | (uint64_t)is_lf_next << 63));
+		if (is_dotted && line_starts != 0)
+			odd |= scan_find(block, '.') & line_starts;
 		if (odd != 0) {
 			n = (size_t)__builtin_ctzll(odd);
 			plain = ((uint64_t)1 << n) - 1;
@@ -78,10 +91,8 @@ scan_plain(struct data_decoder *d, struct str input)
 			is_behind_cr = m.cr >> 63;
 			is_line_start = n == SCAN_BLOCK_BYTES ? line_ends >> 63 : line_starts >> n & 1;
 		}
-		if ((m.nul & plain) != 0)
-			d->found |= DATA_FOUND_NUL;
-		if ((m.high & plain) != 0)
-			d->found |= DATA_FOUND_8BIT;
+		if (m.has_odd)
+			note_odd(d, block, plain);
 		measure_lines(d, d->n_bytes + at, m.lf & plain);
 		at += n;
 		if (odd != 0)
@@ -205,14 +216,16 @@ find_line_dot(struct str content, bool is_line_start)
 	uint64_t carry = is_line_start;
 
 	for (size_t at = 0; at < content.len; at += SCAN_BLOCK_BYTES) {
-		struct scan_masks m;
-		uint64_t dots;
+		char room[SCAN_BLOCK_BYTES];
+		const char *block = scan_block(content.at + at, content.len - at, room);
 
-		scan_bytes(content.at + at, content.len - at, &m);
-		dots = m.dot & (m.lf << 1 | carry);
-		if (dots != 0)
-			return at + (size_t)__builtin_ctzll(dots);
-		carry = m.lf >> 63;
+		if (scan_has(block, '.')) {
+			uint64_t dots = scan_find(block, '.') & (scan_find(block, '\n') << 1 | carry);
+
+			if (dots != 0)
+				return at + (size_t)__builtin_ctzll(dots);
+		}
+		carry = block[SCAN_BLOCK_BYTES - 1] == '\n';
 	}
 	return content.len;
 }
