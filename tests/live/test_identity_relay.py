@@ -246,6 +246,7 @@ def restart(tap):
         for mode, _ in both(door):
             subject = "late-%s-%s" % (door, mode)
             text = world.wait_for(subject + " arrives", lambda: arrived(subject))
+            world.wait_for("its line in the log", lambda: line_of(subject))
             tap("%s, %s: SPF passes for the client's address" % (door, mode), "Received-SPF: Pass" in text
                 and "client-ip=192.0.2.77" in text and "envelope-from=alice@sender.example" in re.sub(r"\n\s+", " ", text)
                 and " identity=%s " % door in line_of(subject), text + line_of(subject))
