@@ -8,8 +8,8 @@ from stage import ENDERS
 from workloads import Workload
 
 TITLE = "clients that stay connected"
-NOTE = """kb: resident memory for each; new_client: a mail of a new client beside them, connect to quit, of 100; beside: 50 others send;
-turns: they send themselves, one after the other, 50 at once"""
+NOTE = """kb: resident memory for each; p50, p99: a mail of a new client beside them, connect to quit, of 100; beside: 50 others send; turns: they
+send themselves, one after the other, 50 at once"""
 
 
 class Idle:
@@ -21,7 +21,7 @@ class Idle:
         ready = self.process.stdout.readline().split()
         self.kb = (memory_kb(*peer.pids)[0] - before) / n
         said = json.loads(self.process.stdout.readline() or "{}")
-        self.new_client_ms, self.new_client_p99_ms = said.get("probe_ms", 0.0), said.get("probe_p99_ms", 0.0)
+        self.p50_ms, self.p99_ms = said.get("probe_ms", 0.0), said.get("probe_p99_ms", 0.0)
         is_whole = ready == ["ready", str(n)] and said.get("waiting") == n and not said["broken"]
         self.wrong = "" if is_whole else "of %d connections stayed %s" % (n, said.get("waiting"))
 
@@ -56,7 +56,7 @@ def beside(ground, n):
         idle = Idle(load, peer, n)
         rate, cpu, wrong = measured(load, peer, sink, lambda: load.send(peer.port))
         idle.end()
-        return {"kb": idle.kb, "new_client_ms": idle.new_client_ms, "new_client_p99_ms": idle.new_client_p99_ms, "beside_per_s": rate,
+        return {"kb": idle.kb, "p50_ms": idle.p50_ms, "p99_ms": idle.p99_ms, "beside_per_s": rate,
                 "cpu_ms_beside": cpu, "wrong": ways_wrong(idle.wrong, wrong)}
 
 
@@ -77,7 +77,7 @@ def with_tls(ground, n):
         idle = Idle(load, peer, n)
         idle.end()
         sink.end()
-        return {"kb_tls": idle.kb, "new_client_p99_ms_tls": idle.new_client_p99_ms, "wrong": idle.wrong}
+        return {"kb_tls": idle.kb, "p99_ms_tls": idle.p99_ms, "wrong": idle.wrong}
 
 
 def rows(ground):

@@ -51,8 +51,8 @@ def growth(tap):
     rows = {name: [list(row.values())[0] for row in table] for name, table in tables.items()}
     tap("each table has a row for each size", rows == asked, rows)
     queue, row = tables["queue"][0], tables["connections"][0]
-    tap("a queue was delivered, and one that was found at a start", queue["delivered_per_s"] > 0 and queue["start_s"] > 0, queue)
-    tap("new clients were served beside those that wait", 0 < row["new_client_ms"] <= row["new_client_p99_ms"] < 5000, row)
+    tap("a queue was delivered, and one that was found at a start", queue["out_per_s"] > 0 and queue["start_s"] > 0, queue)
+    tap("new clients were served beside those that wait", 0 < row["p50_ms"] <= row["p99_ms"] < 5000, row)
     tap("the commits and the loop have threads of their own", {"cpu_ms_loop"} <= set(tables["threads"][0]), tables["threads"])
     left = [name for name in os.listdir(world.WORK) if name.startswith("smtpfwd-bench")]
     tap("nothing is left behind", not left, left)
