@@ -3,6 +3,8 @@
  *
  * The signature field, the key, the hashes; whatever is settled on the way stands.
  */
+#include <openssl/evp.h>
+
 #include "base/insist.h"
 #include "base/mem.h"
 #include "policy/dkim/dkim_body.h"
@@ -23,6 +25,7 @@ enum {					/* of work on a header, on a processor of 2023 */
 struct dkim_verifier {
 	struct dkim_library	*library;
 	struct dkim_known	*known;
+	EVP_MD			*sha256;
 };
 
 struct dkim_verification {
@@ -34,9 +37,7 @@ struct dkim_verification {
 	struct dkim_result	*results;	/* room for one each, and one for the rest */
 	struct dkim_candidate	*candidates;	/* room for each signature */
 	int			 n_candidates;
-	struct dkim_body_hashes	*body_hashes;	/* NULL: no signature waits for the body, or the library gave up */
-	struct dkim_body	 body;
-	bool			 wants_body;
+	struct dkim_body	*body;		/* NULL: no signature waits for it, or any more */
 };
 
 static bool
@@ -153,8 +154,7 @@ refuse_for_authors(struct dkim_verification *v, const struct header_section *hea
 }
 
 /*
- * The library hashes the body anew for each l= that it is given, even of a signature that is settled; so those of many are kept
- * from it.  One is rare already (RFC 6376 8.2).
+ * The body is hashed anew for each l=, so those of many are not looked at.  One is rare already (RFC 6376 8.2).
  */
 static void
 refuse_for_limits(struct dkim_verification *v)
@@ -228,15 +228,6 @@ is_open(const struct dkim_verification *v)
 	return false;
 }
 
-/* The library is done with; what has not been settled is what `verdict` says. */
-static void
-give_up(struct dkim_verification *v, enum dkim_verdict verdict, const char *reason)
-{
-	v->wants_body = false;
-	refuse_all(v, verdict, reason);
-	dkim_verify_drop(v);
-}
-
 struct header_work {			/* touches nothing else */
 	struct dkim_verification *v;
 	const struct dkim_verifier *verifier;
@@ -307,7 +298,6 @@ begin_body(struct dkim_verification *v, const struct dkim_verifier *verifier)
 {
 	struct dkim_body_form forms[DKIM_BODY_FORMS_MAX];
 	int n_forms = 0;
-	const char *why;
 
 	_Static_assert((int)DKIM_SIGNATURES_MAX <= (int)DKIM_CANDIDATES_MAX, "each can be a candidate");
 	_Static_assert(2 * (1 + (int)DKIM_BODY_LIMITS_MAX) <= (int)DKIM_BODY_FORMS_MAX, "each canonicalization with each l=, and without");
@@ -319,14 +309,9 @@ begin_body(struct dkim_verification *v, const struct dkim_verifier *verifier)
 		if (s->field.is_refused)
 			continue;
 		s->body_form = find_form(forms, &n_forms, &form);
-		v->body.is_counted = v->body.is_counted || form.limit_bytes >= 0;
 	}
-	v->wants_body = n_forms > 0;
-	if (!v->wants_body)
-		return;
-	v->body_hashes = dkim_body_hashes_new(verifier->library, forms, n_forms, &why);
-	if (v->body_hashes == NULL)
-		give_up(v, DKIM_TEMPERROR, why);
+	if (n_forms > 0)
+		v->body = dkim_body_new(verifier->sha256, forms, n_forms);
 }
 
 static bool
@@ -372,13 +357,13 @@ dkim_verify_begin(struct dkim_verifier *verifier, const struct dkim_verify_input
 size_t
 dkim_verify_memory_bytes(const struct dkim_verification *v)
 {
-	return dkim_body_hashes_memory_bytes(v->body_hashes);
+	return dkim_body_memory_bytes(v->body);
 }
 
 bool
 dkim_verify_wants_body(const struct dkim_verification *v)
 {
-	return v->wants_body;
+	return v->body != NULL;
 }
 
 void
@@ -387,12 +372,13 @@ dkim_verify_body(struct dkim_verification *v, struct str chunk)
 	const char *why;
 
 	insist(chunk.len <= DKIM_CHUNK_MAX_BYTES);
-	if (!v->wants_body)
+	if (v->body == NULL)
 		return;
-	if (!dkim_body_take(&v->body, chunk, DKIM_LINE_MAX_BYTES))
-		give_up(v, DKIM_NEUTRAL, v->body.trouble);
-	else if (!dkim_body_hashes_take(v->body_hashes, chunk, &why))
-		give_up(v, DKIM_TEMPERROR, why);
+	why = dkim_body_take(v->body, chunk);
+	if (why == NULL)
+		return;
+	refuse_all(v, DKIM_NEUTRAL, why);
+	dkim_verify_drop(v);
 }
 
 /* --- results --- */
@@ -406,7 +392,7 @@ settle_right(struct dkim_verification *v, struct dkim_signature *s)
 	struct str reason = STR("l= leaves a part of the body unsigned");
 
 	if (r->body_limit_bytes >= 0)
-		r->body_unsigned_bytes = (int64_t)dkim_body_bytes(&v->body, is_body_relaxed(s)) - r->body_limit_bytes;
+		r->body_unsigned_bytes = dkim_body_bytes(v->body, s->body_form) - r->body_limit_bytes;
 	if (r->body_unsigned_bytes <= 0) {
 		r->body_unsigned_bytes = 0;
 		dkim_field_refuse(field, DKIM_PASS, "");
@@ -423,25 +409,13 @@ settle(struct dkim_verification *v, struct dkim_signature *s)
 
 	if (s->field.is_refused)
 		return;
-	hash = dkim_body_hashes_get(v->body_hashes, s->body_form);
+	hash = dkim_body_hash(v->body, s->body_form);
 	if (hash == NULL)
 		dkim_field_refuse(&s->field, DKIM_FAIL, "body is shorter than l= says");
 	else if (memcmp(hash, s->field.body_hash, DKIM_HASH_BYTES) != 0)
 		dkim_field_refuse(&s->field, DKIM_FAIL, "body hash did not verify");
 	else
 		settle_right(v, s);
-}
-
-static void
-end_body(struct dkim_verification *v)
-{
-	struct str missing = dkim_body_missing_end(&v->body);
-	const char *why;
-
-	if (v->wants_body && missing.len > 0)
-		dkim_verify_body(v, missing);	/* it ends its last line (RFC 6376 3.4.3) */
-	if (v->wants_body && !dkim_body_hashes_end(v->body_hashes, &why))
-		give_up(v, DKIM_TEMPERROR, why);
 }
 
 static void
@@ -457,7 +431,8 @@ dkim_verify_end(struct dkim_verification *v, int *n_out)
 {
 	int n = v->n_signatures;
 
-	end_body(v);
+	if (v->body != NULL)
+		dkim_body_end(v->body);
 	for (int i = 0; i < n; i++) {
 		settle(v, &v->signatures[i]);
 		v->results[i] = v->signatures[i].field.result;
@@ -472,8 +447,8 @@ dkim_verify_end(struct dkim_verification *v, int *n_out)
 void
 dkim_verify_drop(struct dkim_verification *v)
 {
-	dkim_body_hashes_free(v->body_hashes);
-	v->body_hashes = NULL;
+	dkim_body_free(v->body);
+	v->body = NULL;
 }
 
 /* --- once --- */
@@ -489,6 +464,8 @@ dkim_verifier_new(void)
 	verifier = mem_new(sizeof(*verifier));
 	verifier->library = library;
 	verifier->known = dkim_known_new(DKIM_KNOWN_KEYS);
+	verifier->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+	insist(verifier->sha256 != NULL);
 	return verifier;
 }
 
@@ -499,6 +476,7 @@ dkim_verifier_free(struct dkim_verifier *verifier)
 		return;
 	dkim_library_free(verifier->library);
 	dkim_known_free(verifier->known);
+	EVP_MD_free(verifier->sha256);
 	mem_free(verifier);
 }
 
