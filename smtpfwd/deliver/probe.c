@@ -11,9 +11,11 @@
 enum {
 	/*
 	 * Checks come ever more seldom, up to this: what stays down for hours is not knocked at every few
-	 * seconds, and yet its queue drains some minutes after it is back at the latest.
+	 * seconds, and yet its queue drains some minutes after it is back at the latest.  By a quarter each time, so that what
+	 * was down for long is noticed after a quarter more at most, and a short break is not made twice as long by us.
 	 */
 	CHECK_MAX_S = 300,
+	CHECK_GROWTH = 4,		/* a part of the wait */
 	/* At once, of strangers' hosts: thousands may be down together.  Those that are configured are few, and do not wait for them. */
 	CHECKS_MAX = 50,
 	CHECK_FULL_WAIT_S = 10,
@@ -46,7 +48,8 @@ longer(struct span wait, const struct route *route)
 {
 	struct span max = route->check_interval.ns > span_s(CHECK_MAX_S).ns ? route->check_interval : span_s(CHECK_MAX_S);
 
-	return (struct span){ wait.ns * 2 < max.ns ? wait.ns * 2 : max.ns };
+	wait.ns += wait.ns / CHECK_GROWTH;
+	return wait.ns < max.ns ? wait : max;
 }
 
 static void
