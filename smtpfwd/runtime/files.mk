@@ -5,7 +5,7 @@ smtpfwd_runtime_libruntime_a_SOURCES = \
 	%D%/inherited.c %D%/inherited.h %D%/journal.c %D%/journal.h %D%/log_writer.c %D%/log_writer.h %D%/loop.c %D%/loop_inside.h \
 	%D%/notify.c %D%/notify.h %D%/os.h %D%/privileges.c %D%/privileges.h \
 	%D%/stream.c %D%/stream.h %D%/stream_inside.h %D%/stream_tls.c \
-	%D%/sync.c %D%/sync.h %D%/tls.c %D%/tls.h %D%/tls_clients.c %D%/tls_inside.h
+	%D%/sync.c %D%/sync.h %D%/tls.c %D%/tls.h %D%/tls_authorities.c %D%/tls_clients.c %D%/tls_inside.h
 smtpfwd_runtime_libruntime_a_SOURCES += \
 	%D%/hosts.c %D%/hosts.h %D%/resolv_conf.c %D%/resolv_conf.h %D%/resolver.c %D%/resolver.h \
 	%D%/resolver_cache.c %D%/resolver_cache.h %D%/resolver_switch.c %D%/resolver_switch.h \

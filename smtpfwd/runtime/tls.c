@@ -265,7 +265,7 @@ tls_client_new(const char *ca_file, struct fault *fault_out)
 	context = new_context(TLS_client_method());
 	tls->shared.contexts[tls->shared.n_contexts++] = context;
 	ERR_clear_error();
-	result = ca_file != NULL ? SSL_CTX_load_verify_file(context, ca_file) : SSL_CTX_set_default_verify_paths(context);
+	result = ca_file != NULL ? SSL_CTX_load_verify_file(context, ca_file) : tls_authorities_of_system(context);
 	if (result == 1)
 		return tls;
 	fault_permanent(fault_out, "authorities %s: %s", ca_file != NULL ? ca_file : "of the system", tls_reason());

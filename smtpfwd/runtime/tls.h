@@ -29,7 +29,7 @@ void			 tls_server_free(struct tls_server *tls);
 int			 tls_server_add_client_ca(struct tls_server *tls, const char *path, struct fault *fault_out);
 int			 tls_check_client_ca(const char *path, struct fault *fault_out);	/* only whether that would do */
 
-/* ca_file NULL: the system's authorities. */
+/* ca_file NULL: the authorities that the system trusts now.  No file is read later.  Blocks (files). */
 struct tls_client	*tls_client_new(const char *ca_file, struct fault *fault_out);
 void			 tls_client_free(struct tls_client *tls);
 

@@ -30,6 +30,11 @@ BIO_METHOD	*stream_bio_method_new(void);
 /* The stream's, or NULL without TLS. */
 SSL		*stream_ssl(const struct stream *stream);
 
+/* --- tls_authorities.c --- */
+
+/* The authorities that the system trusts, of now; none is no fault.  Blocks.  False: no memory. */
+bool	tls_authorities_of_system(SSL_CTX *context);
+
 /* --- tls_clients.c --- */
 void	tls_authorities_free(struct tls_authority *authorities, int n);
 void	tls_clients_prepare(SSL_CTX *context);		/* each of a server's */

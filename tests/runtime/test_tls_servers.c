@@ -125,6 +125,59 @@ test_files(const struct files *files)
 	expect_text(fault.text, "");
 }
 
+/* Where OpenSSL would look for the authority, by its hash. */
+static void
+path_by_hash(const struct files *files, char *path, size_t n_bytes)
+{
+	FILE *file = fopen(files->ca, "r");
+	X509 *certificate = file != NULL ? PEM_read_X509(file, NULL, NULL, NULL) : NULL;
+
+	if (certificate == NULL)
+		abort();
+	snprintf(path, n_bytes, "%s/%08lx.0", files->folder, X509_subject_name_hash(certificate));
+	X509_free(certificate);
+	fclose(file);
+}
+
+static void
+test_system(const struct files *files)
+{
+	const struct tls_certificate one = { files->one, files->one_key };
+	struct tls_server *server = tls_server_new(&one, 1, NULL);
+	struct scene s;
+	struct tls_client *client;
+	char by_hash[sizeof(files->folder) + 20], folders[sizeof(files->folder) + 20];
+
+	test_case("the system's authorities are read before, and not at a handshake");
+	path_by_hash(files, by_hash, sizeof(by_hash));
+	snprintf(folders, sizeof(folders), "/nowhere:%s", files->folder);
+	if (link(files->ca, by_hash) != 0)
+		abort();
+	setenv("SSL_CERT_FILE", "/nowhere/cert.pem", 1);
+	setenv("SSL_CERT_DIR", folders, 1);
+	client = tls_client_new(NULL, NULL);
+	unlink(by_hash);
+	s = (struct scene){
+		.tls_client = client, .tls_server = server,
+		.expect = { .server_name = STR("mx.one.example"), .must_verify = true },
+		.client_talks = scene_client_asks, .server_talks = scene_server_answers,
+	};
+	scene_run(&s);
+	expect_text(s.client_info.peer_name, "mx.one.example");
+	tls_client_free(client);
+	test_case("a system without any has none");
+	client = tls_client_new(NULL, NULL);
+	s = (struct scene){
+		.tls_client = client, .tls_server = server,
+		.expect = { .server_name = STR("mx.one.example"), .must_verify = true }, .want_client_fault = STR("unable to get local issuer"),
+	};
+	scene_run(&s);
+	tls_client_free(client);
+	unsetenv("SSL_CERT_FILE");
+	unsetenv("SSL_CERT_DIR");
+	tls_server_free(server);
+}
+
 static void
 files_make(struct files *files)
 {
@@ -172,6 +225,7 @@ main(void)
 	client = tls_client_new(files.ca, NULL);
 	test_verify(&files, client);
 	test_files(&files);
+	test_system(&files);
 	tls_client_free(client);
 	files_remove(&files);
 	return test_end();
