@@ -62,11 +62,11 @@ welcome(struct door *door, int socket, const struct endpoint *client, const stru
 static int
 accept_some(struct door *door, int n_max)
 {
-	struct endpoint client, local;
+	struct endpoint client, local = door->local;
 	int socket = 0;
 
 	for (int n = 0; n < n_max && socket >= 0; n++) {
-		socket = os_accept(door->socket, &client, &local);
+		socket = os_accept(door->socket, &client, door->has_local ? NULL : &local);
 		if (socket >= 0)
 			welcome(door, socket, &client, &local);
 	}
@@ -122,6 +122,7 @@ door_open(struct listeners *listeners, struct listener *listener, const struct e
 		.watch.notice = notice, .again.ring = ring, .listeners = listeners, .listener = listener,
 		.address = *address, .socket = socket,
 	};
+	door->has_local = os_listens_at_one(socket, &door->local);
 	result = loop_watch(listeners->loop, socket, &door->watch);
 	if (result != 0) {
 		fault_temporary(fault_out, "%.*s cannot be watched: %s", STR_ARG(endpoint_text(address, room)), strerror(-result));

@@ -14,6 +14,8 @@ struct door {
 	struct listener		*listener;	/* whose sessions begin here; today's, so not held */
 	struct endpoint		 address;
 	int			 socket;
+	bool			 has_local;	/* all come to one local address: */
+	struct endpoint		 local;
 };
 
 /* Watches the socket, which is taken over with success only; who came before is welcomed soon.  NULL when it cannot be watched. */

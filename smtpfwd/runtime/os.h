@@ -29,13 +29,14 @@ void			os_random(void *bytes, size_t n_bytes);
 
 /* --- sockets: non-blocking, close-on-exec --- */
 
-/* Binds and listens (SO_REUSEADDR, IPV6_V6ONLY); the socket or -errno. */
+/* Binds and listens (SO_REUSEADDR, IPV6_V6ONLY, and TCP_NODELAY for all that is accepted); the socket or -errno. */
 int	os_listen(const struct endpoint *at, int backlog);
 int	os_listen_unix(const char *path, mode_t mode);	/* removes a socket left over that nobody serves; -EADDRINUSE if somebody does */
 int	os_unix_is_free(const char *path);	/* 0: free or left over; -EADDRINUSE: somebody serves it; -EEXIST: it is no socket */
 
-/* The next connection, -EAGAIN when none waits.  TCP_NODELAY is set. */
+/* The next connection, -EAGAIN when none waits.  Each of the endpoints may be NULL. */
 int	os_accept(int listener, struct endpoint *peer_out, struct endpoint *local_out);
+bool	os_listens_at_one(int listener, struct endpoint *at_out);	/* whatever it accepts is at this local endpoint */
 
 /* Starts to connect, from a local address if from is not NULL (port 0: any); done when writable: os_connect_result. */
 int	os_connect(const struct endpoint *to, const struct endpoint *from);
@@ -149,7 +150,7 @@ int	os_tell(const char *path, const struct iovec *pieces, int n_pieces, const in
 int	os_tell_barrier(const char *path, int within_ms);
 
 /*
- * For a descriptor that we did not open: makes it close-on-exec, and non-blocking if it is a TCP socket that listens.
+ * For a descriptor that we did not open: makes it close-on-exec, and, if it is a TCP socket that listens, as os_listen does.
  * 0, -EBADF if there is none, or another -errno for what is no such socket.
  */
 int	os_adopt_listener(int fd, int backlog, struct endpoint *at_out);

@@ -100,6 +100,7 @@ os_listen(const struct endpoint *at, int backlog)
 	fd = new_socket(at);
 	if (fd < 0)
 		return fd;
+	(void)set_flag(fd, IPPROTO_TCP, TCP_NODELAY);	/* inherited by what is accepted */
 	if (set_flag(fd, SOL_SOCKET, SO_REUSEADDR) != 0 ||
 	    (at->ip.family == IP_V6 && set_flag(fd, IPPROTO_IPV6, IPV6_V6ONLY) != 0) ||
 	    bind(fd, &address.any, address_bytes) != 0 || listen(fd, backlog) != 0)
@@ -188,8 +189,28 @@ os_accept(int listener, struct endpoint *peer_out, struct endpoint *local_out)
 		*peer_out = endpoint_of_address(&peer);
 	if (local_out != NULL && os_local_endpoint(fd, local_out) != 0)
 		*local_out = (struct endpoint){ .port = 0 };
-	(void)set_flag(fd, IPPROTO_TCP, TCP_NODELAY);	/* refused by unix sockets */
 	return fd;
+}
+
+/* Whose packets are brought here by their path (tproxy) has the addresses that they are for. */
+static bool
+is_transparent(int socket, enum ip_family family)
+{
+	int is_on = 1;
+	socklen_t n_bytes = sizeof(is_on);
+
+	if (family == IP_V4)
+		return getsockopt(socket, IPPROTO_IP, IP_TRANSPARENT, &is_on, &n_bytes) != 0 || is_on != 0;
+	return getsockopt(socket, IPPROTO_IPV6, IPV6_TRANSPARENT, &is_on, &n_bytes) != 0 || is_on != 0;
+}
+
+bool
+os_listens_at_one(int listener, struct endpoint *at_out)
+{
+	static const struct ip nowhere;
+
+	return os_local_endpoint(listener, at_out) == 0 && at_out->ip.family != IP_NONE &&
+	    memcmp(at_out->ip.bytes, nowhere.bytes, sizeof(nowhere.bytes)) != 0 && !is_transparent(listener, at_out->ip.family);
 }
 
 int

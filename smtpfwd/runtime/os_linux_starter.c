@@ -3,6 +3,8 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stddef.h>
 #include <string.h>
@@ -108,6 +110,7 @@ os_adopt_listener(int fd, int backlog, struct endpoint *at_out)
 		return -errno;
 	if (!is_listening || at_out->ip.family == IP_NONE)
 		return -EINVAL;
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));	/* inherited by what is accepted */
 	flags = fcntl(fd, F_GETFL);
 	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 || listen(fd, backlog) != 0)
 		return -errno;

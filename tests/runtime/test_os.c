@@ -1,7 +1,10 @@
 /*
  * test_os.c - os.h on this system: files, unix sockets, signals, time, randomness
  */
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -375,6 +378,75 @@ test_random(void)
 	}
 }
 
+/* --- what listens --- */
+
+static int
+tcp_listener(const char *ip)
+{
+	struct endpoint at = { .port = 0 };
+
+	expect(ip_parse(str_of(ip), &at.ip));
+	return os_listen(&at, 5);
+}
+
+static void
+expect_accepted_at_once(int listener, const struct endpoint *to)
+{
+	struct endpoint peer, local;
+	int client, served, is_on = 0;
+	socklen_t n_bytes = sizeof(is_on);
+
+	client = os_connect(to, NULL);
+	expect(client >= 0);
+	while ((served = os_accept(listener, &peer, &local)) == -EAGAIN)
+		;
+	expect(served >= 0);
+	expect(endpoint_eq(&local, to));
+	expect_int(getsockopt(served, IPPROTO_TCP, TCP_NODELAY, &is_on, &n_bytes), 0);
+	expect(is_on != 0);
+	os_close(client);
+	os_close(served);
+}
+
+static void
+test_accept(void)
+{
+	struct endpoint at, told;
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int listener;
+
+	test_case("what is accepted sends at once, and is where its listener is bound");
+	listener = tcp_listener("127.0.0.1");
+	expect(listener >= 0);
+	expect(os_listens_at_one(listener, &at));
+	expect_int(os_local_endpoint(listener, &told), 0);
+	expect(endpoint_eq(&at, &told));
+	expect_accepted_at_once(listener, &at);
+	os_close(listener);
+
+	test_case("also of a listener that was handed over");
+	listener = socket(AF_INET, SOCK_STREAM, 0);
+	expect(bind(listener, (const struct sockaddr *)&address, sizeof(address)) == 0 && listen(listener, 5) == 0);
+	expect_int(os_adopt_listener(listener, 5, &at), 0);
+	expect(os_listens_at_one(listener, &told) && endpoint_eq(&at, &told));
+	expect_accepted_at_once(listener, &at);
+	/* Only root may: a proxy's socket then takes connections to any address. */
+	if (setsockopt(listener, IPPROTO_IP, IP_TRANSPARENT, &(int){ 1 }, sizeof(int)) == 0)
+		expect(!os_listens_at_one(listener, &told));
+	os_close(listener);
+
+	test_case("a listener at all addresses is not at one");
+	listener = tcp_listener("0.0.0.0");
+	expect(listener >= 0 && !os_listens_at_one(listener, &at));
+	ip_parse(STR("127.0.0.1"), &at.ip);
+	expect_accepted_at_once(listener, &at);
+	os_close(listener);
+	listener = tcp_listener("::");
+	expect(listener < 0 || !os_listens_at_one(listener, &at));	/* there may be no IPv6 */
+	if (listener >= 0)
+		os_close(listener);
+}
+
 int
 main(void)
 {
@@ -386,6 +458,7 @@ main(void)
 	test_names(&folder);
 	test_lock(&folder);
 	test_unix(&folder);
+	test_accept();
 	test_signals();
 	test_time();
 	test_random();

@@ -373,6 +373,12 @@ os_local_endpoint(int socket, struct endpoint *local_out)
 }
 
 bool
+os_listens_at_one(int listener, struct endpoint *at_out)
+{
+	return os_local_endpoint(listener, at_out) == 0;
+}
+
+bool
 os_ip_is_local(const struct ip *ip)
 {
 	return ip_is_loopback(ip);
