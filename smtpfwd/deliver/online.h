@@ -64,8 +64,8 @@ struct online		*online_new(const struct online_settings *settings);
 enum online_end		 online_rcpt(struct online *online, const struct recipient *recipient, struct instant deadline);
 
 /*
- * The client has said already that its mail comes behind the next recipient: DATA may go with that one, where the next hop takes
- * commands together and the mails before went on.
+ * The client has said already that its mail comes behind the next recipient: DATA may go with that one if it is the first, where
+ * the next hop takes commands together and the mails before went on.
  */
 void			 online_announce_mail(struct online *online);
 

@@ -117,10 +117,10 @@ say_group(struct online *o, struct exchange *x, int from, int to, bool with_data
 
 /*
  * DATA went along, and nobody is there whom the mail could go to.  A server that refuses it is where it was before; one that goes
- * on all the same (RFC 2920 3.1) waits for a mail, and is left.
+ * on all the same (RFC 2920 3.1) waits for a mail, and is left.  Another answer shows that there is a reply too many.
  */
 static enum exchange_end
-take_data_back(struct online *o, struct exchange *x)
+take_data_back(struct exchange *x)
 {
 	struct reply reply;
 	enum exchange_end end = exchange_read(x, CLIENT_DATA, "DATA", &reply);
@@ -130,12 +130,6 @@ take_data_back(struct online *o, struct exchange *x)
 	if (end != EXCHANGE_ANSWERED || reply_is_positive(&reply))
 		x->client->is_broken = true;
 	return EXCHANGE_ANSWERED;
-}
-
-static bool
-has_recipients(const struct online *o, bool with_asked)
-{
-	return o->is_open && (o->envelope.n_recipients > 0 || (with_asked && reply_is_positive(&o->reply)));
 }
 
 /* --- who the client is --- */
@@ -198,8 +192,8 @@ online_say_envelope(struct online *o, bool with_asked, bool with_data)
 	/* What it said stands, also where it hangs up then and does not answer to the rest. */
 	if ((o->is_refused || o->is_changed) && (end == EXCHANGE_TROUBLE || end == EXCHANGE_GONE))
 		return EXCHANGE_ANSWERED;
-	if (end == EXCHANGE_ANSWERED && online_is_data_said(o) && !o->is_changed && !has_recipients(o, with_asked))
-		return take_data_back(o, &x);
+	if (end == EXCHANGE_ANSWERED && online_is_data_said(o) && with_asked && !(o->is_open && reply_is_positive(&o->reply)))
+		return take_data_back(&x);
 	return end;
 }
 

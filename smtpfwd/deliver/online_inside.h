@@ -93,7 +93,7 @@ online_is_late(const struct online *o)
 	return !instant_is_before(loop_now(o->c->loop), o->deadline);
 }
 
-/* DATA was said behind the last recipient, and its reply is not read: nothing but the mail may follow in the held session. */
+/* DATA was said behind the only recipient, and its reply is not read: nothing but the mail may follow in the held session. */
 static inline bool
 online_is_data_said(const struct online *o)
 {

@@ -110,22 +110,16 @@ is_full_by_limits(const struct online *o)
 	return limit > 0 && (uint64_t)o->envelope.n_recipients >= limit;
 }
 
-static bool
-wants_success(const struct envelope *envelope)
-{
-	for (int i = 0; i < envelope->n_recipients; i++)
-		if ((envelope->recipients[i].notify & NOTIFY_SUCCESS) != 0)
-			return true;
-	return false;
-}
-
-/* Whether the mail that was announced may be so sure to go on that DATA can go with its last recipient. */
+/*
+ * Whether the mail that was announced is so sure to go on that DATA can go with its only recipient.  Where there are others a
+ * refusal could not be told from a reply that nobody asked for without an end of the mail.
+ */
 static bool
 is_sure(const struct online *o)
 {
-	bool lacks_dsn = !o->held.client->ehlo.has_dsn && (wants_success(&o->envelope) || (o->asked.notify & NOTIFY_SUCCESS) != 0);
+	bool lacks_dsn = !o->held.client->ehlo.has_dsn && (o->asked.notify & NOTIFY_SUCCESS) != 0;
 
-	return o->is_announced && o->held.next_hop->n_sent_in_row >= ONLINE_SURE_MAILS && !lacks_dsn;
+	return o->is_announced && o->envelope.n_recipients == 0 && o->held.next_hop->n_sent_in_row >= ONLINE_SURE_MAILS && !lacks_dsn;
 }
 
 enum online_end
@@ -218,6 +212,15 @@ lost_at_the_dot(struct online *o, const struct mail_id *id, struct instant began
 	held_drop(&o->held);
 	o->is_open = false;
 	return ONLINE_AMBIGUOUS;
+}
+
+static bool
+wants_success(const struct envelope *envelope)
+{
+	for (int i = 0; i < envelope->n_recipients; i++)
+		if ((envelope->recipients[i].notify & NOTIFY_SUCCESS) != 0)
+			return true;
+	return false;
 }
 
 static bool
