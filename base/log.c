@@ -51,8 +51,18 @@ append_run(struct log_line *line, struct str s)
 static void
 append_key(struct log_line *line, const char *key)
 {
+	struct str name = str_of(key);
+	char *at = line->text + line->len;
+
+	if (!line->is_cut && name.len + 2 <= LOG_LINE_MAX_BYTES - LOG_CUT_BYTES - line->len) {
+		*at++ = ' ';
+		memcpy(at, name.at, name.len);
+		at[name.len] = '=';
+		line->len += name.len + 2;
+		return;
+	}
 	append(line, STR(" "));
-	append(line, str_of(key));
+	append(line, name);
 	append(line, STR("="));
 }
 
