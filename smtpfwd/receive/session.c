@@ -160,7 +160,9 @@ session_await_input(struct session *session, struct instant deadline)
 		return 0;
 	} else if (result == 0) {
 		session->is_idle = false;
-		return session_drop(session, "the client hung up");
+		session_drop(session, "the client hung up");
+		(void)session_flush(session);	/* it may have closed its own side only, and listen */
+		return -1;
 	}
 	session->is_idle = false;
 	return end_for_fault(session, &fault);

@@ -3,8 +3,10 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "base/mem.h"
+#include "smtpfwd/runtime/stream_inside.h"
 #include "tests/expect.h"
 #include "tests/receive/stage.h"
 
@@ -365,6 +367,7 @@ play_step(struct stage_client *client, const char *step)
 	case 'L': expect_true(reply_has(client, text), step, __FILE__, __LINE__); break;
 	case 'N': expect_true(!reply_has(client, text), step, __FILE__, __LINE__); break;
 	case 'E': expect_end(client); break;
+	case 'X': expect_int(shutdown(client->stream->socket, SHUT_WR), 0); break;
 	case 'Q': expect_int(client->stage->queue.n_mails, atoi(step + 1)); break;
 	case 'F': expect_reverse_path(mail, text); break;
 	case 'T': expect_recipients(mail, text); break;

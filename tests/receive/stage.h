@@ -7,6 +7,7 @@
  *	S	the next reply's last line starts with the text
  *	L, N	the reply just read has a line that starts with the text, has none
  *	E	the server ends the connection
+ *	X	the client will send no more (a half-close, without QUIT)
  *	Q	so many mails are queued
  *	F, T	the last mail's reverse-path; its recipients, parted by blanks
  *	B	the last mail's content, whole

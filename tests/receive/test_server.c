@@ -92,6 +92,9 @@ static const struct talk talks[] = {
 		GREETED, "RMAIL FROM:<a@example.org>\r\nRCPT TO:<b@example.com>\r\nRCPT TO:<x@elsewhere.example>\r\nDATA\r\n",
 		"S250 2.1.0", "S250 2.1.5", "S550 5.7.1", "S354", "Rtext\r\n.\r\nRSET\r\nNOOP\r\n", "S250 2.0.0 queued",
 		"S250", "S250", "Tb@example.com", NULL } },
+	{ "who has closed its side still hears what it waits for", NULL, {
+		GREETED, MAIL, "Rx\r\n.\r\nNOOP\r\n", "X", "S250 2.0.0", "S250 2.0.0", "E", "Q1", NULL } },
+	{ "and so does who closed it amidst a command", NULL, { GREETED, "RNOOP\r\nNOO", "X", "S250 2.0.0", "E", NULL } },
 	{ "several mails in a session", NULL, {
 		GREETED, MAIL, "C1", "C.", "S250", MAIL, "C2", "C.", "S250", "Q2", "B\r\n2\r\n", NULL } },
 	{ "no command out of turn", NULL, {
