@@ -126,13 +126,14 @@ session_flush(struct session *session)
 
 	if (stream_flush(session->stream, session_deadline(session, session->listener->settings.command_timeout), &fault) != 0)
 		return session_drop(session, "its replies are not taken");
+	session->round_began.ns = 0;
 	return 0;
 }
 
 int
 session_flush_late(struct session *session)
 {
-	if (instant_is_before(loop_now(fiber_loop()), instant_after(session->heard_at, span_s(ROUND_MAX_S))))
+	if (instant_is_before(loop_now(fiber_loop()), instant_after(session->round_began, span_s(ROUND_MAX_S))))
 		return 0;
 	return session_flush(session);
 }
@@ -145,8 +146,8 @@ session_await_input(struct session *session, struct instant deadline)
 	int result;
 
 	n_before = stream_input(session->stream).len;
-	/* Who has said more does not wait for us: the replies go together (RFC 2920 3.2). */
-	if (!stream_has_more(session->stream) && session_flush(session) != 0)
+	/* Who has said more does not wait for us: the replies go together (RFC 2920 3.2), if the first of them is not late. */
+	if ((stream_has_more(session->stream) ? session_flush_late : session_flush)(session) != 0)
 		return -1;
 	session->is_idle = session->transaction == NULL;
 	if (session->is_idle && session->listener->gate->listeners->is_stopping)
@@ -155,7 +156,8 @@ session_await_input(struct session *session, struct instant deadline)
 		fault_because(&fault, FAULT_TIMED_OUT, "session_max");
 	else if ((result = stream_fill(session->stream, deadline, &fault)) > 0) {
 		session->is_idle = false;
-		session->heard_at = loop_now(fiber_loop());
+		if (session->round_began.ns == 0)
+			session->round_began = loop_now(fiber_loop());
 		session->n_bytes += stream_input(session->stream).len - n_before;
 		return 0;
 	} else if (result == 0) {

@@ -82,7 +82,7 @@ struct session {
 	struct fiber		*fiber;
 	struct stream		*stream;
 	struct instant		 ends;		/* by session_max */
-	struct instant		 heard_at;	/* the latest input came */
+	struct instant		 round_began;	/* the first input came whose replies may wait to go out; 0: none did since they went */
 
 	struct peer		 peer;
 	struct arena		 peer_arena;	/* its strings but for HELO's and TLS's */

@@ -368,8 +368,26 @@ answers_a_round(struct stage *stage)
 	stage_close(&client);
 }
 
+/* The same of a client that never has said all: each 3 s another recipient. */
+static void
+answers_who_goes_on(struct stage *stage)
+{
+	static const char *const said[] = { HELLO, "RMAIL FROM:<a@example.org>\r\nRCPT TO:<b@example.com>\r\nRCPT TO:<c@example.com>\r\n", "P3000",
+	    "RRCPT TO:<d@example.com>\r\n", "P2900", "RRCPT TO:<e@example.com>\r\n", NULL };
+	static const char *const late[] = { "P200", "S250 2.1.0", "S250 2.6.9", "S250 2.6.9", "S250 2.6.9", NULL };
+	struct stage_client client = { .stage = stage };
+
+	stage_connect(&client, stage);
+	stage_play(&client, said);
+	expect(!stream_has_input(client.stream));
+	stage_play(&client, late);
+	expect(!stream_has_input(client.stream));
+	stage_close(&client);
+}
+
 static const struct row scenes[] = {
 	{ .name = "replies to a round of commands go together, but for what took longer than 5 s", .rcpts = "s", .play = answers_a_round },
+	{ .name = "and of a client that goes on all the time", .rcpts = "s", .play = answers_who_goes_on },
 	{ .name = "the next hop has a minute for each step, and five for its last answer", .rcpts = "+", .mail = '+', .play = keeps_budgets },
 	{ .name = "what the DNS takes to name the client is not its time", .rcpts = "+", .play = keeps_its_time },
 	{ .name = "the service ends while a client waits at a recipient: 421", .rcpts = "w", .play = stopped_at_rcpt },
