@@ -2,7 +2,8 @@
 noinst_LIBRARIES += smtpfwd/runtime/libruntime.a smtpfwd/runtime/libos.a
 smtpfwd_runtime_libruntime_a_SOURCES = \
 	%D%/background.c %D%/background.h %D%/fiber.c %D%/fiber.h %D%/fiber_sanitize.h %D%/fiber_stack.c %D%/fiber_stack.h %D%/fiber_switch.h \
-	%D%/inherited.c %D%/inherited.h %D%/journal.c %D%/journal.h %D%/log_writer.c %D%/log_writer.h %D%/loop.c %D%/loop_inside.h \
+	%D%/inherited.c %D%/inherited.h %D%/journal.c %D%/journal.h %D%/log_inside.h %D%/log_place.c \
+	%D%/log_writer.c %D%/log_writer.h %D%/loop.c %D%/loop_inside.h \
 	%D%/notify.c %D%/notify.h %D%/os.h %D%/privileges.c %D%/privileges.h \
 	%D%/stream.c %D%/stream.h %D%/stream_inside.h %D%/stream_tls.c \
 	%D%/sync.c %D%/sync.h %D%/tls.c %D%/tls.h %D%/tls_authorities.c %D%/tls_clients.c %D%/tls_inside.h
