@@ -308,6 +308,8 @@ read_values(const struct dkim_tags *tags, struct timestamp now, int drift_s, str
 	const char *misleading = why_names_mislead(tags);
 	struct str value;
 
+	if (tags->has_empty_end)	/* the library would take no signature of the mail then */
+		refuse_malformed(field, "no tag-list");
 	if (misleading != NULL)
 		refuse_malformed(field, misleading);
 	if (!dkim_tags_find(tags, STR("v"), &value) || !str_eq(value, STR("1")))

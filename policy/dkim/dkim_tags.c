@@ -43,12 +43,15 @@ dkim_tags_read(struct str text, struct dkim_tags *tags_out, const char **why_out
 	struct str rest = text, spec, name, ignored;
 
 	tags_out->n_tags = 0;
+	tags_out->has_empty_end = false;
 	*why_out = "no tag-list";
 	while (str_take_until(&rest, ';', &spec)) {
 		struct dkim_tag tag;
 
-		if (str_trim(spec).len == 0 && str_trim(rest).len == 0)
+		if (str_trim(spec).len == 0 && str_trim(rest).len == 0) {
+			tags_out->has_empty_end = spec.at + spec.len != text.at + text.len;
 			break;			/* what may follow the last ";" */
+		}
 		if (str_find(spec, '=') < 0 || !str_take_until(&spec, '=', &name))
 			return false;
 		tag = (struct dkim_tag){ .name = str_trim(name), .value = str_trim(spec) };

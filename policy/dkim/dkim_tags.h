@@ -19,6 +19,7 @@ struct dkim_tag {
 struct dkim_tags {
 	struct dkim_tag	 tags[DKIM_TAGS_MAX];
 	int		 n_tags;
+	bool		 has_empty_end;	/* an empty one stands behind the last: a ";" too many, taken for all that */
 };
 
 /*

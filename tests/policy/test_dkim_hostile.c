@@ -119,6 +119,25 @@ test_hostile_body(struct dkim_stage *stage)
 	    "body hash did not verify");
 }
 
+/* The library says no to a whole header, and which field it means it does not tell. */
+static void
+test_beside(struct dkim_stage *stage)
+{
+	static const char *const parts[] = { FIELD("from", ";;\r\n"), FIELD("from", "; ;\r\n"), FIELD("from", ";\r\n ; \r\n"), FIELD("from", ";; ;\r\n") };
+	struct str signed_mail = dkim_stage_mail(stage, "rsa-relaxed-relaxed");
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		struct dkim_result *r;
+		int n;
+
+		test_case("a signature is right beside one that ends in too many semicolons, %zu", i + 1);
+		r = dkim_stage_verify(stage, repeated(stage, "", parts[i], 1, signed_mail.at), 4096, &n);
+		expect_int(n, 2);
+		dkim_stage_expect(&r[0], "neutral", "no tag-list");
+		dkim_stage_expect(&r[1], "pass", NULL);
+	}
+}
+
 /* --- what takes long is done elsewhere --- */
 
 struct other_thread {
@@ -195,6 +214,7 @@ main(void)
 	test_hostile(&stage);
 	test_hostile_body(&stage);
 	test_many_limits(&stage);
+	test_beside(&stage);
 	test_elsewhere(&stage);
 	dkim_stage_fini(&stage);
 	return test_end();

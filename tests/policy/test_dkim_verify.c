@@ -83,6 +83,7 @@ static const struct {
 	{ "a blank between b and =", "ed-relaxed-relaxed", " b=", " b =", .want = "neutral" },
 	{ "no tag-list", "ed-relaxed-relaxed", "v=1;", "v;", .want = "neutral", .reason = "no tag-list" },
 	{ "two semicolons", "ed-relaxed-relaxed", "v=1;", "v=1;;", .want = "neutral", .reason = "no tag-list" },
+	{ "two semicolons at the end", "ed-relaxed-relaxed", "YmBBQ==", "YmBBQ==;;", .want = "neutral", .reason = "no tag-list" },
 	{ "a byte beyond ASCII", "ed-relaxed-relaxed", "v=1;", "v=1; y=\303\244;", .want = "neutral", .reason = "no tag-list" },
 	{ "another version", "ed-relaxed-relaxed", "v=1;", "v=2;", .want = "neutral", .reason = "unknown version" },
 	{ "no version", "ed-relaxed-relaxed", "v=1;", "y=1;", .want = "permerror", .reason = "a required tag is missing" },
