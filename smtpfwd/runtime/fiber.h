@@ -46,6 +46,8 @@ struct watch {
 };
 int	 loop_watch(struct loop *loop, int fd, struct watch *watch);	/* 0 or -errno */
 void	 loop_unwatch(struct loop *loop, int fd, struct watch *watch);
+/* The same, and the descriptor is closed; for one that is in no other process and has no copy (os_poller_close). */
+void	 loop_close(struct loop *loop, int fd, struct watch *watch);
 
 /*
  * Signals of the process, told on the loop's own stack.  One loop of the process does

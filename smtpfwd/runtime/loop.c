@@ -98,15 +98,28 @@ loop_watch(struct loop *loop, int fd, struct watch *watch)
 	return os_poller_add(loop->poller, fd, watch);
 }
 
-void
-loop_unwatch(struct loop *loop, int fd, struct watch *watch)
+static void
+forget_events(struct loop *loop, const struct watch *watch)
 {
-	os_poller_remove(loop->poller, fd);
 	/* A notice may end another watch whose event is in the same batch. */
 	for (int i = loop->i_event; i < loop->n_events; i++) {
 		if (loop->events[i].tag == watch)
 			loop->events[i].tag = NULL;
 	}
+}
+
+void
+loop_unwatch(struct loop *loop, int fd, struct watch *watch)
+{
+	os_poller_remove(loop->poller, fd);
+	forget_events(loop, watch);
+}
+
+void
+loop_close(struct loop *loop, int fd, struct watch *watch)
+{
+	os_poller_close(loop->poller, fd);
+	forget_events(loop, watch);
 }
 
 int

@@ -72,6 +72,12 @@ void			 os_poller_free(struct os_poller *poller);
 int			 os_poller_add(struct os_poller *poller, int fd, void *tag);
 void			 os_poller_remove(struct os_poller *poller, int fd);
 
+/*
+ * Closes what was added: the last descriptor of a socket takes it from the poller.  One that another process or a copy
+ * still has open would go on to be told of; connections have none, for nobody forks while a loop serves.
+ */
+void			 os_poller_close(struct os_poller *poller, int fd);
+
 /* Waits for events until the deadline (in the past: only looks) or a wake; how many there are, 0 to max. */
 int			 os_poller_wait(struct os_poller *poller, struct instant until,
 			    struct os_event *events_out, int max_events);

@@ -129,8 +129,7 @@ stream_close(struct stream *stream)
 	insist(stream->reader.fiber == NULL && stream->writer.fiber == NULL);
 	stream->transport->end(stream);
 	stream_discard_unread(stream);
-	loop_unwatch(stream->loop, stream->socket, &stream->watch);
-	os_close(stream->socket);
+	loop_close(stream->loop, stream->socket, &stream->watch);
 	buf_fini(&stream->input);
 	buf_fini(&stream->output);
 	mem_free(stream);

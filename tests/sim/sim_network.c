@@ -155,6 +155,13 @@ os_poller_remove(struct os_poller *poller, int fd)
 }
 
 void
+os_poller_close(struct os_poller *poller, int fd)
+{
+	os_poller_remove(poller, fd);
+	os_close(fd);
+}
+
+void
 sim_network_forget_poller(struct os_poller *poller)
 {
 	LIST_EACH(link, &sim_world()->sockets) {
