@@ -5,6 +5,14 @@
 #include "base/mem.h"
 #include "smtpfwd/queue/store.h"
 
+/*
+ * A million mails wait in 400 MB: of one recipient each takes an entry and a slot, with what malloc adds, a bucket, and a place in the clock
+ * and in its destination's heap, which may be half empty.
+ */
+enum { MAIL_MEMORY_MAX_BYTES = 400, MALLOC_OWN_BYTES = 16 };
+_Static_assert(sizeof(struct entry) + sizeof(struct slot) + 2 * MALLOC_OWN_BYTES + 5 * sizeof(void *) <= MAIL_MEMORY_MAX_BYTES,
+    "a queued mail takes too much memory");
+
 struct entry *
 entry_new(const struct mail_id *id)
 {
