@@ -161,6 +161,17 @@ ahead_take_begun(struct ahead *a)
 	return is_begun;
 }
 
+void
+ahead_let_go(struct ahead *a)
+{
+	struct delivery *next = a->next;
+
+	a->next = NULL;
+	a->is_written = false;
+	if (next != NULL)
+		queue_give_back_first(a->c->queue, next);
+}
+
 bool
 ahead_stands(const struct ahead *a)
 {

@@ -60,6 +60,9 @@ struct sequel	*ahead_sequel(struct ahead *ahead, struct delivery *delivery);
 /* True if the delivery at hand went ahead in the held session; false from then on. */
 bool	ahead_take_begun(struct ahead *ahead);
 
+/* The session is over, and the delivery at hand may go on elsewhere for long: the next mail does not wait for that. */
+void	ahead_let_go(struct ahead *ahead);
+
 /* True if the next mail's envelope is out in the session, which goes on. */
 bool	ahead_stands(const struct ahead *ahead);
 

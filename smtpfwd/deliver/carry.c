@@ -291,9 +291,10 @@ offer(struct errand *e)
 	count_outcomes(e, next_hop, was_settled);
 	mem_free(was_settled);
 	e->held->was_idle = true;
-	if ((end != HANDOVER_DONE && end != HANDOVER_LACKING) || !(client_is_reusable(e->held->client) || ahead_stands(e->ahead)))
+	if ((end != HANDOVER_DONE && end != HANDOVER_LACKING) || !(client_is_reusable(e->held->client) || ahead_stands(e->ahead))) {
 		held_drop(e->held);
-	else if (e->held->client->stands_for_one && end == HANDOVER_DONE)
+		ahead_let_go(e->ahead);
+	} else if (e->held->client->stands_for_one && end == HANDOVER_DONE)
 		held_keep(e->c, e->held);	/* ends it: the next mail is of somebody else */
 	switch (end) {
 	case HANDOVER_DONE:

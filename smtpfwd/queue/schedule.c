@@ -386,10 +386,11 @@ schedule_take_next(struct schedule *schedule, struct slot *before, bool only_if_
 {
 	struct destination *d = before->destination;
 
-	insist(before->where == SLOT_OUT && !before->is_succeeded);
+	insist(before->where == SLOT_OUT);
 	if (before->is_probe || (only_if_full && destination_line(d, now) != NULL))
 		return NULL;
-	count_out(before, -1);
+	if (!before->is_succeeded)		/* the one that had its place may have been given back */
+		count_out(before, -1);
 	if (destination_line(d, now) != NULL)
 		return destination_take(schedule, d, now);
 	count_out(before, 1);

@@ -191,6 +191,21 @@ going_before(struct world *w)
 	expect(!rests(w));
 }
 
+/* The mail before goes on at a next hop that takes its time. */
+static void
+going_elsewhere(struct world *w)
+{
+	peer_says(&w->peers[0], FIRST ENVELOPE "S: 421 4.3.2 going\nX:\n");
+	peer_says(&w->peers[0], FRIENDLY);
+	peer_says(&w->peers[1], "W: 100000\nX:\n");
+	put(w, 3);
+	wait_s(w, 50);
+	expect_int(w->peers[0].n_mails, 3);
+	expect_int(n_lines(w, "delivered "), 2);
+	wait_s(w, 300);
+	expect_int(counts(w).n_mails, 0);
+}
+
 static void
 lost_before(struct world *w)
 {
@@ -433,6 +448,7 @@ static const struct story stories[] = {
 	{ .name = "it is refused and its transaction left open", .tell = refused_and_open, .connections_max = 1 },
 	{ .name = "and even its recipients are", .tell = refused_and_wide_open, .connections_max = 1 },
 	{ .name = "the session ends with 421 at its end: the next one was not tried", .tell = going_before, .connections_max = 1 },
+	{ .name = "nor does it wait for the mail before then", .tell = going_elsewhere, .connections_max = 1, .n_hops = 2 },
 	{ .name = "the session is lost there: one mail is ambiguous", .tell = lost_before, .connections_max = 1 },
 	{ .name = "silence there: the time runs from the dot", .tell = silent_before, .connections_max = 1 },
 	{ .name = "a server that accepts before it has the end has not taken it", .tell = early_before, .connections_max = 1 },
