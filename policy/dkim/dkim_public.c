@@ -105,7 +105,7 @@ is_odd(struct str number)
 
 /* RSAPublicKey (RFC 8017 A.1.1): the two numbers and nothing else. */
 static bool
-read_rsa_numbers(struct str sequence, int *bits_out)
+read_rsa_numbers(struct str sequence, struct dkim_public *key)
 {
 	struct str content, modulus, exponent;
 
@@ -115,7 +115,8 @@ read_rsa_numbers(struct str sequence, int *bits_out)
 		return false;
 	if (!is_odd(modulus) || !is_odd(exponent) || str_eq(exponent, STR("\001")))
 		return false;
-	*bits_out = bits_of(modulus);
+	key->bits = bits_of(modulus);
+	key->exponent_bits = bits_of(exponent);
 	return exponent.len <= DKIM_PUBLIC_EXPONENT_MAX_BYTES;
 }
 
@@ -145,7 +146,7 @@ read_rsa(struct str bytes, struct arena *arena, struct dkim_public *key)
 	bool done;
 
 	(void)open_key_info(bytes, &sequence);
-	if (!read_rsa_numbers(sequence, &key->bits))
+	if (!read_rsa_numbers(sequence, key))
 		return false;
 	buf_init(&inner, sequence.len + WRAPPING_MAX_BYTES);
 	buf_init(&info, sequence.len + 2 * WRAPPING_MAX_BYTES);

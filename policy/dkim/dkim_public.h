@@ -24,6 +24,7 @@ enum dkim_public_type {
 struct dkim_public {
 	enum dkim_public_type	 type;
 	int			 bits;
+	int			 exponent_bits;		/* RSA: how long a check takes goes by both */
 	/*
 	 * RSA: a SubjectPublicKeyInfo (RFC 5280 4.1) in DER, made anew by us out of the numbers,
 	 * so d2i_PUBKEY takes it; Ed25519: the 32 bytes.
