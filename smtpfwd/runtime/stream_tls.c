@@ -337,10 +337,12 @@ handshake(struct stream *stream, struct instant deadline, struct fault *fault_ou
 			break;
 		outcome = tls_outcome(stream, result, &wait);
 		pushed = send_held(stream, STR_EMPTY);
+		if (outcome == -EAGAIN && pushed == -EAGAIN)
+			wait = OS_WRITABLE;
+		else if (outcome == -EAGAIN && pushed < 0)
+			outcome = pushed;	/* a flight that cannot leave is not answered */
 		if (outcome != -EAGAIN)
 			return handshake_fault(stream, outcome, fault_out);
-		if (pushed == -EAGAIN)
-			wait = OS_WRITABLE;
 		if (stream_wait(stream, &stream->reader, wait, deadline, fault_out) != 0) {
 			tls->is_broken = true;
 			stream->recv_error = stream->send_error = -ECONNABORTED;

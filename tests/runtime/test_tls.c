@@ -241,6 +241,28 @@ server_is_left(void *arg)
 	stream_close(s->server);
 }
 
+/* It could still hear, but nothing comes. */
+static void
+client_cannot_speak(void *arg)
+{
+	struct scene *s = arg;
+	struct fault fault;
+
+	expect_int(shutdown(s->client_socket, SHUT_WR), 0);
+	expect_int(stream_tls_connect(s->client, s->tls_client, &s->expect, instant_after(loop_now(s->loop), span_ms(20)), &fault), -1);
+	expect_int(fault.cause, FAULT_CLOSED);
+	stream_close(s->client);
+}
+
+static void
+server_is_deaf(void *arg)
+{
+	struct scene *s = arg;
+
+	scene_pause_ms(60);
+	stream_close(s->server);
+}
+
 static void
 client_in_the_clear(void *arg)
 {
@@ -323,6 +345,13 @@ test_no_handshake(const struct tls_client *client)
 	scene_open(&s);
 	fiber_start(s.loop, "client", client_that_leaves, &s);
 	fiber_start(s.loop, "server", server_is_left, &s);
+	loop_run(s.loop);
+	loop_free(s.loop);
+
+	test_case("a handshake that cannot be sent has failed, and is not waited for");
+	scene_open(&s);
+	fiber_start(s.loop, "client", client_cannot_speak, &s);
+	fiber_start(s.loop, "server", server_is_deaf, &s);
 	loop_run(s.loop);
 	loop_free(s.loop);
 
