@@ -170,10 +170,11 @@ static void
 take_hash(const struct handle *h, int i, struct dkim_candidate *candidate)
 {
 	DKIM_SIGERROR error = dkim_sig_geterror(h->infos[i]);
+	const char *why = dkim_sig_geterrorstr(error);
 	size_t n_header, n_body;
 	void *header, *body;
 
-	candidate->why_not = dkim_sig_geterrorstr(error);
+	candidate->why_not = why != NULL ? why : "an error without a name";
 	if (error != DKIM_SIGERROR_NOKEY && error != DKIM_SIGERROR_TOOLARGE_L)
 		return;
 	if (dkim_sig_gethashes(h->infos[i], &header, &n_header, &body, &n_body) != DKIM_STAT_OK || n_header != sizeof(candidate->hash))
