@@ -311,7 +311,8 @@ stream_push(struct stream *stream, struct instant deadline, struct fault *fault_
 	while ((error = stream->transport->push(stream)) == -EAGAIN) {
 		if (stream->writer.fiber != NULL)	/* it pushes when there is room */
 			return 0;
-		if (stream_wait(stream, &stream->writer, OS_WRITABLE, deadline, fault_out) != 0)
+		/* As the reader that it is: another one may come to write meanwhile. */
+		if (stream_wait(stream, &stream->reader, OS_WRITABLE, deadline, fault_out) != 0)
 			return -1;
 	}
 	if (error != 0)

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include "base/mem.h"
+#include "smtpfwd/runtime/stream_inside.h"
 #include "tests/runtime/tls_scene.h"
 
 enum { BIG_BYTES = 1000000 };
@@ -126,6 +127,39 @@ client_sees_the_end(struct scene *s)
 }
 
 static void
+reads_in_vain(void *arg)
+{
+	struct scene *s = arg;
+	struct fault fault;
+
+	expect_int(stream_fill(s->server, instant_after(loop_now(s->loop), span_ms(20)), &fault), -1);
+	expect_int(fault.cause, FAULT_TIMED_OUT);
+}
+
+/* The end of its handshake is held, and finds no room. */
+static void
+server_has_no_room(struct scene *s)
+{
+	static const char stuff[4096];
+	struct fault fault;
+
+	while (send(s->server->socket, stuff, sizeof(stuff), MSG_DONTWAIT) > 0)
+		;
+	fiber_start(s->loop, "reader", reads_in_vain, s);
+	scene_pause_ms(5);
+	expect_int(stream_write(s->server, STR("220 mx\r\n"), scene_later(), NULL), 0);
+	expect_int(stream_flush(s->server, instant_after(loop_now(s->loop), span_ms(30)), &fault), -1);
+	expect_int(fault.cause, FAULT_TIMED_OUT);
+}
+
+static void
+client_reads_nothing(struct scene *s)
+{
+	expect_int(stream_flush(s->client, scene_later(), NULL), 0);	/* the end of the handshake */
+	scene_pause_ms(300);
+}
+
+static void
 client_hears_first(struct scene *s)
 {
 	expect_int(stream_fill(s->client, scene_later(), NULL), 1);
@@ -189,6 +223,11 @@ test_talk(const struct tls_client *client)
 	test_case("who waits behind the handshake has ended its own part");
 	s.client_talks = client_hears_first;
 	s.server_talks = server_greets;
+	scene_run(&s);
+
+	test_case("one fiber may write while one that reads waits for room for the handshake's end");
+	s.client_talks = client_reads_nothing;
+	s.server_talks = server_has_no_room;
 	scene_run(&s);
 
 	test_case("contexts freed by their owner live until the last stream is closed");
