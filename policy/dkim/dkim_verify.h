@@ -43,7 +43,7 @@ struct dkim_verify_inputs {
 	struct timestamp		 now;
 	struct resolver			*resolver;
 	struct instant			 deadline;	/* of the keys */
-	struct elsewhere		*elsewhere;	/* where many signatures of a large header are checked: 40 ms at most; NULL: here */
+	struct elsewhere		*elsewhere;	/* where many signatures of a large header are checked: 50 ms at most; NULL: here */
 };
 
 struct dkim_known;
