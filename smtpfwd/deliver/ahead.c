@@ -122,6 +122,15 @@ ahead_init(struct ahead *a, struct couriers *c, struct site *site, struct held *
 	*a = (struct ahead){ .sequel = { .find = find, .write = write_envelope }, .c = c, .site = site, .held = held };
 }
 
+void
+ahead_leave(struct ahead *a)
+{
+	if (a->next != NULL)
+		queue_give_back_next(a->c->queue, a->next, a->delivery);
+	a->next = NULL;
+	a->is_written = false;
+}
+
 struct delivery *
 ahead_next(struct ahead *a)
 {

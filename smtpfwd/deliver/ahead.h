@@ -54,6 +54,9 @@ void	ahead_init(struct ahead *ahead, struct couriers *c, struct site *site, stru
 /* The next delivery for the held session, or NULL; the one at hand is over.  Suspends only to read. */
 struct delivery	*ahead_next(struct ahead *ahead);
 
+/* The one at hand is not over, but its session is: it goes on elsewhere, and the next one goes back to the queue at once. */
+void	ahead_leave(struct ahead *ahead);
+
 /* For a handover in the held session: what may go out with its end; NULL: nothing. */
 struct sequel	*ahead_sequel(struct ahead *ahead, struct delivery *delivery);
 

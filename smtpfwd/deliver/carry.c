@@ -303,6 +303,7 @@ offer(struct errand *e)
 		return true;
 	case HANDOVER_TROUBLE:
 		mark_tried(e, next_hop);
+		ahead_leave(e->ahead);
 		return true;
 	case HANDOVER_LACKING:
 		mark_tried(e, next_hop);

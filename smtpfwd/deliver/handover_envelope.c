@@ -132,7 +132,9 @@ write_mail(struct transaction_run *t, struct fault *fault_out)
 {
 	struct handover *h = t->h;
 
-	t->is_reset_due = h->client->is_in_transaction;
+	/* The answer to DATA may be still to come.  Taken for RSET's it ends the session; taken for MAIL's it would fail the mail. */
+	t->is_reset_due = h->client->is_in_transaction || t->is_doubted;
+	t->is_doubted = false;
 	if (t->is_reset_due && client_write_rset(h->client, t->x.deadline, fault_out) != 0)
 		return -1;
 	choose_sender(h);
@@ -190,7 +192,7 @@ envelope_ahead(struct transaction_run *t, bool *is_go_out)
 		t->replies = NULL;
 		break;
 	case AHEAD_AGAIN:
-		t->was_in_vain = true;
+		t->was_in_vain = t->is_doubted = true;
 		break;
 	case AHEAD_ELSEWHERE:
 		progress = run_stop(t, HANDOVER_SESSION_OVER);

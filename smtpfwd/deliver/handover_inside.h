@@ -22,6 +22,7 @@ struct transaction_run {
 	bool		 is_reset_due;		/* this transaction began with a RSET */
 	bool		 is_ahead;		/* its envelope went out with the mail before */
 	bool		 was_in_vain;		/* ... and is to be said again */
+	bool			 is_doubted;		/* behind that: whether all replies to it were read is not known */
 	const struct reply *replies;		/* to that envelope, the next one first; NULL: they are to be read */
 	enum handover_end end;			/* with STOP */
 };

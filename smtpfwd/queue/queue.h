@@ -233,6 +233,9 @@ void		 queue_give_back(struct queue *queue, struct delivery *delivery, struct in
 /* The same; due now, and the first one of its destination: nothing was done for it. */
 void		 queue_give_back_first(struct queue *queue, struct delivery *delivery);
 
+/* The same of one that has the place of another (queue_take_next), which is not about to end after all, and counts again. */
+void		 queue_give_back_next(struct queue *queue, struct delivery *next, struct delivery *before);
+
 /* --- reports --- */
 
 enum report_kind { REPORT_FAILED, REPORT_DELAYED, REPORT_RELAYED };

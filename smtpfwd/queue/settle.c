@@ -442,3 +442,10 @@ queue_give_back_first(struct queue *queue, struct delivery *delivery)
 	slot_come_back_first(queue, t->slot);
 	give_back(queue, t);
 }
+
+void
+queue_give_back_next(struct queue *queue, struct delivery *next, struct delivery *before)
+{
+	schedule_take_back_place(&queue->schedule, taken_of(before)->slot, loop_now(queue->loop));
+	queue_give_back_first(queue, next);
+}

@@ -213,6 +213,24 @@ lost_before(struct world *w)
 	expect(!rests(w));
 }
 
+/* The mail before goes on to a next hop that is silent: the one behind it does not wait for that. */
+static void
+tried_elsewhere(struct world *w)
+{
+	peer_says(&w->peers[0], HELLO("PIPELINING") ENVELOPE GO "D:\n" TAKEN ENVELOPE "W: 500\n" GO "D:\n" ENVELOPE "S: 421 4.3.2 going\nX:\n");
+	peer_says(&w->peers[0], FRIENDLY);
+	peer_says(&w->peers[1], "W: 3000000\nX:\n");
+	put(w, 1);
+	wait_s(w, 1);
+	put(w, 2);
+	expect(wait_for_mails(w, 3, 70) >= 0);
+	expect_int(w->peers[0].n_connections, 2);
+	expect_int(n_lines(w, "delivered "), 2);
+	wait_s(w, 1000);
+	expect_int(n_lines(w, "delivered "), 3);
+	expect_int(counts(w).n_mails, 0);
+}
+
 static void
 silent_before(struct world *w)
 {
@@ -240,7 +258,7 @@ early_before(struct world *w)
 static void
 mail_refused(struct world *w)
 {
-	two(w, FIRST ENVELOPE TAKEN "S: 550 5.7.1 no\nS: 503\nS: 503\n" ENVELOPE "S: 550 5.7.1 no\nS: 503\nS: 503\n", 1, 1, 0, 0);
+	two(w, FIRST ENVELOPE TAKEN "S: 550 5.7.1 no\nS: 503\nS: 503\nC: RSET\n" ENVELOPE "S: 250\nS: 550 5.7.1 no\nS: 503\nS: 503\n", 1, 1, 0, 0);
 	expect_int(w->peers[0].n_connections, 1);
 }
 
@@ -361,6 +379,20 @@ stray_and_none_accepted(struct world *w)
 	two(w, FIRST ENVELOPE "S: 250 stray\n" TAKEN "S: 250\nS: 550 5.1.1 who\nS: 554 none\nW: 1000\nX:\n", 2, 0, 1, 0);
 }
 
+/* What answers its DATA comes late, and would be taken for the answer to the MAIL that is said once more. */
+static void
+stray_refusal(struct world *w)
+{
+	peer_says(&w->peers[0], FIRST "C: MAIL\nC: RCPT\nC: RCPT\nC: DATA\n" TAKEN "S: 500 stray\nS: 250\nS: 451 4.2.1 later\nS: 550 5.1.1 who\n"
+	    "W: 50\nS: 554 none\nW: 1000\nX:\n");
+	peer_says(&w->peers[0], HELLO("PIPELINING") "C: MAIL\nC: RCPT\nC: RCPT\nC: DATA\nS: 250\nS: 250\nS: 250\nS: 354\nD:\n" TAKEN);
+	put(w, 1);
+	put_to(w, "example.com", 2);
+	tell_rest(w, 2);
+	expect_int(n_lines(w, "failed "), 0);
+	expect_int(n_lines(w, "delivered "), 3);
+}
+
 /* --- a stop, a reload, an operator --- */
 
 static void
@@ -450,6 +482,7 @@ static const struct story stories[] = {
 	{ .name = "the session ends with 421 at its end: the next one was not tried", .tell = going_before, .connections_max = 1 },
 	{ .name = "nor does it wait for the mail before then", .tell = going_elsewhere, .connections_max = 1, .n_hops = 2 },
 	{ .name = "the session is lost there: one mail is ambiguous", .tell = lost_before, .connections_max = 1 },
+	{ .name = "it goes on elsewhere, and the next one does not wait for that", .tell = tried_elsewhere, .connections_max = 1, .n_hops = 2 },
 	{ .name = "silence there: the time runs from the dot", .tell = silent_before, .connections_max = 1 },
 	{ .name = "a server that accepts before it has the end has not taken it", .tell = early_before, .connections_max = 1 },
 	{ .name = "a refused MAIL is asked for once more", .tell = mail_refused, .connections_max = 1 },
@@ -465,6 +498,7 @@ static const struct story stories[] = {
 	{ .name = "a reply too many is found out where all is accepted", .tell = stray_and_all_well, .connections_max = 1 },
 	{ .name = "where the mail before was refused in truth", .tell = stray_and_refused, .connections_max = 1 },
 	{ .name = "and where nobody is accepted: it fails nobody", .tell = stray_and_none_accepted, .connections_max = 1 },
+	{ .name = "and where the reply too many is a refusal", .tell = stray_refusal, .connections_max = 1 },
 	{ .name = "at a stop it is under way", .tell = stopped, .connections_max = 1 },
 	{ .name = "cut off it was not tried", .tell = cut_off, .connections_max = 1 },
 	{ .name = "at a reload it ends by the old plan", .tell = reloaded, .connections_max = 1 },
