@@ -1,18 +1,14 @@
 /*
- * client.c - the SMTP client's session in the order of RFC 5321
+ * client.c - the SMTP client's session in the order of RFC 5321, but for its transactions
  */
 #include "base/insist.h"
 #include "base/mem.h"
-#include "smtpfwd/deliver/client.h"
-#include "smtpfwd/smtp/command.h"
+#include "smtpfwd/deliver/client_inside.h"
 #include "smtpfwd/smtp/limits.h"
 
 enum {
 	INPUT_MAX_BYTES = 8192,		/* replies are taken as they come; one line need not fit */
 	OUTPUT_MAX_BYTES = 65536,	/* a group of commands or a small mail leaves in one write */
-	COPIED_SPAN_MAX_BYTES = 8192,	/* longer spans of content are not worth a copy */
-	/* What TLS adds to what is behind the dot at most: two records' headers, tags and padding. */
-	TLS_ADDS_MAX_BYTES = 256,
 };
 
 static const char *const step_names[] = {
@@ -58,14 +54,14 @@ step_timeout(const struct client *client, enum client_step step)
 	return s->mail_timeout;
 }
 
-static struct instant
-within(const struct client *client, struct span timeout, struct instant deadline)
+struct instant
+client_within(const struct client *client, struct span timeout, struct instant deadline)
 {
 	return instant_min(deadline, instant_after(loop_now(client->loop), timeout));
 }
 
-static int
-broken(struct client *client)
+int
+client_broken(struct client *client)
 {
 	client->is_broken = true;
 	return -1;
@@ -117,7 +113,7 @@ client_read(struct client *client, enum client_step step, struct instant deadlin
     struct fault *fault_out)
 {
 	insist(client->n_outstanding > 0);
-	deadline = within(client, step_timeout(client, step), deadline);
+	deadline = client_within(client, step_timeout(client, step), deadline);
 	for (;;) {
 		struct str input = stream_input(client->stream), rest = input;
 		enum reply_step got = input.len > 0 ? reply_read(&client->reader, &rest, reply_out, fault_out) : REPLY_MORE;
@@ -126,7 +122,7 @@ client_read(struct client *client, enum client_step step, struct instant deadlin
 		stream_take(client->stream, input.len - rest.len);
 		if (got == REPLY_MALFORMED) {
 			fault_prefix(fault_out, "%s", step_names[step]);
-			return broken(client);
+			return client_broken(client);
 		}
 		if (got == REPLY_DONE)
 			break;
@@ -135,7 +131,7 @@ client_read(struct client *client, enum client_step step, struct instant deadlin
 			fault_because(fault_out, FAULT_CLOSED, "the next hop closed the connection");
 		if (filled <= 0) {
 			fault_prefix(fault_out, "waiting for %s", step_names[step]);
-			return broken(client);
+			return client_broken(client);
 		}
 	}
 	client->n_outstanding--;
@@ -143,7 +139,7 @@ client_read(struct client *client, enum client_step step, struct instant deadlin
 	if (!reply_fits(step, reply_out->code)) {
 		reply_misfit(reply_out, step, fault_out);
 		client->is_out_of_step = true;
-		return broken(client);
+		return client_broken(client);
 	}
 	return 0;
 }
@@ -172,7 +168,7 @@ refuse_early_talk(struct client *client, struct fault *fault_out)
 		fault_temporary(fault_out, "the next hop breaks the protocol: it answered before it was asked");
 		client->is_out_of_step = true;
 	}
-	return broken(client);
+	return client_broken(client);
 }
 
 bool
@@ -191,20 +187,20 @@ client_is_ahead(struct client *client, struct fault *fault_out)
 
 /* --- commands out --- */
 
-static int
-write_bytes(struct client *client, struct str bytes, struct instant deadline, struct fault *fault_out)
+int
+client_write_bytes(struct client *client, struct str bytes, struct instant deadline, struct fault *fault_out)
 {
-	if (stream_write(client->stream, bytes, within(client, client->settings->block_timeout, deadline), fault_out) != 0)
-		return broken(client);
+	if (stream_write(client->stream, bytes, client_within(client, client->settings->block_timeout, deadline), fault_out) != 0)
+		return client_broken(client);
 	return 0;
 }
 
-static int
-write_command(struct client *client, struct str line, struct instant deadline, struct fault *fault_out)
+int
+client_write_command(struct client *client, struct str line, struct instant deadline, struct fault *fault_out)
 {
 	if (client->n_outstanding == 0 && stream_has_input(client->stream))
 		return refuse_early_talk(client, fault_out);
-	if (write_bytes(client, line, deadline, fault_out) != 0)
+	if (client_write_bytes(client, line, deadline, fault_out) != 0)
 		return -1;
 	client->n_outstanding++;
 	client->n_bytes_behind_end += (int64_t)line.len;
@@ -214,16 +210,16 @@ write_command(struct client *client, struct str line, struct instant deadline, s
 int
 client_flush(struct client *client, struct instant deadline, struct fault *fault_out)
 {
-	if (stream_flush(client->stream, within(client, client->settings->block_timeout, deadline), fault_out) != 0)
-		return broken(client);
+	if (stream_flush(client->stream, client_within(client, client->settings->block_timeout, deadline), fault_out) != 0)
+		return client_broken(client);
 	return 0;
 }
 
-static int
-command(struct client *client, enum client_step step, struct str line, struct instant deadline,
+int
+client_command(struct client *client, enum client_step step, struct str line, struct instant deadline,
     struct reply *reply_out, struct fault *fault_out)
 {
-	if (write_command(client, line, deadline, fault_out) != 0 || client_flush(client, deadline, fault_out) != 0)
+	if (client_write_command(client, line, deadline, fault_out) != 0 || client_flush(client, deadline, fault_out) != 0)
 		return -1;
 	return client_read(client, step, deadline, reply_out, fault_out);
 }
@@ -251,7 +247,7 @@ int
 client_say_first(struct client *client, struct str bytes, struct instant deadline, struct fault *fault_out)
 {
 	insist(client->n_replies == 0);
-	if (write_bytes(client, bytes, deadline, fault_out) != 0)
+	if (client_write_bytes(client, bytes, deadline, fault_out) != 0)
 		return -1;
 	return client_flush(client, deadline, fault_out);
 }
@@ -271,7 +267,7 @@ hello(struct client *client, const char *verb, struct instant deadline, struct r
 
 	buf_init(&line, SMTP_COMMAND_LINE_MAX_BYTES);
 	insist(buf_printf(&line, "%s %s\r\n", verb, name) == 0);
-	done = command(client, CLIENT_EHLO, buf_str(&line), deadline, reply_out, fault_out);
+	done = client_command(client, CLIENT_EHLO, buf_str(&line), deadline, reply_out, fault_out);
 	buf_fini(&line);
 	return done;
 }
@@ -305,7 +301,7 @@ client_starttls(struct client *client, const struct tls_client *tls, const struc
     struct instant deadline, struct reply *reply_out, bool *is_handshake_out, struct fault *fault_out)
 {
 	*is_handshake_out = false;
-	if (command(client, CLIENT_STARTTLS, STR("STARTTLS\r\n"), deadline, reply_out, fault_out) != 0)
+	if (client_command(client, CLIENT_STARTTLS, STR("STARTTLS\r\n"), deadline, reply_out, fault_out) != 0)
 		return -1;
 	if (!reply_is_positive(reply_out))
 		return 0;
@@ -313,9 +309,9 @@ client_starttls(struct client *client, const struct tls_client *tls, const struc
 	if (stream_has_input(client->stream))
 		return refuse_early_talk(client, fault_out);
 	if (stream_tls_connect(client->stream, tls, expect,
-	    within(client, client->settings->greeting_timeout, deadline), fault_out) != 0) {
+	    client_within(client, client->settings->greeting_timeout, deadline), fault_out) != 0) {
 		*is_handshake_out = true;
-		return broken(client);
+		return client_broken(client);
 	}
 	stream_tls_info(client->stream, &client->tls);
 	client->ehlo = (struct ehlo){ .has_size = false };	/* what was said in the clear is void */
@@ -325,7 +321,7 @@ client_starttls(struct client *client, const struct tls_client *tls, const struc
 int
 client_auth(struct client *client, struct str line, struct instant deadline, struct reply *reply_out, struct fault *fault_out)
 {
-	return command(client, CLIENT_AUTH, line, deadline, reply_out, fault_out);
+	return client_command(client, CLIENT_AUTH, line, deadline, reply_out, fault_out);
 }
 
 int
@@ -333,182 +329,7 @@ client_introduce(struct client *client, enum client_step step, struct str line, 
     struct reply *reply_out, struct fault *fault_out)
 {
 	insist(!client->is_in_transaction);
-	return command(client, step, line, deadline, reply_out, fault_out);
-}
-
-/* --- a transaction --- */
-
-int
-client_write_rset(struct client *client, struct instant deadline, struct fault *fault_out)
-{
-	return write_command(client, STR("RSET\r\n"), deadline, fault_out);
-}
-
-int
-client_write_mail(struct client *client, const struct envelope *envelope, const struct address *reverse_path,
-    uint64_t size_bytes, struct instant deadline, struct fault *fault_out)
-{
-	struct buf line;
-	int done;
-
-	buf_init(&line, SMTP_COMMAND_LINE_MAX_BYTES);
-	if (command_write_mail(envelope, reverse_path, size_bytes, &client->ehlo, &line) != 0) {
-		fault_permanent(fault_out, "the reverse-path is too long for MAIL");
-		done = broken(client);
-	} else {
-		client->n_transactions++;
-		done = write_command(client, buf_str(&line), deadline, fault_out);
-	}
-	buf_fini(&line);
-	return done;
-}
-
-int
-client_write_rcpt(struct client *client, const struct recipient *recipient, struct instant deadline,
-    struct fault *fault_out)
-{
-	struct buf line;
-	int done;
-
-	buf_init(&line, SMTP_COMMAND_LINE_MAX_BYTES);
-	if (command_write_rcpt(recipient, &client->ehlo, &line) != 0) {
-		fault_permanent(fault_out, "the forward-path is too long for RCPT");
-		done = broken(client);
-	} else
-		done = write_command(client, buf_str(&line), deadline, fault_out);
-	buf_fini(&line);
-	return done;
-}
-
-int
-client_write_data(struct client *client, struct instant deadline, struct fault *fault_out)
-{
-	client->encoder = (struct data_encoder){ .is_inside_line = false };
-	return write_command(client, STR("DATA\r\n"), deadline, fault_out);
-}
-
-int
-client_mail(struct client *client, const struct envelope *envelope, const struct address *reverse_path,
-    uint64_t size_bytes, struct instant deadline, struct reply *reply_out, struct fault *fault_out)
-{
-	if (client_write_mail(client, envelope, reverse_path, size_bytes, deadline, fault_out) != 0 ||
-	    client_flush(client, deadline, fault_out) != 0)
-		return -1;
-	return client_read(client, CLIENT_MAIL, deadline, reply_out, fault_out);
-}
-
-int
-client_rcpt(struct client *client, const struct recipient *recipient, struct instant deadline,
-    struct reply *reply_out, struct fault *fault_out)
-{
-	if (client_write_rcpt(client, recipient, deadline, fault_out) != 0 ||
-	    client_flush(client, deadline, fault_out) != 0)
-		return -1;
-	return client_read(client, CLIENT_RCPT, deadline, reply_out, fault_out);
-}
-
-int
-client_data(struct client *client, struct instant deadline, struct reply *reply_out, struct fault *fault_out)
-{
-	if (client_write_data(client, deadline, fault_out) != 0 || client_flush(client, deadline, fault_out) != 0)
-		return -1;
-	return client_read(client, CLIENT_DATA, deadline, reply_out, fault_out);
-}
-
-int
-client_rset(struct client *client, struct instant deadline, struct reply *reply_out, struct fault *fault_out)
-{
-	return command(client, CLIENT_RSET, STR("RSET\r\n"), deadline, reply_out, fault_out);
-}
-
-/*
- * Some servers refuse a mail while it is still coming (552, 421) and close.  No dot was sent, so nothing can have
- * been accepted, and their answer is as good as one to the dot.  A 2xx here is no answer to anything.
- */
-static int
-take_early_refusal(struct client *client, struct instant deadline, struct reply *reply_out, struct fault *fault_out)
-{
-	if (stream_input(client->stream).len == 0) {
-		fault_because(fault_out, FAULT_CLOSED, "the next hop closed the connection before the end of the mail");
-		return broken(client);
-	}
-	client->n_outstanding = 1;
-	if (client_read(client, CLIENT_FINAL, within(client, client->settings->block_timeout, deadline), reply_out,
-	    fault_out) != 0)
-		return -1;
-	broken(client);			/* the server is not where we are */
-	if (reply_is_positive(reply_out))
-		return fault_temporary(fault_out, "the next hop breaks the protocol: it accepted the mail before its end");
-	return 1;
-}
-
-int
-client_content(struct client *client, struct str piece, struct instant deadline, struct reply *reply_out,
-    struct fault *fault_out)
-{
-	struct str span;
-
-	insist(client->n_outstanding == 0);
-	while (data_encode(&client->encoder, &piece, &span)) {
-		struct instant until = within(client, client->settings->block_timeout, deadline);
-
-		if ((span.len > COPIED_SPAN_MAX_BYTES ? stream_write_from : stream_write)(client->stream, span, until,
-		    fault_out) != 0) {
-			/* Why it closed may still be readable, and says more than a broken pipe. */
-			if (fault_out->cause == FAULT_CLOSED && stream_input(client->stream).len > 0)
-				return take_early_refusal(client, deadline, reply_out, fault_out);
-			fault_prefix(fault_out, "sending the mail");
-			return broken(client);
-		}
-	}
-	if (stream_has_input(client->stream))
-		return take_early_refusal(client, deadline, reply_out, fault_out);
-	return 0;
-}
-
-int
-client_write_end(struct client *client, struct instant deadline, struct fault *fault_out)
-{
-	insist(client->n_outstanding == 0);
-	if (write_bytes(client, data_encode_end(&client->encoder), deadline, fault_out) != 0)
-		return -1;
-	client->n_outstanding = 1;
-	client->n_bytes_behind_end = 0;
-	return 0;
-}
-
-/*
- * Our side's buffers may hold megabytes: a server that accepts before it can have seen the dot has taken nothing.  What is behind the
- * dot may still be on its way.
- */
-static bool
-end_is_confirmed(const struct client *client)
-{
-	int64_t n_behind = client->n_bytes_behind_end;
-
-	if (n_behind > 0 && client->tls.version[0] != '\0')
-		n_behind += TLS_ADDS_MAX_BYTES;
-	return stream_is_confirmed(client->stream, n_behind);
-}
-
-int
-client_finish(struct client *client, struct instant deadline, struct reply *reply_out, bool *is_ambiguous_out,
-    struct fault *fault_out)
-{
-	/* From here on the dot may be at the server whatever we learn. */
-	*is_ambiguous_out = true;
-	if (client->n_outstanding == 0 && client_write_end(client, deadline, fault_out) != 0)
-		return -1;
-	if (client_flush(client, deadline, fault_out) != 0)
-		return -1;
-	if (client_read(client, CLIENT_FINAL, deadline, reply_out, fault_out) != 0)
-		return -1;
-	if (reply_is_positive(reply_out) && !end_is_confirmed(client)) {
-		fault_temporary(fault_out, "the next hop breaks the protocol: it accepted the mail before its end");
-		return broken(client);
-	}
-	*is_ambiguous_out = false;
-	return 0;
+	return client_command(client, step, line, deadline, reply_out, fault_out);
 }
 
 /* --- the session's end --- */
@@ -527,7 +348,7 @@ client_quit(struct client *client, struct instant deadline)
 	struct fault fault;
 
 	if (!client->is_broken && !client->is_closing && client->n_outstanding == 0)
-		command(client, CLIENT_QUIT, STR("QUIT\r\n"), deadline, &reply, &fault);
+		client_command(client, CLIENT_QUIT, STR("QUIT\r\n"), deadline, &reply, &fault);
 	client_close(client);
 }
 
