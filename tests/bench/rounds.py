@@ -43,5 +43,4 @@ def print_table(found, titles):
         for figure, entry in rows.items():
             cells = ["%s %s" % (peer, spread(values, digits_of(figure))) for peer, values in entry["values"].items()]
             ratios = ["%s %s" % (peer if len(entry["ratio"]) > 1 else "ratio", spread(values, 3)) for peer, values in entry["ratio"].items() if values]
-            print("  %-22s %s" % (figure, "   ".join("%-34s" % cell for cell in cells)) + "   ".join(
-                ["ratios:"] * (len(ratios) > 1) + ratios))
+            print("  %-22s %s" % (figure, "   ".join(["%-34s" % cell for cell in cells] + ["ratios:"] * (len(ratios) > 1) + ratios)))
