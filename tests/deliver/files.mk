@@ -15,12 +15,14 @@ deliver_stage_sources = %D%/peer.c %D%/peer.h %D%/stage.c %D%/stage.h
 deliver_stage_libs = $(deliver_test_libs) tests/sim/libsim.a mail/libmail.a base/libbase.a
 tests_deliver_test_courier_SOURCES = %D%/test_courier.c $(deliver_stage_sources)
 tests_deliver_test_courier_LDADD = $(deliver_stage_libs)
-deliver_stories = tests/deliver/test_ahead tests/deliver/test_courier_adopt tests/deliver/test_courier_again tests/deliver/test_courier_dial tests/deliver/test_courier_load \
+deliver_stories = tests/deliver/test_ahead tests/deliver/test_ahead_answers tests/deliver/test_courier_adopt tests/deliver/test_courier_again tests/deliver/test_courier_dial tests/deliver/test_courier_load \
 	tests/deliver/test_courier_mx tests/deliver/test_courier_pass tests/deliver/test_courier_stop tests/deliver/test_courier_tls
 check_PROGRAMS += $(deliver_stories)
 TESTS += $(deliver_stories)
 tests_deliver_test_ahead_SOURCES = %D%/test_ahead.c $(deliver_stage_sources)
 tests_deliver_test_ahead_LDADD = $(deliver_stage_libs)
+tests_deliver_test_ahead_answers_SOURCES = %D%/test_ahead_answers.c $(deliver_stage_sources)
+tests_deliver_test_ahead_answers_LDADD = $(deliver_stage_libs)
 tests_deliver_test_courier_adopt_SOURCES = %D%/test_courier_adopt.c $(deliver_stage_sources)
 tests_deliver_test_courier_adopt_LDADD = $(deliver_stage_libs)
 tests_deliver_test_courier_again_SOURCES = %D%/test_courier_again.c $(deliver_stage_sources)
