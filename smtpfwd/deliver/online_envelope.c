@@ -120,13 +120,15 @@ say_group(struct online *o, struct exchange *x, int from, int to, bool with_data
  * on all the same (RFC 2920 3.1) waits for a mail, and is left.  Another answer shows that there is a reply too many.
  */
 static enum exchange_end
-take_data_back(struct exchange *x)
+take_data_back(struct online *o, struct exchange *x)
 {
 	struct reply reply;
 	enum exchange_end end = exchange_read(x, CLIENT_DATA, "DATA", &reply);
 
-	if (end != EXCHANGE_ANSWERED && x->client->is_out_of_step)
-		return end;			/* then what refused the recipient may have been the answer to something else */
+	if (end != EXCHANGE_ANSWERED && x->client->is_out_of_step) {
+		o->is_refused = false;		/* what refused MAIL or the recipient may have been the answer to something else */
+		return end;
+	}
 	if (end != EXCHANGE_ANSWERED || reply_is_positive(&reply))
 		x->client->is_broken = true;
 	return EXCHANGE_ANSWERED;
@@ -193,7 +195,7 @@ online_say_envelope(struct online *o, bool with_asked, bool with_data)
 	if ((o->is_refused || o->is_changed) && (end == EXCHANGE_TROUBLE || end == EXCHANGE_GONE))
 		return EXCHANGE_ANSWERED;
 	if (end == EXCHANGE_ANSWERED && online_is_data_said(o) && with_asked && !(o->is_open && reply_is_positive(&o->reply)))
-		return take_data_back(&x);
+		return take_data_back(o, &x);
 	return end;
 }
 

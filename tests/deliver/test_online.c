@@ -220,6 +220,8 @@ static const struct row rows_of_sure[] = {
 	  .dialogues = { "C: MAIL\nC: RCPT\nC: DATA\nS: 550 5.7.1\nS: 503\nS: 503\n" } },
 	{ .name = "a reply too many: a refusal may be of another mail, and is none", .acts = "R1", .want = "unavailable",
 	  .dialogues = { "C: MAIL\nC: RCPT\nC: DATA\nS: 250\nS: 550 5.1.1 of another mail\nS: 250\nS: 354\nW: 100\nX:\n" } },
+	{ .name = "nor is a refused MAIL", .acts = "R1", .want = "unavailable",
+	  .dialogues = { "C: MAIL\nC: RCPT\nC: DATA\nS: 550 5.7.1 of another mail\nS: 250\nS: 250\nS: 354\nW: 100\nX:\n" } },
 	{ .name = "DATA is refused: that is the mail's answer", .acts = "R1 send", .want = "2.1.5 5.6.0",
 	  .dialogues = { AHEAD "S: 554 5.6.0 no\nC: RSET\nS: 250\n" } },
 	{ .name = "421 to DATA is none", .acts = "R1 w1 send", .want = "2.1.5 2.6.0", .want_mails = 1,
