@@ -239,6 +239,8 @@ def restart(tap):
         for mode, domain in both(door):
             reply = send("late-%s-%s" % (door, mode), domain)
             tap("accepted while the new server is away, %s, %s" % (door, mode), reply.startswith("250"), reply)
+            # Mail is on disk by now; a line of the log may be lost with who is killed.
+            world.wait_for("its line in the log", lambda: "<late-%s-%s@" % (door, mode) in relay.log_text())
     relay.kill()
     subprocess.run(["ip", "address", "add", NEW + "/32", "dev", "lo"], check=True)
     relay.start()
