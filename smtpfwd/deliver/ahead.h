@@ -34,7 +34,7 @@
 enum {
 	AHEAD_RECIPIENTS_MAX = 20,	/* of a mail that goes ahead: its commands fit the stream's room beside a small mail */
 	AHEAD_SOON_MS = 100,		/* to wait so long behind another mail is no loss to one that could begin at once */
-	AHEAD_REST_H = 24,
+	AHEAD_REST_H = 1,		/* it may only have been restarted just then; else it costs one mail said twice */
 };
 
 struct ahead {				/* a courier's */

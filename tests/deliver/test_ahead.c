@@ -492,7 +492,7 @@ static const struct story stories[] = {
 	{ .name = "one of two recipients refused is refused", .tell = one_is_refused, .connections_max = 1 },
 	{ .name = "nobody accepted and a 354: an empty mail ends it", .tell = all_refused_and_go, .connections_max = 1 },
 	{ .name = "a 421 between two mails is nobody's fault", .tell = going, .connections_max = 1 },
-	{ .name = "a server that swallows it gets one mail at a time for a day", .tell = swallowed, .connections_max = 1 },
+	{ .name = "a server that swallows it gets one mail at a time for an hour", .tell = swallowed, .connections_max = 1 },
 	{ .name = "so does one that hangs up", .tell = hangs_up, .connections_max = 1 },
 	{ .name = "or does so in the middle", .tell = hangs_up_inside, .connections_max = 1 },
 	{ .name = "a reply too many is found out where all is accepted", .tell = stray_and_all_well, .connections_max = 1 },
