@@ -11,7 +11,7 @@ policy_libpolicy_a_SOURCES = \
 	%D%/dkim/dkim_lookup.c %D%/dkim/dkim_lookup.h \
 	%D%/dkim/dkim_public.c %D%/dkim/dkim_public.h %D%/dkim/dkim_result.h %D%/dkim/dkim_sign.c %D%/dkim/dkim_sign.h \
 	%D%/dkim/dkim_sign_inside.h %D%/dkim/dkim_signature.c %D%/dkim/dkim_signature.h %D%/dkim/dkim_signer.c \
-	%D%/dkim/dkim_tags.c %D%/dkim/dkim_tags.h %D%/dkim/dkim_verify.c %D%/dkim/dkim_verify.h \
+	%D%/dkim/dkim_tags.c %D%/dkim/dkim_tags.h %D%/dkim/dkim_verify.c %D%/dkim/dkim_verify.h %D%/dkim/dkim_work.c %D%/dkim/dkim_work.h \
 	%D%/dmarc/dmarc.c %D%/dmarc/dmarc.h %D%/dmarc/dmarc_record.c %D%/dmarc/dmarc_record.h %D%/dmarc/dmarc_walk.c \
 	%D%/dmarc/dmarc_walk.h \
 	%D%/arc/arc_field.c %D%/arc/arc_field.h %D%/arc/arc_seal.c %D%/arc/arc_seal.h %D%/arc/arc_sealer.c \

@@ -14,14 +14,7 @@
 #include "policy/dkim/dkim_library.h"
 #include "policy/dkim/dkim_lookup.h"
 #include "policy/dkim/dkim_verify.h"
-
-enum {					/* of work on a header, on a processor of 2023 */
-	BYTES_PER_US = 300,
-	FIELDS_PER_US = 250,
-	RSA_US = 10,			/* and with a key that is kept, of 2048 bits and 65537, 20; of 4096 bits and 64 of the exponent 280 */
-	RSA_BITS_PER_US = 17 * 2048 * 2048 / 20,
-	ED25519_US = 110,
-};
+#include "policy/dkim/dkim_work.h"
 
 struct dkim_verifier {
 	struct dkim_library	*library;
@@ -260,41 +253,6 @@ check_header(void *arg)
 	}
 }
 
-static uint64_t
-key_work_us(const struct dkim_public *key)
-{
-	uint64_t bits = (uint64_t)key->bits;
-
-	switch (key->type) {
-	case DKIM_PUBLIC_RSA:
-		return RSA_US + bits * bits * (uint64_t)key->exponent_bits / RSA_BITS_PER_US;
-	case DKIM_PUBLIC_ED25519:
-		return ED25519_US;
-	}
-	return 0;
-}
-
-/*
- * About how long that takes: the library goes through the header for each candidate, and for each of its names through all fields.
- */
-static uint64_t
-header_work_us(const struct dkim_verification *v, const struct header_section *header)
-{
-	uint64_t n_header_bytes = 0, n_fields = 0, n_us = 0;
-
-	for (int i = 0; i < v->n_signatures; i++) {
-		const struct dkim_field *field = &v->signatures[i].field;
-
-		if (!field->is_well_formed)
-			continue;
-		n_header_bytes += header->header_bytes;
-		n_fields += (uint64_t)field->n_names * (uint64_t)header->n_fields;
-		if (!field->is_refused)
-			n_us += key_work_us(&v->signatures[i].key);
-	}
-	return n_header_bytes / BYTES_PER_US + n_fields / FIELDS_PER_US + n_us;
-}
-
 /* Several signatures may want the same of the body. */
 static int
 find_form(struct dkim_body_form *forms, int *n_forms, const struct dkim_body_form *wanted)
@@ -345,7 +303,7 @@ begin(struct dkim_verification *v, struct dkim_verifier *verifier, const struct 
 		return false;
 	gather_candidates(v);
 	if (is_open(v))
-		elsewhere_run(header_work_us(v, in->header) > DKIM_WORK_HERE_MAX_US ? in->elsewhere : NULL, check_header, &work);
+		elsewhere_run(dkim_work_us(v->signatures, v->n_signatures, in->header) > DKIM_WORK_HERE_MAX_US ? in->elsewhere : NULL, check_header, &work);
 	begin_body(v, verifier);
 	return true;
 }
