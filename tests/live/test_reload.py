@@ -276,6 +276,7 @@ def next_hops(tap):
     tap("mail of a relay that is gone is warned of", any(l == 'smtpfwdctl: relay "moved": is gone, and mail for example.com that '
         "waits (1 for the relay) goes by route:x now" for l in said), said)
     world.wait_for("it goes where its domain leads now", lambda: len(second.subjects()) == 22, 15)
+    world.wait_for("the last is settled: its server has it a moment before", lambda: place.status("queue")[0]["mails"] == 0, 15)
     tap("nothing waits, nothing failed", place.status("queue")[0]["mails"] == 0 and place.status("queue")[0]["failed"] == 0,
         place.status("queue"))
     place.stop()
